@@ -1,0 +1,105 @@
+import { chmodSync, rmSync } from 'node:fs';
+import { createConnection } from 'node:net';
+import {
+  Server,
+  ServerCredentials,
+  type handleUnaryCall,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import { numberFromCode, RpcError } from './errors.ts';
+
+export interface UnaryContext {
+  /** Fires when the caller gives up or its deadline passes. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * A unary handler from an async function. An {@link RpcError} keeps its code; anything else is
+ * answered as INTERNAL with its message.
+ */
+export function unary<Req, Res>(
+  handle: (request: Req, context: UnaryContext) => Promise<Res> | Res,
+): handleUnaryCall<Req, Res> {
+  return (call, callback) => {
+    const abort = new AbortController();
+    call.on('cancelled', () => {
+      abort.abort();
+    });
+    Promise.resolve()
+      .then(() => handle(call.request, { signal: abort.signal }))
+      .then(
+        (response) => {
+          callback(null, response);
+        },
+        (error: unknown) => {
+          const message = error instanceof Error ? error.message : String(error);
+          const code = numberFromCode(error instanceof RpcError ? error.code : 'INTERNAL');
+          callback({ code, details: message });
+        },
+      );
+  };
+}
+
+export interface RunningServer extends AsyncDisposable {
+  /** Stops taking calls, lets running ones end for up to a second, then closes the socket. */
+  close(): Promise<void>;
+}
+
+/** Whether somebody listens on a unix socket. */
+function isAlive(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createConnection(path);
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', () => {
+      resolve(false);
+    });
+  });
+}
+
+/**
+ * Serves gRPC on a unix socket with the given file mode. A socket file that a dead process left is
+ * replaced; a live one is an error.
+ *
+ * @throws RpcError `ALREADY_EXISTS` when another process serves on the path.
+ */
+export async function serveUnix(
+  path: string,
+  services: readonly (readonly [ServiceDefinition, UntypedServiceImplementation])[],
+  mode = 0o660,
+): Promise<RunningServer> {
+  if (await isAlive(path)) {
+    throw new RpcError('ALREADY_EXISTS', `another process already serves on ${path}`);
+  }
+  rmSync(path, { force: true });
+  const server = new Server();
+  for (const [definition, implementation] of services) server.addService(definition, implementation);
+  const mask = process.umask(0o177);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.bindAsync(`unix:${path}`, ServerCredentials.createInsecure(), (error) => {
+        if (error === null) resolve();
+        else reject(error);
+      });
+    });
+  } finally {
+    process.umask(mask);
+  }
+  chmodSync(path, mode);
+  async function close(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(() => {
+        server.forceShutdown();
+      }, 1000);
+      server.tryShutdown(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+    rmSync(path, { force: true });
+  }
+  return { close, [Symbol.asyncDispose]: close };
+}

@@ -1,0 +1,2 @@
+/** This project's release. */
+export const VERSION = '0.1.0';
