@@ -1,0 +1,10 @@
+export { applyManifest, appliedAtMs, calicoctl, onNode } from './commands.ts';
+export { demo, type DemoOptions } from './demo.ts';
+export { startEtcd, stopEtcd, waitForEtcd } from './etcd.ts';
+export { attach, detach, down, findNode, isUp, type Progress, up, type WorkloadRequest } from './lab.ts';
+export { deviations, type Expectation, type Matrix, probeMatrix, type Reach, renderMatrix } from './matrix.ts';
+export { killProcess, nodeEnvironment, nodeStatus, waitForNode } from './node.ts';
+export { processesOf, run } from './processes.ts';
+export { labDir, type LabState, nodeDirs, readState, type Workload } from './state.ts';
+export { type LabOptions, type LabPlan, namespaceOf, type NodePlan, planLab } from './topology.ts';
+export { type PingCounts, startPing, startStream, type StreamCounts, type Traffic } from './traffic.ts';

@@ -1,0 +1,308 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  appliedAtMs,
+  applyManifest,
+  attach,
+  calicoctl,
+  detach,
+  deviations,
+  down,
+  type Expectation,
+  findNode,
+  isUp,
+  killProcess,
+  labDir,
+  type LabState,
+  nodeDirs,
+  nodeStatus,
+  onNode,
+  probeMatrix,
+  processesOf,
+  run,
+  startEtcd,
+  startPing,
+  startStream,
+  stopEtcd,
+  up,
+  waitForEtcd,
+  waitForNode,
+  type Workload,
+} from '../src/index.ts';
+
+const name = `t${process.pid.toString(36)}`.slice(0, 12);
+const everything: Expectation = () => ({ icmp: true, tcp: true });
+
+const policy = (spec: string): string => `apiVersion: projectcalico.org/v3
+kind: GlobalNetworkPolicy
+metadata:
+  name: db
+spec: ${spec}
+`;
+const webOnly =
+  "{selector: app == 'db', types: [Ingress], ingress: [{action: Allow, protocol: TCP, source: {selector: app == 'web'}}]}";
+const underWebOnly: Expectation = (source, target) =>
+  target.labels['app'] === 'db' ? { icmp: false, tcp: source.labels['app'] === 'web' } : { icmp: true, tcp: true };
+const nobody = "{selector: app == 'db', types: [Ingress], ingress: []}";
+const underNobody: Expectation = (_, target) => {
+  const open = target.labels['app'] !== 'db';
+  return { icmp: open, tcp: open };
+};
+
+let state: LabState;
+
+function workload(workloadName: string): Workload {
+  const found = state.workloads.find((candidate) => candidate.name === workloadName);
+  if (found === undefined) throw new Error(`no workload ${workloadName}`);
+  return found;
+}
+
+/** Waits until the matrix is as expected; fails with the deviations otherwise. */
+async function expectMatrix(expectation: Expectation, timeoutMs = 15_000): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    const left = deviations(state, await probeMatrix(state), expectation);
+    if (left.length === 0) return;
+    if (Date.now() > deadline) expect(left).toEqual([]);
+    await delay(100);
+  }
+}
+
+/** Waits until a condition holds; fails when it does not within the limit. */
+async function eventually(what: string, holds: () => Promise<boolean> | boolean, timeoutMs = 15_000): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error(`${what}: not so after ${timeoutMs} ms`);
+    await delay(50);
+  }
+}
+
+/** What a node's kernel holds that the product put there: routes and rules without counters and handles. */
+async function kernelState(nodeName: string): Promise<string> {
+  const node = findNode(state.plan, nodeName);
+  const routes = await onNode(state, node, 'ip', ['-o', 'route', 'show', 'table', 'main']);
+  const rules = await onNode(state, node, 'nft', ['-s', 'list', 'ruleset']);
+  const lines = routes.stdout.trim().split('\n').sort();
+  return `${lines.join('\n')}\n${rules.stdout}`;
+}
+
+const establishedSessions = async (nodeName: string): Promise<number> => {
+  const status = await onNode(state, findNode(state.plan, nodeName), 'calicoctl', ['node', 'status']);
+  return status.stdout.match(/\bEstablished\b/g)?.length ?? 0;
+};
+
+/** The supervisor's own process: neither the loop that keeps it running, nor its children. */
+function isSupervisorOf(pid: number, node: string): boolean {
+  const arguments_ = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+  return arguments_.some((word) => word.endsWith('/calico-node.mjs')) && environment.includes(`NODENAME=${node}`);
+}
+
+beforeAll(async () => {
+  const quiet = (): void => undefined;
+  state = await up({ name, nodes: 3 }, quiet);
+  const requests = state.plan.nodes.flatMap((node, index) =>
+    ['web', 'db'].map((app) => ({ node: node.name, name: `${app}${index + 1}`, labels: { app } })),
+  );
+  state = await attach(state, requests, quiet);
+}, 120_000);
+
+afterAll(async () => {
+  await down(name);
+  expect(isUp(name)).toBe(false);
+  expect(existsSync(labDir(name))).toBe(false);
+  expect(processesOf(name)).toEqual([]);
+}, 60_000);
+
+describe('three nodes', () => {
+  test('every workload reaches every other over routes that BGP spread', async () => {
+    await expectMatrix(everything);
+    for (const node of state.plan.nodes) {
+      const { stdout } = await onNode(state, node, 'ip', ['route', 'show', 'proto', 'bird']);
+      for (const other of state.plan.nodes) {
+        if (other !== node) expect(stdout).toContain(`via ${other.address} `);
+      }
+    }
+  });
+
+  test('calicoctl node status shows every session Established', async () => {
+    for (const node of state.plan.nodes) {
+      await eventually(`${node.name} has two sessions`, async () => (await establishedSessions(node.name)) === 2);
+    }
+  });
+
+  test('a policy decides who may, and stops deciding when it is deleted', async () => {
+    const applied = await applyManifest(state, 'gnp', 'db', policy(webOnly));
+    expect(applied.message).toContain("Successfully applied 1 'GlobalNetworkPolicy' resource(s)");
+    for (const node of state.plan.nodes) await appliedAtMs(state, node, applied.revision);
+    await expectMatrix(underWebOnly, 0);
+    await calicoctl(state, ['delete', 'gnp', 'db']);
+    await expectMatrix(everything);
+  });
+
+  test('a malformed resource is refused whole, with path and reason', async () => {
+    const bad = `${policy(webOnly)}---\n${policy('{selector: "app ==", types: [Sideways]}')}`;
+    const before = await calicoctl(state, ['get', 'gnp', '-o', 'yaml']);
+    await expect(calicoctl(state, ['apply', '-f', '-'], bad)).rejects.toThrow(/spec\.selector[^]*spec\.types/);
+    expect(await calicoctl(state, ['get', 'gnp', '-o', 'yaml'])).toBe(before);
+  });
+
+  test('a BGP peer that sends rubbish gets a NOTIFICATION and disturbs no session', async () => {
+    const [node] = state.plan.nodes;
+    const probe = await run({
+      lab: name,
+      netns: state.plan.fabricNetns,
+      command: '/bin/sh',
+      // 19 octets that are no BGP header: the marker is not all ones (RFC 4271 6.1).
+      args: ['-c', 'head -c 19 /dev/zero | timeout 5 nc "$0" 179 | od -An -tx1', node!.address],
+    });
+    // A stranger is closed at once, or told Message Header Error / Connection Not Synchronized.
+    expect(probe.stdout.replaceAll(/\s/g, '')).toMatch(/^(|(f{32}0015030[16]).*)$/);
+    expect(await establishedSessions(node!.name)).toBe(2);
+  });
+});
+
+describe('faults', () => {
+  const processes = ['felix', 'bgp-daemon', 'confd', 'ipam', 'cni-server'] as const;
+
+  test.each(processes)('kill -9 of %s loses nothing and leaves the same state', async (victim) => {
+    await expectMatrix(everything);
+    const before = await kernelState('node2');
+    const ping = startPing(state, workload('web1'), workload('db2'));
+    const stream = startStream(state, workload('web2'), workload('db3'));
+    await delay(500);
+    const node = findNode(state.plan, 'node2');
+    const pid = await killProcess(state.plan, node, victim);
+    await eventually(`${victim} runs again`, async () => {
+      const child = (await nodeStatus(state.plan, node))?.processes.find((candidate) => candidate.name === victim);
+      return child !== undefined && child.pid !== pid && child.ready;
+    });
+    await waitForNode(state.plan, node);
+    await delay(1500);
+    const pings = await ping.stop();
+    const streamed = await stream.stop();
+    expect(pings.sent).toBeGreaterThan(100);
+    // The last request may have been under way when the ping was stopped.
+    expect(pings.sent - pings.received).toBeLessThanOrEqual(1);
+    expect(streamed).toMatchObject({ echoed: streamed.sent, wrong: 0 });
+    expect(streamed.error).toBeUndefined();
+    await eventually('the kernel holds the same again', async () => (await kernelState('node2')) === before);
+    await expectMatrix(everything);
+  });
+
+  test('kill -9 of the supervisor loses nothing, and the next one takes over', async () => {
+    const node = findNode(state.plan, 'node3');
+    const ping = startPing(state, workload('web1'), workload('db3'));
+    const stream = startStream(state, workload('web3'), workload('db1'));
+    await delay(500);
+    const supervisors = processesOf(name).filter((pid) => isSupervisorOf(pid, node.name));
+    expect(supervisors).toHaveLength(1);
+    process.kill(supervisors[0]!, 'SIGKILL');
+    await delay(1000);
+    await waitForNode(state.plan, node);
+    await eventually('sessions are back', async () => (await establishedSessions('node3')) === 2);
+    const pings = await ping.stop();
+    const streamed = await stream.stop();
+    expect(pings.sent - pings.received).toBeLessThanOrEqual(1);
+    expect(streamed).toMatchObject({ echoed: streamed.sent, wrong: 0 });
+    await expectMatrix(everything);
+  });
+
+  test('etcd gone for 30 s: traffic goes on, and a policy is in force within 2 s of its return', async () => {
+    const ping = startPing(state, workload('web1'), workload('web2'));
+    const stream = startStream(state, workload('web2'), workload('web3'));
+    stopEtcd(name);
+    await delay(30_000);
+    startEtcd(state.plan);
+    await waitForEtcd(state.plan);
+    const returned = Date.now();
+    const applied = await applyManifest(state, 'gnp', 'db', policy(nobody));
+    const inForce = await Promise.all(state.plan.nodes.map((node) => appliedAtMs(state, node, applied.revision)));
+    expect(Math.max(...inForce) - returned).toBeLessThan(2000);
+    await expectMatrix(underNobody, 0);
+    const pings = await ping.stop();
+    const streamed = await stream.stop();
+    expect(pings.sent - pings.received).toBeLessThanOrEqual(1);
+    expect(streamed).toMatchObject({ echoed: streamed.sent, wrong: 0 });
+    await calicoctl(state, ['delete', 'gnp', 'db']);
+    await expectMatrix(everything);
+  }, 90_000);
+
+  test('a workload gets no traffic before its policy is programmed', async () => {
+    await applyManifest(state, 'gnp', 'db', policy(nobody));
+    const node = findNode(state.plan, 'node1');
+    await killProcess(state.plan, node, 'felix', 'SIGSTOP');
+    let attached = false;
+    const quiet = (): void => undefined;
+    const attaching = attach(state, [{ node: 'node1', name: 'db9', labels: { app: 'db' } }], quiet).then((next) => {
+      attached = true;
+      return next;
+    });
+    // The interface and the address are there before Felix is asked; nothing may get through to it.
+    const interfaceIsThere = async (): Promise<boolean> =>
+      (await onNode(state, node, 'ip', ['link', 'show', 'dev', 'calidb9'])).code === 0;
+    await eventually('the interface is there', interfaceIsThere);
+    const wide = await calicoctl(state, ['get', 'workloadendpoints', '-o', 'json']);
+    const addresses = [...wide.matchAll(/"(\d+\.\d+\.\d+\.\d+)\/32"/g)].map((match) => match[1]!);
+    const known = new Set(state.workloads.flatMap((other) => other.addresses));
+    const fresh = addresses.filter((address) => !known.has(address));
+    for (const address of fresh) {
+      for (const source of ['web1', 'web2']) {
+        const { code } = await run({
+          lab: name,
+          netns: workload(source).netns,
+          command: 'ping',
+          args: ['-c', '2', '-i', '0.2', '-W', '1', address],
+        });
+        expect(code).not.toBe(0);
+      }
+    }
+    expect(attached).toBe(false);
+    await killProcess(state.plan, node, 'felix', 'SIGCONT');
+    state = await attaching;
+    await expectMatrix(underNobody);
+    await calicoctl(state, ['delete', 'gnp', 'db']);
+    await expectMatrix(everything);
+    state = await detach(state, 'db9');
+  });
+});
+
+describe('a workload that goes', () => {
+  test('leaves no route, address, chain or set behind', async () => {
+    const node = findNode(state.plan, 'node2');
+    await expectMatrix(everything);
+    const before = await Promise.all(state.plan.nodes.map((each) => kernelState(each.name)));
+    state = await attach(state, [{ node: 'node2', name: 'gone1', labels: { app: 'gone' } }], () => undefined);
+    const manifest = policy(
+      "{selector: app == 'gone', types: [Ingress], ingress: [{action: Allow, source: {selector: app == 'web'}}]}",
+    );
+    await applyManifest(state, 'gnp', 'db', manifest);
+    const { addresses } = workload('gone1');
+    const address = addresses[0]!;
+    expect(await calicoctl(state, ['ipam', 'show', `--ip=${address}`])).toContain('is in use');
+    await eventually('chains are there', async () => (await kernelState('node2')).includes('caligone1'));
+    state = await detach(state, 'gone1');
+    await calicoctl(state, ['delete', 'gnp', 'db']);
+    expect(await calicoctl(state, ['ipam', 'show', `--ip=${address}`])).toContain('is not assigned');
+    await eventually('every kernel is as before', async () => {
+      const now = await Promise.all(state.plan.nodes.map((each) => kernelState(each.name)));
+      return now.every((text, index) => text === before[index]);
+    });
+    const link = await onNode(state, node, 'ip', ['link', 'show', 'dev', 'caligone1']);
+    expect(link.code).not.toBe(0);
+    expect(readdirSync(nodeDirs(name, 'node2').endpointStatusDir).some((file) => file.includes('gone1'))).toBe(false);
+  });
+});
+
+describe('down', () => {
+  test('removes what a killed `up` left', async () => {
+    const other = `u${process.pid.toString(36)}`.slice(0, 12);
+    const abandoned = up({ name: other, nodes: 1 }, () => undefined).catch(() => undefined);
+    await eventually('a process of it runs', () => processesOf(other).length > 0);
+    await down(other);
+    await abandoned;
+    await down(other);
+    expect(isUp(other)).toBe(false);
+  });
+});

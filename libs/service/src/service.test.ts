@@ -1,0 +1,69 @@
+import { describe, expect, test } from 'vitest';
+import { Backoff, sleep } from './backoff.ts';
+import { Health } from './health.ts';
+import { parseListenAddress } from './http.ts';
+import { nodePaths } from './paths.ts';
+
+describe('Backoff', () => {
+  test('doubles up to the limit, and starts over after a reset', () => {
+    const backoff = new Backoff(100, 500, () => 1);
+    expect([backoff.nextMs(), backoff.nextMs(), backoff.nextMs(), backoff.nextMs()]).toEqual([100, 200, 400, 500]);
+    backoff.reset();
+    expect(backoff.nextMs()).toBe(100);
+  });
+
+  test('spreads over the upper half', () => {
+    expect(new Backoff(100, 500, () => 0).nextMs()).toBe(50);
+  });
+});
+
+describe('sleep', () => {
+  test('ends early without an error when the signal fires', async () => {
+    await sleep(60_000, AbortSignal.abort());
+  });
+});
+
+describe('Health', () => {
+  test('is ready when every component is, and says which is not', () => {
+    const health = new Health();
+    const [store, kernel] = [health.register('store'), health.register('kernel')];
+    store.report({ ready: true });
+    expect(health.readiness()).toEqual({
+      ok: false,
+      components: [
+        { name: 'store', ok: true, reason: '' },
+        { name: 'kernel', ok: false, reason: 'starting' },
+      ],
+    });
+    kernel.report({ ready: true });
+    expect(health.readiness().ok).toBe(true);
+  });
+
+  test('stays live while it is not ready', () => {
+    const health = new Health();
+    health.register('store').report({ ready: false, reason: 'etcd does not answer' });
+    expect(health.liveness().ok).toBe(true);
+  });
+});
+
+describe('parseListenAddress', () => {
+  test.each([
+    ['127.0.0.1:9099', { host: '127.0.0.1', port: 9099 }],
+    [':9099', { host: '127.0.0.1', port: 9099 }],
+    ['[::1]:80', { host: '::1', port: 80 }],
+    ['localhost:0', { host: 'localhost', port: 0 }],
+  ])('reads %s', (text, expected) => {
+    expect(parseListenAddress(text)).toEqual(expected);
+  });
+
+  test.each(['9099', 'host', 'host:99999', 'a b:1', ''])('refuses %j', (text) => {
+    expect(parseListenAddress(text)).toBeUndefined();
+  });
+});
+
+describe('nodePaths', () => {
+  test('are Calico’s places by default, and follow the environment', () => {
+    expect(nodePaths({}).felixSocket).toBe('/var/run/calico/felix.sock');
+    expect(nodePaths({ CALICO_LIB_DIR: '/x' }).nodenameFile).toBe('/x/nodename');
+  });
+});

@@ -1,0 +1,72 @@
+#!/bin/sh
+# Makes a fresh Debian or Ubuntu machine ready to build, test and run the demo.
+# Does nothing that is done already. Usage: tools/setup.sh
+set -eu
+cd "$(dirname "$0")/.."
+
+fail() {
+  echo "setup: $1" >&2
+  exit 1
+}
+
+[ "$(uname -s)" = Linux ] || fail "this is $(uname -s); a Linux machine is needed"
+[ "$(id -u)" = 0 ] || fail "root is needed, for network namespaces and packages (try: sudo make $*)"
+case $(uname -m) in
+  x86_64 | aarch64) ;;
+  *) fail "the processor is $(uname -m); x86_64 or aarch64 is needed" ;;
+esac
+
+# Programs that the build, the tests and the demo use, each with the Debian package that has it.
+missing=
+need() {
+  PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
+}
+need npm "nodejs npm"
+need ip iproute2
+need nft nftables
+need unshare util-linux
+need ping iputils-ping
+need etcd etcd-server
+need etcdctl etcd-client
+need bird bird2
+need gcc "gcc libc6-dev"
+need musl-gcc musl-tools
+
+if [ -n "$missing" ]; then
+  command -v apt-get >/dev/null 2>&1 || fail "missing:$missing (and no apt-get to install them)"
+  echo "setup: installing$missing"
+  # Packages must not start their daemons: the tests run their own, in their own namespaces.
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e "$policy" ]; then
+    trap 'rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+  fi
+  export DEBIAN_FRONTEND=noninteractive
+  log=$(mktemp)
+  # shellcheck disable=SC2086
+  if ! { apt-get update -q && apt-get install -qy --no-install-recommends $missing; } >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    fail "could not install$missing"
+  fi
+  rm -f "$log"
+  [ ! -e "$policy" ] || { rm -f "$policy"; trap - EXIT; }
+fi
+
+unshare --net true 2>/dev/null || fail "network namespaces are not available (CONFIG_NET_NS and CAP_SYS_ADMIN are needed)"
+
+stamp=node_modules/.calico-node-setup
+lock=$(cksum package.json package-lock.json apps/*/package.json libs/*/package.json | cksum)
+if [ "$(cat "$stamp" 2>/dev/null)" != "$lock" ]; then
+  echo "setup: npm ci"
+  npm ci --no-progress --loglevel=error
+  echo "$lock" >"$stamp"
+fi
+
+protos=$(find proto buf.gen.yaml -type f -exec cksum {} + | sort | cksum)
+generated=libs/rpc/src/gen/.protos
+if [ "$(cat "$generated" 2>/dev/null)" != "$protos" ]; then
+  echo "setup: generating gRPC stubs"
+  PATH="$PWD/node_modules/.bin:$PATH" buf generate
+  echo "$protos" >"$generated"
+fi
