@@ -4,6 +4,7 @@
 set -u
 cd "$(dirname "$0")/../.."
 status=0
+rm -f dist/test-summary
 started=$(date +%s)
 
 step() {

@@ -56,6 +56,6 @@ export function codeFromNumber(number: number): RpcCode {
 }
 
 /** The gRPC status number of a code. */
-export function numberFromCode(code: RpcCode): number {
+export function numberFromCode(code: RpcCode): status {
   return status[code];
 }

@@ -4,10 +4,10 @@ import type { Metrics } from './metrics.ts';
 
 /** `host:port`, `[v6]:port` or `:port`. */
 export function parseListenAddress(text: string): { host: string; port: number } | undefined {
-  const match = /^(?:\[(?<v6>[0-9a-f:]+)\]|(?<host>[^:\s]*)):(?<port>\d{1,5})$/i.exec(text);
+  const match = /^(?:\[(?<v6>[0-9a-f:]+)\]|(?<host>[^:\s]+))?:(?<port>\d{1,5})$/i.exec(text);
   const port = Number(match?.groups?.['port'] ?? Number.NaN);
   if (match === null || !(port <= 65535)) return undefined;
-  return { host: match.groups?.['v6'] ?? (match.groups?.['host'] || '127.0.0.1'), port };
+  return { host: match.groups?.['v6'] ?? match.groups?.['host'] ?? '127.0.0.1', port };
 }
 
 /**
