@@ -1,0 +1,198 @@
+/**
+ * What the calculation graph wants the dataplane to hold, as an ordered list of changes.
+ *
+ * The nouns are those of Felix's own protocol (`felix/proto/felixbackend.proto`). Inside a batch the
+ * order is the order to program in: configuration, hosts and pools; IP sets; profiles and policies;
+ * endpoints; then removals the other way round: endpoints, policies, profiles, IP sets, pools, hosts.
+ * A consumer that applies a batch in one transaction may ignore the order; one that cannot is never
+ * asked to refer to something that is not there.
+ *
+ * An `...-update` carries the whole new value of its object and replaces what was said of that id
+ * before; it may repeat an unchanged value. A `...-remove` only names something announced before.
+ * IP sets alone change by deltas.
+ */
+import type { Cidr, IpAddress, Mac, NodeName } from '@calico-node/net';
+import type { ClusterInformation, FelixConfiguration } from '@calico-node/model';
+import type { WorkloadEndpointId, WorkloadEndpointIdentity } from './endpoint-id.ts';
+import type { IpPortMember, IpSetId } from './ip-set.ts';
+import type { ParsedRule } from './parsed-rule.ts';
+import type { PolicyId, PolicyName } from './policy-id.ts';
+
+/** Everything that changed since the last flush. */
+export interface IntentBatch {
+  /** The newest store revision that the batch reflects; 0n before the first update. */
+  readonly revision: bigint;
+  readonly intents: readonly Intent[];
+  /** Facts for the log: what was refused or is missing, once per occurrence. */
+  readonly warnings: readonly CalcWarning[];
+}
+
+export type Intent =
+  | ConfigUpdate
+  | HostUpdate
+  | HostRemove
+  | PoolUpdate
+  | PoolRemove
+  | IpSetUpdate
+  | IpSetDelta
+  | IpSetRemove
+  | ProfileUpdate
+  | ProfileRemove
+  | PolicyUpdate
+  | PolicyRemove
+  | WorkloadEndpointUpdate
+  | WorkloadEndpointRemove
+  | InSync;
+
+/** The datastore's word on Felix's own configuration: whole, each time any part of it changes. */
+export interface ConfigUpdate {
+  readonly type: 'config-update';
+  /** FelixConfiguration `default`, when there is one. */
+  readonly global: FelixConfiguration | undefined;
+  /** FelixConfiguration `node.<our host>`, which wins over `default`. */
+  readonly node: FelixConfiguration | undefined;
+  readonly clusterInformation: ClusterInformation | undefined;
+}
+
+/** A Calico node's addresses (its Node resource); our own host's too. */
+export interface HostUpdate {
+  readonly type: 'host-update';
+  readonly hostname: NodeName;
+  readonly ipv4?: IpAddress;
+  readonly ipv6?: IpAddress;
+  /** The subnet that the address was given with: `10.0.0.0/24` of `10.0.0.5/24`. */
+  readonly ipv4Subnet?: Cidr;
+  readonly ipv6Subnet?: Cidr;
+}
+
+export interface HostRemove {
+  readonly type: 'host-remove';
+  readonly hostname: NodeName;
+}
+
+/** An IPPool. Which packets to masquerade is in the IP sets of `ip-set.ts`; this is for routes. */
+export interface PoolUpdate {
+  readonly type: 'pool-update';
+  readonly name: string;
+  readonly cidr: Cidr;
+  readonly ipipMode: 'Never' | 'Always' | 'CrossSubnet';
+  readonly vxlanMode: 'Never' | 'Always' | 'CrossSubnet';
+  readonly natOutgoing: boolean;
+}
+
+export interface PoolRemove {
+  readonly type: 'pool-remove';
+  readonly name: string;
+}
+
+/**
+ * A set's whole content: its first announcement. Members of both address families share an id; the
+ * dataplane keeps one kernel set per family. `net` members may overlap each other.
+ */
+export type IpSetUpdate =
+  | { readonly type: 'ip-set-update'; readonly id: IpSetId; readonly kind: 'net'; readonly members: readonly Cidr[] }
+  | { readonly type: 'ip-set-update'; readonly id: IpSetId; readonly kind: 'ip-port'; readonly members: readonly IpPortMember[] };
+
+/** A change of a set announced before: `added` is disjoint from what it holds, `removed` is a part of it. */
+export type IpSetDelta =
+  | { readonly type: 'ip-set-delta'; readonly id: IpSetId; readonly kind: 'net'; readonly added: readonly Cidr[]; readonly removed: readonly Cidr[] }
+  | {
+      readonly type: 'ip-set-delta';
+      readonly id: IpSetId;
+      readonly kind: 'ip-port';
+      readonly added: readonly IpPortMember[];
+      readonly removed: readonly IpPortMember[];
+    };
+
+/** No rule refers to the set any more. */
+export interface IpSetRemove {
+  readonly type: 'ip-set-remove';
+  readonly id: IpSetId;
+}
+
+/** Rules of a profile that a local endpoint names. */
+export interface ProfileUpdate {
+  readonly type: 'profile-update';
+  readonly name: string;
+  readonly ingress: readonly ParsedRule[];
+  readonly egress: readonly ParsedRule[];
+}
+
+export interface ProfileRemove {
+  readonly type: 'profile-remove';
+  readonly name: string;
+}
+
+/** Rules of a policy that applies to a local endpoint. */
+export interface PolicyUpdate {
+  readonly type: 'policy-update';
+  readonly id: PolicyId;
+  readonly policy: PolicyName;
+  readonly tier: string;
+  readonly ingress: readonly ParsedRule[];
+  readonly egress: readonly ParsedRule[];
+}
+
+export interface PolicyRemove {
+  readonly type: 'policy-remove';
+  readonly id: PolicyId;
+}
+
+/** What a local workload may do and where it is attached. */
+export interface WorkloadEndpointUpdate {
+  readonly type: 'workload-endpoint-update';
+  readonly id: WorkloadEndpointId;
+  readonly endpoint: LocalWorkloadEndpoint;
+}
+
+export interface WorkloadEndpointRemove {
+  readonly type: 'workload-endpoint-remove';
+  readonly id: WorkloadEndpointId;
+}
+
+export interface LocalWorkloadEndpoint {
+  readonly identity: WorkloadEndpointIdentity;
+  /** Store revision of the endpoint's own record. */
+  readonly revision: bigint;
+  readonly adminUp: boolean;
+  readonly interfaceName: string;
+  readonly mac?: Mac;
+  /** The workload's own addresses, each a /32 or /128, both families, sorted. */
+  readonly addresses: readonly Cidr[];
+  /** Source networks that the workload may use beside its own addresses. */
+  readonly allowedSourcePrefixes: readonly Cidr[];
+  readonly nats: readonly AddressTranslation[];
+  /** Tiers with at least one policy that selects the endpoint, in the order to apply. */
+  readonly tiers: readonly EndpointTier[];
+  /** Profiles in the order that the endpoint names them; each has been announced. */
+  readonly profiles: readonly string[];
+}
+
+/** A floating address: traffic to `external` is for `internal`. */
+export interface AddressTranslation {
+  readonly internal: IpAddress;
+  readonly external: IpAddress;
+}
+
+/** A tier as one endpoint sees it: only policies that select it, in the order to apply. */
+export interface EndpointTier {
+  readonly name: string;
+  /** What happens to a packet that the tier's policies leave undecided, in a direction that has any. */
+  readonly defaultAction: 'Deny' | 'Pass';
+  readonly ingress: readonly PolicyId[];
+  readonly egress: readonly PolicyId[];
+}
+
+/** The store's first snapshot is in: from here on what is not wanted may be deleted. Once. */
+export interface InSync {
+  readonly type: 'in-sync';
+}
+
+/** Something that an operator should know of; `code` is closed, `subject` names the object. */
+export interface CalcWarning {
+  readonly code: 'invalid-value' | 'missing-profile' | 'unsupported-rule';
+  readonly subject: string;
+  readonly message: string;
+  readonly revision: bigint;
+}
+
