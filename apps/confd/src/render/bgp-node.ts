@@ -1,0 +1,47 @@
+import type { Node } from '@calico-node/model';
+import { tryParseIp, type Family, type IpAddress } from '@calico-node/net';
+import { labelsOf, type Labels } from '@calico-node/selector';
+import { byName, type BgpResources, type Complain } from './resources.ts';
+import type { Settings } from './settings.ts';
+
+/** A node as a BGP speaker. */
+export interface BgpNode {
+  readonly name: string;
+  readonly labels: Labels;
+  readonly ipv4: IpAddress | undefined;
+  readonly ipv6: IpAddress | undefined;
+  /** Its own AS number, or the global one. */
+  readonly asn: number;
+  /** Dotted quad of a route reflector; empty otherwise. */
+  readonly clusterId: string;
+  /** 0: 179. */
+  readonly listenPort: number;
+}
+
+/** The nodes in the order of their names. An address that can't be read counts as none. */
+export function bgpNodes(nodes: BgpResources['nodes'], settings: Settings, complain: Complain): readonly BgpNode[] {
+  return byName(nodes).map((node) => {
+    const { name } = node.metadata;
+    const bgp = node.spec.bgp;
+    return {
+      name,
+      labels: labelsOf(node.metadata.labels ?? {}),
+      ipv4: addressIn(node, bgp?.ipv4Address, complain),
+      ipv6: addressIn(node, bgp?.ipv6Address, complain),
+      asn: bgp?.asNumber ?? settings.globalAsn,
+      clusterId: bgp?.routeReflectorClusterID ?? '',
+      listenPort: settings.listenPortOf(name),
+    };
+  });
+}
+
+export function addressOf(node: BgpNode, family: Family): IpAddress | undefined {
+  return family === 4 ? node.ipv4 : node.ipv6;
+}
+
+function addressIn(node: Node, text: string | undefined, complain: Complain): IpAddress | undefined {
+  if (text === undefined || text === '') return undefined;
+  const ip = tryParseIp(text.split('/', 1)[0] ?? '');
+  if (ip === undefined) complain(`Node(${node.metadata.name})`, `BGP address "${text}" is not an address: ignored`);
+  return ip;
+}

@@ -1,0 +1,42 @@
+import type { BGPConfiguration, BGPPeer, IPPool, Node } from '@calico-node/model';
+import { parseCidr } from '@calico-node/net';
+import type { BGPFilter, BgpResources, BlockClaim } from './resources.ts';
+
+/** Builders for tests: a test shows only what matters to it. */
+
+const apiVersion = 'projectcalico.org/v3';
+
+export function node(name: string, bgp?: Node['spec']['bgp'], labels: Record<string, string> = {}): Node {
+  return { kind: 'Node', apiVersion, metadata: { name, labels }, spec: bgp === undefined ? {} : { bgp } };
+}
+
+export function configuration(spec: BGPConfiguration['spec'], name = 'default'): BGPConfiguration {
+  return { kind: 'BGPConfiguration', apiVersion, metadata: { name }, spec };
+}
+
+export function peer(name: string, spec: BGPPeer['spec']): BGPPeer {
+  return { kind: 'BGPPeer', apiVersion, metadata: { name }, spec };
+}
+
+export function filter(name: string, spec: BGPFilter['spec']): BGPFilter {
+  return { kind: 'BGPFilter', apiVersion, metadata: { name }, spec };
+}
+
+export function pool(name: string, spec: IPPool['spec']): IPPool {
+  return { kind: 'IPPool', apiVersion, metadata: { name }, spec };
+}
+
+export function block(cidr: string, state = 'confirmed'): BlockClaim {
+  return { cidr: parseCidr(cidr), state };
+}
+
+export function store(resources: Partial<BgpResources>): BgpResources {
+  return { nodes: [], configurations: [], peers: [], filters: [], pools: [], blocks: [], ...resources };
+}
+
+/** Three nodes of a mesh, as node start-up writes them. */
+export const threeNodes: readonly Node[] = [
+  node('n1', { ipv4Address: '10.0.0.1/24' }),
+  node('n2', { ipv4Address: '10.0.0.2/24' }),
+  node('n3', { ipv4Address: '10.0.0.3/24' }),
+];

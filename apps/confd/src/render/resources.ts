@@ -1,0 +1,51 @@
+import type { BGPConfiguration, BGPPeer, IPPool, Node, Resource } from '@calico-node/model';
+import type { Cidr } from '@calico-node/net';
+
+export type BGPFilter = Resource<'BGPFilter'>;
+
+/** A block affinity of the rendering node, as the store has it. */
+export interface BlockClaim {
+  readonly cidr: Cidr;
+  /** `confirmed`, `pending`, `pendingDeletion`, or empty in records from before the states (confirmed). */
+  readonly state: string;
+}
+
+/** What a node's BGP configuration is made of: the whole of each kind, in any order. */
+export interface BgpResources {
+  readonly nodes: readonly Node[];
+  readonly configurations: readonly BGPConfiguration[];
+  readonly peers: readonly BGPPeer[];
+  readonly filters: readonly BGPFilter[];
+  readonly pools: readonly IPPool[];
+  /** Only those of the rendering node. */
+  readonly blocks: readonly BlockClaim[];
+}
+
+export interface RenderOptions {
+  /** The node to render for. */
+  readonly nodeName: string;
+  /** `CALICO_ROUTER_ID`: an IPv4 address, or `hash` to derive one from the node's name. */
+  readonly routerId?: string | undefined;
+  /** `CALICO_ADVERTISE_CLUSTER_IPS`: service ranges in place of those of the default BGPConfiguration. */
+  readonly advertiseClusterIps?: readonly string[] | undefined;
+}
+
+/** Something in the store that the configuration had to leave out or change. */
+export interface RenderProblem {
+  /** `BGPPeer(rack-1)`. */
+  readonly subject: string;
+  readonly message: string;
+}
+
+/** Takes the problems met while rendering. */
+export type Complain = (subject: string, message: string) => void;
+
+/** Resources of a kind in the order of their names: rendering must not depend on the store's order. */
+export function byName<R extends { readonly metadata: { readonly name: string } }>(resources: readonly R[]): readonly R[] {
+  return resources.toSorted((a, b) => compareText(a.metadata.name, b.metadata.name));
+}
+
+/** Orders by code units, the same on every machine. */
+export function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

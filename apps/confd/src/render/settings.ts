@@ -1,0 +1,92 @@
+import { bgpV1 } from '@calico-node/rpc';
+import type { BGPConfiguration } from '@calico-node/model';
+import { compareText, type BgpResources, type Complain } from './resources.ts';
+import { parseDurationSeconds } from './duration.ts';
+
+/** Calico's default AS number for nodes that set none. */
+const DEFAULT_ASN = 64512;
+
+/** What the `default` BGPConfiguration and the rendering node's own (`node.<name>`) come to. */
+export interface Settings {
+  /** The AS number of every node that has none of its own. */
+  readonly globalAsn: number;
+  readonly isMeshEnabled: boolean;
+  /** Graceful restart time for mesh sessions in seconds; 0: the daemon's default. */
+  readonly meshRestartSeconds: number;
+  readonly bindsToNodeIp: boolean;
+  readonly logLevel: bgpV1.LogLevel;
+  readonly ignoredInterfaces: readonly string[];
+  readonly prefixCommunities: readonly bgpV1.PrefixCommunities[];
+  /** Whether routes within pools without encapsulation are the BGP daemon's to program. */
+  readonly programsPlainPools: boolean;
+  readonly serviceClusterIps: readonly string[];
+  readonly serviceExternalIps: readonly string[];
+  readonly serviceLoadBalancerIps: readonly string[];
+  readonly aggregatesLoadBalancerIps: boolean;
+  /** The port a node listens on; 0: 179. */
+  listenPortOf(nodeName: string): number;
+}
+
+/**
+ * Reads the two configurations. Of the node's own only those fields count that confd reads per node
+ * (calico-confd 6.2): listen port, log level, bind mode, ignored interfaces and advertisements.
+ */
+export function settingsFor(
+  nodeName: string,
+  configurations: BgpResources['configurations'],
+  complain: Complain,
+): Settings {
+  const byConfigurationName = new Map(configurations.map((item) => [item.metadata.name, item]));
+  const global = byConfigurationName.get('default')?.spec;
+  const own = byConfigurationName.get(`node.${nodeName}`)?.spec;
+  const restartTime = global?.nodeMeshMaxRestartTime;
+  const advertising = own?.prefixAdvertisements === undefined ? 'default' : `node.${nodeName}`;
+  if (global?.nodeMeshPassword !== undefined) {
+    complain('BGPConfiguration(default)', 'nodeMeshPassword refers to a Kubernetes secret, which is out of reach: mesh sessions go without a password');
+  }
+  const programming = global?.programClusterRoutes;
+  return {
+    globalAsn: global?.asNumber ?? DEFAULT_ASN,
+    isMeshEnabled: global?.nodeToNodeMeshEnabled ?? true,
+    meshRestartSeconds: restartTime === undefined ? 0 : parseDurationSeconds(restartTime),
+    bindsToNodeIp: (own?.bindMode ?? global?.bindMode) === 'NodeIP',
+    logLevel: logLevelOf(own?.logSeverityScreen ?? global?.logSeverityScreen),
+    ignoredInterfaces: own?.ignoredInterfaces ?? global?.ignoredInterfaces ?? [],
+    prefixCommunities: prefixCommunitiesOf(byConfigurationName.get(advertising)),
+    programsPlainPools: programming === undefined || programming === 'Enabled' || programming === 'EnabledNoEncapOnly',
+    serviceClusterIps: cidrsOf(global?.serviceClusterIPs),
+    serviceExternalIps: cidrsOf(global?.serviceExternalIPs),
+    serviceLoadBalancerIps: cidrsOf(global?.serviceLoadBalancerIPs),
+    aggregatesLoadBalancerIps: global?.serviceLoadBalancerAggregation !== 'Disabled',
+    listenPortOf: (name) => byConfigurationName.get(`node.${name}`)?.spec.listenPort ?? global?.listenPort ?? 0,
+  };
+}
+
+function cidrsOf(blocks: readonly { readonly cidr?: string | undefined }[] | undefined): readonly string[] {
+  return (blocks ?? []).flatMap((block) => (block.cidr === undefined ? [] : [block.cidr]));
+}
+
+/** Calico's mapping: Debug, Info (also when unset), and none for anything less talkative. */
+function logLevelOf(severity: string | undefined): bgpV1.LogLevel {
+  switch ((severity ?? '').toLowerCase()) {
+    case '':
+    case 'info':
+      return bgpV1.LogLevel.INFO;
+    case 'debug':
+    case 'trace':
+      return bgpV1.LogLevel.DEBUG;
+    default:
+      return bgpV1.LogLevel.NONE;
+  }
+}
+
+/** Advertised prefixes with their communities as values, names resolved, sorted (calico-confd 6.2). */
+function prefixCommunitiesOf(configuration: BGPConfiguration | undefined): readonly bgpV1.PrefixCommunities[] {
+  const values = new Map((configuration?.spec.communities ?? []).map(({ name, value }) => [name, value]));
+  return (configuration?.spec.prefixAdvertisements ?? [])
+    .map(({ cidr = '', communities = [] }) => ({
+      prefix: cidr,
+      communities: [...new Set(communities.map((text) => values.get(text) ?? text))].sort(),
+    }))
+    .sort((a, b) => compareText(a.prefix, b.prefix));
+}
