@@ -1,0 +1,88 @@
+/** One key as the store holds it. */
+export interface KeyValue {
+  readonly key: string;
+  readonly value: string;
+  /** The store's revision of the last write to this key (etcd: ModRevision). */
+  readonly revision: bigint;
+}
+
+export interface CallOptions {
+  /** How long the whole call may take, fail-over included, in milliseconds. Default 5000, lists 30000. */
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ReadOptions extends CallOptions {
+  /** Read the store as it was at this revision. */
+  readonly revision?: bigint | undefined;
+}
+
+export interface WriteOptions extends CallOptions {
+  /** Delete the key this long after the write, unless it is written again before. Whole seconds. */
+  readonly ttlSeconds?: number | undefined;
+}
+
+export interface ListResult {
+  /** In key order. */
+  readonly items: readonly KeyValue[];
+  /** The store's revision that the list shows; a watch goes on from the next one. */
+  readonly revision: bigint;
+}
+
+export interface WatchEvent {
+  readonly type: 'created' | 'modified' | 'deleted';
+  readonly key: string;
+  /** Empty when deleted. */
+  readonly value: string;
+  /** The revision of the change. */
+  readonly revision: bigint;
+  /** What the key held before, with `previous: true`, as far as the store still knows. */
+  readonly previous: KeyValue | undefined;
+}
+
+export interface WatchOptions {
+  /** Which keys: every key with one of these prefixes. Prefixes must not contain one another. */
+  readonly prefixes: readonly string[];
+  /** The first revision wanted: that of the snapshot before, plus one. */
+  readonly fromRevision: bigint;
+  /** Deliver each key's former value too. */
+  readonly previous?: boolean;
+  /**
+   * Takes the events of one message, all prefixes' in revision order; never half a revision of one
+   * prefix. Synchronous, so that a slow consumer slows the stream instead of filling a queue.
+   */
+  readonly onEvents: (events: readonly WatchEvent[]) => void;
+  /** The stream is up and nothing was missed; called once. */
+  readonly onStarted?: (() => void) | undefined;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The store, as far as this project depends on it: compare-and-swap on single keys, consistent lists,
+ * and a watch without gaps. Every function throws `DatastoreError` and ends at its time limit.
+ */
+export interface Backend {
+  /** The key's value, or nothing when the key does not exist. Always the newest (linearizable). */
+  get(key: string, options?: ReadOptions): Promise<KeyValue | undefined>;
+  /** Every key with the prefix, as of one revision, however many they are. */
+  list(prefix: string, options?: ReadOptions): Promise<ListResult>;
+  /** @throws DatastoreError `already-exists`, with the current value. */
+  create(key: string, value: string, options?: WriteOptions): Promise<KeyValue>;
+  /** @throws DatastoreError `conflict` (with the current value) when the key is not at the revision; `not-found`. */
+  update(key: string, value: string, expectedRevision: bigint, options?: WriteOptions): Promise<KeyValue>;
+  /** Writes whatever the key held before. */
+  put(key: string, value: string, options?: WriteOptions): Promise<KeyValue>;
+  /**
+   * Deletes the key, when a revision is given only at that revision; gives what it held.
+   * @throws DatastoreError `conflict` (with the current value); `not-found`.
+   */
+  delete(key: string, expectedRevision?: bigint, options?: CallOptions): Promise<KeyValue>;
+  /**
+   * Delivers every change from a revision on, until the signal fires (then it resolves).
+   * @throws DatastoreError `compacted` when changes were missed: list again; `unavailable` when the
+   *   connection broke: watch again from the revision after the last one delivered.
+   */
+  watch(options: WatchOptions): Promise<void>;
+  /** Lets go of all connections; running calls fail. */
+  close(): void;
+}

@@ -1,0 +1,213 @@
+import type { ClientDuplexStream } from '@grpc/grpc-js';
+import { etcdV3 } from '@calico-node/rpc';
+import type { KeyValue, WatchEvent, WatchOptions } from '../backend.ts';
+import { DatastoreError } from '../errors.ts';
+import type { EtcdCluster } from './cluster.ts';
+import { toDatastoreError } from './failure.ts';
+import { keyBytes, prefixEnd } from './range.ts';
+
+export interface WatchTiming {
+  /**
+   * How long the stream may be silent before etcd is asked for a sign of life, and how long etcd may
+   * take to give it, in milliseconds.
+   */
+  readonly silenceMs: number;
+}
+
+const defaultTiming: WatchTiming = { silenceMs: 5000 };
+
+type Stream = ClientDuplexStream<etcdV3.WatchRequest, etcdV3.WatchResponse>;
+
+/**
+ * One gRPC stream of etcd's Watch service with a watcher for each prefix. It ends (with an error) on
+ * anything that could hide a change: a compacted revision, a store that lost revisions (restored from
+ * a backup), a lost leader, a connection that broke or went silent.
+ */
+export async function watchStream(
+  cluster: EtcdCluster,
+  options: WatchOptions,
+  timing: Partial<WatchTiming> = {},
+): Promise<void> {
+  const { signal } = options;
+  if (signal.aborted) return;
+  const identity = `watch ${options.prefixes.join(' ')}`;
+  const member = await cluster.member();
+  try {
+    const metadata = await member.watchMetadata();
+    await runStream(member.watch.watch(metadata), options, { ...defaultTiming, ...timing });
+  } catch (error) {
+    // Fires while the stream runs.
+    if (options.signal.aborted) return;
+    const failure = toDatastoreError(error, identity, cluster.describe());
+    if (failure.code === 'unavailable') cluster.leave(member);
+    throw failure;
+  }
+}
+
+function runStream(stream: Stream, options: WatchOptions, timing: WatchTiming): Promise<void> {
+  return new Promise<void>((resolve, reject) => {
+    const { prefixes, signal } = options;
+    const fragments = new Fragments();
+    let started = 0;
+    let done = false;
+    const alive = new Liveness(
+      timing.silenceMs,
+      () => {
+        stream.write({ requestUnion: { $case: 'progressRequest', value: {} } });
+      },
+      () => {
+        finish(new DatastoreError('unavailable', 'etcd went silent'));
+      },
+    );
+
+    function finish(error?: Error): void {
+      if (done) return;
+      done = true;
+      alive.stop();
+      signal.removeEventListener('abort', onAbort);
+      stream.cancel();
+      if (error === undefined) resolve();
+      else reject(error);
+    }
+    function onAbort(): void {
+      finish();
+    }
+
+    function onResponse(response: etcdV3.WatchResponse): void {
+      if (done) return;
+      alive.heard();
+      const refusal = refusalOf(response, options.fromRevision);
+      if (refusal !== undefined) {
+        finish(refusal);
+        return;
+      }
+      if (response.created) {
+        started++;
+        if (started === prefixes.length) options.onStarted?.();
+      }
+      const events = fragments.add(response);
+      if (events.length === 0) return;
+      try {
+        options.onEvents(events.map(toWatchEvent));
+      } catch (error) {
+        finish(error instanceof Error ? error : new Error(String(error)));
+      }
+    }
+
+    signal.addEventListener('abort', onAbort, { once: true });
+    stream.on('data', onResponse);
+    stream.on('error', finish);
+    stream.on('end', () => {
+      finish(new DatastoreError('unavailable', 'etcd ended the watch'));
+    });
+    for (const [index, prefix] of prefixes.entries()) {
+      stream.write({ requestUnion: { $case: 'createRequest', value: createRequest(prefix, index, options) } });
+    }
+  });
+}
+
+function createRequest(prefix: string, index: number, options: WatchOptions): etcdV3.WatchCreateRequest {
+  return {
+    key: prefix === '' ? Buffer.of(0) : keyBytes(prefix),
+    rangeEnd: prefixEnd(prefix),
+    startRevision: options.fromRevision,
+    progressNotify: false,
+    prevKv: options.previous ?? false,
+    watchId: BigInt(index + 1),
+    fragment: true,
+  };
+}
+
+function refusalOf(response: etcdV3.WatchResponse, fromRevision: bigint): DatastoreError | undefined {
+  if (response.compactRevision > 0n) {
+    return new DatastoreError('compacted', `etcd has compacted up to revision ${response.compactRevision}`);
+  }
+  if (response.canceled) {
+    return new DatastoreError('unavailable', `etcd cancelled the watch: ${response.cancelReason || 'no reason given'}`);
+  }
+  const revision = response.header?.revision ?? 0n;
+  if (response.created && revision < fromRevision - 1n) {
+    return new DatastoreError(
+      'compacted',
+      `etcd is at revision ${revision}, before ${fromRevision}: it was restored from a backup or replaced`,
+    );
+  }
+  return undefined;
+}
+
+/** Joins the pieces of a response that etcd cut because of its size, for each watcher. */
+class Fragments {
+  readonly #pending = new Map<bigint, etcdV3.Event[]>();
+
+  /** The events that are now complete. */
+  add(response: etcdV3.WatchResponse): readonly etcdV3.Event[] {
+    const earlier = this.#pending.get(response.watchId);
+    if (earlier === undefined && !response.fragment) return response.events;
+    const joined = earlier ?? [];
+    for (const event of response.events) joined.push(event);
+    if (response.fragment) {
+      this.#pending.set(response.watchId, joined);
+      return [];
+    }
+    this.#pending.delete(response.watchId);
+    return joined;
+  }
+}
+
+/** Asks for a sign of life after a silence, and gives up when the silence goes on for as long again. */
+class Liveness {
+  readonly #ask: () => void;
+  readonly #giveUp: () => void;
+  readonly #timer: NodeJS.Timeout;
+  #asked = true; // the watch's creation is the first question
+
+  constructor(silenceMs: number, ask: () => void, giveUp: () => void) {
+    this.#ask = ask;
+    this.#giveUp = giveUp;
+    this.#timer = setInterval(() => {
+      this.#expired();
+    }, silenceMs);
+  }
+
+  heard(): void {
+    this.#asked = false;
+    this.#timer.refresh();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  #expired(): void {
+    if (!this.#asked) {
+      this.#asked = true;
+      this.#ask();
+      return;
+    }
+    // After a long stretch of work the answer may wait in the socket: read it before judging.
+    setImmediate(() => {
+      if (this.#asked) this.#giveUp();
+    });
+  }
+}
+
+function toWatchEvent(event: etcdV3.Event): WatchEvent {
+  const { kv } = event;
+  if (kv === undefined) throw new DatastoreError('unavailable', 'etcd sent an event without a key');
+  const previous: KeyValue | undefined =
+    event.prevKv === undefined
+      ? undefined
+      : {
+          key: event.prevKv.key.toString(),
+          value: event.prevKv.value.toString(),
+          revision: event.prevKv.modRevision,
+        };
+  const put = event.type === etcdV3.Event_EventType.PUT;
+  return {
+    type: put ? (kv.createRevision === kv.modRevision ? 'created' : 'modified') : 'deleted',
+    key: kv.key.toString(),
+    value: put ? kv.value.toString() : '',
+    revision: kv.modRevision,
+    previous,
+  };
+}

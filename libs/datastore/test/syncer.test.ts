@@ -1,0 +1,197 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { connectDatastore, startSyncer, type Backend, type SyncerBatch } from '../src/index.ts';
+import { startEtcd, startTcpProxy, type EtcdProcess } from '../src/testing/index.ts';
+import { Etcd3 } from 'etcd3';
+
+/** Follows prefixes and keeps what a consumer would: the state, and every update in order. */
+class Recorder {
+  readonly state = new Map<string, string>();
+  readonly batches: SyncerBatch[] = [];
+  readonly connections: boolean[] = [];
+  readonly #abort = new AbortController();
+  readonly #backend: Backend;
+  readonly #done: Promise<void>;
+
+  constructor(endpoint: string, prefixes: readonly string[]) {
+    this.#backend = connectDatastore(
+      { type: 'etcdv3', endpoints: [endpoint], tls: {} },
+      { watchTiming: { silenceMs: 300 } },
+    );
+    this.#done = startSyncer({
+      backend: this.#backend,
+      prefixes,
+      signal: this.#abort.signal,
+      onConnection: ({ connected }) => this.connections.push(connected),
+      onBatch: (batch) => {
+        this.batches.push(batch);
+        for (const { key, value } of batch.updates) {
+          if (value === undefined) this.state.delete(key);
+          else this.state.set(key, value);
+        }
+      },
+    }).done;
+  }
+
+  get inSync(): boolean {
+    return this.batches.at(-1)?.inSync ?? false;
+  }
+
+  /** The updates of all batches after the first `skip`. */
+  updatesAfter(skip: number): string[] {
+    return this.batches.slice(skip).flatMap((batch) => batch.updates.map(({ key, value }) => `${key}=${value ?? ''}`));
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    await this.#done;
+    this.#backend.close();
+  }
+}
+
+let etcd: EtcdProcess;
+let backend: Backend;
+const recorders: Recorder[] = [];
+
+function follow(endpoint: string, ...prefixes: readonly string[]): Recorder {
+  const recorder = new Recorder(endpoint, prefixes);
+  recorders.push(recorder);
+  return recorder;
+}
+
+async function compact(): Promise<void> {
+  const client = new Etcd3({ hosts: [...etcd.endpoints] });
+  const { header } = await client.kv.range({ key: Buffer.from('x') });
+  await client.kv.compact({ revision: header.revision, physical: true });
+  client.close();
+}
+
+beforeEach(async () => {
+  etcd = await startEtcd();
+  backend = connectDatastore({ type: 'etcdv3', endpoints: etcd.endpoints, tls: {} });
+});
+
+afterEach(async () => {
+  for (const recorder of recorders.splice(0)) await recorder.stop();
+  backend.close();
+  await etcd.stop();
+});
+
+describe('startSyncer', () => {
+  it('gives a snapshot, the in-sync mark, then every change in revision order', async () => {
+    await backend.put('/a/1', 'x');
+    await backend.put('/b/1', 'y');
+    await backend.put('/c/1', 'not followed');
+    const recorder = follow(etcd.endpoints[0]!, '/a/', '/b/');
+    await expect.poll(() => recorder.inSync).toBe(true);
+    expect(recorder.updatesAfter(0)).toEqual(['/a/1=x', '/b/1=y']);
+    await expect.poll(() => recorder.connections).toEqual([true]);
+    await backend.put('/b/2', '1');
+    await backend.put('/a/2', '2');
+    await backend.delete('/b/1');
+    await backend.put('/c/2', 'not followed');
+    await backend.put('/a/2', '3');
+    await expect.poll(() => recorder.state.get('/a/2')).toBe('3');
+    expect(recorder.updatesAfter(1)).toEqual(['/b/2=1', '/a/2=2', '/b/1=', '/a/2=3']);
+    const revisions = recorder.batches.map((batch) => batch.revision);
+    expect(revisions).toEqual([...revisions].sort((a, b) => Number(a - b)));
+  });
+
+  it('marks an empty store as in sync', async () => {
+    const recorder = follow(etcd.endpoints[0]!, '/none/');
+    await expect.poll(() => recorder.inSync).toBe(true);
+    expect(recorder.updatesAfter(0)).toEqual([]);
+  });
+
+  it('goes on where it stopped when etcd was killed and restarted, and repeats nothing', async () => {
+    await backend.put('/a/1', 'x');
+    const recorder = follow(etcd.endpoints[0]!, '/a/');
+    await expect.poll(() => recorder.connections).toEqual([true]);
+    await etcd.kill9();
+    await expect.poll(() => recorder.connections).toEqual([true, false]);
+    await etcd.restart();
+    await backend.put('/a/2', 'y');
+    await expect.poll(() => recorder.state.get('/a/2')).toBe('y');
+    expect(recorder.updatesAfter(1)).toEqual(['/a/2=y']);
+    expect(recorder.connections).toEqual([true, false, true]);
+  });
+
+  it('emits only the difference when its revision was compacted away while it was cut off', async () => {
+    await using proxy = await startTcpProxy(etcd.port);
+    for (const name of ['keep', 'change', 'remove']) await backend.put(`/a/${name}`, '1');
+    const recorder = follow(`http://127.0.0.1:${proxy.port}`, '/a/');
+    await expect.poll(() => recorder.connections).toEqual([true]);
+    const before = recorder.batches.length;
+    proxy.stall();
+    await backend.put('/a/change', '2');
+    await backend.delete('/a/remove');
+    await backend.put('/a/brief', '1');
+    await backend.delete('/a/brief');
+    await backend.put('/a/add', '1');
+    await compact();
+    await expect.poll(() => recorder.connections).toEqual([true, false]);
+    proxy.heal();
+    await expect.poll(() => recorder.state.get('/a/add'), { timeout: 10_000 }).toBe('1');
+    expect(recorder.updatesAfter(before)).toEqual(['/a/remove=', '/a/change=2', '/a/add=1']);
+    expect(recorder.batches.at(-1)?.inSync).toBe(true);
+  });
+
+  it('follows again after a stalled connection that nobody closed', async () => {
+    await using proxy = await startTcpProxy(etcd.port);
+    const recorder = follow(`http://127.0.0.1:${proxy.port}`, '/a/');
+    await expect.poll(() => recorder.connections).toEqual([true]);
+    proxy.stall();
+    await backend.put('/a/1', 'x');
+    await expect.poll(() => recorder.connections).toEqual([true, false]);
+    proxy.heal();
+    await expect.poll(() => recorder.state.get('/a/1'), { timeout: 10_000 }).toBe('x');
+  });
+
+  it('keeps a quiet watch alive', async () => {
+    const recorder = follow(etcd.endpoints[0]!, '/a/');
+    await expect.poll(() => recorder.connections).toEqual([true]);
+    // Several silences long, by the clock of etcd's answers to our own pings.
+    for (let ping = 0; ping < 6; ping++) await backend.get('/x', { timeoutMs: 5000 }).then(() => pause(200));
+    expect(recorder.connections).toEqual([true]);
+    await backend.put('/a/1', 'x');
+    await expect.poll(() => recorder.state.get('/a/1')).toBe('x');
+  });
+
+  it('starts before etcd does', async () => {
+    await etcd.kill9();
+    const recorder = follow(etcd.endpoints[0]!, '/a/');
+    await expect.poll(() => recorder.connections).toEqual([false]);
+    await etcd.restart();
+    await expect.poll(() => recorder.inSync).toBe(true);
+  });
+
+  it('takes everything anew when the store was replaced by an older one', async () => {
+    for (let index = 0; index < 20; index++) await backend.put('/a/1', String(index));
+    const recorder = follow(etcd.endpoints[0]!, '/a/');
+    await expect.poll(() => recorder.connections).toEqual([true]);
+    const { port } = etcd;
+    await etcd.stop();
+    etcd = await startEtcd({ port });
+    await backend.put('/a/2', 'other');
+    await expect.poll(() => [...recorder.state], { timeout: 10_000 }).toEqual([['/a/2', 'other']]);
+  });
+
+  it('delivers 10000 keys and then 1000 changes to one of them without losing the last', async () => {
+    const names = Array.from({ length: 10_000 }, (_, index) => `/a/${index}`);
+    for (let start = 0; start < names.length; start += 500) {
+      await Promise.all(names.slice(start, start + 500).map((name) => backend.put(name, 'v')));
+    }
+    const recorder = follow(etcd.endpoints[0]!, '/a/');
+    await expect.poll(() => recorder.inSync, { timeout: 10_000 }).toBe(true);
+    expect(recorder.state.size).toBe(10_000);
+    for (let value = 0; value < 1000; value += 100) {
+      await Promise.all(Array.from({ length: 100 }, (_, index) => backend.put('/a/7', String(value + index))));
+    }
+    const last = await backend.put('/a/7', 'last');
+    await expect.poll(() => recorder.batches.at(-1)?.revision, { timeout: 10_000 }).toBe(last.revision);
+    expect(recorder.state.get('/a/7')).toBe('last');
+  });
+});
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
