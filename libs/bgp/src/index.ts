@@ -1,0 +1,125 @@
+export { ByteWriter, u16, u32, u8 } from './wire/bytes.ts';
+export {
+  ceaseSubcode,
+  describeNotification,
+  decodeNotification,
+  errorCode,
+  notification,
+  shutdownCommunication,
+  shutdownNotification,
+  type Notification,
+} from './wire/notification.ts';
+export {
+  headerLength,
+  maxExtendedMessageLength,
+  maxMessageLength,
+  messageType,
+  readFrame,
+  type Frame,
+  type MessageType,
+} from './wire/header.ts';
+export { type AddPath, type Capability, type GracefulRestart } from './wire/capability.ts';
+export { asTrans, decodeOpen, encodeOpen, type OpenMessage, type OpenResult } from './wire/open.ts';
+export {
+  forEachNlri,
+  nlriToArray,
+  readPrefix,
+  writeNlri,
+  type Nlri,
+  type NlriBlock,
+  type NlriVisitor,
+} from './wire/nlri.ts';
+export {
+  asPathLength,
+  countAs,
+  formatAsPath,
+  neighborAs,
+  prependAs,
+  type AsPath,
+  type AsPathSegment,
+} from './wire/as-path.ts';
+export {
+  attributeCode,
+  attributeFlag,
+  origins,
+  type LargeCommunity,
+  type Origin,
+  type PathAttributes,
+  type UnknownAttribute,
+} from './wire/path-attributes.ts';
+export {
+  decodeAttributes,
+  type AttributeProblem,
+  type AttributesResult,
+  type UpdateContext,
+} from './wire/decode-attributes.ts';
+export { encodeAttributes } from './wire/encode-attributes.ts';
+export { decodeUpdate, type Announcement, type AttributeCache, type Update, type UpdateResult } from './wire/update.ts';
+export {
+  decodeRouteRefresh,
+  encodeEndOfRib,
+  encodeKeepalive,
+  encodeMessage,
+  encodeNotification,
+  encodeOpenMessage,
+  encodeRouteRefresh,
+  UpdatePacker,
+  type AnnouncementTemplate,
+  type RouteRefreshKind,
+} from './wire/message.ts';
+export { localOpen, negotiate, type LocalSide, type Negotiation, type Session } from './fsm/session.ts';
+export {
+  idle,
+  isGracefulLoss,
+  openHoldSeconds,
+  step,
+  type DownReason,
+  type EventKind,
+  type FsmAction,
+  type FsmConfig,
+  type FsmEvent,
+  type FsmState,
+  type StateName,
+  type Step,
+  type TimerName,
+} from './fsm/fsm.ts';
+export { resolveCollision, type CollisionInput, type CollisionVerdict } from './fsm/collision.ts';
+export {
+  comparePaths,
+  defaultLocalPref,
+  selectBest,
+  type Candidate,
+  type Comparison,
+  type DecisionStep,
+} from './routing/decision.ts';
+export { type RouteSource } from './routing/route-source.ts';
+export {
+  formatCommunity,
+  formatLargeCommunity,
+  parseCommunity,
+  wellKnownCommunity,
+  type ParsedCommunity,
+} from './routing/communities.ts';
+export { matchesPattern } from './routing/pattern.ts';
+export {
+  evaluateFilters,
+  matchesRule,
+  type Filter,
+  type FilterRule,
+  type FilterSubject,
+  type FilterVerdict,
+} from './routing/filter.ts';
+export {
+  decideAnnouncement,
+  type AnnounceDecision,
+  type AnnounceReason,
+  type AnnounceRules,
+} from './routing/announce-policy.ts';
+export {
+  exportAttributes,
+  mayAdvertise,
+  type ExportTarget,
+  type ExtraCommunities,
+  type NextHopMode,
+} from './routing/export.ts';
+export { checkImport, type ImportProblem, type ImportTarget } from './routing/import.ts';

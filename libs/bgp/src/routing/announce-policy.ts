@@ -1,0 +1,68 @@
+/**
+ * What leaves a Calico node: `calico_export_to_bgp_peers` of calico-confd 6.4 and `calico_aggr` of 6.5,
+ * as a decision over typed rules instead of a rendered BIRD filter.
+ */
+import { cidrContains, type Cidr } from '@calico-node/net';
+import { matchesPattern } from './pattern.ts';
+import type { FilterSubject } from './filter.ts';
+
+export interface AnnounceRules {
+  /** Pools whose export is disabled. */
+  readonly neverAnnounce: readonly Cidr[];
+  /** The node's own blocks: announced themselves, while their more specifics are kept. */
+  readonly aggregates: readonly Cidr[];
+  /** Prefixes that the node originates besides, announced with all that lies in them. */
+  readonly originated: readonly Cidr[];
+  /** Pools and service ranges. */
+  readonly announceWithin: readonly Cidr[];
+  /** Interface name patterns whose routes never leave. */
+  readonly ignoredInterfaces: readonly string[];
+}
+
+export type AnnounceReason =
+  | 'never-announce'
+  | 'ignored-interface'
+  | 'overlay-interface'
+  | 'aggregate'
+  | 'covered-by-aggregate'
+  | 'originated'
+  | 'within'
+  | 'not-within';
+
+export interface AnnounceDecision {
+  readonly announce: boolean;
+  readonly reason: AnnounceReason;
+}
+
+/** Calico's overlay devices: their routes are the business of the node alone. */
+const overlayInterfaces = ['*.cali', '*.calico', 'tunl0'];
+
+/**
+ * Whether a route may be announced. The order is Calico's; the first rule that applies decides.
+ *
+ * @param toInternalPeer the peer is in our own AS: routes over overlay devices are kept from it.
+ */
+export function decideAnnouncement(
+  rules: AnnounceRules,
+  subject: FilterSubject,
+  toInternalPeer: boolean,
+): AnnounceDecision {
+  const { prefix, interfaceName } = subject;
+  const isWithin = (cidrs: readonly Cidr[]): boolean => cidrs.some((cidr) => cidrContains(cidr, prefix));
+  if (isWithin(rules.neverAnnounce)) return { announce: false, reason: 'never-announce' };
+  if (interfaceName !== undefined) {
+    if (rules.ignoredInterfaces.some((pattern) => matchesPattern(interfaceName, pattern))) {
+      return { announce: false, reason: 'ignored-interface' };
+    }
+    const isOverlay = overlayInterfaces.some((pattern) => matchesPattern(interfaceName, pattern));
+    if (isOverlay && (toInternalPeer || matchesPattern(interfaceName, 'bpf*.cali'))) {
+      return { announce: false, reason: 'overlay-interface' };
+    }
+  }
+  if (rules.aggregates.includes(prefix)) return { announce: true, reason: 'aggregate' };
+  if (isWithin(rules.aggregates)) return { announce: false, reason: 'covered-by-aggregate' };
+  if (isWithin(rules.originated)) return { announce: true, reason: 'originated' };
+  return isWithin(rules.announceWithin)
+    ? { announce: true, reason: 'within' }
+    : { announce: false, reason: 'not-within' };
+}

@@ -1,0 +1,30 @@
+/** Whether a received path is usable at all, before any filter: RFC 4271 9.1.2 and 5.1.3, RFC 4456 8. */
+import type { IpAddress } from '@calico-node/net';
+import { countAs } from '../wire/as-path.ts';
+import type { PathAttributes } from '../wire/path-attributes.ts';
+
+export interface ImportTarget {
+  readonly localAs: number;
+  /** How often our AS may stand in a path. */
+  readonly allowedLocalAs: number;
+  readonly routerId: number;
+  readonly clusterId: number;
+  readonly external: boolean;
+  readonly isLocalAddress: (address: IpAddress) => boolean;
+}
+
+export type ImportProblem = 'as-loop' | 'own-originator' | 'cluster-loop' | 'own-next-hop' | 'no-next-hop';
+
+/** Why a path from a peer must not be used; `undefined` when it may. */
+export function checkImport(attributes: PathAttributes, target: ImportTarget): ImportProblem | undefined {
+  // RFC 4271 9.1.2: our own AS in the path is a loop.
+  if (countAs(attributes.asPath, target.localAs) > target.allowedLocalAs) return 'as-loop';
+  // RFC 4456 8: what we or our cluster sent out comes back.
+  if (!target.external) {
+    if (attributes.originatorId === target.routerId) return 'own-originator';
+    if (attributes.clusterList?.includes(target.clusterId) === true) return 'cluster-loop';
+  }
+  if (attributes.nextHop === undefined) return 'no-next-hop';
+  // RFC 4271 5.1.3: never a route through ourselves.
+  return target.isLocalAddress(attributes.nextHop) ? 'own-next-hop' : undefined;
+}

@@ -1,0 +1,158 @@
+import { ipToBytes, type Cidr, type Family, type IpAddress } from '@calico-node/net';
+import { ByteWriter, u16, u8 } from './bytes.ts';
+import { afiOf, familyOfAfi, unicast } from './capability.ts';
+import { headerLength, messageType, type MessageType } from './header.ts';
+import { writeNlri } from './nlri.ts';
+import type { Notification } from './notification.ts';
+import { encodeOpen, type OpenMessage } from './open.ts';
+import { attributeCode, attributeFlag } from './path-attributes.ts';
+
+/** A whole message from a body: marker, length, type (RFC 4271 4.1). */
+export function encodeMessage(type: MessageType, ...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const length = parts.reduce((sum, part) => sum + part.length, headerLength);
+  const writer = new ByteWriter(length).fill(0xff, 16).u16(length).u8(type);
+  for (const part of parts) writer.bytes(part);
+  return writer.finish();
+}
+
+export function encodeOpenMessage(open: OpenMessage): Uint8Array<ArrayBuffer> {
+  return encodeMessage(messageType.open, encodeOpen(open));
+}
+
+export function encodeKeepalive(): Uint8Array<ArrayBuffer> {
+  return encodeMessage(messageType.keepalive);
+}
+
+export function encodeNotification({ code, subcode, data }: Notification): Uint8Array<ArrayBuffer> {
+  // The message may not exceed 4096 octets, whatever offended.
+  return encodeMessage(
+    messageType.notification,
+    Uint8Array.of(code, subcode),
+    data.subarray(0, 4096 - headerLength - 2),
+  );
+}
+
+/** RFC 7313 3.2: a request, or the marks around the answer. */
+export type RouteRefreshKind = 'request' | 'begin' | 'end';
+
+const refreshKinds: readonly RouteRefreshKind[] = ['request', 'begin', 'end'];
+
+export function encodeRouteRefresh(family: Family, kind: RouteRefreshKind = 'request'): Uint8Array<ArrayBuffer> {
+  return encodeMessage(messageType.routeRefresh, Uint8Array.of(0, afiOf(family), refreshKinds.indexOf(kind), unicast));
+}
+
+/** The body of a ROUTE-REFRESH; `undefined` for a family or a subtype to be ignored (RFC 2918 4, RFC 7313 5). */
+export function decodeRouteRefresh(
+  bytes: Uint8Array,
+  start: number,
+): { readonly family: Family; readonly kind: RouteRefreshKind } | undefined {
+  const family = familyOfAfi(u16(bytes, start), u8(bytes, start + 3));
+  const kind = refreshKinds[u8(bytes, start + 2)];
+  return family === undefined || kind === undefined ? undefined : { family, kind };
+}
+
+/** The mark that the initial table of a family is complete (RFC 4724 2). */
+export function encodeEndOfRib(family: Family): Uint8Array<ArrayBuffer> {
+  if (family === 4) return encodeMessage(messageType.update, new Uint8Array(4));
+  return encodeMessage(
+    messageType.update,
+    Uint8Array.of(0, 0, 0, 6, attributeFlag.optional, attributeCode.mpUnreach, 3, 0, afiOf(family), unicast),
+  );
+}
+
+/** What a packer needs to know of an UPDATE's announcements. */
+export interface AnnouncementTemplate {
+  readonly family: Family;
+  /** As `encodeAttributes` gives it: with NEXT_HOP for IPv4, without for IPv6. */
+  readonly attributes: Uint8Array;
+  /** For MP_REACH_NLRI; unused for IPv4. */
+  readonly nextHop?: IpAddress | undefined;
+}
+
+/**
+ * Packs prefixes into as few UPDATEs as `maxLength` allows (RFC 4271 4.3). Prefixes are given in encoded
+ * form, one after the other, through `add`; messages come out of `finish`, which starts the packer over.
+ */
+export class UpdatePacker {
+  readonly #maxLength: number;
+  readonly #withdraw: boolean;
+  /** What still follows the prefixes: the attributes of IPv6, the attributes' length of an IPv4 withdrawal. */
+  readonly #tail: number;
+  readonly #family: Family;
+  readonly #writer = new ByteWriter(4096);
+  readonly #done: Uint8Array<ArrayBuffer>[] = [];
+  readonly #template: AnnouncementTemplate | undefined;
+  #attributesAt = 0;
+  #reachAt = 0;
+  #count = 0;
+
+  /** @param template what is announced; absent to withdraw. */
+  constructor(family: Family, maxLength: number, template?: AnnouncementTemplate) {
+    this.#family = family;
+    this.#maxLength = maxLength;
+    this.#template = template;
+    this.#withdraw = template === undefined;
+    this.#tail = family === 6 ? (template?.attributes.length ?? 0) : template === undefined ? 2 : 0;
+  }
+
+  /** Adds a prefix whose length octet is at `at` of `bytes`, `size` octets with it. */
+  add(bytes: Uint8Array, at: number, size: number): void {
+    if (this.#count > 0 && this.#writer.length + size + this.#tail > this.#maxLength) this.#close();
+    if (this.#count === 0) this.#begin();
+    for (let index = 0; index < size; index++) this.#writer.u8(u8(bytes, at + index));
+    this.#count++;
+  }
+
+  addCidr(prefix: Cidr): void {
+    const one = new ByteWriter(17);
+    writeNlri(one, prefix);
+    this.add(one.finish(), 0, one.length);
+  }
+
+  finish(): Uint8Array<ArrayBuffer>[] {
+    if (this.#count > 0) this.#close();
+    return this.#done.splice(0);
+  }
+
+  #begin(): void {
+    const writer = this.#writer;
+    writer.reset();
+    writer.fill(0xff, 16).u16(0).u8(messageType.update).u16(0);
+    if (this.#withdraw && this.#family === 4) return;
+    this.#attributesAt = writer.length;
+    writer.u16(0);
+    if (this.#family === 6) {
+      // RFC 7606 5.1: the MP attribute comes first.
+      this.#reachAt = writer.length;
+      const code = this.#withdraw ? attributeCode.mpUnreach : attributeCode.mpReach;
+      writer
+        .u8(attributeFlag.optional | attributeFlag.extendedLength)
+        .u8(code)
+        .u16(0)
+        .u16(afiOf(6))
+        .u8(unicast);
+      if (!this.#withdraw) {
+        const hop = this.#template?.nextHop === undefined ? new Uint8Array(16) : ipToBytes(this.#template.nextHop);
+        writer.u8(hop.length).bytes(hop).u8(0);
+      }
+    } else if (this.#template !== undefined) {
+      writer.bytes(this.#template.attributes);
+      writer.patchU16(this.#attributesAt, this.#template.attributes.length);
+    }
+  }
+
+  #close(): void {
+    const writer = this.#writer;
+    if (this.#withdraw && this.#family === 4) {
+      writer.patchU16(headerLength, writer.length - headerLength - 2);
+      writer.u16(0);
+    } else if (this.#family === 6) {
+      writer.patchU16(this.#reachAt + 2, writer.length - this.#reachAt - 4);
+      if (this.#template !== undefined) writer.bytes(this.#template.attributes);
+      writer.patchU16(this.#attributesAt, writer.length - this.#attributesAt - 2);
+    }
+    writer.patchU16(16, writer.length);
+    this.#done.push(writer.finish());
+    this.#count = 0;
+  }
+}
