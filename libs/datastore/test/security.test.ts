@@ -1,0 +1,114 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Etcd3 } from 'etcd3';
+import { connectDatastore, isDatastoreError, startSyncer, type EtcdConfig } from '../src/index.ts';
+import { startEtcd } from '../src/testing/index.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'calico-tls-'));
+const path = (name: string): string => join(directory, name);
+const pem = (name: string): string => readFileSync(path(name), 'utf8');
+
+beforeAll(() => {
+  const openssl = (...args: readonly string[]): void => {
+    execFileSync('openssl', args, { cwd: directory, stdio: 'ignore' });
+  };
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+  openssl('req', '-x509', ...key, '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=test CA', '-days', '2');
+  for (const name of ['server', 'client']) {
+    writeFileSync(path(`${name}.ext`), 'subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n');
+    openssl('req', ...key, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', `/CN=${name}`);
+    openssl(
+      ...['x509', '-req', '-in', `${name}.csr`, '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial'],
+      ...['-out', `${name}.pem`, '-days', '2', '-extfile', `${name}.ext`],
+    );
+  }
+});
+
+afterAll(() => {
+  rmSync(directory, { recursive: true });
+});
+
+/** Writes a key and sees the change come by the syncer. */
+async function writeAndFollow(config: EtcdConfig): Promise<void> {
+  const abort = new AbortController();
+  const backend = connectDatastore(config, { signal: abort.signal });
+  const seen = new Map<string, string | undefined>();
+  const { done } = startSyncer({
+    backend,
+    prefixes: ['/calico/'],
+    signal: abort.signal,
+    onBatch: ({ updates }) => {
+      for (const { key, value } of updates) seen.set(key, value);
+    },
+  });
+  try {
+    await backend.put('/calico/a', 'x');
+    await expect.poll(() => seen.get('/calico/a')).toBe('x');
+    await backend.put('/calico/a', 'y');
+    await expect.poll(() => seen.get('/calico/a')).toBe('y');
+  } finally {
+    abort.abort();
+    await done;
+  }
+}
+
+async function codeOf(promise: Promise<unknown>): Promise<string> {
+  const error = await promise.catch((reason: unknown) => reason);
+  return isDatastoreError(error) ? error.code : String(error);
+}
+
+describe('TLS', () => {
+  it('reads, writes and watches with a client certificate, and not without', async () => {
+    await using etcd = await startEtcd({
+      scheme: 'https',
+      args: [
+        ...['--cert-file', path('server.pem'), '--key-file', path('server.key')],
+        ...['--client-cert-auth', '--trusted-ca-file', path('ca.pem')],
+      ],
+    });
+    const tls = { ca: pem('ca.pem'), key: pem('client.key'), cert: pem('client.pem') };
+    await writeAndFollow({ type: 'etcdv3', endpoints: etcd.endpoints, tls });
+    for (const wrong of [{}, { ca: tls.ca }]) {
+      const backend = connectDatastore({ type: 'etcdv3', endpoints: etcd.endpoints, tls: wrong });
+      expect(await codeOf(backend.get('/calico/a', { timeoutMs: 3000 }))).toBe('unavailable');
+      backend.close();
+    }
+  });
+});
+
+describe('users', () => {
+  it('logs in, logs in again when the token is lost, and is told when the user is refused', async () => {
+    await using etcd = await startEtcd();
+    const admin = new Etcd3({ hosts: [...etcd.endpoints] });
+    await admin.auth.userAdd({ name: 'root', password: 'root' });
+    await admin.auth.userGrantRole({ user: 'root', role: 'root' });
+    await admin.auth.userAdd({ name: 'felix', password: 'secret' });
+    await admin.auth.roleAdd({ name: 'calico' });
+    await admin.auth.roleGrantPermission({
+      name: 'calico',
+      perm: { permType: 'Readwrite', key: Buffer.from('/calico/'), range_end: Buffer.from('/calico0') },
+    });
+    await admin.auth.userGrantRole({ user: 'felix', role: 'calico' });
+    await admin.auth.authEnable();
+    admin.close();
+    const config: EtcdConfig = {
+      type: 'etcdv3',
+      endpoints: etcd.endpoints,
+      tls: {},
+      user: { username: 'felix', password: 'secret' },
+    };
+    await writeAndFollow(config);
+    const backend = connectDatastore(config);
+    await backend.put('/calico/b', '1');
+    await etcd.restart(); // simple tokens live in memory only
+    expect((await backend.get('/calico/b'))?.value).toBe('1');
+    expect(await codeOf(backend.put('/elsewhere', '1'))).toBe('config');
+    backend.close();
+    const stranger = connectDatastore({ ...config, user: { username: 'felix', password: 'wrong' } });
+    expect(await codeOf(stranger.get('/calico/b'))).toBe('config');
+    stranger.close();
+  });
+});
