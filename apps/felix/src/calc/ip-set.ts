@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { Branded, IpAddress } from '@calico-node/net';
-import type { Selector } from '@calico-node/selector';
+import { uniqueId, type Selector } from '@calico-node/selector';
 
 /**
  * An IP set's identity, stable across restarts and hosts because it is made from what the set means:
@@ -30,13 +29,7 @@ export function selectorSetId(selector: Selector): IpSetId {
 
 /** The set of (address, protocol, port) of endpoints that match and have the named port; of kind `ip-port`. */
 export function namedPortSetId(selector: Selector, protocol: NamedPortProtocol, portName: string): IpSetId {
-  return uniqueId('n', `${selector.id},${protocol},${portName}`);
-}
-
-/** Calico's `hash.MakeUniqueID`. */
-function uniqueId(prefix: string, content: string): IpSetId {
-  const digest = createHash('sha224').update(`${prefix}:${content}`).digest('base64url');
-  return `${prefix}:${digest}` as IpSetId;
+  return uniqueId('n', `${selector.id},${protocol},${portName}`) as IpSetId;
 }
 
 export function ipPortMember(ip: IpAddress, protocol: NamedPortProtocol, port: number): IpPortMember {

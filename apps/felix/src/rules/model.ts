@@ -82,13 +82,16 @@ export type Side = 'source' | 'destination';
 
 export type ConntrackState = 'established' | 'related' | 'new' | 'invalid' | 'untracked';
 
-/** `negated` turns the test round; where the packet has no such field (a port of ICMP), both fail. */
+/**
+ * `negated` turns the test round. `ports` and `icmp` never meet a packet without the field, since a
+ * match of the protocol precedes them; `port-set` does, and such a packet is simply not in the set.
+ */
 export type Match =
   | { readonly kind: 'protocol'; readonly protocol: number; readonly negated: boolean }
   | { readonly kind: 'net'; readonly side: Side; readonly cidr: Cidr; readonly negated: boolean }
   /** Address in a set of kind `net` (any family: the ruleset's own is meant). */
   | { readonly kind: 'set'; readonly side: Side; readonly set: IpSetId; readonly negated: boolean }
-  /** (Address, protocol, port), all of the same side, in a set of kind `ip-port`. Not TCP, UDP or SCTP: not in it. */
+  /** (Address, protocol, port), address and port of the same side, in a set of kind `ip-port`. */
   | { readonly kind: 'port-set'; readonly side: Side; readonly set: IpSetId; readonly negated: boolean }
   /** Port in one of the ranges (at least one, at most 15 slots, a range taking two). Needs a protocol match for TCP, UDP or SCTP before it. */
   | { readonly kind: 'ports'; readonly side: Side; readonly ranges: readonly PortRange[]; readonly negated: boolean }

@@ -1,0 +1,38 @@
+/** The bits of a packet's mark that Felix uses, each a single bit within the configured mask. */
+export interface MarkBits {
+  /** A policy or profile has allowed the packet. */
+  readonly accept: number;
+  /** A policy has passed the packet to the next tier. */
+  readonly pass: number;
+  /** Reserved for flow logs; kept so that the other bits sit where Calico 3.32 has them. */
+  readonly drop: number;
+  readonly scratch0: number;
+  readonly scratch1: number;
+}
+
+/** The mask has too few bits for Felix to work with. */
+export class MarkMaskError extends Error {
+  override readonly name = 'MarkMaskError';
+  readonly code = 'mark-mask-too-small';
+  readonly hint = 'IptablesMarkMask or NftablesMarkMask needs at least 5 bits that nothing else on the host uses';
+
+  readonly mask: number;
+
+  constructor(mask: number) {
+    super(`mark mask 0x${mask.toString(16)} has too few bits`);
+    this.mask = mask;
+  }
+}
+
+/**
+ * Hands out the lowest bits of the mask in Calico's order: accept, pass, drop, scratch0, scratch1
+ * (`felix/dataplane/driver.go`). Throws `MarkMaskError` when the mask has fewer than five.
+ */
+export function allocateMarks(mask: number): MarkBits {
+  const bits = Array.from({ length: 32 }, (_, index) => 2 ** index).filter((bit) => (mask & bit) !== 0);
+  const [accept, pass, drop, scratch0, scratch1] = bits;
+  if (accept === undefined || pass === undefined || drop === undefined || scratch0 === undefined || scratch1 === undefined) {
+    throw new MarkMaskError(mask);
+  }
+  return { accept, pass, drop, scratch0, scratch1 };
+}
