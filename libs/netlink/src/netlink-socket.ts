@@ -1,0 +1,438 @@
+import { closeSync } from 'node:fs';
+import { constants } from 'node:os';
+import { checkResult } from './errno.ts';
+import {
+  controlType,
+  encodeMessages,
+  messageFlag,
+  readAcknowledgement,
+  readMessages,
+  type NetlinkMessage,
+  type NetlinkRequest,
+} from './message.ts';
+import { loadNative } from './native/load.ts';
+import type { NativeTable } from './native/table.ts';
+import { NetlinkError } from './netlink-error.ts';
+import { inNetns, type NetnsRef } from './netns.ts';
+
+const AF_NETLINK = 16;
+const SOCK_RAW = 3;
+const SOCK_CLOEXEC = 0o2000000;
+const SOL_SOCKET = 1;
+const SO_SNDBUF = 7;
+const SO_RCVBUF = 8;
+const SO_SNDBUFFORCE = 32;
+const SO_RCVBUFFORCE = 33;
+const SOL_NETLINK = 270;
+const netlinkOption = { addMembership: 1, capAck: 10, extAck: 11, strictCheck: 12 } as const;
+const MSG_DONTWAIT = 0x40;
+const MSG_TRUNC = 0x20;
+
+const netlinkProtocol = { route: 0, netfilter: 12, generic: 16 } as const;
+
+const MIB = 1 << 20;
+/** A dump's parts have at most 32 KB; an error echoes its request, which can be longer than one attribute. */
+const RECEIVE_BYTES = 128 * 1024;
+/** Fits into the send buffer that an unprivileged socket has (212,992 bytes). */
+const CHUNK_BYTES = 128 * 1024;
+/** Bounds how long one send keeps the event loop and the kernel's locks: about 2 ms of routes. */
+const CHUNK_REQUESTS = 1000;
+/** How often a dump that a concurrent change disturbed is begun again. */
+const DUMP_ATTEMPTS = 16;
+/** Messages delivered to a watcher before the event loop gets its turn. */
+const WATCH_BURST = 1024;
+
+export interface NetlinkSocketOptions {
+  readonly protocol: keyof typeof netlinkProtocol;
+  /** Where the socket lives, for good; the caller's own namespace when absent. */
+  readonly netns?: NetnsRef;
+  /** Multicast groups by number (RTNLGRP_*, NFNLGRP_*). */
+  readonly groups?: readonly number[];
+  /** Past the system's limit when the process may; default 8 MiB, or 32 MiB with groups. */
+  readonly receiveBufferBytes?: number;
+  /** The largest single send; past the system's limit when the process may; default 64 MiB. */
+  readonly sendBufferBytes?: number;
+  readonly native?: NativeTable;
+}
+
+export interface TransactionOptions {
+  /** Which request asks for the acknowledgement; the last one when absent. */
+  readonly ackIndex?: number;
+  /** Gets what the kernel sends besides acknowledgements (NLM_F_ECHO); the message is valid during the call only. */
+  readonly onReply?: (message: NetlinkMessage, requestIndex: number) => void;
+}
+
+export interface WatchHandlers {
+  /** The message is valid during the call only. */
+  readonly onMessage: (message: NetlinkMessage) => void;
+  /** Events were lost. What was queued has been thrown away: read everything again, now. */
+  readonly onOverrun: () => void;
+}
+
+/** The outcome of a batch: one entry per request, `undefined` for success. */
+export type BatchOutcome = (NetlinkError | undefined)[];
+
+/** Requests that were sent and wait for their end. */
+interface Exchange {
+  readonly firstSequence: number;
+  readonly requests: readonly NetlinkRequest[];
+  readonly ackSequence: number;
+  readonly outcome: BatchOutcome;
+  readonly onReply: TransactionOptions['onReply'];
+  isComplete: boolean;
+}
+
+/**
+ * A netlink socket: requests with their answers, dumps, and multicast events.
+ *
+ * The kernel works on a request inside send, so that its answers are there when send returns; receiving never
+ * blocks. Only the last message of a batch asks for an acknowledgement: errors come for any message regardless,
+ * and small acknowledgements would fill the receive buffer.
+ *
+ * Synchronous and asynchronous calls may overlap on one socket: answers find their request by sequence number.
+ */
+export class NetlinkSocket implements Disposable {
+  readonly fd: number;
+  /** This socket's address; events caused by it carry this as their `portId`. */
+  readonly portId: number;
+  readonly #native: NativeTable;
+  readonly #buffer = new Uint8Array(RECEIVE_BYTES);
+  readonly #exchanges = new Set<Exchange>();
+  #nextSequence = 1;
+  #stopWatching: (() => void) | undefined;
+  #asyncQueue: Promise<unknown> = Promise.resolve();
+  #sendsInFlight = 0;
+  #isClosed = false;
+
+  private constructor(fd: number, portId: number, native: NativeTable) {
+    this.fd = fd;
+    this.portId = portId;
+    this.#native = native;
+  }
+
+  /** Throws SyscallError when the kernel refuses, Node's file error when there is no such namespace. */
+  static open(options: NetlinkSocketOptions): NetlinkSocket {
+    const native = options.native ?? loadNative();
+    const protocol = netlinkProtocol[options.protocol];
+    const create = (): number => native.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+    const result = options.netns === undefined ? create() : inNetns(options.netns, create, native);
+    const fd = checkResult(result, 'socket', `netlink ${options.protocol}`);
+    try {
+      configure(fd, options, native);
+      return new NetlinkSocket(fd, bindToKernelsChoice(fd, native), native);
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
+  }
+
+  /**
+   * Has the kernel work on the requests in order, each on its own: one that fails does not keep the next from being
+   * tried. They are sent in few large pieces. Throws only when the socket itself fails.
+   */
+  execute(requests: readonly NetlinkRequest[]): BatchOutcome {
+    const outcome: BatchOutcome = [];
+    for (const { start, end } of chunksOf(requests)) {
+      for (const error of this.#exchange(requests.slice(start, end), {})) outcome.push(reindex(error, start));
+    }
+    return outcome;
+  }
+
+  /** `execute` with the kernel's work off the main thread. Asynchronous calls run one after another. */
+  async executeAsync(requests: readonly NetlinkRequest[]): Promise<BatchOutcome> {
+    return this.#inTurn(async () => {
+      const outcome: BatchOutcome = [];
+      for (const { start, end } of chunksOf(requests)) {
+        const part = await this.#exchangeAsync(requests.slice(start, end), {});
+        for (const error of part) outcome.push(reindex(error, start));
+      }
+      return outcome;
+    });
+  }
+
+  /** Sends all requests in one piece, as nfnetlink wants its transactions (the caller frames them: begin and end). */
+  transact(requests: readonly NetlinkRequest[], options: TransactionOptions = {}): BatchOutcome {
+    return this.#exchange(requests, options);
+  }
+
+  /** `transact` with the kernel's work off the main thread. Asynchronous calls run one after another. */
+  async transactAsync(requests: readonly NetlinkRequest[], options: TransactionOptions = {}): Promise<BatchOutcome> {
+    return this.#inTurn(() => this.#exchangeAsync(requests, options));
+  }
+
+  /** Has the kernel work on one request and gives what `decode` makes of its replies. Throws the kernel's NetlinkError. */
+  request<T>(request: NetlinkRequest, decode: (message: NetlinkMessage) => T): T[] {
+    const replies: T[] = [];
+    const [error] = this.#exchange([request], {
+      onReply: (message) => {
+        replies.push(decode(message));
+      },
+    });
+    if (error !== undefined) throw error;
+    return replies;
+  }
+
+  /**
+   * Dumps a kernel table: what `decode` makes of each object, without what it makes `undefined`. A dump that the
+   * kernel reports as disturbed by a change is taken again; NetlinkError EINTR when it is disturbed every time.
+   */
+  dump<T>(request: NetlinkRequest, decode: (message: NetlinkMessage) => T | undefined): T[] {
+    for (let attempt = 0; attempt < DUMP_ATTEMPTS; attempt++) {
+      const objects = this.#dumpOnce(request, decode);
+      if (objects !== undefined) return objects;
+    }
+    throw new NetlinkError({
+      code: 'EINTR',
+      request: request.label,
+      detail: 'the table kept changing during the dump',
+    });
+  }
+
+  /**
+   * Hands over the events of the socket's multicast groups until it is closed. One watch per socket; such a socket
+   * should not be used for requests as well. Exceptions of a handler are uncaught exceptions.
+   */
+  watch(handlers: WatchHandlers): void {
+    if (this.#stopWatching !== undefined) throw new Error('this netlink socket is being watched already');
+    this.#stopWatching = this.#native.watchReadable(this.fd, () => {
+      this.#deliver(handlers);
+    });
+  }
+
+  /** Ends watching and frees the socket; asynchronous calls that the kernel has begun are let finish. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#stopWatching?.();
+    if (this.#sendsInFlight === 0) closeSync(this.fd);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#asyncQueue.then(work);
+    this.#asyncQueue = result.catch(() => undefined);
+    return result;
+  }
+
+  #exchange(requests: readonly NetlinkRequest[], options: TransactionOptions): BatchOutcome {
+    if (requests.length === 0) return [];
+    const { exchange, bytes } = this.#begin(requests, options);
+    try {
+      this.#checkSent(this.#native.send(this.fd, bytes, 0), requests);
+      this.#receiveUntil(exchange);
+      return exchange.outcome;
+    } finally {
+      this.#exchanges.delete(exchange);
+    }
+  }
+
+  async #exchangeAsync(requests: readonly NetlinkRequest[], options: TransactionOptions): Promise<BatchOutcome> {
+    if (requests.length === 0) return [];
+    const { exchange, bytes } = this.#begin(requests, options);
+    this.#sendsInFlight++;
+    try {
+      this.#checkSent(await this.#native.sendAsync(this.fd, bytes, 0), requests);
+      this.#receiveUntil(exchange);
+      return exchange.outcome;
+    } finally {
+      this.#exchanges.delete(exchange);
+      this.#sendsInFlight--;
+      if (this.#isClosed && this.#sendsInFlight === 0) closeSync(this.fd);
+    }
+  }
+
+  #begin(requests: readonly NetlinkRequest[], options: TransactionOptions): { exchange: Exchange; bytes: Uint8Array } {
+    if (this.#isClosed) throw new NetlinkError({ code: 'EBADF', detail: 'the socket is closed' });
+    // Zero is what the kernel's own messages carry: stay clear of it, and of a wrap inside a batch.
+    if (this.#nextSequence + requests.length > 0xffffffff) this.#nextSequence = 1;
+    const firstSequence = this.#nextSequence;
+    this.#nextSequence += requests.length;
+    const ackIndex = options.ackIndex ?? requests.length - 1;
+    const exchange: Exchange = {
+      firstSequence,
+      requests,
+      ackSequence: firstSequence + ackIndex,
+      outcome: new Array<NetlinkError | undefined>(requests.length).fill(undefined),
+      onReply: options.onReply,
+      isComplete: false,
+    };
+    this.#exchanges.add(exchange);
+    return { exchange, bytes: encodeMessages(requests, firstSequence, ackIndex) };
+  }
+
+  #checkSent(result: number, requests: readonly NetlinkRequest[]): void {
+    if (result >= 0) return;
+    const request = requests.length === 1 ? requests[0]?.label : `send of ${requests.length} requests`;
+    throw new NetlinkError({ errno: -result, request });
+  }
+
+  /** Receives until the exchange has its acknowledgement, or nothing is left and an error stands in its place. */
+  #receiveUntil(exchange: Exchange): void {
+    while (!exchange.isComplete) {
+      const received = this.#receive();
+      if (received === undefined) {
+        if (exchange.outcome.some((error) => error !== undefined)) return;
+        throw new NetlinkError({
+          code: 'ENOMSG',
+          detail: 'the kernel did not acknowledge',
+          request: exchange.requests[0]?.label,
+        });
+      }
+      for (const message of readMessages(received)) this.#dispatch(message);
+    }
+  }
+
+  #dispatch(message: NetlinkMessage): void {
+    for (const exchange of this.#exchanges) {
+      const index = message.sequence - exchange.firstSequence;
+      if (index < 0 || index >= exchange.requests.length) continue;
+      if (message.type === controlType.error) settle(exchange, message, index);
+      else if (message.type !== controlType.noop) exchange.onReply?.(message, index);
+      return;
+    }
+  }
+
+  /** `undefined` when a change disturbed the dump. */
+  #dumpOnce<T>(request: NetlinkRequest, decode: (message: NetlinkMessage) => T | undefined): T[] | undefined {
+    const objects: T[] = [];
+    const state: { isDisturbed: boolean; failure?: Error } = { isDisturbed: false };
+    const onReply = (message: NetlinkMessage): void => {
+      state.isDisturbed ||= (message.flags & messageFlag.dumpInterrupted) !== 0;
+      if (message.type === controlType.done) settle(exchange, message, 0);
+      else if (state.failure === undefined) {
+        try {
+          const object = decode(message);
+          if (object !== undefined) objects.push(object);
+        } catch (error) {
+          // The kernel refuses another dump on this socket before this one has been read to its end.
+          state.failure = error instanceof Error ? error : new Error(String(error));
+        }
+      }
+    };
+    const { exchange, bytes } = this.#begin([{ ...request, flags: request.flags | messageFlag.dump }], { onReply });
+    try {
+      this.#checkSent(this.#native.send(this.fd, bytes, 0), [request]);
+      this.#receiveUntil(exchange);
+    } finally {
+      this.#exchanges.delete(exchange);
+    }
+    const [error] = exchange.outcome;
+    if (error !== undefined) throw error;
+    if (state.failure !== undefined) throw state.failure;
+    return state.isDisturbed ? undefined : objects;
+  }
+
+  /** What one receive brings, or `undefined` when nothing is there. Throws the socket's error, ENOBUFS among them. */
+  #receive(): Uint8Array | undefined {
+    const length = this.#native.recv(this.fd, this.#buffer, MSG_DONTWAIT | MSG_TRUNC);
+    if (length === -constants.errno.EAGAIN) return undefined;
+    if (length < 0) throw new NetlinkError({ errno: -length });
+    if (length > this.#buffer.length) {
+      throw new NetlinkError({ code: 'EMSGSIZE', detail: `the kernel sent ${length} bytes at once` });
+    }
+    return this.#buffer.subarray(0, length);
+  }
+
+  #deliver(handlers: WatchHandlers): void {
+    for (let count = 0; count < WATCH_BURST; count++) {
+      const length = this.#native.recv(this.fd, this.#buffer, MSG_DONTWAIT | MSG_TRUNC);
+      if (length === -constants.errno.EAGAIN) return;
+      if (length < 0 || length > this.#buffer.length) {
+        // ENOBUFS, or a message that does not fit: the same to the reader, who has to read everything again.
+        // What is still queued is older than that reading.
+        this.#discardQueue();
+        handlers.onOverrun();
+        return;
+      }
+      for (const message of readMessages(this.#buffer.subarray(0, length))) {
+        if (this.#isClosed) return;
+        handlers.onMessage(message);
+      }
+      if (this.#isClosed) return;
+    }
+  }
+
+  #discardQueue(): void {
+    let length;
+    do length = this.#native.recv(this.fd, this.#buffer, MSG_DONTWAIT | MSG_TRUNC);
+    while (length >= 0 || length === -constants.errno.ENOBUFS);
+  }
+}
+
+function int32(value: number): Uint8Array {
+  return new Uint8Array(Int32Array.of(value).buffer);
+}
+
+function configure(fd: number, options: NetlinkSocketOptions, native: NativeTable): void {
+  const hasGroups = (options.groups?.length ?? 0) > 0;
+  const buffers = [
+    [SO_RCVBUFFORCE, SO_RCVBUF, options.receiveBufferBytes ?? (hasGroups ? 32 : 8) * MIB],
+    [SO_SNDBUFFORCE, SO_SNDBUF, options.sendBufferBytes ?? 64 * MIB],
+  ] as const;
+  for (const [forced, limited, size] of buffers) {
+    // The kernel doubles the number for its own bookkeeping. Without the privilege the system's limit has to do.
+    if (native.setsockopt(fd, SOL_SOCKET, forced, int32(size)) < 0)
+      native.setsockopt(fd, SOL_SOCKET, limited, int32(size));
+  }
+  // Each of these is absent on some old kernel, and only makes for better messages or smaller dumps.
+  native.setsockopt(fd, SOL_NETLINK, netlinkOption.extAck, int32(1));
+  native.setsockopt(fd, SOL_NETLINK, netlinkOption.capAck, int32(1));
+  if (options.protocol === 'route') native.setsockopt(fd, SOL_NETLINK, netlinkOption.strictCheck, int32(1));
+  for (const group of options.groups ?? []) {
+    checkResult(
+      native.setsockopt(fd, SOL_NETLINK, netlinkOption.addMembership, int32(group)),
+      'setsockopt',
+      `group ${group}`,
+    );
+  }
+}
+
+/** Binds to a port of the kernel's choosing and returns it (`struct sockaddr_nl`). */
+function bindToKernelsChoice(fd: number, native: NativeTable): number {
+  const address = new Uint8Array(12);
+  const view = new DataView(address.buffer);
+  view.setUint16(0, AF_NETLINK, true);
+  checkResult(native.bind(fd, address), 'bind');
+  checkResult(native.getsockname(fd, address), 'getsockname');
+  return view.getUint32(4, true);
+}
+
+/** Cuts a batch so that each piece fits into one send. */
+function* chunksOf(requests: readonly NetlinkRequest[]): Generator<{ start: number; end: number }> {
+  let start = 0;
+  let bytes = 0;
+  for (const [index, request] of requests.entries()) {
+    const size = request.body.length + 16;
+    if (index > start && (bytes + size > CHUNK_BYTES || index - start === CHUNK_REQUESTS)) {
+      yield { start, end: index };
+      start = index;
+      bytes = 0;
+    }
+    bytes += size;
+  }
+  if (start < requests.length) yield { start, end: requests.length };
+}
+
+/** Notes what an NLMSG_ERROR or the end of a dump says of one request. */
+function settle(exchange: Exchange, message: NetlinkMessage, index: number): void {
+  if (message.sequence === exchange.ackSequence) exchange.isComplete = true;
+  const { errno, detail, attributeOffset, missingAttribute } = readAcknowledgement(message);
+  if (errno === 0) return;
+  // The first error of a request is its cause.
+  exchange.outcome[index] ??= new NetlinkError({
+    errno,
+    detail,
+    attributeOffset,
+    missingAttribute,
+    request: exchange.requests[index]?.label,
+    requestIndex: index,
+  });
+}
+
+/** Moves an error from its piece's numbering to its batch's. */
+function reindex(error: NetlinkError | undefined, offset: number): NetlinkError | undefined {
+  return error === undefined || offset === 0 ? error : error.withRequestIndex((error.requestIndex ?? 0) + offset);
+}
