@@ -1,0 +1,107 @@
+import { sleep, type Logger } from '@calico-node/service';
+import { causesOf, type ComponentSpec, type ComponentStatus } from './component.ts';
+import { SupervisedProcess } from './supervised-process.ts';
+
+/** How long the first start of a component waits for those it should come after. */
+const gateLimitMs = 3_000;
+/** Everything is stopped within this time. */
+const stopLimitMs = 9_000;
+/** How long one component gets to end by itself. */
+const stopGraceMs = 3_000;
+
+export interface SupervisorOptions {
+  /** In start order. */
+  readonly components: readonly ComponentSpec[];
+  readonly log: Logger;
+  /** Takes the children's log, one line of JSON at a time. */
+  readonly onLine: (json: string) => void;
+  /** Told whenever a component becomes ready or ceases to be. */
+  readonly onChange?: (status: ComponentStatus) => void;
+  readonly gateLimitMs?: number;
+}
+
+/**
+ * Runs a node's processes: starts them in order, each when those before it are ready or the gate's limit has
+ * passed; starts again what ends; stops them in reverse order.
+ */
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #processes: readonly SupervisedProcess[];
+  readonly #stopping = new AbortController();
+  readonly #tasks = new Map<SupervisedProcess, Promise<void>>();
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#processes = options.components.map((spec) => this.#supervise(spec));
+  }
+
+  start(): void {
+    const limit = this.#options.gateLimitMs ?? gateLimitMs;
+    const startedMs = Date.now();
+    for (const one of this.#processes) {
+      this.#tasks.set(one, this.#startInTurn(one, startedMs + limit));
+    }
+  }
+
+  statuses(): readonly ComponentStatus[] {
+    return this.#processes.map((one) => one.status());
+  }
+
+  /** Empty when everything is ready. */
+  causes(): readonly string[] {
+    return causesOf(this.statuses());
+  }
+
+  /** Starts a component anew with another log level. False when there is no such component. */
+  setLogLevel(name: string, level: string): boolean {
+    const matching = this.#processes.filter((one) => name === '' || one.spec.name === name);
+    for (const one of matching) one.restartWith({ CALICO_LOG_LEVEL: level }, stopGraceMs);
+    return matching.length > 0;
+  }
+
+  /** Stops everything in reverse start order, within nine seconds in total. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    const deadline = Date.now() + stopLimitMs;
+    for (const one of this.#processes.toReversed()) {
+      const left = deadline - Date.now();
+      one.stop(Math.max(100, Math.min(stopGraceMs, left - 500)));
+      await this.#tasks.get(one);
+    }
+  }
+
+  #supervise(spec: ComponentSpec): SupervisedProcess {
+    const { log, onLine, onChange } = this.#options;
+    const one: SupervisedProcess = new SupervisedProcess(spec, {
+      onLine,
+      onStart: (pid) => {
+        log.info({ process: spec.name, pid }, 'process started');
+      },
+      onExit: ({ how, lastWords, delayMs }) => {
+        log.warn({ process: spec.name, how, lastWords, delayMs }, 'process ended; starting it again');
+      },
+      onCrashLoop: (verdict) => {
+        log.error({ process: spec.name, verdict }, 'process cannot stay up');
+      },
+      onReadinessChange: (ready, reason) => {
+        if (ready) log.info({ process: spec.name }, 'process ready');
+        else log.debug({ process: spec.name, reason }, 'process not ready');
+        onChange?.(one.status());
+      },
+    });
+    return one;
+  }
+
+  async #startInTurn(one: SupervisedProcess, gateDeadlineMs: number): Promise<void> {
+    const { signal } = this.#stopping;
+    const blockers = (): readonly string[] =>
+      this.#processes
+        .filter((other) => one.spec.after.includes(other.spec.name) && !other.status().ready)
+        .map((other) => other.spec.name);
+    while (!signal.aborted && blockers().length > 0 && Date.now() < gateDeadlineMs) await sleep(20, signal);
+    if (blockers().length > 0 && !signal.aborted) {
+      this.#options.log.warn({ process: one.spec.name, missing: blockers() }, 'started before what it relies on is ready');
+    }
+    await one.run();
+  }
+}
