@@ -14,3 +14,43 @@ export {
 } from './netlink-socket.ts';
 export { Netns, inNetns, netnsInode, openNetns, openOwnNetns, type NetnsRef } from './netns.ts';
 export { createNetns, deleteNetns } from './named-netns.ts';
+export { readSysctl, writeSysctl, type SysctlOptions } from './sysctl.ts';
+export { openTcpSocket, setTcpMd5Key, socketAddressOf, type TcpMd5Key, type TcpSocketOptions } from './tcp-socket.ts';
+export type { SocketAddress } from './socket-address.ts';
+export { RouteSocket } from './route/route-socket.ts';
+export { RouteMonitor, type RouteEvent, type RouteGroup, type RouteMonitorOptions } from './route/route-monitor.ts';
+export type { Link, VxlanLink } from './route/link.ts';
+export {
+  createBridge,
+  createVeth,
+  createVxlan,
+  deleteLink,
+  setLink,
+  type InetConf,
+  type LinkChange,
+  type LinkRef,
+  type VethSpec,
+  type VxlanSpec,
+} from './route/link-requests.ts';
+export { addAddress, deleteAddress, type InterfaceIp, type InterfaceIpSpec } from './route/address.ts';
+export { addRoute, deleteRoute, replaceRoute } from './route/route-codec.ts';
+export {
+  routeProtocol,
+  routeTable,
+  type NextHop,
+  type Route,
+  type RouteScope,
+  type RouteSpec,
+  type RouteType,
+} from './route/route.ts';
+export {
+  deleteFdbEntry,
+  deleteNeighbour,
+  replaceFdbEntry,
+  replaceNeighbour,
+  type FdbEntry,
+  type FdbSpec,
+  type Neighbour,
+  type NeighbourSpec,
+  type NeighbourState,
+} from './route/neighbour.ts';
