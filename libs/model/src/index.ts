@@ -1,0 +1,100 @@
+export { ValidationError, type Issue } from './validation-error.ts';
+export { isKind, kinds, type Kind, type Resource, type SpecOf } from './kinds/registry.ts';
+export type { ObjectMeta } from './kinds/object-meta.ts';
+export type { EntityRule, Rule } from './kinds/rule.ts';
+export type { BGPConfiguration } from './kinds/bgp-configuration.ts';
+export type { BGPPeer } from './kinds/bgp-peer.ts';
+export type { ClusterInformation } from './kinds/cluster-information.ts';
+export type { FelixConfiguration } from './kinds/felix-configuration.ts';
+export type { HostEndpoint } from './kinds/host-endpoint.ts';
+export type { IPPool } from './kinds/ip-pool.ts';
+export type {
+  GlobalNetworkPolicy,
+  NetworkPolicy,
+  StagedGlobalNetworkPolicy,
+  StagedNetworkPolicy,
+} from './kinds/network-policies.ts';
+export { NAMESPACE_LABEL, type GlobalNetworkSet, type NetworkSet } from './kinds/network-sets.ts';
+export type { Node } from './kinds/node.ts';
+export { DEFAULT_TIER, TIER_LABEL } from './kinds/policy.ts';
+export { DEFAULT_ALLOW_PROFILE, type Profile } from './kinds/profile.ts';
+export { DEFAULT_TIER_ORDER, RESERVED_TIERS, type Tier } from './kinds/tier.ts';
+export { ORCHESTRATOR_LABEL, type WorkloadEndpoint } from './kinds/workload-endpoint.ts';
+export { API_VERSION } from './kinds/definition.ts';
+export {
+  DSCP_VALUES,
+  portMatchOf,
+  PROTOCOL_NUMBERS,
+  protocolHasPorts,
+  protocolNumber,
+  type Dscp,
+  type Port,
+  type PortMatch,
+  type Protocol,
+} from './schema/numorstring.ts';
+export { splitIpPort } from './checks/nets.ts';
+
+export { findKind, kindInfo, type KindInfo } from './kind-info.ts';
+export type { Cell, ColumnContext } from './kinds/columns.ts';
+export { decodeResource, encodeResource, parseResource, resourceToJson, type ParseOptions } from './resource-codec.ts';
+export { parseResourceKey, resourceKey, resourcePrefix, type ResourceKey } from './resource-key.ts';
+export {
+  parseWorkloadEndpointName,
+  workloadEndpointName,
+  workloadEndpointNamePrefix,
+  type ParsedWorkloadEndpointName,
+  type WorkloadEndpointParts,
+} from './workload-endpoint-name.ts';
+
+export {
+  DEFAULT_IPAM_CONFIG,
+  decodeAffinity,
+  decodeBlock,
+  decodeHandle,
+  decodeIpamConfig,
+  encodeAffinity,
+  encodeBlock,
+  encodeHandle,
+  encodeIpamConfig,
+} from './ipam/codec.ts';
+export {
+  affinityKey,
+  affinityPrefix,
+  blockKey,
+  blockPrefix,
+  handleKey,
+  handlePrefix,
+  ipamConfigKey,
+  ipamHostKey,
+  parseAffinityKey,
+  parseBlockKey,
+  parseHandleKey,
+  type AffinityKey,
+  type AffinityType,
+} from './ipam/keys.ts';
+export type { AllocationAttribute, AllocationBlock, BlockAffinity, IpamConfig, IpamHandle } from './ipam/values.ts';
+
+export {
+  felixLastStatusKey,
+  felixStatusKey,
+  hostEndpointStatusKey,
+  hostEndpointStatusPrefix,
+  parseWorkloadEndpointStatusKey,
+  workloadEndpointStatusKey,
+  workloadEndpointStatusPrefix,
+  type WorkloadEndpointStatusKey,
+} from './status/keys.ts';
+export {
+  decodeEndpointStatus,
+  decodeFelixStatus,
+  encodeEndpointStatus,
+  encodeFelixStatus,
+  type EndpointStatus,
+  type FelixStatus,
+} from './status/status.ts';
+
+export { goJsonStringify, parseLosslessJson } from './go/go-json.ts';
+export { formatGoDuration, parseGoDuration } from './go/go-duration.ts';
+export { formatTime } from './go/go-time.ts';
+export { ipSetKernelName, limitedId, podInterfaceName, policyId, type PolicyKind } from './identifiers.ts';
+export { uniqueId } from '@calico-node/selector';

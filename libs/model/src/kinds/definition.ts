@@ -1,0 +1,88 @@
+import type { Columns } from './columns.ts';
+import { oneOf } from '../schema/scalars.ts';
+import type { ValueCheck } from '../schema/schema.ts';
+import { always, struct, type Fields, type Report, type StructSchema, type StructValue } from '../schema/struct.ts';
+import { objectMeta, type ObjectMeta } from './object-meta.ts';
+
+export const API_VERSION = 'projectcalico.org/v3';
+
+/** One object of the store, of a kind whose spec and status are `S`. */
+export type ResourceShape<K extends string, B extends Fields> = {
+  readonly kind: K;
+  readonly apiVersion: typeof API_VERSION;
+  readonly metadata: ObjectMeta;
+} & StructValue<B>;
+
+/** Everything that there is to say about one kind. */
+export interface KindDefinition<K extends string = string, R = unknown> {
+  readonly kind: K;
+  /** Its segment in store keys. */
+  readonly plural: string;
+  readonly isNamespaced: boolean;
+  /** Further names that calicoctl accepts, in lower case. */
+  readonly shortNames: readonly string[];
+  readonly name: ValueCheck<string>;
+  readonly columns: Columns<R>;
+  readonly schema: StructSchema<R>;
+  /** What Calico's client fills in before it writes; runs on a resource whose types are right. */
+  onWrite(resource: R): R;
+  /** What Calico's client fills in when it reads an older record. */
+  onRead(resource: R): R;
+  /** Fields of older releases, translated before the record is read. */
+  readLegacy(record: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>>;
+}
+
+export interface KindRules<K extends string, B extends Fields> {
+  readonly kind: K;
+  readonly plural: string;
+  readonly isNamespaced?: boolean;
+  readonly shortNames?: readonly string[];
+  readonly name: ValueCheck<string>;
+  /** What calicoctl's tables show. */
+  readonly columns?: Columns<ResourceShape<K, B>>;
+  /** `spec` and, where the kind has one, `status`. */
+  readonly body: B;
+  readonly checks?: readonly ((resource: ResourceShape<K, B>, report: Report) => void)[];
+  onWrite?(resource: ResourceShape<K, B>): ResourceShape<K, B>;
+  onRead?(resource: ResourceShape<K, B>): ResourceShape<K, B>;
+  readLegacy?(record: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>>;
+}
+
+/** Makes a kind of its table. */
+export function defineKind<const K extends string, const B extends Fields>(
+  rules: KindRules<K, B>,
+): KindDefinition<K, ResourceShape<K, B>> {
+  type R = ResourceShape<K, B>;
+  const { kind, plural, isNamespaced = false, shortNames = [], name, body, checks = [] } = rules;
+  const { columns = { get: ['NAME'], cells: {} } } = rules;
+  const fields: Fields = {
+    kind: always(oneOf(kind)),
+    apiVersion: always(oneOf(API_VERSION)),
+    metadata: always(objectMeta),
+    ...body,
+  };
+  // StructValue of these fields is ResourceShape by construction; the compiler cannot see it through the generic.
+  const schema = struct(kind, fields, (value, report) => {
+    const resource = value as R;
+    for (const check of checks) check(resource, report);
+  }) as unknown as StructSchema<R>;
+  return {
+    kind,
+    plural,
+    isNamespaced,
+    shortNames,
+    name,
+    columns,
+    schema,
+    onWrite: rules.onWrite ?? identity,
+    onRead: rules.onRead ?? identity,
+    readLegacy: rules.readLegacy ?? identity,
+  };
+}
+
+function identity<T>(value: T): T {
+  return value;
+}
+
+/** A kind's resource type. */
+export type ResourceOfDefinition<D> = D extends KindDefinition<string, infer R> ? R : never;

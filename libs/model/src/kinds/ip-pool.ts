@@ -1,0 +1,166 @@
+import { cidrsOverlap, familyOf, parseCidr, parseCidrLoose, splitCidr, tryParseCidr } from '@calico-node/net';
+import { parseSelector } from '@calico-node/selector';
+import { net } from '../checks/nets.ts';
+import { resourceName } from '../checks/names.ts';
+import { selectorWithoutGlobal } from '../checks/selectors.ts';
+import { isRecord, list } from '../schema/containers.ts';
+import { boolean, int, oneOf, text } from '../schema/scalars.ts';
+import type { Infer } from '../schema/schema.ts';
+import { always, optional, pointer, struct, type Report } from '../schema/struct.ts';
+import { condition } from './condition.ts';
+import { orNil } from './columns.ts';
+import { defineKind, type ResourceOfDefinition } from './definition.ts';
+
+const encapsulation = oneOf('Never', 'Always', 'CrossSubnet');
+
+const LINK_LOCAL = [parseCidr('169.254.0.0/16'), parseCidr('fe80::/10')];
+
+/** Fields in the order that Go prints them. */
+const ipPoolSpec = struct('IPPoolSpec', {
+  cidr: always(text(net), { mandatory: true }),
+  vxlanMode: optional(encapsulation),
+  ipipMode: optional(encapsulation),
+  natOutgoing: optional(boolean),
+  disabled: optional(boolean),
+  disableBGPExport: optional(boolean),
+  blockSize: optional(int()),
+  nodeSelector: optional(text(selectorWithoutGlobal), { default: 'all()' }),
+  namespaceSelector: optional(text(selectorWithoutGlobal)),
+  allowedUses: optional(list(oneOf('Workload', 'Tunnel', 'LoadBalancer'), { uniqueBy: (use) => use })),
+  assignmentMode: pointer(oneOf('Automatic', 'Manual'), { default: 'Automatic' }),
+});
+
+type IPPoolSpec = Infer<typeof ipPoolSpec>;
+
+export const ipPool = defineKind({
+  kind: 'IPPool',
+  plural: 'ippools',
+  shortNames: ['ipp', 'ipps', 'pool', 'pools'],
+  name: resourceName,
+  columns: {
+    get: ['NAME', 'CIDR', 'SELECTOR'],
+    wide: [
+      'NAME',
+      'CIDR',
+      'NAT',
+      'IPIPMODE',
+      'VXLANMODE',
+      'DISABLED',
+      'DISABLEBGPEXPORT',
+      'SELECTOR',
+      'ASSIGNMENTMODE',
+    ],
+    cells: {
+      CIDR: ({ spec }) => spec.cidr,
+      NAT: ({ spec }) => String(spec.natOutgoing ?? false),
+      IPIPMODE: ({ spec }) => spec.ipipMode || 'Never',
+      VXLANMODE: ({ spec }) => spec.vxlanMode || 'Never',
+      DISABLED: ({ spec }) => String(spec.disabled ?? false),
+      DISABLEBGPEXPORT: ({ spec }) => String(spec.disableBGPExport ?? false),
+      SELECTOR: ({ spec }) => spec.nodeSelector ?? '',
+      ASSIGNMENTMODE: ({ spec }) => orNil(spec.assignmentMode),
+    },
+  },
+  body: {
+    spec: always(ipPoolSpec),
+    status: pointer(struct('IPPoolStatus', { conditions: optional(list(condition)) })),
+  },
+  checks: [checkBlockSize, checkNetwork, checkEncapsulation, checkUses],
+  onWrite: (pool) => fillDefaults({ ...pool, spec: { ...pool.spec, cidr: canonicalCidr(pool.spec.cidr) } }),
+  onRead: fillDefaults,
+  readLegacy,
+});
+
+export type IPPool = ResourceOfDefinition<typeof ipPool>;
+
+/** The spelling that Calico's client stores; text that is no network stays, for validation to refuse. */
+function canonicalCidr(text: string): string {
+  if (!text.includes('/')) return net(text) === undefined && text !== '' ? parseCidrLoose(text) : text;
+  return tryParseCidr(text) ?? text;
+}
+
+function fillDefaults<R extends { readonly spec: IPPoolSpec }>(pool: R): R {
+  const { spec } = pool;
+  return {
+    ...pool,
+    spec: {
+      ...spec,
+      vxlanMode: spec.vxlanMode || 'Never',
+      ipipMode: spec.ipipMode || 'Never',
+      blockSize: spec.blockSize || (familyOf(spec.cidr) === 4 ? 26 : 122),
+      nodeSelector: spec.nodeSelector || 'all()',
+      allowedUses: spec.allowedUses?.length ? spec.allowedUses : (['Workload', 'Tunnel'] as const),
+      assignmentMode: spec.assignmentMode ?? 'Automatic',
+    },
+  };
+}
+
+/** `ipip: {enabled, mode}` and `nat-outgoing` of records that calico-upgrade made (until 3.31). */
+function readLegacy(record: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const { spec } = record;
+  if (!isRecord(spec) || !('ipip' in spec || 'nat-outgoing' in spec)) return record;
+  const { ipip, 'nat-outgoing': natOutgoing, ...rest } = spec;
+  const legacy: Record<string, unknown> = {};
+  if (isRecord(ipip) && ipip['enabled'] === true) {
+    legacy['ipipMode'] = ipip['mode'] === 'cross-subnet' ? 'CrossSubnet' : 'Always';
+  }
+  if (natOutgoing === true) legacy['natOutgoing'] = true;
+  return { ...record, spec: { ...legacy, ...rest } };
+}
+
+interface PoolLike {
+  readonly spec: IPPoolSpec;
+}
+
+function checkBlockSize({ spec: { cidr: text, blockSize, disabled } }: PoolLike, report: Report): void {
+  const cidr = tryParseCidr(text);
+  if (cidr === undefined || blockSize === undefined || blockSize === 0) return;
+  const { family, prefixLength } = splitCidr(cidr);
+  const [min, max] = family === 4 ? [20, 32] : [116, 128];
+  if (blockSize < min || blockSize > max) {
+    report(['spec', 'blockSize'], blockSize, `must be ${min} to ${max} for an IPv${family} pool`);
+  } else if (prefixLength > blockSize && disabled !== true) {
+    report(['spec', 'cidr'], text, `must be at least as large as one block (/${blockSize})`);
+  }
+}
+
+function checkNetwork({ spec: { cidr: text } }: PoolLike, report: Report): void {
+  const cidr = tryParseCidr(text);
+  const overlap = cidr && LINK_LOCAL.find((linkLocal) => cidrsOverlap(linkLocal, cidr));
+  if (overlap) report(['spec', 'cidr'], text, `must not overlap the link-local addresses ${overlap}`);
+}
+
+function checkEncapsulation(
+  { spec: { cidr, ipipMode = 'Never', vxlanMode = 'Never' } }: PoolLike,
+  report: Report,
+): void {
+  const usesIpip = ipipMode !== 'Never' && (ipipMode as string) !== '';
+  const usesVxlan = vxlanMode !== 'Never' && (vxlanMode as string) !== '';
+  if (usesIpip && usesVxlan) report(['spec', 'ipipMode'], ipipMode, 'must be Never where vxlanMode is not');
+  if (usesIpip && familyOf(cidr) === 6) report(['spec', 'ipipMode'], ipipMode, 'must be Never for an IPv6 pool');
+}
+
+function checkUses({ spec }: PoolLike, report: Report): void {
+  const uses = spec.allowedUses ?? ['Workload', 'Tunnel'];
+  if (uses.includes('Tunnel') && (spec.namespaceSelector ?? '') !== '') {
+    report(
+      ['spec', 'namespaceSelector'],
+      spec.namespaceSelector,
+      'needs allowedUses without Tunnel, such as [Workload]',
+    );
+  }
+  if (!uses.includes('LoadBalancer')) return;
+  if (uses.length > 1) report(['spec', 'allowedUses'], uses, 'must be LoadBalancer alone, or not hold it');
+  for (const mode of ['ipipMode', 'vxlanMode'] as const) {
+    if ((spec[mode] ?? 'Never') !== 'Never') report(['spec', mode], spec[mode], 'must be Never in a LoadBalancer pool');
+  }
+  if (!selectsAll(spec.nodeSelector)) {
+    report(['spec', 'nodeSelector'], spec.nodeSelector, 'must be all() in a LoadBalancer pool');
+  }
+  if (spec.disableBGPExport === true)
+    report(['spec', 'disableBGPExport'], true, 'is not possible in a LoadBalancer pool');
+}
+
+function selectsAll(text = ''): boolean {
+  return selectorWithoutGlobal(text) === undefined && parseSelector(text).canonical === 'all()';
+}

@@ -1,0 +1,50 @@
+import { net } from '../checks/nets.ts';
+import { resourceName } from '../checks/names.ts';
+import { list } from '../schema/containers.ts';
+import { text } from '../schema/scalars.ts';
+import { always, optional, struct, type Report } from '../schema/struct.ts';
+import { joinedShort, type Columns } from './columns.ts';
+import { defineKind, type ResourceOfDefinition } from './definition.ts';
+import type { ObjectMeta } from './object-meta.ts';
+
+/** The label that says which namespace an endpoint or network set is in; only Calico itself sets it. */
+export const NAMESPACE_LABEL = 'projectcalico.org/namespace';
+
+const nets = optional(list(text(net)));
+
+const columns: Columns<{ readonly spec: { readonly nets?: readonly string[] | undefined } }> = {
+  get: ['NAME'],
+  wide: ['NAME', 'NETS'],
+  cells: { NETS: ({ spec }) => joinedShort(spec.nets) },
+};
+
+export const networkSet = defineKind({
+  kind: 'NetworkSet',
+  plural: 'networksets',
+  isNamespaced: true,
+  shortNames: ['netset', 'netsets'],
+  name: resourceName,
+  columns,
+  body: { spec: always(struct('NetworkSetSpec', { nets })) },
+  checks: [checkNamespaceLabel],
+});
+
+export type NetworkSet = ResourceOfDefinition<typeof networkSet>;
+
+export const globalNetworkSet = defineKind({
+  kind: 'GlobalNetworkSet',
+  plural: 'globalnetworksets',
+  shortNames: ['gnetset', 'gnetsets'],
+  name: resourceName,
+  columns,
+  body: { spec: always(struct('GlobalNetworkSetSpec', { nets })) },
+  checks: [checkNamespaceLabel],
+});
+
+export type GlobalNetworkSet = ResourceOfDefinition<typeof globalNetworkSet>;
+
+function checkNamespaceLabel({ metadata: { labels = {} } }: { readonly metadata: ObjectMeta }, report: Report): void {
+  if (Object.hasOwn(labels, NAMESPACE_LABEL)) {
+    report(['metadata', 'labels', NAMESPACE_LABEL], labels[NAMESPACE_LABEL], 'is reserved');
+  }
+}

@@ -1,0 +1,102 @@
+import { compareBytewise } from '@calico-node/selector';
+import { goJsonString, goJsonStringify } from '../go/go-json.ts';
+import type { Schema, ValueCheck } from './schema.ts';
+
+export interface ListRules<T> {
+  readonly maxItems?: number;
+  readonly minItems?: number;
+  /** What two items must not share. */
+  readonly uniqueBy?: (item: T) => string | number;
+}
+
+/** A slice. A null item is read as the item type's zero, as Go does. */
+export function list<T>(
+  item: Schema<T>,
+  { minItems = 0, maxItems = Infinity, uniqueBy }: ListRules<T> = {},
+): Schema<readonly T[]> {
+  return {
+    typeName: `[]${item.typeName}`,
+    parse(input, place, context) {
+      if (!Array.isArray(input)) return context.fail(place, input, 'must be a list');
+      const values: T[] = [];
+      const seen = new Set<string | number>();
+      for (const [index, element] of input.entries()) {
+        const itemPlace = { parent: place, key: index };
+        const value = element === null ? item.zero() : item.parse(element, itemPlace, context);
+        if (value === undefined) continue;
+        values.push(value);
+        if (uniqueBy === undefined || !context.mode.isForWriting) continue;
+        const identity = uniqueBy(value);
+        if (seen.has(identity)) context.report(itemPlace, value, 'must not be given twice');
+        seen.add(identity);
+      }
+      if (context.mode.isForWriting) {
+        if (input.length > maxItems) context.report(place, input, `must have at most ${maxItems} items`);
+        if (input.length < minItems)
+          context.report(place, input, `must have at least ${minItems} item${minItems === 1 ? '' : 's'}`);
+      }
+      return values;
+    },
+    encode: (values) => `[${values.map((value) => item.encode(value)).join(',')}]`,
+    isEmpty: (values) => values.length === 0,
+    isZero: () => false,
+    zero: () => [],
+  };
+}
+
+/** A slice whose items may be null (`[]*int`). */
+export function listOfNullable<T>(item: Schema<T>): Schema<readonly (T | null)[]> {
+  return list<T | null>({
+    typeName: `*${item.typeName}`,
+    parse: (input, place, context) => item.parse(input, place, context),
+    encode: (value) => (value === null ? 'null' : item.encode(value)),
+    isEmpty: (value) => value === null,
+    isZero: (value) => value === null,
+    zero: () => null,
+  });
+}
+
+export interface MapRules {
+  readonly key?: ValueCheck<string>;
+}
+
+/** A map with string keys, printed in the byte order of the keys. */
+export function map<T>(member: Schema<T>, { key: checkKey }: MapRules = {}): Schema<Readonly<Record<string, T>>> {
+  return {
+    typeName: `map[string]${member.typeName}`,
+    parse(input, place, context) {
+      if (!isRecord(input)) return context.fail(place, input, 'must be an object');
+      const members: [string, T][] = [];
+      for (const [key, element] of Object.entries(input)) {
+        const memberPlace = { parent: place, key };
+        const complaint = context.mode.isForWriting ? checkKey?.(key) : undefined;
+        if (complaint !== undefined) context.report(memberPlace, key, complaint);
+        const value = element === null ? member.zero() : member.parse(element, memberPlace, context);
+        if (value !== undefined) members.push([key, value]);
+      }
+      return Object.fromEntries(members);
+    },
+    encode(members) {
+      const sorted = Object.entries(members).sort(([a], [b]) => compareBytewise(a, b));
+      return `{${sorted.map(([key, value]) => `${goJsonString(key)}:${member.encode(value)}`).join(',')}}`;
+    },
+    isEmpty: (members) => Object.keys(members).length === 0,
+    isZero: () => false,
+    zero: () => ({}),
+  };
+}
+
+/** Any JSON object, kept as it is: parts of Kubernetes' metadata that Calico only passes on. */
+export const opaque: Schema<Readonly<Record<string, unknown>>> = {
+  typeName: 'object',
+  parse: (input, place, context) => (isRecord(input) ? input : context.fail(place, input, 'must be an object')),
+  encode: goJsonStringify,
+  isEmpty: () => false,
+  isZero: (value) => Object.keys(value).length === 0,
+  zero: () => ({}),
+};
+
+/** Whether it is a JSON object: neither null nor a list. */
+export function isRecord(input: unknown): input is Readonly<Record<string, unknown>> {
+  return typeof input === 'object' && input !== null && !Array.isArray(input);
+}

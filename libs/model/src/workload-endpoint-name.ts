@@ -1,0 +1,87 @@
+/** What a workload endpoint's name is made of; a later part may be missing for a prefix. */
+export interface WorkloadEndpointParts {
+  readonly node?: string | undefined;
+  readonly orchestrator?: string | undefined;
+  readonly workload?: string | undefined;
+  readonly pod?: string | undefined;
+  readonly containerID?: string | undefined;
+  readonly endpoint?: string | undefined;
+}
+
+/** The parts of a name as it is spelt; the third is the pod, the container or the workload. */
+export interface ParsedWorkloadEndpointName {
+  readonly node: string;
+  readonly orchestrator: string;
+  readonly workload: string;
+  readonly endpoint: string;
+}
+
+function segmentsOf({
+  node,
+  orchestrator,
+  workload,
+  pod,
+  containerID,
+  endpoint,
+}: WorkloadEndpointParts): readonly (string | undefined)[] {
+  switch (orchestrator) {
+    case 'k8s':
+      return [node, orchestrator, pod, endpoint];
+    case 'cni':
+      return [node, orchestrator, containerID, endpoint];
+    case 'libnetwork':
+      return [node, orchestrator, 'libnetwork', endpoint];
+    default:
+      return [node, orchestrator, workload, endpoint];
+  }
+}
+
+function escapeSegment(segment: string): string {
+  if (segment.startsWith('-') || segment.endsWith('-')) {
+    throw new RangeError(`"${segment}" must not start or end with "-" in a workload endpoint's name`);
+  }
+  return segment.replaceAll('-', '--');
+}
+
+/**
+ * `<node>-<orchestrator>-<workload>-<endpoint>`, each with its own dashes doubled (libcalico-go/lib/names).
+ * Throws RangeError where a part is missing or has a dash at its ends.
+ */
+export function workloadEndpointName(parts: WorkloadEndpointParts): string {
+  return segmentsOf(parts)
+    .map((segment) => {
+      if (segment === undefined || segment === '')
+        throw new RangeError("a part of the workload endpoint's name is missing");
+      return escapeSegment(segment);
+    })
+    .join('-');
+}
+
+/** What the names of all endpoints with these leading parts start with: `<node>-k8s-`. Throws RangeError as above. */
+export function workloadEndpointNamePrefix(parts: WorkloadEndpointParts): string {
+  let prefix = '';
+  for (const segment of segmentsOf(parts)) {
+    if (segment === undefined || segment === '') break;
+    prefix += `${escapeSegment(segment)}-`;
+  }
+  return prefix;
+}
+
+/** The parts of a name; undefined where it has not exactly four. */
+export function parseWorkloadEndpointName(name: string): ParsedWorkloadEndpointName | undefined {
+  const segments: string[] = [''];
+  for (let index = 0; index < name.length; index++) {
+    const char = name.charAt(index);
+    if (char !== '-') {
+      segments.push((segments.pop() ?? '') + char);
+    } else if (index > 0 && name.charAt(index + 1) === '-') {
+      segments.push(`${segments.pop() ?? ''}-`);
+      index++;
+    } else {
+      segments.push('');
+    }
+  }
+  const [node, orchestrator, workload, endpoint] = segments;
+  if (segments.length !== 4 || !node || !orchestrator || !workload || !endpoint) return undefined;
+  return { node, orchestrator, workload, endpoint };
+}
