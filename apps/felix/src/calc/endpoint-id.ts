@@ -15,7 +15,9 @@ export type WorkloadEndpointId = Branded<string, 'WorkloadEndpointId'>;
 
 /** `<orchestrator>/<namespace>%2f<workload>/<endpoint>`, each part escaped as in the store's keys. */
 export function workloadEndpointIdOf(identity: WorkloadEndpointIdentity): WorkloadEndpointId {
-  return [identity.orchestratorId, identity.workloadId, identity.endpointId].map(escapePart).join('/') as WorkloadEndpointId;
+  return [identity.orchestratorId, identity.workloadId, identity.endpointId]
+    .map(escapePart)
+    .join('/') as WorkloadEndpointId;
 }
 
 /** Calico's `escapeName`: `%` first, then `/`. */

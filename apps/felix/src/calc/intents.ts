@@ -91,11 +91,22 @@ export interface PoolRemove {
  */
 export type IpSetUpdate =
   | { readonly type: 'ip-set-update'; readonly id: IpSetId; readonly kind: 'net'; readonly members: readonly Cidr[] }
-  | { readonly type: 'ip-set-update'; readonly id: IpSetId; readonly kind: 'ip-port'; readonly members: readonly IpPortMember[] };
+  | {
+      readonly type: 'ip-set-update';
+      readonly id: IpSetId;
+      readonly kind: 'ip-port';
+      readonly members: readonly IpPortMember[];
+    };
 
 /** A change of a set announced before: `added` is disjoint from what it holds, `removed` is a part of it. */
 export type IpSetDelta =
-  | { readonly type: 'ip-set-delta'; readonly id: IpSetId; readonly kind: 'net'; readonly added: readonly Cidr[]; readonly removed: readonly Cidr[] }
+  | {
+      readonly type: 'ip-set-delta';
+      readonly id: IpSetId;
+      readonly kind: 'net';
+      readonly added: readonly Cidr[];
+      readonly removed: readonly Cidr[];
+    }
   | {
       readonly type: 'ip-set-delta';
       readonly id: IpSetId;
@@ -190,9 +201,8 @@ export interface InSync {
 
 /** Something that an operator should know of; `code` is closed, `subject` names the object. */
 export interface CalcWarning {
-  readonly code: 'invalid-value' | 'missing-profile' | 'unsupported-rule';
+  readonly code: 'invalid-value' | 'missing-profile';
   readonly subject: string;
   readonly message: string;
   readonly revision: bigint;
 }
-

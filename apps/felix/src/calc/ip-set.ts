@@ -4,7 +4,7 @@ import { uniqueId, type Selector } from '@calico-node/selector';
 /**
  * An IP set's identity, stable across restarts and hosts because it is made from what the set means:
  * `s:<hash>` members of a selector, `n:<hash>` a named port of a selector's endpoints, or one of the
- * fixed names below. The kernel's names are made from it (`rules/names.ts`).
+ * fixed names below. The kernel's names are made from it (`ipSetKernelName` of libs/model).
  */
 export type IpSetId = Branded<string, 'IpSetId'>;
 
@@ -37,7 +37,11 @@ export function ipPortMember(ip: IpAddress, protocol: NamedPortProtocol, port: n
 }
 
 /** A member's parts; total, since members are made only by `ipPortMember`. */
-export function splitIpPortMember(member: IpPortMember): { readonly ip: IpAddress; readonly protocol: number; readonly port: number } {
+export function splitIpPortMember(member: IpPortMember): {
+  readonly ip: IpAddress;
+  readonly protocol: number;
+  readonly port: number;
+} {
   const comma = member.indexOf(',');
   const colon = member.indexOf(':', comma);
   const protocol = member.slice(comma + 1, colon) as NamedPortProtocol;

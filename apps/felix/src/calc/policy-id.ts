@@ -1,9 +1,8 @@
+import { policyId } from '@calico-node/model';
 import type { Branded } from '@calico-node/net';
 
-/** The policy kinds that calc makes active. The short forms are Calico's (`felix/types/policy_id.go`). */
-export const policyKinds = { NetworkPolicy: 'np', GlobalNetworkPolicy: 'gnp' } as const;
-
-export type PolicyKind = keyof typeof policyKinds;
+/** The policy kinds that calc makes active. */
+export type PolicyKind = 'NetworkPolicy' | 'GlobalNetworkPolicy';
 
 /**
  * A policy's identity as one string, `np/<namespace>/<name>` or `gnp/<name>`: the suffix of its
@@ -21,6 +20,5 @@ export interface PolicyName {
 
 /** The one spelling of a policy's identity. */
 export function policyIdOf({ kind, namespace, name }: PolicyName): PolicyId {
-  const short = policyKinds[kind];
-  return (namespace === undefined ? `${short}/${name}` : `${short}/${namespace}/${name}`) as PolicyId;
+  return policyId(kind, name, namespace) as PolicyId;
 }

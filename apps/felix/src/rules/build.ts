@@ -12,12 +12,28 @@ export function chain(layer: Layer, name: string, rules: readonly Rule[]): Chain
   return deepFreeze({ layer, name, rules: kept, hash: digest([layer, name, kept]) });
 }
 
-export function hook(layer: Layer, hookName: HookName, rules: readonly Rule[], appendedRules: readonly Rule[] = []): Hook {
-  return deepFreeze({ layer, hook: hookName, rules, appendedRules, hash: digest([layer, hookName, rules, appendedRules]) });
+export function hook(
+  layer: Layer,
+  hookName: HookName,
+  rules: readonly Rule[],
+  appendedRules: readonly Rule[] = [],
+): Hook {
+  return deepFreeze({
+    layer,
+    hook: hookName,
+    rules,
+    appendedRules,
+    hash: digest([layer, hookName, rules, appendedRules]),
+  });
 }
 
 /** A frozen map, its entries sorted by interface name. An interface named twice is the caller's error: the first in `entries` stays. */
-export function dispatchMap(layer: Layer, name: string, key: DispatchMap['key'], entries: readonly DispatchEntry[]): DispatchMap {
+export function dispatchMap(
+  layer: Layer,
+  name: string,
+  key: DispatchMap['key'],
+  entries: readonly DispatchEntry[],
+): DispatchMap {
   const byInterface = new Map<string, DispatchEntry>();
   for (const entry of entries) if (!byInterface.has(entry.interfaceName)) byInterface.set(entry.interfaceName, entry);
   const sorted = [...byInterface.values()].sort((a, b) => (a.interfaceName < b.interfaceName ? -1 : 1));

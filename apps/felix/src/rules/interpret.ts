@@ -195,7 +195,12 @@ class Walk {
         return match.prefix ? name.startsWith(match.name) : name === match.name;
       }
       case 'local-address': {
-        const interfaceName = match.limitInterface === 'in' ? packet.inInterface : match.limitInterface === 'out' ? packet.outInterface : undefined;
+        const interfaceName =
+          match.limitInterface === 'in'
+            ? packet.inInterface
+            : match.limitInterface === 'out'
+              ? packet.outInterface
+              : undefined;
         return this.#world.isLocal(this.#address(match.side), interfaceName);
       }
     }

@@ -31,7 +31,13 @@ export class MarkMaskError extends Error {
 export function allocateMarks(mask: number): MarkBits {
   const bits = Array.from({ length: 32 }, (_, index) => 2 ** index).filter((bit) => (mask & bit) !== 0);
   const [accept, pass, drop, scratch0, scratch1] = bits;
-  if (accept === undefined || pass === undefined || drop === undefined || scratch0 === undefined || scratch1 === undefined) {
+  if (
+    accept === undefined ||
+    pass === undefined ||
+    drop === undefined ||
+    scratch0 === undefined ||
+    scratch1 === undefined
+  ) {
     throw new MarkMaskError(mask);
   }
   return { accept, pass, drop, scratch0, scratch1 };

@@ -16,7 +16,12 @@ export const matchNet = (side: Side, cidr: Cidr, negated = false): Match => ({ k
 
 export const matchSet = (side: Side, set: IpSetId, negated = false): Match => ({ kind: 'set', side, set, negated });
 
-export const matchPortSet = (side: Side, set: IpSetId, negated = false): Match => ({ kind: 'port-set', side, set, negated });
+export const matchPortSet = (side: Side, set: IpSetId, negated = false): Match => ({
+  kind: 'port-set',
+  side,
+  set,
+  negated,
+});
 
 export const matchPorts = (side: Side, ranges: readonly PortRange[], negated = false): Match => ({
   kind: 'ports',
@@ -28,10 +33,19 @@ export const matchPorts = (side: Side, ranges: readonly PortRange[], negated = f
 export const matchIcmp = ({ type, code }: IcmpMatch, negated = false): Match =>
   code === undefined ? { kind: 'icmp', type, negated } : { kind: 'icmp', type, code, negated };
 
-export const matchConntrack = (...states: readonly ConntrackState[]): Match => ({ kind: 'conntrack-state', states, negated: false });
+export const matchConntrack = (...states: readonly ConntrackState[]): Match => ({
+  kind: 'conntrack-state',
+  states,
+  negated: false,
+});
 
 /** All the bits are set. */
-export const matchMarked = (bits: number): Match => ({ kind: 'mark', mask: bits >>> 0, value: bits >>> 0, negated: false });
+export const matchMarked = (bits: number): Match => ({
+  kind: 'mark',
+  mask: bits >>> 0,
+  value: bits >>> 0,
+  negated: false,
+});
 
 /** All the bits are clear. */
 export const matchUnmarked = (bits: number): Match => ({ kind: 'mark', mask: bits >>> 0, value: 0, negated: false });

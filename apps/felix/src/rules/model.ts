@@ -103,9 +103,20 @@ export type Match =
   /** `(mark & mask) == value`. */
   | { readonly kind: 'mark'; readonly mask: number; readonly value: number; readonly negated: boolean }
   /** Exact name, or with `prefix` every name that starts so. */
-  | { readonly kind: 'interface'; readonly direction: 'in' | 'out'; readonly name: string; readonly prefix: boolean; readonly negated: boolean }
+  | {
+      readonly kind: 'interface';
+      readonly direction: 'in' | 'out';
+      readonly name: string;
+      readonly prefix: boolean;
+      readonly negated: boolean;
+    }
   /** The address is one of this host's own; with `limitInterface`, one of that interface of the packet. */
-  | { readonly kind: 'local-address'; readonly side: Side; readonly limitInterface?: 'in' | 'out'; readonly negated: boolean }
+  | {
+      readonly kind: 'local-address';
+      readonly side: Side;
+      readonly limitInterface?: 'in' | 'out';
+      readonly negated: boolean;
+    }
   /** The route back to the source, looked up with the packet's Calico mark, does not leave by the interface that it came in by. */
   | { readonly kind: 'reverse-path-failed' };
 

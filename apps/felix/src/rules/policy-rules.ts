@@ -8,7 +8,7 @@
  * clears scratch0 instead.
  */
 import { familyOf, type Cidr, type Family } from '@calico-node/net';
-import type { ParsedEntity, ParsedRule, PortRange } from '../calc/parsed-rule.ts';
+import type { IcmpMatch, ParsedEntity, ParsedRule, PortRange } from '../calc/parsed-rule.ts';
 import { rule } from './build.ts';
 import {
   clearMarks,
@@ -53,7 +53,10 @@ export function renderPolicyRule(parsed: ParsedRule, family: Family, options: Ru
 }
 
 function verdictRules(action: ParsedRule['action'], matches: readonly Match[], options: RuleOptions): readonly Rule[] {
-  const markAndReturn = (bit: number): readonly Rule[] => [rule(matches, setMarks(bit)), rule([matchMarked(bit)], returnToCaller)];
+  const markAndReturn = (bit: number): readonly Rule[] => [
+    rule(matches, setMarks(bit)),
+    rule([matchMarked(bit)], returnToCaller),
+  ];
   switch (action) {
     case 'allow':
       return markAndReturn(options.marks.accept);
@@ -82,7 +85,7 @@ function renderBlocks(blocks: readonly Block[], options: RuleOptions): readonly 
 function criteriaOf(parsed: ParsedRule, family: Family): Criteria | undefined {
   if (parsed.ipVersion !== undefined && parsed.ipVersion !== family) return undefined;
   const icmpProtocol = family === 4 ? protocols.icmp : protocols.icmpv6;
-  if ((parsed.icmp !== undefined || parsed.notIcmp !== undefined) && parsed.protocol !== icmpProtocol) return undefined;
+  if (parsed.icmp !== undefined && parsed.protocol !== icmpProtocol) return undefined;
 
   const required: Block[] = [];
   const refused: Block[] = [];
@@ -99,10 +102,11 @@ function criteriaOf(parsed: ParsedRule, family: Family): Criteria | undefined {
   const protocol = parsed.protocol === undefined ? [] : [matchProtocol(parsed.protocol)];
   const icmp = parsed.icmp === undefined ? [] : [matchIcmp(parsed.icmp)];
   const notProtocol = parsed.notProtocol === undefined ? [] : [matchProtocol(parsed.notProtocol, true)];
-  const notIcmp = parsed.notIcmp === undefined ? [] : [matchIcmp(parsed.notIcmp, true)];
-  const singles = (blocks: readonly Block[]) => blocks.filter(isSingle).flatMap(({ alternatives }) => alternatives.flat());
+  if (parsed.notIcmp !== undefined) refused.push(refusedIcmp(parsed.notIcmp, icmpProtocol, parsed.protocol));
+  const singles = (blocks: readonly Block[]) =>
+    blocks.filter(isSingle).flatMap(({ alternatives }) => alternatives.flat());
   return {
-    conjunction: [...protocol, ...singles(required), ...icmp, ...notProtocol, ...singles(refused), ...notIcmp],
+    conjunction: [...protocol, ...singles(required), ...icmp, ...notProtocol, ...singles(refused)],
     blocks: [...required, ...refused].filter((block) => !isSingle(block)),
   };
 }
@@ -112,7 +116,12 @@ function isSingle(block: Block): boolean {
   return block.alternatives.length === 1 && !block.negated;
 }
 
-function requiredOf(side: Side, entity: ParsedEntity, nets: readonly Cidr[], protocol: number | undefined): readonly Block[] {
+function requiredOf(
+  side: Side,
+  entity: ParsedEntity,
+  nets: readonly Cidr[],
+  protocol: number | undefined,
+): readonly Block[] {
   const guard = protocol === undefined ? [] : [matchProtocol(protocol)];
   const ports = packPorts(entity.ports).map((ranges) => matchPorts(side, ranges));
   const named = entity.namedPorts.map((set) => matchPortSet(side, set));
@@ -137,6 +146,12 @@ function refusedOf(side: Side, entity: ParsedEntity, notNets: readonly Cidr[]): 
     ...packPorts(entity.notPorts).map((ranges) => anyOf([[matchPorts(side, ranges, true)]])),
     ...entity.notNamedPorts.map((set) => anyOf([[matchPortSet(side, set, true)]])),
   ].filter(({ alternatives }) => alternatives.length > 0);
+}
+
+/** Where the rule asks for ICMP anyway, one negated match; else what is not ICMP at all passes too. */
+function refusedIcmp(notIcmp: IcmpMatch, icmpProtocol: number, protocol: number | undefined): Block {
+  if (protocol === icmpProtocol) return anyOf([[matchIcmp(notIcmp, true)]]);
+  return { alternatives: [[matchProtocol(icmpProtocol), matchIcmp(notIcmp)]], negated: true };
 }
 
 function anyOf(alternatives: readonly (readonly Match[])[]): Block {

@@ -77,7 +77,10 @@ function rawPrerouting(options: RuleOptions): readonly Rule[] {
     ? [
         ...forWorkloads('in', setMarks(fromWorkload), options),
         rule([matchMarked(fromWorkload)], jump(chainNames.reversePathSkip)),
-        rule([matchMarked(fromWorkload), { kind: 'reverse-path-failed' }], denyAction({ ...options, filterDenyAction: 'DROP' })),
+        rule(
+          [matchMarked(fromWorkload), { kind: 'reverse-path-failed' }],
+          denyAction({ ...options, filterDenyAction: 'DROP' }),
+        ),
       ]
     : [];
   return [rule([], clearMarks(allMarks(options))), ...check];
@@ -90,7 +93,9 @@ function input(options: RuleOptions): readonly Rule[] {
 function workloadToHost(family: Family, options: RuleOptions): readonly Rule[] {
   const allow = allowAction(options);
   const essential =
-    family === 6 ? essentialIcmpv6Types.map((type) => rule([matchProtocol(protocols.icmpv6), matchIcmp({ type })], allow)) : [];
+    family === 6
+      ? essentialIcmpv6Types.map((type) => rule([matchProtocol(protocols.icmpv6), matchIcmp({ type })], allow))
+      : [];
   const toHost: Record<RuleOptions['defaultEndpointToHostAction'], Action> = {
     ACCEPT: accept,
     RETURN: returnToCaller,

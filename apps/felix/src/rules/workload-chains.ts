@@ -61,12 +61,23 @@ function conntrackRules(options: RuleOptions): readonly Rule[] {
 /** A workload that could send tunnel packets could inject traffic into other nodes past their policy. */
 function encapsulationRules(options: RuleOptions): readonly Rule[] {
   const deny = denyAction(options);
-  const vxlan = [matchProtocol(protocols.udp), matchPorts('destination', [{ first: options.vxlanPort, last: options.vxlanPort }])];
+  const vxlan = [
+    matchProtocol(protocols.udp),
+    matchPorts('destination', [{ first: options.vxlanPort, last: options.vxlanPort }]),
+  ];
   return [
-    ...(options.allowVxlanPacketsFromWorkloads ? [] : [rule(vxlan, deny, `${denyWord(options)} VXLAN encapped packets originating in workloads`)]),
+    ...(options.allowVxlanPacketsFromWorkloads
+      ? []
+      : [rule(vxlan, deny, `${denyWord(options)} VXLAN encapped packets originating in workloads`)]),
     ...(options.allowIpipPacketsFromWorkloads
       ? []
-      : [rule([matchProtocol(protocols.ipip)], deny, `${denyWord(options)} IPinIP encapped packets originating in workloads`)]),
+      : [
+          rule(
+            [matchProtocol(protocols.ipip)],
+            deny,
+            `${denyWord(options)} IPinIP encapped packets originating in workloads`,
+          ),
+        ]),
   ];
 }
 
@@ -82,7 +93,13 @@ function tierRules(tier: EndpointTier, direction: Direction, options: RuleOption
     ]),
     ...(tier.defaultAction === 'Pass'
       ? []
-      : [rule([matchUnmarked(pass)], denyAction(options), `End of tier ${tier.name}. ${denyWord(options)} if no policies passed packet`)]),
+      : [
+          rule(
+            [matchUnmarked(pass)],
+            denyAction(options),
+            `End of tier ${tier.name}. ${denyWord(options)} if no policies passed packet`,
+          ),
+        ]),
   ];
 }
 

@@ -1,0 +1,83 @@
+import { Announcer } from './announcer.ts';
+import type { ProfileModel } from './convert/profile.ts';
+import type { WorkloadEndpointId } from './endpoint-id.ts';
+import type { ProfileRemove, ProfileUpdate } from './intents.ts';
+import type { IpSetIndex } from './ip-set-index.ts';
+import { Multimap } from './label-table.ts';
+import { anyEntity, type ParsedRule } from './parsed-rule.ts';
+
+const denyAll: readonly ParsedRule[] = [{ action: 'deny', source: anyEntity, destination: anyEntity }];
+
+/**
+ * All profiles, and which are in use by local endpoints. A profile that an endpoint names and nobody has
+ * defined denies everything, as in Felix, until it is defined.
+ */
+export class ActiveProfiles {
+  readonly #profiles = new Map<string, ProfileModel>();
+  readonly #users = new Multimap<string, WorkloadEndpointId>();
+  readonly #profilesOf = new Map<WorkloadEndpointId, readonly string[]>();
+  /** The form of each active profile whose IP sets are retained; undefined while it is missing. */
+  readonly #retained = new Map<string, ProfileModel | undefined>();
+  readonly #unsettled = new Set<string>();
+  readonly #changed = new Announcer<string>();
+  readonly #ipSets: IpSetIndex;
+
+  constructor(ipSets: IpSetIndex) {
+    this.#ipSets = ipSets;
+  }
+
+  setProfile(profile: ProfileModel): void {
+    this.#profiles.set(profile.name, profile);
+    this.#unsettled.add(profile.name);
+  }
+
+  deleteProfile(name: string): void {
+    if (this.#profiles.delete(name)) this.#unsettled.add(name);
+  }
+
+  /** Says which profiles the endpoint uses; none when it is gone. */
+  setUses(endpoint: WorkloadEndpointId, profiles: readonly string[]): void {
+    for (const name of this.#profilesOf.get(endpoint) ?? []) {
+      this.#users.delete(name, endpoint);
+      this.#unsettled.add(name);
+    }
+    for (const name of profiles) {
+      this.#users.add(name, endpoint);
+      this.#unsettled.add(name);
+    }
+    if (profiles.length === 0) this.#profilesOf.delete(endpoint);
+    else this.#profilesOf.set(endpoint, profiles);
+  }
+
+  /** Retains and releases IP sets for what has come into use or gone out of it; returns the names newly found missing. */
+  settle(): readonly string[] {
+    const missing: string[] = [];
+    for (const name of this.#unsettled) {
+      const isUsed = this.#users.get(name).size > 0;
+      const wasRetained = this.#retained.has(name);
+      const wanted = isUsed ? this.#profiles.get(name) : undefined;
+      const retained = this.#retained.get(name);
+      if (isUsed === wasRetained && wanted === retained) continue;
+      for (const set of wanted?.sets ?? []) this.#ipSets.retain(set);
+      for (const set of retained?.sets ?? []) this.#ipSets.release(set);
+      if (isUsed) this.#retained.set(name, wanted);
+      else this.#retained.delete(name);
+      if (isUsed && wanted === undefined) missing.push(name);
+      this.#changed.touch(name);
+    }
+    this.#unsettled.clear();
+    return missing;
+  }
+
+  /** What changed since the last call; after `settle`. */
+  takeChanges(): { readonly updates: readonly ProfileUpdate[]; readonly removals: readonly ProfileRemove[] } {
+    return this.#changed.take<ProfileUpdate, ProfileRemove>(
+      (name) => {
+        if (!this.#retained.has(name)) return 'gone';
+        const { ingress, egress } = this.#retained.get(name) ?? { ingress: denyAll, egress: denyAll };
+        return { type: 'profile-update', name, ingress, egress };
+      },
+      (name) => ({ type: 'profile-remove', name }),
+    );
+  }
+}

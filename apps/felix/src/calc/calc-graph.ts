@@ -1,0 +1,257 @@
+/**
+ * The calculation graph: store updates in, dataplane intents out. Synchronous, without clock or I/O.
+ *
+ *   store update ─ decode, convert ─┬─ WorkloadEndpoint ─┬─ LocalEndpoints ──────────────────┐
+ *                                   │                    ├─ ActivePolicies (label index) ─┐  │
+ *                                   ├─ policies, tiers ──┘                                │  │
+ *                                   ├─ Profile ── ActiveProfiles ─────────────────────────┤  │
+ *                                   ├─ all that has labels ── IpSetIndex (label index) ◄──┘  │
+ *                                   ├─ IPPool, Node ── Networks ── fixed IP sets             │
+ *                                   └─ configuration                                         ▼
+ *                                                                          flush: one ordered batch
+ *
+ * The final state depends on the newest value of each key alone, not on the order, grouping or number
+ * of the updates that led there. Work is proportional to what an update touches.
+ */
+import { NetParseError, type NodeName } from '@calico-node/net';
+import { decodeResource, parseResourceKey, ValidationError, type ResourceKey } from '@calico-node/model';
+import { SelectorError } from '@calico-node/selector';
+import { ActivePolicies } from './active-policies.ts';
+import { ActiveProfiles } from './active-profiles.ts';
+import { Configuration } from './configuration.ts';
+import { ConversionError } from './convert/conversion-error.ts';
+import { convertGlobalNetworkSet, convertHostEndpoint, convertNetworkSet } from './convert/labelled-items.ts';
+import { convertGlobalNetworkPolicy, convertNetworkPolicy, type PolicyModel } from './convert/policy.ts';
+import { convertProfile, defaultAllowProfile, type ProfileModel } from './convert/profile.ts';
+import { SelectorCache } from './convert/selectors.ts';
+import {
+  convertWorkloadEndpoint,
+  workloadEndpointOfKey,
+  type WorkloadEndpointModel,
+} from './convert/workload-endpoint.ts';
+import type { CalcWarning, HostRemove, HostUpdate, Intent, IntentBatch, PoolRemove, PoolUpdate } from './intents.ts';
+import { allHostsSet, masqueradePoolsSet, networkPoolsSet } from './ip-set.ts';
+import { IpSetIndex, type LabelledItem } from './ip-set-index.ts';
+import { LocalEndpoints } from './local-endpoints.ts';
+import { convertNode, convertPool, Networks } from './networks.ts';
+import { policyIdOf, type PolicyName } from './policy-id.ts';
+import { convertTier, Tiers, type TierModel } from './tiers.ts';
+
+/** One key's new state, as the syncer gives it. */
+export interface StoreUpdate {
+  readonly key: string;
+  /** The stored text; undefined when the key is deleted. */
+  readonly value: string | undefined;
+  readonly revision: bigint;
+}
+
+export interface CalcGraphOptions {
+  /** Whose endpoints are local. */
+  readonly hostname: NodeName;
+}
+
+export class CalcGraph {
+  readonly #hostname: NodeName;
+  readonly #selectors = new SelectorCache();
+  readonly #ipSets = new IpSetIndex();
+  readonly #tiers = new Tiers();
+  readonly #endpoints = new LocalEndpoints();
+  readonly #profiles = new ActiveProfiles(this.#ipSets);
+  readonly #policies = new ActivePolicies(this.#ipSets, (id) => {
+    this.#endpoints.touch(id);
+  });
+  readonly #hosts = new Networks<HostUpdate, HostRemove>(this.#ipSets, (name) => ({
+    type: 'host-remove',
+    hostname: name as NodeName,
+  }));
+  readonly #pools = new Networks<PoolUpdate, PoolRemove>(this.#ipSets, (name) => ({ type: 'pool-remove', name }));
+  readonly #configuration: Configuration;
+  #warnings: CalcWarning[] = [];
+  #revision = 0n;
+  #sync: 'waiting' | 'reached' | 'announced' = 'waiting';
+
+  constructor({ hostname }: CalcGraphOptions) {
+    this.#hostname = hostname;
+    this.#configuration = new Configuration(hostname);
+    for (const id of [networkPoolsSet, masqueradePoolsSet, allHostsSet]) this.#ipSets.retain({ id, content: 'fixed' });
+    this.#setProfile(defaultAllowProfile.name, defaultAllowProfile);
+  }
+
+  /**
+   * Takes a key's new state. Keys of no interest are ignored; a value that can't be read or programmed
+   * counts as a deletion, with a warning in the next batch. Never throws for what the store holds.
+   */
+  update({ key, value, revision }: StoreUpdate): void {
+    if (revision > this.#revision) this.#revision = revision;
+    const resource = parseResourceKey(key);
+    if (resource === undefined) return;
+    if (value === undefined) {
+      this.#apply(key, resource, undefined, revision);
+      return;
+    }
+    try {
+      this.#apply(key, resource, value, revision);
+    } catch (error) {
+      if (!isInvalidValue(error)) throw error;
+      this.#warnings.push({ code: 'invalid-value', subject: key, message: error.message, revision });
+      this.#apply(key, resource, undefined, revision);
+    }
+  }
+
+  /** The first snapshot is complete. */
+  onInSync(): void {
+    if (this.#sync === 'waiting') this.#sync = 'reached';
+  }
+
+  /** What changed since the last flush, in the order of `intents.ts`. Before in-sync: nothing but warnings. */
+  flush(): IntentBatch {
+    const intents = this.#sync === 'waiting' ? [] : this.#takeIntents();
+    const warnings = this.#warnings;
+    this.#warnings = [];
+    return { revision: this.#revision, intents, warnings };
+  }
+
+  #takeIntents(): readonly Intent[] {
+    for (const subject of this.#profiles.settle()) {
+      const message = 'profile is not defined; endpoints that name it deny what reaches it';
+      this.#warnings.push({ code: 'missing-profile', subject, message, revision: this.#revision });
+    }
+    this.#policies.settle();
+    const hosts = this.#hosts.takeChanges();
+    const pools = this.#pools.takeChanges();
+    const ipSets = this.#ipSets.takeChanges();
+    const profiles = this.#profiles.takeChanges();
+    const policies = this.#policies.takeChanges();
+    const endpoints = this.#endpoints.takeChanges((id) => this.#tiers.arrange(this.#policies.policiesOf(id)));
+    const isFirst = this.#sync === 'reached';
+    this.#sync = 'announced';
+    return [
+      ...this.#configuration.takeChanges(),
+      ...hosts.updates,
+      ...pools.updates,
+      ...ipSets.updates,
+      ...profiles.updates,
+      ...policies.updates,
+      ...endpoints.updates,
+      ...endpoints.removals,
+      ...policies.removals,
+      ...profiles.removals,
+      ...ipSets.removals,
+      ...pools.removals,
+      ...hosts.removals,
+      ...(isFirst ? [{ type: 'in-sync' } as const] : []),
+    ];
+  }
+
+  /** Converts first and changes the graph afterwards, so that a refused value has changed nothing. */
+  #apply(key: string, { kind, name, namespace = '' }: ResourceKey, text: string | undefined, revision: bigint): void {
+    switch (kind) {
+      case 'WorkloadEndpoint': {
+        const decoded = text === undefined ? undefined : decodeResource(kind, text, revision);
+        this.#setEndpoint(key, name, namespace, decoded && convertWorkloadEndpoint(decoded, name, namespace, revision));
+        return;
+      }
+      case 'HostEndpoint':
+        this.#setItem(key, text === undefined ? undefined : convertHostEndpoint(decodeResource(kind, text, revision)));
+        return;
+      case 'NetworkSet':
+        this.#setItem(
+          key,
+          text === undefined ? undefined : convertNetworkSet(decodeResource(kind, text, revision), namespace),
+        );
+        return;
+      case 'GlobalNetworkSet':
+        this.#setItem(
+          key,
+          text === undefined ? undefined : convertGlobalNetworkSet(decodeResource(kind, text, revision)),
+        );
+        return;
+      case 'NetworkPolicy': {
+        const decoded = text === undefined ? undefined : decodeResource(kind, text, revision);
+        this.#setPolicy(
+          { kind, namespace, name },
+          decoded && convertNetworkPolicy(decoded, namespace, name, this.#selectors),
+        );
+        return;
+      }
+      case 'GlobalNetworkPolicy': {
+        const decoded = text === undefined ? undefined : decodeResource(kind, text, revision);
+        this.#setPolicy({ kind, name }, decoded && convertGlobalNetworkPolicy(decoded, name, this.#selectors));
+        return;
+      }
+      case 'Profile':
+        this.#setProfile(
+          name,
+          text === undefined ? undefined : convertProfile(decodeResource(kind, text, revision), name, this.#selectors),
+        );
+        return;
+      case 'Tier':
+        this.#setTier(name, text === undefined ? undefined : convertTier(decodeResource(kind, text, revision), name));
+        return;
+      case 'IPPool':
+        if (text === undefined) this.#pools.delete(name);
+        else this.#pools.set(name, convertPool(decodeResource(kind, text, revision), name));
+        return;
+      case 'Node':
+        if (text === undefined) this.#hosts.delete(name);
+        else this.#hosts.set(name, convertNode(decodeResource(kind, text, revision), name));
+        return;
+      case 'FelixConfiguration':
+        this.#configuration.setFelix(name, text === undefined ? undefined : decodeResource(kind, text, revision));
+        return;
+      case 'ClusterInformation':
+        this.#configuration.setCluster(name, text === undefined ? undefined : decodeResource(kind, text, revision));
+        return;
+      default:
+        return;
+    }
+  }
+
+  #setEndpoint(key: string, name: string, namespace: string, model: WorkloadEndpointModel | undefined): void {
+    this.#setItem(key, model?.item);
+    const identified = workloadEndpointOfKey(name, namespace);
+    if (identified?.hostname !== this.#hostname) return;
+    if (model === undefined) {
+      this.#endpoints.delete(identified.id);
+      this.#policies.deleteEndpoint(identified.id);
+      this.#profiles.setUses(identified.id, []);
+      return;
+    }
+    this.#endpoints.set(model);
+    this.#policies.setEndpoint(model.id, model.item.labels, model.item.profiles);
+    this.#profiles.setUses(model.id, model.item.profiles);
+  }
+
+  #setItem(key: string, item: LabelledItem | undefined): void {
+    if (item === undefined) this.#ipSets.deleteItem(key);
+    else this.#ipSets.setItem(key, item);
+  }
+
+  #setPolicy(policy: PolicyName, model: PolicyModel | undefined): void {
+    if (model === undefined) this.#policies.deletePolicy(policyIdOf(policy));
+    else this.#policies.setPolicy(model);
+  }
+
+  #setProfile(name: string, model: ProfileModel | undefined): void {
+    if (model === undefined) this.#profiles.deleteProfile(name);
+    else this.#profiles.setProfile(model);
+    const labels = model?.labels ?? new Map<string, string>();
+    this.#ipSets.setProfileLabels(name, labels);
+    this.#policies.setProfileLabels(name, labels);
+  }
+
+  #setTier(name: string, tier: TierModel | undefined): void {
+    if (tier === undefined) this.#tiers.delete(name);
+    else this.#tiers.set(tier);
+    for (const id of this.#endpoints.ids()) if (this.#policies.isInTier(id, name)) this.#endpoints.touch(id);
+  }
+}
+
+function isInvalidValue(error: unknown): error is Error {
+  return (
+    error instanceof ValidationError ||
+    error instanceof SelectorError ||
+    error instanceof NetParseError ||
+    error instanceof ConversionError
+  );
+}

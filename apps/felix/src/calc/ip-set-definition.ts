@@ -1,0 +1,43 @@
+import type { Selector } from '@calico-node/selector';
+import { namedPortSetId, selectorSetId, type IpSetId, type NamedPortProtocol } from './ip-set.ts';
+
+/** What a set that a rule refers to consists of. */
+export type IpSetDefinition =
+  | { readonly id: IpSetId; readonly content: 'addresses'; readonly selector: Selector }
+  | {
+      readonly id: IpSetId;
+      readonly content: 'named-port';
+      readonly selector: Selector;
+      readonly protocol: NamedPortProtocol;
+      readonly port: string;
+    }
+  /**
+   * A service's endpoints. The etcd datastore has no services, so the set is empty there, in Calico too:
+   * the rule is programmed and matches nothing.
+   */
+  | { readonly id: IpSetId; readonly content: 'service-ports' | 'service-addresses' }
+  /** Networks that calc puts in by itself: pools, hosts. */
+  | { readonly id: IpSetId; readonly content: 'fixed' };
+
+/** The set of addresses and networks whose labels match. */
+export function addressesSet(selector: Selector): IpSetDefinition {
+  return { id: selectorSetId(selector), content: 'addresses', selector };
+}
+
+/** The set of addresses with the named port, of endpoints whose labels match. */
+export function namedPortSet(selector: Selector, protocol: NamedPortProtocol, port: string): IpSetDefinition {
+  return { id: namedPortSetId(selector, protocol, port), content: 'named-port', selector, protocol, port };
+}
+
+/** The kind of kernel set that holds it. */
+export function setKindOf(definition: IpSetDefinition): 'net' | 'ip-port' {
+  switch (definition.content) {
+    case 'addresses':
+    case 'service-addresses':
+    case 'fixed':
+      return 'net';
+    case 'named-port':
+    case 'service-ports':
+      return 'ip-port';
+  }
+}

@@ -1,0 +1,169 @@
+/**
+ * The content of every IP set that an active rule refers to.
+ *
+ * Items are everything that has labels and addresses: workload endpoints of all hosts, host endpoints,
+ * network sets. A set exists as long as something retains it; its members follow its selector through
+ * the label index.
+ */
+import { splitCidr, type Cidr } from '@calico-node/net';
+import { Announcer } from './announcer.ts';
+import type { IpSetDelta, IpSetRemove, IpSetUpdate } from './intents.ts';
+import { ipPortMember, type IpPortMember, type IpSetId, type NamedPortProtocol } from './ip-set.ts';
+import { setKindOf, type IpSetDefinition } from './ip-set-definition.ts';
+import { LabelIndex, type LabelMap } from './label-index.ts';
+import { SetMembers } from './set-members.ts';
+
+/** A thing that selectors can select. */
+export interface LabelledItem {
+  readonly labels: LabelMap;
+  /** Profiles whose labels it inherits. */
+  readonly profiles: readonly string[];
+  readonly nets: readonly Cidr[];
+  readonly ports: readonly NamedPort[];
+}
+
+export interface NamedPort {
+  readonly name: string;
+  readonly protocol: NamedPortProtocol;
+  readonly port: number;
+}
+
+type Member = Cidr | IpPortMember;
+
+interface ActiveSet {
+  readonly definition: IpSetDefinition;
+  readonly members: SetMembers<Member>;
+  users: number;
+}
+
+export class IpSetIndex {
+  readonly #sets = new Map<IpSetId, ActiveSet>();
+  readonly #items = new Map<string, LabelledItem>();
+  readonly #changed = new Announcer<IpSetId>();
+  readonly #index = new LabelIndex<IpSetId, string>({
+    matchStarted: (setId, itemId) => {
+      this.#contribute(setId, this.#items.get(itemId), 'add');
+    },
+    matchStopped: (setId, itemId) => {
+      this.#contribute(setId, this.#items.get(itemId), 'remove');
+    },
+  });
+
+  /** Adds a user of the set; the first one makes it exist. */
+  retain(definition: IpSetDefinition): void {
+    const set = this.#sets.get(definition.id) ?? { definition, members: new SetMembers(), users: 0 };
+    this.#sets.set(definition.id, set);
+    if (++set.users > 1) return;
+    this.#changed.touch(definition.id);
+    if ('selector' in definition) this.#index.setSelector(definition.id, definition.selector);
+  }
+
+  /**
+   * Takes one user away; after the last the set is gone. It stays here until that has been told, so that a
+   * set that comes back before then is announced as a change and not anew.
+   */
+  release({ id }: IpSetDefinition): void {
+    const set = this.#sets.get(id);
+    if (set === undefined || --set.users > 0) return;
+    this.#index.deleteSelector(id);
+    this.#changed.touch(id);
+  }
+
+  /** Adds networks to, or takes them from, a retained set that has no selector. */
+  changeFixed(id: IpSetId, added: readonly Cidr[], removed: readonly Cidr[]): void {
+    const set = this.#sets.get(id);
+    if (set === undefined) return;
+    for (const cidr of added) set.members.add(cidr);
+    for (const cidr of removed) set.members.remove(cidr);
+    if (set.members.hasChanges) this.#changed.touch(id);
+  }
+
+  setItem(id: string, item: LabelledItem): void {
+    const old = this.#items.get(id);
+    if (old !== undefined) {
+      for (const setId of this.#index.selectorsOf(id)) {
+        this.#contribute(setId, item, 'add');
+        this.#contribute(setId, old, 'remove');
+      }
+    }
+    this.#items.set(id, item);
+    this.#index.setItem(id, item.labels, item.profiles);
+  }
+
+  deleteItem(id: string): void {
+    this.#index.deleteItem(id);
+    this.#items.delete(id);
+  }
+
+  setProfileLabels(profile: string, labels: LabelMap): void {
+    this.#index.setParent(profile, labels);
+  }
+
+  /** What changed since the last call: sets that are new or have other members, and sets that are gone. */
+  takeChanges(): {
+    readonly updates: readonly (IpSetUpdate | IpSetDelta)[];
+    readonly removals: readonly IpSetRemove[];
+  } {
+    return this.#changed.take<IpSetUpdate | IpSetDelta, IpSetRemove>(
+      (id, isAnnounced) => {
+        const set = this.#sets.get(id);
+        if (set === undefined) return 'gone';
+        if (set.users === 0) {
+          this.#sets.delete(id);
+          return 'gone';
+        }
+        if (!isAnnounced) return updateOf(set);
+        return set.members.hasChanges ? deltaOf(set) : 'unchanged';
+      },
+      (id) => ({ type: 'ip-set-remove', id }),
+    );
+  }
+
+  #contribute(setId: IpSetId, item: LabelledItem | undefined, operation: 'add' | 'remove'): void {
+    const set = this.#sets.get(setId);
+    if (set === undefined || item === undefined) return;
+    for (const member of contributionOf(item, set.definition)) set.members[operation](member);
+    if (set.members.hasChanges) this.#changed.touch(setId);
+  }
+}
+
+function contributionOf({ nets, ports }: LabelledItem, definition: IpSetDefinition): readonly Member[] {
+  switch (definition.content) {
+    case 'addresses':
+      return nets;
+    case 'named-port': {
+      const named = ports.filter(({ name, protocol }) => name === definition.port && protocol === definition.protocol);
+      return named.flatMap(({ protocol, port }) =>
+        nets.map((cidr) => ipPortMember(splitCidr(cidr).ip, protocol, port)),
+      );
+    }
+    case 'service-ports':
+    case 'service-addresses':
+    case 'fixed':
+      return [];
+  }
+}
+
+// A set's members are all of the sort that its definition calls for: `contributionOf` makes no others.
+
+function updateOf({ definition, members }: ActiveSet): IpSetUpdate {
+  const { id } = definition;
+  const all = members.takeAll();
+  return setKindOf(definition) === 'net'
+    ? { type: 'ip-set-update', id, kind: 'net', members: all as readonly Cidr[] }
+    : { type: 'ip-set-update', id, kind: 'ip-port', members: all as readonly IpPortMember[] };
+}
+
+function deltaOf({ definition, members }: ActiveSet): IpSetDelta {
+  const { id } = definition;
+  const { added, removed } = members.takeChanges();
+  return setKindOf(definition) === 'net'
+    ? { type: 'ip-set-delta', id, kind: 'net', added: added as readonly Cidr[], removed: removed as readonly Cidr[] }
+    : {
+        type: 'ip-set-delta',
+        id,
+        kind: 'ip-port',
+        added: added as readonly IpPortMember[],
+        removed: removed as readonly IpPortMember[],
+      };
+}

@@ -1,0 +1,114 @@
+import {
+  hostCidr,
+  parseCidrLoose,
+  parseInterfaceAddress,
+  parseIp,
+  parseNodeName,
+  tryParseIp,
+  familyOf,
+  type Cidr,
+} from '@calico-node/net';
+import type { IPPool, Node } from '@calico-node/model';
+import { Announcer } from './announcer.ts';
+import type { HostRemove, HostUpdate, PoolRemove, PoolUpdate } from './intents.ts';
+import { allHostsSet, masqueradePoolsSet, networkPoolsSet, type IpSetId } from './ip-set.ts';
+import type { IpSetIndex } from './ip-set-index.ts';
+
+/** What an object adds to the sets that calc fills by itself. */
+type Shares = readonly (readonly [IpSetId, readonly Cidr[]])[];
+
+interface Entry<Update> {
+  readonly update: Update;
+  readonly shares: Shares;
+}
+
+/** Pools or hosts: passed on to the dataplane, and members of the fixed sets. */
+export class Networks<Update extends HostUpdate | PoolUpdate, Removal extends HostRemove | PoolRemove> {
+  readonly #entries = new Map<string, Entry<Update>>();
+  readonly #changed = new Announcer<string>();
+  readonly #ipSets: IpSetIndex;
+  readonly #removalOf: (name: string) => Removal;
+
+  constructor(ipSets: IpSetIndex, removalOf: (name: string) => Removal) {
+    this.#ipSets = ipSets;
+    this.#removalOf = removalOf;
+  }
+
+  set(name: string, entry: Entry<Update>): void {
+    this.#share(entry.shares, 'add');
+    this.#share(this.#entries.get(name)?.shares ?? [], 'remove');
+    this.#entries.set(name, entry);
+    this.#changed.touch(name);
+  }
+
+  delete(name: string): void {
+    this.#share(this.#entries.get(name)?.shares ?? [], 'remove');
+    if (this.#entries.delete(name)) this.#changed.touch(name);
+  }
+
+  /** What changed since the last call. */
+  takeChanges(): { readonly updates: readonly Update[]; readonly removals: readonly Removal[] } {
+    return this.#changed.take<Update, Removal>((name) => this.#entries.get(name)?.update ?? 'gone', this.#removalOf);
+  }
+
+  #share(shares: Shares, operation: 'add' | 'remove'): void {
+    for (const [set, cidrs] of shares) {
+      if (operation === 'add') this.#ipSets.changeFixed(set, cidrs, []);
+      else this.#ipSets.changeFixed(set, [], cidrs);
+    }
+  }
+}
+
+/** Throws NetParseError. */
+export function convertPool({ spec }: IPPool, name: string): Entry<PoolUpdate> {
+  const cidr = parseCidrLoose(spec.cidr);
+  const natOutgoing = spec.natOutgoing ?? false;
+  const isForWorkloads = !(spec.allowedUses ?? []).includes('LoadBalancer');
+  return {
+    update: {
+      type: 'pool-update',
+      name,
+      cidr,
+      ipipMode: spec.ipipMode ?? 'Never',
+      vxlanMode: spec.vxlanMode ?? 'Never',
+      natOutgoing,
+    },
+    shares: [
+      ...(isForWorkloads ? [[networkPoolsSet, [cidr]] as const] : []),
+      ...(natOutgoing ? [[masqueradePoolsSet, [cidr]] as const] : []),
+    ],
+  };
+}
+
+/**
+ * A node's addresses: those that BGP uses, else the first that its kubelet or Calico reported. Throws
+ * NetParseError.
+ */
+export function convertNode({ spec }: Node, name: string): Entry<HostUpdate> {
+  const v4 = spec.bgp?.ipv4Address ? parseAddress(spec.bgp.ipv4Address) : reportedAddress(spec, 4);
+  const v6 = spec.bgp?.ipv6Address ? parseAddress(spec.bgp.ipv6Address) : reportedAddress(spec, 6);
+  const addresses = [v4, v6].flatMap((address) => (address === undefined ? [] : [hostCidr(address.ip)]));
+  return {
+    update: {
+      type: 'host-update',
+      hostname: parseNodeName(name),
+      ...(v4 === undefined ? {} : { ipv4: v4.ip, ipv4Subnet: v4.cidr }),
+      ...(v6 === undefined ? {} : { ipv6: v6.ip, ipv6Subnet: v6.cidr }),
+    },
+    shares: [[allHostsSet, addresses]],
+  };
+}
+
+function parseAddress(text: string) {
+  if (text.includes('/')) return parseInterfaceAddress(text);
+  const ip = parseIp(text);
+  return { ip, cidr: hostCidr(ip) };
+}
+
+function reportedAddress({ addresses = [] }: Node['spec'], family: 4 | 6) {
+  for (const { address, type } of addresses) {
+    const ip = type === 'ExternalIP' ? undefined : tryParseIp(address.split('/', 1)[0] ?? '');
+    if (ip !== undefined && familyOf(ip) === family) return parseAddress(address);
+  }
+  return undefined;
+}
