@@ -14,3 +14,13 @@ export { DatastoreError, isDatastoreError, type DatastoreErrorCode } from './err
 export type { Log } from './log.ts';
 export { startSyncer, type Syncer, type SyncerBatch, type SyncerOptions } from './syncer/syncer.ts';
 export type { Update } from './syncer/snapshot-diff.ts';
+export {
+  Resources,
+  type DeleteOptions,
+  type ListOptions,
+  type ResourceList,
+  type ResourcesOptions,
+} from './resources/resources.ts';
+export { CALICO_VERSION, type Initialization } from './resources/initialize.ts';
+export type { IpamCleanup } from './resources/ipam-cleanup.ts';
+export type { ResourceEvent, ResourceWatch } from './resources/watch-resources.ts';

@@ -1,0 +1,113 @@
+import type { AllocationBlock } from '@calico-node/model';
+import { splitCidr, type IpAddress } from '@calico-node/net';
+import { autoAssignFrom, checkAffinity, type Owner } from './block.ts';
+import { blocksInOrder } from './block-order.ts';
+import { affineBlocks, BlockSource, maxBlocks, type Scope } from './block-source.ts';
+import { isIpamError, type IpamError } from './errors.ts';
+import { decrementHandle, incrementHandle } from './handles.ts';
+import type { ChosenPools } from './pools.ts';
+import { isRace, retrying } from './retry.ts';
+import { affinityText, type Stored } from './store.ts';
+
+/** An address given out. */
+export interface Assigned {
+  readonly ip: IpAddress;
+  /** The prefix length of the address's block, as Calico reports addresses; the workload gets a /32 or /128. */
+  readonly prefixLength: number;
+}
+
+export interface FamilyRequest {
+  readonly scope: Scope;
+  readonly chosen: ChosenPools;
+  readonly count: number;
+  readonly owner: Owner;
+  readonly maxBlocksPerHost: number;
+  readonly maxPerHandle: number | undefined;
+}
+
+export interface FamilyResult {
+  readonly assigned: readonly Assigned[];
+  /** Why fewer were given than asked for. */
+  readonly shortfall: IpamError | undefined;
+}
+
+/**
+ * Gives addresses of one family: from the host's own blocks, from blocks newly claimed, and, unless
+ * affinity is strict, from other hosts' blocks ("borrowing").
+ */
+export async function assignFamily(request: FamilyRequest): Promise<FamilyResult> {
+  const { scope, chosen, count } = request;
+  const affine = await affineBlocks(scope, chosen);
+  const source = new BlockSource(scope, chosen.usable, affine, maxBlocks(scope.config, request.maxBlocksPerHost));
+  const assigned: Assigned[] = [];
+  let shortfall: IpamError | undefined;
+  while (assigned.length < count && shortfall === undefined) {
+    try {
+      const block = await source.next();
+      assigned.push(
+        ...(await takeFrom(request, block, count - assigned.length, scope.config.strict_affinity === true)),
+      );
+    } catch (error) {
+      if (!isIpamError(error)) throw error;
+      // A block that changed hands meanwhile: the next one may do.
+      if (error.code !== 'strict-affinity') shortfall = error;
+    }
+  }
+  if (assigned.length < count && shortfall?.code === 'pool-full' && scope.config.strict_affinity !== true) {
+    assigned.push(...(await borrow(request, count - assigned.length)));
+  }
+  return { assigned, shortfall: assigned.length < count ? shortfall : undefined };
+}
+
+/** Takes addresses from blocks of any host, in the host's own order. */
+async function borrow(request: FamilyRequest, count: number): Promise<readonly Assigned[]> {
+  const { store, config, family, host } = request.scope;
+  const existing = new Set((await store.blocks(family, config)).map((block) => block.value.cidr));
+  const assigned: Assigned[] = [];
+  for (const pool of request.chosen.usable) {
+    for (const cidr of blocksInOrder(pool.cidr, pool.blockSize, host.name)) {
+      if (assigned.length >= count) return assigned;
+      if (!existing.has(cidr)) continue;
+      const block = await store.block(cidr, config);
+      if (block !== undefined) assigned.push(...(await takeFrom(request, block, count - assigned.length, false)));
+    }
+  }
+  return assigned;
+}
+
+/**
+ * Takes up to `count` addresses from a block: the handle is counted up first, then the block is
+ * written; a write that loses a race is undone on the handle and done again on the block as it is now.
+ */
+async function takeFrom(
+  request: FamilyRequest,
+  found: Stored<AllocationBlock>,
+  count: number,
+  mustBeAffine: boolean,
+): Promise<readonly Assigned[]> {
+  const { scope, owner } = request;
+  const { store, config, host, reservations } = scope;
+  const { cidr } = found.value;
+  let current: Stored<AllocationBlock> | undefined = found;
+  return retrying(`take addresses from block ${cidr}`, async () => {
+    current ??= await store.block(cidr, config);
+    if (current === undefined) return [];
+    const stored = current;
+    current = undefined; // a repetition reads it again
+    if (mustBeAffine) checkAffinity(stored.value, affinityText(host));
+    const taken = autoAssignFrom(stored.value, count, owner, reservations.isReserved);
+    if (taken.ips.length === 0) return [];
+    const { handleId } = owner;
+    if (handleId !== undefined) {
+      await incrementHandle(store, handleId, cidr, taken.ips.length, request.maxPerHandle);
+    }
+    try {
+      await store.updateBlock(taken.block, stored.revision);
+    } catch (error) {
+      if (handleId !== undefined && isRace(error)) await decrementHandle(store, handleId, cidr, taken.ips.length);
+      throw error;
+    }
+    const { prefixLength } = splitCidr(cidr);
+    return taken.ips.map((ip) => ({ ip, prefixLength }));
+  });
+}

@@ -1,0 +1,47 @@
+import type { Cidr, Family } from '@calico-node/net';
+import { familyOf, parseCidr } from '@calico-node/net';
+import { IpamError } from './errors.ts';
+import { retrying } from './retry.ts';
+import type { IpamStore } from './store.ts';
+
+/** How many addresses of a family a handle counts. */
+function countOf(blocks: Readonly<Record<string, number>>, family: Family): number {
+  let count = 0;
+  for (const [cidr, number] of Object.entries(blocks)) if (familyOf(parseCidr(cidr)) === family) count += number;
+  return count;
+}
+
+/**
+ * Adds to a handle's count for a block, before the block itself is written, so that the handle leads to
+ * every address that it may hold.
+ * @throws IpamError `handle-limit` when the family's count would exceed `limit`; nothing is written then.
+ */
+export async function incrementHandle(
+  store: IpamStore,
+  id: string,
+  cidr: Cidr,
+  count: number,
+  limit?: number,
+): Promise<void> {
+  await retrying(`count ${count} addresses on handle ${id}`, async () => {
+    const stored = await store.handle(id);
+    const block = stored?.value.block ?? {};
+    if (limit !== undefined && countOf(block, familyOf(cidr)) + count > limit) {
+      throw new IpamError('handle-limit', `handle ${id} may hold no more than ${limit} IPv${familyOf(cidr)} addresses`);
+    }
+    const counts = { ...block, [cidr]: (block[cidr] ?? 0) + count };
+    await store.writeHandle(id, { block: counts, deleted: false }, stored?.revision);
+  });
+}
+
+/** Takes from a handle's count for a block, after the block was written; a handle that counts nothing is deleted. */
+export async function decrementHandle(store: IpamStore, id: string, cidr: Cidr, count: number): Promise<void> {
+  await retrying(`take ${count} addresses off handle ${id}`, async () => {
+    const stored = await store.handle(id);
+    const counted = stored?.value.block[cidr];
+    if (stored === undefined || counted === undefined) return;
+    const { [cidr]: _, ...others } = stored.value.block;
+    const block = counted > count ? { ...others, [cidr]: counted - count } : others;
+    await store.writeHandle(id, { block, deleted: false }, stored.revision);
+  });
+}
