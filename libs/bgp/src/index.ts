@@ -47,12 +47,9 @@ export {
   type PathAttributes,
   type UnknownAttribute,
 } from './wire/path-attributes.ts';
-export {
-  decodeAttributes,
-  type AttributeProblem,
-  type AttributesResult,
-  type UpdateContext,
-} from './wire/decode-attributes.ts';
+export { type AttributeProblem } from './wire/attribute-fault.ts';
+export { type UpdateContext } from './wire/update-context.ts';
+export { decodeAttributes, type AttributesResult } from './wire/decode-attributes.ts';
 export { encodeAttributes } from './wire/encode-attributes.ts';
 export { decodeUpdate, type Announcement, type AttributeCache, type Update, type UpdateResult } from './wire/update.ts';
 export {

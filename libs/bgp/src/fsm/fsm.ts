@@ -135,8 +135,8 @@ function toIdle(state: FsmState, config: FsmConfig, reason: DownReason, again: b
       ...(sent !== undefined && hasPeer ? [{ kind: 'send-notification', notification: sent } as const] : []),
       ...stopAll,
       { kind: 'close' },
-      ...(again && config.restarts ? [startTimer('idle-hold')] : []),
       { kind: 'down', reason, wasEstablished: state.name === 'Established' },
+      ...(again && config.restarts ? [startTimer('idle-hold')] : []),
     ],
   };
 }
@@ -240,7 +240,7 @@ const establish = (state: StateOf<'OpenConfirm'>): Step => ({
 const table: Table = {
   Idle: {
     start: begin,
-    stop: ignore,
+    stop: (state) => ({ state, actions: [stopTimer('idle-hold')] }),
     'connect-retry-expired': ignore,
     'hold-expired': ignore,
     'keepalive-expired': ignore,

@@ -16,7 +16,15 @@ export interface LocalSide {
   /** At least one. */
   readonly families: readonly Family[];
   /** Undefined: graceful restart is not offered. */
-  readonly gracefulRestart?: { readonly restartSeconds: number; readonly restarting: boolean } | undefined;
+  readonly gracefulRestart?:
+    | {
+        readonly restartSeconds: number;
+        /** We have restarted, and our peers need not wait for our End-of-RIB. */
+        readonly restarting: boolean;
+        /** The kernel has gone on forwarding meanwhile. */
+        readonly forwardingPreserved: boolean;
+      }
+    | undefined;
 }
 
 /** The agreement. */
@@ -45,14 +53,13 @@ export function localOpen(side: LocalSide): OpenMessage {
   const capabilities: Capability[] = side.families.map((family) => ({ kind: 'multiprotocol', family }));
   capabilities.push({ kind: 'route-refresh' }, { kind: 'extended-message' });
   if (side.gracefulRestart !== undefined) {
-    const { restartSeconds, restarting } = side.gracefulRestart;
+    const { restartSeconds, restarting, forwardingPreserved } = side.gracefulRestart;
     capabilities.push({
       kind: 'graceful-restart',
       restarting,
       notification: false,
       restartSeconds,
-      // The kernel goes on forwarding while we restart: always preserved.
-      families: side.families.map((family) => ({ family, forwardingPreserved: true })),
+      families: side.families.map((family) => ({ family, forwardingPreserved })),
     });
   }
   capabilities.push({ kind: 'four-octet-as', asn: side.localAs });

@@ -1,14 +1,11 @@
 import type { Family, IpAddress } from '@calico-node/net';
 import { u16 } from './bytes.ts';
-import {
-  decodeAttributes,
-  type AttributeProblem,
-  type AttributesResult,
-  type UpdateContext,
-} from './decode-attributes.ts';
+import type { AttributeProblem } from './attribute-fault.ts';
+import { decodeAttributes, type AttributesResult } from './decode-attributes.ts';
 import { isNlriWellFormed, type NlriBlock } from './nlri.ts';
 import { errorCode, notification, type Notification } from './notification.ts';
 import { attributeCode, type PathAttributes } from './path-attributes.ts';
+import type { UpdateContext } from './update-context.ts';
 
 export interface Announcement {
   readonly block: NlriBlock;

@@ -1,0 +1,89 @@
+import type { Cidr, IpAddress } from '@calico-node/net';
+import {
+  ownMetric,
+  ownProtocol,
+  toKernelRoute,
+  type Fib,
+  type FibChange,
+  type FibError,
+  type FibEvent,
+  type FibSnapshot,
+  type KernelRoute,
+} from './fib.ts';
+
+/** A kernel table in memory that keeps the kernel's rules: for tests, and for a daemon without a kernel. */
+export class FakeFib implements Fib {
+  readonly routes: KernelRoute[] = [];
+  readonly interfaces = new Map<number, string>();
+  readonly addresses = new Set<IpAddress>();
+  readonly changes: FibChange[] = [];
+  readonly #onEvent: (event: FibEvent) => void;
+
+  constructor(onEvent: (event: FibEvent) => void) {
+    this.#onEvent = onEvent;
+  }
+
+  snapshot(): FibSnapshot {
+    return { routes: [...this.routes], interfaces: new Map(this.interfaces), addresses: new Set(this.addresses) };
+  }
+
+  apply(changes: readonly FibChange[]): readonly (FibError | undefined)[] {
+    return changes.map((change) => this.#one(change));
+  }
+
+  close(): void {
+    // Nothing is held.
+  }
+
+  /** Somebody else adds a route. */
+  addForeign(route: Partial<KernelRoute> & { readonly destination: Cidr }): KernelRoute {
+    const complete: KernelRoute = {
+      kind: 'unicast',
+      gateway: undefined,
+      interfaceIndex: 0,
+      protocol: 3,
+      metric: 0,
+      isLinkScope: false,
+      ...route,
+    };
+    this.routes.push(complete);
+    this.#onEvent({ kind: 'route-added', route: complete });
+    return complete;
+  }
+
+  /** Somebody else removes a route, whoever's it is. */
+  remove(destination: Cidr, protocol: number): void {
+    const index = this.routes.findIndex((route) => route.destination === destination && route.protocol === protocol);
+    const [route] = index < 0 ? [] : this.routes.splice(index, 1);
+    if (route !== undefined) this.#onEvent({ kind: 'route-removed', route });
+  }
+
+  /** The destinations that the daemon has in the table. */
+  own(): Cidr[] {
+    return this.routes.filter(({ protocol }) => protocol === ownProtocol).map(({ destination }) => destination);
+  }
+
+  #one(change: FibChange): FibError | undefined {
+    this.changes.push(change);
+    const destination = change.kind === 'delete' ? change.destination : change.route.destination;
+    const index = this.routes.findIndex(
+      (route) => route.destination === destination && route.metric === ownMetric(destination),
+    );
+    const existing = this.routes[index];
+    if (change.kind === 'delete') {
+      if (existing?.protocol !== ownProtocol) return { code: 'ESRCH', message: 'No such process' };
+      this.routes.splice(index, 1);
+      this.#onEvent({ kind: 'route-removed', route: existing });
+      return undefined;
+    }
+    if (change.kind === 'add' && existing !== undefined) return { code: 'EEXIST', message: 'File exists' };
+    if (change.route.kind === 'via' && !this.interfaces.has(change.route.interfaceIndex)) {
+      return { code: 'ENODEV', message: 'No such device' };
+    }
+    const route = toKernelRoute(change.route);
+    if (existing === undefined) this.routes.push(route);
+    else this.routes[index] = route;
+    this.#onEvent({ kind: 'route-added', route });
+    return undefined;
+  }
+}

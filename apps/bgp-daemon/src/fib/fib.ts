@@ -1,0 +1,87 @@
+import { familyOf, type Cidr, type IpAddress } from '@calico-node/net';
+
+/** A route that the daemon wants in the kernel, or has put there. */
+export type FibRoute =
+  | { readonly kind: 'blackhole'; readonly destination: Cidr }
+  | {
+      readonly kind: 'via';
+      readonly destination: Cidr;
+      readonly gateway: IpAddress;
+      readonly interfaceIndex: number;
+      /** Take the gateway for a neighbour on the interface though no connected route says so. */
+      readonly onlink: boolean;
+    };
+
+/** A route of the main table, as the kernel has it. */
+export interface KernelRoute {
+  readonly destination: Cidr;
+  readonly kind: 'unicast' | 'blackhole' | 'unreachable' | 'other';
+  readonly gateway: IpAddress | undefined;
+  /** Zero: none. */
+  readonly interfaceIndex: number;
+  /** rtm_protocol (rtnetlink(7)). */
+  readonly protocol: number;
+  readonly metric: number;
+  /** The destination is on the link itself. */
+  readonly isLinkScope: boolean;
+}
+
+export interface FibSnapshot {
+  readonly routes: readonly KernelRoute[];
+  /** Interface names by index. */
+  readonly interfaces: ReadonlyMap<number, string>;
+  readonly addresses: ReadonlySet<IpAddress>;
+}
+
+export type FibChange =
+  | { readonly kind: 'add'; readonly route: FibRoute }
+  | { readonly kind: 'replace'; readonly route: FibRoute }
+  | { readonly kind: 'delete'; readonly destination: Cidr };
+
+export interface FibError {
+  /** The kernel's name for it: EEXIST, ENETUNREACH, … */
+  readonly code: string;
+  readonly message: string;
+}
+
+export type FibEvent =
+  | { readonly kind: 'route-added' | 'route-removed'; readonly route: KernelRoute }
+  | { readonly kind: 'interface'; readonly index: number; readonly name: string }
+  /** Something else changed, or events were lost: read everything again. */
+  | { readonly kind: 'resync' };
+
+/** rtm_protocol of everything that the daemon writes: BIRD's (linux/rtnetlink.h, RTPROT_BIRD). */
+export const ownProtocol = 12;
+
+/** The metric of the daemon's routes: none for IPv4, the kernel's default for IPv6 (ip6_fib.h, IP6_RT_PRIO_USER). */
+export function ownMetric(destination: Cidr): number {
+  return familyOf(destination) === 4 ? 0 : 1024;
+}
+
+/** How the kernel shows a route of ours. */
+export function toKernelRoute(route: FibRoute): KernelRoute {
+  const isVia = route.kind === 'via';
+  return {
+    destination: route.destination,
+    kind: isVia ? 'unicast' : 'blackhole',
+    gateway: isVia ? route.gateway : undefined,
+    interfaceIndex: isVia ? route.interfaceIndex : 0,
+    protocol: ownProtocol,
+    metric: ownMetric(route.destination),
+    isLinkScope: false,
+  };
+}
+
+/**
+ * The kernel's main table. The one seam for kernel routes: the rest of the daemon knows no netlink.
+ * `apply` never touches a route of another protocol: `add` fails with EEXIST where one stands.
+ */
+export interface Fib {
+  snapshot(): FibSnapshot;
+  /** Carries out changes in order; one result per change, `undefined` for success. */
+  apply(changes: readonly FibChange[]): readonly (FibError | undefined)[];
+  close(): void;
+}
+
+/** Opens the table; events come after this returned, those of own changes too. */
+export type OpenFib = (onEvent: (event: FibEvent) => void) => Fib;

@@ -1,0 +1,244 @@
+import type { Cidr, IpAddress } from '@calico-node/net';
+import {
+  ownMetric,
+  ownProtocol,
+  toKernelRoute,
+  type Fib,
+  type FibChange,
+  type FibError,
+  type FibEvent,
+  type FibRoute,
+  type KernelRoute,
+  type OpenFib,
+} from './fib.ts';
+import { isSameRoute, NextHops } from './next-hops.ts';
+
+/** What the table tells the speaker. */
+export interface KernelListener {
+  /** The routes of others for a prefix have changed; see `foreignRoutes`. */
+  foreignChanged(destination: Cidr): void;
+  /** These next hops lead elsewhere now, or nowhere. */
+  nextHopsChanged(nextHops: ReadonlySet<IpAddress>): void;
+  /** There is something to do for `reconcile`. */
+  dirty(): void;
+  /** A change failed; it is tried again. */
+  failed(change: FibChange, error: FibError): void;
+}
+
+/** Connected and redirected routes are the kernel's own business (rtnetlink(7): RTPROT_REDIRECT, RTPROT_KERNEL). */
+const kernelProtocols: ReadonlySet<number> = new Set([1, 2]);
+
+/**
+ * Keeps the daemon's routes in the kernel as wanted: desired against actual, per prefix; only the
+ * difference is written, and what somebody removes or changes is put back. Routes of others are known,
+ * told of and resolved through, but never touched.
+ *
+ * Routes that an earlier life of the daemon left (its protocol, not wanted yet) stay until `converge`.
+ */
+export class KernelTable {
+  readonly nextHops = new NextHops();
+  readonly #fib: Fib;
+  readonly #listener: KernelListener;
+  readonly #desired = new Map<Cidr, FibRoute>();
+  readonly #actual = new Map<Cidr, KernelRoute>();
+  readonly #foreign = new Map<Cidr, readonly KernelRoute[]>();
+  readonly #dirty = new Set<Cidr>();
+  readonly #failed = new Set<Cidr>();
+  #interfaces = new Map<number, string>();
+  #addresses: ReadonlySet<IpAddress> = new Set();
+  #isConverged = false;
+  #needsResync = false;
+
+  constructor(openFib: OpenFib, listener: KernelListener) {
+    this.#listener = listener;
+    this.#fib = openFib((event) => {
+      this.#onEvent(event);
+    });
+    this.resync();
+  }
+
+  /** How many routes of ours the kernel has. */
+  get size(): number {
+    return this.#actual.size;
+  }
+
+  /** Routes of ours of which nobody has said yet that they are still wanted. */
+  get hasLeftovers(): boolean {
+    for (const destination of this.#actual.keys()) if (!this.#desired.has(destination)) return true;
+    return false;
+  }
+
+  get needsResync(): boolean {
+    return this.#needsResync;
+  }
+
+  get hasDirty(): boolean {
+    return this.#dirty.size > 0;
+  }
+
+  isLocalAddress(address: IpAddress): boolean {
+    return this.#addresses.has(address);
+  }
+
+  interfaceName(index: number): string | undefined {
+    return this.#interfaces.get(index);
+  }
+
+  /** What others have put into the table for a prefix, without connected routes. */
+  foreignRoutes(destination: Cidr): readonly KernelRoute[] {
+    return (this.#foreign.get(destination) ?? []).filter(({ protocol }) => !kernelProtocols.has(protocol));
+  }
+
+  /** All prefixes with routes of others. */
+  foreignDestinations(): Iterable<Cidr> {
+    return this.#foreign.keys();
+  }
+
+  /** Wants a route for a prefix, or none. */
+  want(destination: Cidr, route: FibRoute | undefined): void {
+    if (route === undefined) this.#desired.delete(destination);
+    else this.#desired.set(destination, route);
+    this.#markDirty(destination);
+  }
+
+  /** All that is wanted has been told: leftovers of an earlier life go now. */
+  converge(): void {
+    this.#isConverged = true;
+    for (const destination of this.#actual.keys()) if (!this.#desired.has(destination)) this.#markDirty(destination);
+  }
+
+  /** Has failed changes tried again. */
+  retryFailed(): void {
+    for (const destination of this.#failed) this.#markDirty(destination);
+    this.#failed.clear();
+  }
+
+  /** Writes up to `limit` differences. True when none is left. */
+  reconcile(limit: number): boolean {
+    const changes: FibChange[] = [];
+    for (const destination of this.#dirty) {
+      if (changes.length >= limit) break;
+      this.#dirty.delete(destination);
+      const change = this.#difference(destination);
+      if (change !== undefined) changes.push(change);
+    }
+    if (changes.length > 0) {
+      for (const [index, error] of this.#fib.apply(changes).entries()) {
+        const change = changes[index];
+        if (change !== undefined) this.#settle(change, error);
+      }
+    }
+    return this.#dirty.size === 0;
+  }
+
+  /** Reads the whole table and treats every difference to what was known as an event. */
+  resync(): void {
+    this.#needsResync = false;
+    const { routes, interfaces, addresses } = this.#fib.snapshot();
+    this.#interfaces = new Map(interfaces);
+    this.#addresses = addresses;
+    const own = new Map<Cidr, KernelRoute>();
+    const foreign = new Map<Cidr, KernelRoute[]>();
+    for (const route of routes) {
+      if (route.protocol === ownProtocol) own.set(route.destination, route);
+      else foreign.set(route.destination, [...(foreign.get(route.destination) ?? []), route]);
+    }
+    for (const destination of new Set([...this.#actual.keys(), ...own.keys()])) {
+      const route = own.get(destination);
+      if (route === undefined) this.#actual.delete(destination);
+      else this.#actual.set(destination, route);
+      if (this.#difference(destination) !== undefined) this.#markDirty(destination);
+    }
+    for (const destination of new Set([...this.#foreign.keys(), ...foreign.keys()])) {
+      this.#setForeign(destination, foreign.get(destination) ?? []);
+    }
+    this.#refreshNextHops();
+  }
+
+  close(): void {
+    this.#fib.close();
+  }
+
+  #onEvent(event: FibEvent): void {
+    if (event.kind === 'resync') {
+      this.#needsResync = true;
+      this.#listener.dirty();
+      return;
+    }
+    if (event.kind === 'interface') {
+      this.#interfaces.set(event.index, event.name);
+      return;
+    }
+    const { route } = event;
+    const { destination } = route;
+    if (route.protocol === ownProtocol) {
+      const known = this.#actual.get(destination);
+      if (event.kind === 'route-added') this.#actual.set(destination, route);
+      else if (known !== undefined && isSameRoute(known, route)) this.#actual.delete(destination);
+      if (this.#difference(destination) !== undefined) this.#markDirty(destination);
+      return;
+    }
+    const others = (this.#foreign.get(destination) ?? []).filter((other) => !isSameRoute(other, route));
+    this.#setForeign(destination, event.kind === 'route-added' ? [...others, route] : others);
+    this.#refreshNextHops();
+  }
+
+  #setForeign(destination: Cidr, routes: readonly KernelRoute[]): void {
+    const before = this.#foreign.get(destination) ?? [];
+    const isSame =
+      before.length === routes.length && before.every((route) => routes.some((other) => isSameRoute(route, other)));
+    if (isSame) return;
+    for (const route of before) this.nextHops.remove(route);
+    for (const route of routes) this.nextHops.add(route);
+    if (routes.length === 0) this.#foreign.delete(destination);
+    else this.#foreign.set(destination, routes);
+    if (this.#desired.has(destination)) this.#markDirty(destination);
+    this.#listener.foreignChanged(destination);
+  }
+
+  #refreshNextHops(): void {
+    const changed = this.nextHops.refresh();
+    if (changed.size > 0) this.#listener.nextHopsChanged(changed);
+  }
+
+  #markDirty(destination: Cidr): void {
+    this.#dirty.add(destination);
+    this.#listener.dirty();
+  }
+
+  #difference(destination: Cidr): FibChange | undefined {
+    const wanted = this.#desired.get(destination);
+    const actual = this.#actual.get(destination);
+    if (wanted === undefined) {
+      return actual !== undefined && this.#isConverged ? { kind: 'delete', destination } : undefined;
+    }
+    if (actual === undefined) {
+      // Another's route with our metric stands there: it stays, ours waits until it goes.
+      const isTaken = (this.#foreign.get(destination) ?? []).some(({ metric }) => metric === ownMetric(destination));
+      return isTaken ? undefined : { kind: 'add', route: wanted };
+    }
+    return isAsWanted(actual, wanted) ? undefined : { kind: 'replace', route: wanted };
+  }
+
+  #settle(change: FibChange, error: FibError | undefined): void {
+    if (error === undefined) {
+      const destination = change.kind === 'delete' ? change.destination : change.route.destination;
+      if (change.kind === 'delete') this.#actual.delete(destination);
+      else this.#actual.set(destination, toKernelRoute(change.route));
+      return;
+    }
+    if (change.kind === 'delete' && error.code === 'ESRCH') {
+      this.#actual.delete(change.destination);
+      return;
+    }
+    this.#failed.add(change.kind === 'delete' ? change.destination : change.route.destination);
+    this.#listener.failed(change, error);
+  }
+}
+
+function isAsWanted(actual: KernelRoute, wanted: FibRoute): boolean {
+  if (wanted.kind === 'blackhole') return actual.kind === 'blackhole';
+  return (
+    actual.kind === 'unicast' && actual.gateway === wanted.gateway && actual.interfaceIndex === wanted.interfaceIndex
+  );
+}

@@ -1,0 +1,124 @@
+import { familyOf, type Cidr, type Family, type IpAddress } from '@calico-node/net';
+import {
+  addRoute,
+  deleteRoute,
+  replaceRoute,
+  RouteMonitor,
+  RouteSocket,
+  routeTable,
+  type NetlinkRequest,
+  type Route,
+  type RouteEvent,
+  type RouteSpec,
+} from '@calico-node/netlink';
+import {
+  ownMetric,
+  ownProtocol,
+  type Fib,
+  type FibChange,
+  type FibError,
+  type FibEvent,
+  type FibRoute,
+  type FibSnapshot,
+  type KernelRoute,
+} from './fib.ts';
+
+const families: readonly Family[] = [4, 6];
+
+/** The kernel's main table over netlink, in the namespace of the process. */
+export class NetlinkFib implements Fib {
+  readonly #socket: RouteSocket;
+  readonly #monitor: RouteMonitor;
+
+  constructor(onEvent: (event: FibEvent) => void) {
+    this.#socket = RouteSocket.open();
+    const own = this.#socket.portId;
+    this.#monitor = RouteMonitor.open({
+      groups: ['link', 'address', 'ipv4-route', 'ipv6-route'],
+      onEvent: (event) => {
+        // What we did ourselves is known from the answer, and an old echo would look like news.
+        if (event.originPortId === own) return;
+        const translated = translate(event);
+        if (translated !== undefined) onEvent(translated);
+      },
+      onOverrun: () => {
+        onEvent({ kind: 'resync' });
+      },
+    });
+  }
+
+  snapshot(): FibSnapshot {
+    const addresses = new Set<IpAddress>(this.#socket.listAddresses().map(({ ip }) => ip));
+    return {
+      routes: families.flatMap((family) => this.#socket.listRoutes({ family }).map(toKernelRoute)),
+      interfaces: new Map(this.#socket.listLinks().map(({ index, name }) => [index, name])),
+      addresses,
+    };
+  }
+
+  apply(changes: readonly FibChange[]): readonly (FibError | undefined)[] {
+    return this.#socket
+      .execute(changes.map(toRequest))
+      .map((error) => (error === undefined ? undefined : { code: error.code, message: error.message }));
+  }
+
+  close(): void {
+    this.#monitor.close();
+    this.#socket.close();
+  }
+}
+
+function toRequest(change: FibChange): NetlinkRequest {
+  switch (change.kind) {
+    case 'add':
+      return addRoute(toSpec(change.route));
+    case 'replace':
+      return replaceRoute(toSpec(change.route));
+    case 'delete':
+      return deleteRoute(base(change.destination));
+  }
+}
+
+function base(destination: Cidr): RouteSpec {
+  const metric = ownMetric(destination);
+  return { family: familyOf(destination), destination, protocol: ownProtocol, ...(metric === 0 ? {} : { metric }) };
+}
+
+function toSpec(route: FibRoute): RouteSpec {
+  if (route.kind === 'blackhole') return { ...base(route.destination), type: 'blackhole' };
+  const { gateway, interfaceIndex, onlink } = route;
+  return { ...base(route.destination), gateway, interfaceIndex, ...(onlink ? { onlink } : {}) };
+}
+
+function toKernelRoute(route: Route): KernelRoute {
+  // Of several ways the first stands for all.
+  const [hop = route] = route.multipath ?? [];
+  const { type } = route;
+  const isKnown = type === 'unicast' || type === 'blackhole' || type === 'unreachable';
+  return {
+    destination: route.destination,
+    kind: isKnown ? type : 'other',
+    gateway: hop.gateway,
+    // IPv6 shows routes without an interface on the loopback.
+    interfaceIndex: type === 'unicast' ? (hop.interfaceIndex ?? 0) : 0,
+    protocol: route.protocol,
+    metric: route.metric ?? 0,
+    isLinkScope: route.scope === 'link' || (route.family === 6 && hop.gateway === undefined),
+  };
+}
+
+function translate(event: RouteEvent): FibEvent | undefined {
+  switch (event.object) {
+    case 'route':
+      if (event.route.table !== routeTable.main) return undefined;
+      return { kind: event.action === 'set' ? 'route-added' : 'route-removed', route: toKernelRoute(event.route) };
+    case 'link':
+      // The kernel does not tell which IPv4 routes went with an interface: look.
+      if (event.action === 'delete' || !event.link.up) return { kind: 'resync' };
+      return { kind: 'interface', index: event.link.index, name: event.link.name };
+    case 'address':
+      return { kind: 'resync' };
+    case 'neighbour':
+      return undefined;
+  }
+}

@@ -1,0 +1,73 @@
+import { PrefixTrie, type IpAddress } from '@calico-node/net';
+import type { KernelRoute } from './fib.ts';
+
+/** How packets for a next hop leave the node. */
+export interface ResolvedHop {
+  readonly gateway: IpAddress;
+  readonly interfaceIndex: number;
+  readonly onlink: boolean;
+  /** 0: the next hop is a neighbour; 1: it is behind a gateway. */
+  readonly cost: number;
+}
+
+/**
+ * Resolves next hops (RFC 4271 5.1.3, 9.1.2.1) through the routes that are not ours: connected ones and
+ * those of others. Never through a BGP route, so that no resolution depends on another.
+ */
+export class NextHops {
+  readonly #routes = new PrefixTrie<readonly KernelRoute[]>();
+  readonly #resolved = new Map<IpAddress, ResolvedHop | undefined>();
+
+  add(route: KernelRoute): void {
+    const others = (this.#routes.get(route.destination) ?? []).filter((other) => !isSameRoute(other, route));
+    this.#routes.set(
+      route.destination,
+      [...others, route].sort((a, b) => a.metric - b.metric),
+    );
+  }
+
+  remove(route: KernelRoute): void {
+    const left = (this.#routes.get(route.destination) ?? []).filter((other) => !isSameRoute(other, route));
+    if (left.length === 0) this.#routes.delete(route.destination);
+    else this.#routes.set(route.destination, left);
+  }
+
+  resolve(nextHop: IpAddress): ResolvedHop | undefined {
+    if (this.#resolved.has(nextHop)) return this.#resolved.get(nextHop);
+    const hop = this.#lookup(nextHop);
+    this.#resolved.set(nextHop, hop);
+    return hop;
+  }
+
+  /** Looks up all known next hops again; gives those that lead elsewhere now. */
+  refresh(): Set<IpAddress> {
+    const changed = new Set<IpAddress>();
+    for (const [nextHop, before] of this.#resolved) {
+      const now = this.#lookup(nextHop);
+      if (JSON.stringify(now) === JSON.stringify(before)) continue;
+      this.#resolved.set(nextHop, now);
+      changed.add(nextHop);
+    }
+    return changed;
+  }
+
+  #lookup(nextHop: IpAddress): ResolvedHop | undefined {
+    const [route] = this.#routes.lookup(nextHop)?.value ?? [];
+    if (route?.kind !== 'unicast' || route.interfaceIndex === 0) return undefined;
+    const { gateway, interfaceIndex } = route;
+    if (gateway !== undefined) return { gateway, interfaceIndex, onlink: false, cost: 1 };
+    return { gateway: nextHop, interfaceIndex, onlink: !route.isLinkScope, cost: 0 };
+  }
+}
+
+/** Whether two notices speak of the same route of the table. */
+export function isSameRoute(a: KernelRoute, b: KernelRoute): boolean {
+  return (
+    a.destination === b.destination &&
+    a.metric === b.metric &&
+    a.protocol === b.protocol &&
+    a.kind === b.kind &&
+    a.gateway === b.gateway &&
+    a.interfaceIndex === b.interfaceIndex
+  );
+}

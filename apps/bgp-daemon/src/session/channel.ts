@@ -1,0 +1,266 @@
+import type { Socket } from 'node:net';
+import {
+  decodeNotification,
+  decodeOpen,
+  decodeRouteRefresh,
+  decodeUpdate,
+  encodeKeepalive,
+  encodeNotification,
+  encodeOpenMessage,
+  idle,
+  localOpen,
+  messageType,
+  step,
+  type AttributeCache,
+  type DownReason,
+  type FsmAction,
+  type FsmConfig,
+  type FsmEvent,
+  type FsmState,
+  type MessageType,
+  type OpenMessage,
+  type RouteRefreshKind,
+  type Session,
+  type TimerName,
+  type Update,
+  type UpdateContext,
+} from '@calico-node/bgp';
+import type { Family } from '@calico-node/net';
+import { Connection } from './connection.ts';
+import { RawAttributeCache } from './raw-attribute-cache.ts';
+import { Timers } from './timers.ts';
+
+export interface ChannelOwner {
+  config(): FsmConfig;
+  /** Opens a connection; `undefined` when that fails at once, after the owner noted why. */
+  dial(): Socket;
+  /** How long to rest in Idle, in seconds. */
+  idleHoldSeconds(): number;
+  stateChanged(channel: Channel): void;
+  /** A valid OPEN has come, before the machine sees it: time for collision detection. False: it must not see it. */
+  openReceived(channel: Channel, open: OpenMessage): boolean;
+  established(channel: Channel, session: Session): void;
+  down(channel: Channel, reason: DownReason, wasEstablished: boolean): void;
+  update(channel: Channel, update: Update): void;
+  routeRefresh(channel: Channel, family: Family, kind: RouteRefreshKind): void;
+  drained(channel: Channel): void;
+  received(): void;
+  sent(): void;
+}
+
+/** Connect retry: how long one attempt may take, and the rest between two (RFC 4271 8, 10). */
+const attemptSeconds = 4;
+const retrySeconds = 1;
+
+/** One connection's state machine with its socket and timers: carries out what `step` says. */
+export class Channel {
+  readonly initiator: 'local' | 'remote';
+  readonly #owner: ChannelOwner;
+  readonly #timers: Timers;
+  #state: FsmState = idle;
+  #connection: Connection | undefined;
+  #context: UpdateContext | undefined;
+  #cache: AttributeCache | undefined;
+
+  constructor(initiator: 'local' | 'remote', owner: ChannelOwner) {
+    this.initiator = initiator;
+    this.#owner = owner;
+    this.#timers = new Timers((timer) => {
+      this.#expired(timer);
+    });
+  }
+
+  get state(): FsmState {
+    return this.#state;
+  }
+
+  get localAddress(): string | undefined {
+    return this.#connection?.localAddress;
+  }
+
+  get isCongested(): boolean {
+    return this.#connection?.isCongested ?? false;
+  }
+
+  dispatch(event: FsmEvent): void {
+    const before = this.#state;
+    const { state, actions } = step(before, event, this.#owner.config());
+    this.#state = state;
+    if (state.name !== before.name) this.#owner.stateChanged(this);
+    for (const action of actions) this.#perform(action);
+  }
+
+  /** Takes over a connection that the peer has opened. */
+  accept(socket: Socket): void {
+    this.#attach(socket);
+    this.dispatch({ kind: 'start' });
+    this.dispatch({ kind: 'tcp-connected' });
+  }
+
+  /** Starts the machine after a rest. */
+  startAfter(seconds: number): void {
+    this.#timers.start('idle-hold', seconds);
+  }
+
+  send(messages: Uint8Array): void {
+    this.#connection?.send(messages);
+    this.#owner.sent();
+  }
+
+  #attach(socket: Socket): void {
+    const isExtended = (): boolean => this.#state.name === 'Established' && this.#state.session.extendedMessage;
+    const connection: Connection = new Connection(
+      socket,
+      {
+        onMessage: (type, bytes, start, end) => {
+          if (this.#connection === connection) this.#onMessage(type, bytes, start, end);
+        },
+        onHeaderError: (notification) => {
+          if (this.#connection === connection) this.dispatch({ kind: 'message-error', notification });
+        },
+        onClosed: (reason) => {
+          if (this.#connection === connection) this.dispatch({ kind: 'tcp-failed', reason });
+        },
+        onDrain: () => {
+          this.#owner.drained(this);
+        },
+      },
+      isExtended,
+    );
+    this.#connection = connection;
+  }
+
+  #perform(action: FsmAction): void {
+    switch (action.kind) {
+      case 'connect':
+        this.#connect();
+        return;
+      case 'close':
+        this.#connection?.close();
+        this.#connection = undefined;
+        this.#context = undefined;
+        return;
+      case 'send-open':
+        this.send(encodeOpenMessage(localOpen(this.#owner.config().side)));
+        return;
+      case 'send-keepalive':
+        this.send(encodeKeepalive());
+        return;
+      case 'send-notification':
+        this.send(encodeNotification(action.notification));
+        return;
+      case 'start-timer':
+        this.#timers.start(action.timer, action.seconds ?? this.#ownSeconds(action.timer));
+        return;
+      case 'stop-timer':
+        this.#timers.stop(action.timer);
+        return;
+      case 'established':
+        this.#begin(action.session);
+        return;
+      case 'down':
+        this.#owner.down(this, action.reason, action.wasEstablished);
+    }
+  }
+
+  #ownSeconds(timer: TimerName): number {
+    if (timer === 'idle-hold') return this.#owner.idleHoldSeconds();
+    return this.#state.name === 'Connect' ? attemptSeconds : retrySeconds;
+  }
+
+  #connect(): void {
+    let socket: Socket;
+    try {
+      socket = this.#owner.dial();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      setImmediate(() => {
+        this.dispatch({ kind: 'tcp-failed', reason });
+      });
+      return;
+    }
+    this.#attach(socket);
+    const connection = this.#connection;
+    socket.once('connect', () => {
+      if (this.#connection === connection) this.dispatch({ kind: 'tcp-connected' });
+    });
+  }
+
+  #begin(session: Session): void {
+    const { as4, external, families } = session;
+    this.#context = { as4, external, families, addPath: [] };
+    this.#cache = new RawAttributeCache();
+    this.#owner.established(this, session);
+  }
+
+  #expired(timer: TimerName): void {
+    switch (timer) {
+      case 'connect-retry':
+        this.dispatch({ kind: 'connect-retry-expired' });
+        return;
+      case 'keepalive':
+        this.dispatch({ kind: 'keepalive-expired' });
+        return;
+      case 'idle-hold':
+        this.dispatch({ kind: 'start' });
+        return;
+      case 'hold':
+        this.#holdExpired();
+    }
+  }
+
+  /**
+   * After a stall of this process the peer's octets may lie unread in the socket, for timers run before
+   * sockets are polled: look again after the poll. Any octet is a sign of life.
+   */
+  #holdExpired(): void {
+    const expiredAt = performance.now();
+    setImmediate(() => {
+      setImmediate(() => {
+        const connection = this.#connection;
+        if (connection === undefined) return;
+        if (connection.lastReceivedMs >= expiredAt) this.#timers.start('hold', 1);
+        else this.dispatch({ kind: 'hold-expired' });
+      });
+    });
+  }
+
+  #onMessage(type: MessageType, bytes: Uint8Array, start: number, end: number): void {
+    this.#owner.received();
+    switch (type) {
+      case messageType.open: {
+        const result = decodeOpen(bytes, start, end);
+        if (!result.ok) this.dispatch({ kind: 'message-error', notification: result.notification });
+        else if (this.#owner.openReceived(this, result.open)) this.dispatch({ kind: 'open', open: result.open });
+        return;
+      }
+      case messageType.update:
+        this.#onUpdate(bytes, start, end);
+        return;
+      case messageType.notification:
+        this.dispatch({ kind: 'notification', notification: decodeNotification(bytes, start, end) });
+        return;
+      case messageType.keepalive:
+        this.dispatch({ kind: 'keepalive' });
+        return;
+      case messageType.routeRefresh: {
+        this.dispatch({ kind: 'route-refresh' });
+        const refresh = decodeRouteRefresh(bytes, start);
+        if (refresh !== undefined && this.#state.name === 'Established') {
+          this.#owner.routeRefresh(this, refresh.family, refresh.kind);
+        }
+      }
+    }
+  }
+
+  #onUpdate(bytes: Uint8Array, start: number, end: number): void {
+    this.dispatch({ kind: 'update' });
+    if (this.#state.name !== 'Established' || this.#context === undefined) return;
+    const result = decodeUpdate(bytes, start, end, this.#context, this.#cache);
+    if (result.kind === 'reset') {
+      this.dispatch({ kind: 'message-error', notification: result.notification, reason: result.reason });
+    } else {
+      this.#owner.update(this, result);
+    }
+  }
+}

@@ -1,0 +1,297 @@
+import type { Socket } from 'node:net';
+import {
+  ceaseSubcode,
+  describeNotification,
+  errorCode,
+  isGracefulLoss,
+  notification,
+  resolveCollision,
+  type DownReason,
+  type FsmConfig,
+  type GracefulRestart,
+  type LocalSide,
+  type Notification,
+  type OpenMessage,
+  type RouteRefreshKind,
+  type Session,
+  type StateName,
+  type Update,
+} from '@calico-node/bgp';
+import { familyOf, type Family } from '@calico-node/net';
+import { Backoff, type Logger } from '@calico-node/service';
+import type { NeighborConfig } from '../config/daemon-config.ts';
+import { Channel, type ChannelOwner } from './channel.ts';
+
+export interface PeerHandlers {
+  dial(config: NeighborConfig): Socket;
+  established(session: Session, localAddress: string | undefined): void;
+  /** The session is gone. `retain`: the peer is expected back, its routes stay meanwhile (RFC 4724 4.2). */
+  lost(retain: GracefulRestart | undefined): void;
+  update(update: Update): void;
+  routeRefresh(family: Family, kind: RouteRefreshKind): void;
+  drained(): void;
+}
+
+export interface PeerIdentity {
+  readonly routerId: number;
+  /** The R bit (RFC 4724 3): asked for each OPEN. */
+  isRestarting(): boolean;
+}
+
+const rank: Readonly<Record<StateName, number>> = {
+  Idle: 0,
+  Active: 1,
+  Connect: 2,
+  OpenSent: 3,
+  OpenConfirm: 4,
+  Established: 5,
+};
+
+/** After a session was lost to the transport, and after an error; in seconds. */
+const reconnectSeconds = 0.5;
+const errorMinMs = 1000;
+const errorMaxMs = 30_000;
+
+/** A neighbour: its session, with the one or two connections that may lead to it. Does not know routes. */
+export class Peer {
+  readonly config: NeighborConfig;
+  readonly families: readonly Family[];
+  readonly #identity: PeerIdentity;
+  readonly #handlers: PeerHandlers;
+  readonly #log: Logger;
+  readonly #errorBackoff = new Backoff(errorMinMs, errorMaxMs);
+  readonly #outgoing: Channel;
+  #incoming: Channel | undefined;
+  #active: Channel | undefined;
+  #session: Session | undefined;
+  #isStopped = true;
+  #wasEstablished = false;
+  #lastDown: DownReason | undefined;
+  #lastError = '';
+  #state: StateName = 'Idle';
+  #sinceMs = Date.now();
+  #establishedAt = 0;
+  messagesReceived = 0;
+  messagesSent = 0;
+
+  constructor(config: NeighborConfig, identity: PeerIdentity, handlers: PeerHandlers, log: Logger) {
+    this.config = config;
+    this.families = [familyOf(config.address)];
+    this.#identity = identity;
+    this.#handlers = handlers;
+    this.#log = log;
+    this.#outgoing = new Channel('local', this.#owner(config.passive, true));
+  }
+
+  /** The more advanced connection's state. */
+  get state(): StateName {
+    return this.#state;
+  }
+
+  /** When the state was entered, Unix time in ms. */
+  get sinceMs(): number {
+    return this.#sinceMs;
+  }
+
+  get lastError(): string {
+    return this.#lastError;
+  }
+
+  get session(): Session | undefined {
+    return this.#session;
+  }
+
+  get isCongested(): boolean {
+    return this.#active?.isCongested ?? false;
+  }
+
+  start(): void {
+    this.#isStopped = false;
+    this.#outgoing.dispatch({ kind: 'start' });
+  }
+
+  /** Ends the session; with a notification the peer drops our routes, without one it takes it for a restart. */
+  stop(cease?: Notification): void {
+    this.#isStopped = true;
+    const event = { kind: 'stop', ...(cease === undefined ? {} : { notification: cease }) } as const;
+    this.#outgoing.dispatch(event);
+    this.#incoming?.dispatch(event);
+  }
+
+  /** Takes a connection that came from the peer's address. */
+  accept(socket: Socket): void {
+    if (this.#isStopped || this.#incoming !== undefined) {
+      socket.destroy();
+      return;
+    }
+    const channel = new Channel('remote', this.#owner(true, false));
+    this.#incoming = channel;
+    channel.accept(socket);
+  }
+
+  send(messages: Uint8Array): void {
+    this.#active?.send(messages);
+  }
+
+  #side(): LocalSide {
+    const { localAs, remoteAs, holdSeconds, keepaliveSeconds, restartSeconds } = this.config;
+    const restarting = this.#identity.isRestarting();
+    return {
+      localAs,
+      remoteAs,
+      routerId: this.#identity.routerId,
+      holdSeconds,
+      keepaliveSeconds,
+      families: this.families,
+      gracefulRestart: { restartSeconds, restarting, forwardingPreserved: restarting || this.#wasEstablished },
+    };
+  }
+
+  #owner(passive: boolean, restarts: boolean): ChannelOwner {
+    return {
+      config: (): FsmConfig => ({ side: this.#side(), passive, restarts }),
+      dial: () => this.#handlers.dial(this.config),
+      idleHoldSeconds: () => this.#idleHoldSeconds(),
+      stateChanged: () => {
+        this.#updateState();
+      },
+      openReceived: (channel, open) => this.#isWinner(channel, open),
+      established: (channel, session) => {
+        this.#established(channel, session);
+      },
+      down: (channel, reason, wasEstablished) => {
+        this.#down(channel, reason, wasEstablished);
+      },
+      update: (_channel, update) => {
+        this.#handlers.update(update);
+      },
+      routeRefresh: (_channel, family, kind) => {
+        this.#handlers.routeRefresh(family, kind);
+      },
+      drained: (channel) => {
+        if (channel === this.#active) this.#handlers.drained();
+      },
+      received: () => {
+        this.messagesReceived++;
+      },
+      sent: () => {
+        this.messagesSent++;
+      },
+    };
+  }
+
+  #updateState(): void {
+    const states = [this.#outgoing.state.name, this.#incoming?.state.name ?? 'Idle'];
+    const state = states.reduce((a, b) => (rank[b] > rank[a] ? b : a));
+    if (state === this.#state) return;
+    this.#state = state;
+    this.#sinceMs = Date.now();
+  }
+
+  /** Collision detection when an OPEN comes (RFC 4271 6.8). */
+  #isWinner(channel: Channel, open: OpenMessage): boolean {
+    const other = channel === this.#outgoing ? this.#incoming : this.#outgoing;
+    if (other === undefined) return true;
+    const gracefulRestart = open.capabilities.find((capability) => capability.kind === 'graceful-restart');
+    const verdict = resolveCollision({
+      existing: {
+        state: other.state.name,
+        initiator: other.initiator,
+        establishedMs: performance.now() - this.#establishedAt,
+      },
+      initiator: channel.initiator,
+      local: { routerId: this.#identity.routerId, asn: this.config.localAs },
+      remote: { routerId: open.routerId, asn: open.asn },
+      gracefulRestart: this.session?.gracefulRestart !== undefined,
+      restarted: gracefulRestart?.restarting ?? false,
+    });
+    switch (verdict) {
+      case 'keep-both':
+        return true;
+      case 'drop-existing':
+        other.dispatch({ kind: 'collision-dump' });
+        return true;
+      case 'replace-existing':
+        other.dispatch({ kind: 'tcp-failed', reason: 'the peer has restarted' });
+        return true;
+      case 'drop-new':
+        channel.dispatch({ kind: 'collision-dump' });
+        return false;
+    }
+  }
+
+  #established(channel: Channel, session: Session): void {
+    this.#active = channel;
+    this.#session = session;
+    this.#establishedAt = performance.now();
+    this.#wasEstablished = true;
+    this.#errorBackoff.reset();
+    const other = channel === this.#outgoing ? this.#incoming : this.#outgoing;
+    other?.dispatch({ kind: 'collision-dump' });
+    this.#log.info({ holdSeconds: session.holdSeconds, initiator: channel.initiator }, 'session established');
+    this.#handlers.established(session, channel.localAddress);
+  }
+
+  #down(channel: Channel, reason: DownReason, wasEstablished: boolean): void {
+    const lost = this.#session;
+    if (channel === this.#active) {
+      this.#active = undefined;
+      this.#session = undefined;
+    }
+    if (channel === this.#incoming) this.#incoming = undefined;
+    this.#updateState();
+    const isCollision = isCollisionCease(reason);
+    if (!isCollision) {
+      this.#lastDown = reason;
+      this.#lastError = describeDown(reason);
+    }
+    if (wasEstablished) {
+      this.#log.warn({ reason: describeDown(reason) }, 'session lost');
+      const graceful = isGracefulLoss(reason) && !this.#isStopped ? lost?.gracefulRestart : undefined;
+      this.#handlers.lost(graceful);
+    } else if (!isCollision && reason.kind !== 'stopped') {
+      this.#log.debug({ reason: describeDown(reason), initiator: channel.initiator }, 'connection failed');
+    }
+    this.#startAgain();
+  }
+
+  #idleHoldSeconds(): number {
+    const isError = this.#lastDown !== undefined && !isGracefulLoss(this.#lastDown);
+    return isError ? this.#errorBackoff.nextMs() / 1000 : reconnectSeconds;
+  }
+
+  #startAgain(): void {
+    if (this.#isStopped || this.#incoming !== undefined || this.#outgoing.state.name !== 'Idle') return;
+    this.#outgoing.startAfter(this.config.passive ? 0 : this.#idleHoldSeconds());
+  }
+}
+
+function isCollisionCease(reason: DownReason): boolean {
+  if (reason.kind !== 'sent' && reason.kind !== 'received') return false;
+  const { code, subcode } = reason.notification;
+  return code === errorCode.cease && subcode === ceaseSubcode.collisionResolution;
+}
+
+/** Why a connection ended, in words. */
+export function describeDown(reason: DownReason): string {
+  switch (reason.kind) {
+    case 'transport':
+      return `Socket: ${reason.detail}`;
+    case 'sent': {
+      const detail = reason.detail === undefined ? '' : ` (${reason.detail})`;
+      return `BGP Error: ${describeNotification(reason.notification)}${detail}`;
+    }
+    case 'received':
+      return `Received: ${describeNotification(reason.notification)}`;
+    case 'stopped':
+      return 'Stopped';
+  }
+}
+
+export function deconfigured(): Notification {
+  return notification(errorCode.cease, ceaseSubcode.peerDeconfigured);
+}
+
+export function reconfigured(): Notification {
+  return notification(errorCode.cease, ceaseSubcode.otherConfigurationChange);
+}

@@ -1,0 +1,23 @@
+import type { NextHopCost, Rib } from '../rib/rib.ts';
+import type { AttributeTable } from '../rib/attribute-table.ts';
+import type { Family, IpAddress } from '@calico-node/net';
+import type { DaemonConfig } from '../config/daemon-config.ts';
+import type { UpdateGroups } from './update-groups.ts';
+
+/** What the parts of the speaker share. */
+export interface SpeakerContext {
+  readonly ribs: Readonly<Record<Family, Rib>>;
+  readonly attributes: AttributeTable;
+  readonly groups: UpdateGroups;
+  /** The configuration in force. */
+  config(): DaemonConfig;
+  isLocalAddress(address: IpAddress): boolean;
+  /** This process found the routes of an earlier one, and has not caught up with its peers yet. */
+  isRestarting(): boolean;
+  /** There is work for the next turn. */
+  wake(): void;
+  /** Something that convergence or readiness depends on has changed. */
+  sessionsChanged(): void;
+}
+
+export type { NextHopCost };

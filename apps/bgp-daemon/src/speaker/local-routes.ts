@@ -1,0 +1,72 @@
+import type { PathAttributes } from '@calico-node/bgp';
+import { familyOf, type Cidr, type Family } from '@calico-node/net';
+import type { StaticRouteConfig } from '../config/daemon-config.ts';
+import type { KernelRoute } from '../fib/fib.ts';
+import type { KernelTable } from '../fib/kernel-table.ts';
+import type { AttributeTable } from '../rib/attribute-table.ts';
+import type { Rib, RibSource } from '../rib/rib.ts';
+
+const localAttributes: PathAttributes = { origin: 'IGP', asPath: [] };
+
+/** The node's own routes in the RIB: those configured, and those that others have put into the kernel. */
+export class LocalRoutes {
+  readonly staticSource: RibSource = { id: 0, name: 'static', route: { kind: 'static' } };
+  readonly kernelSource: RibSource = { id: 1, name: 'kernel', route: { kind: 'kernel' } };
+  readonly #ribs: Readonly<Record<Family, Rib>>;
+  readonly #attributes: AttributeTable;
+  readonly #statics = new Map<Cidr, StaticRouteConfig>();
+
+  constructor(ribs: Readonly<Record<Family, Rib>>, attributes: AttributeTable) {
+    this.#ribs = ribs;
+    this.#attributes = attributes;
+    for (const rib of [ribs[4], ribs[6]]) {
+      rib.addSource(this.staticSource);
+      rib.addSource(this.kernelSource);
+    }
+  }
+
+  /** Replaces the static routes; only differences touch the RIB. */
+  setStatics(routes: readonly StaticRouteConfig[]): void {
+    const wanted = new Map(routes.map((route) => [route.prefix, route]));
+    for (const prefix of [...this.#statics.keys()]) {
+      if (wanted.has(prefix)) continue;
+      this.#statics.delete(prefix);
+      this.#withdraw(this.staticSource, prefix);
+    }
+    for (const [prefix, route] of wanted) {
+      const known = this.#statics.get(prefix);
+      if (known !== undefined && known.nextHop === route.nextHop) continue;
+      this.#statics.set(prefix, route);
+      const { nextHop } = route;
+      this.#announce(
+        this.staticSource,
+        prefix,
+        nextHop === undefined ? localAttributes : { ...localAttributes, nextHop },
+        undefined,
+      );
+    }
+  }
+
+  /** Takes what others have in the kernel for a prefix into the RIB, or out of it. */
+  learn(kernel: KernelTable, prefix: Cidr, isLearning: boolean): void {
+    const [best] = isLearning ? [...kernel.foreignRoutes(prefix)].sort((a, b) => a.metric - b.metric) : [];
+    if (best === undefined || !isLearnable(best)) this.#withdraw(this.kernelSource, prefix);
+    else this.#announce(this.kernelSource, prefix, localAttributes, kernel.interfaceName(best.interfaceIndex));
+  }
+
+  #announce(source: RibSource, prefix: Cidr, attributes: PathAttributes, interfaceName: string | undefined): void {
+    const rib = this.#ribs[familyOf(prefix)];
+    rib.announce(source, rib.prefixes.internCidr(prefix), this.#attributes.acquire(attributes), { interfaceName });
+  }
+
+  #withdraw(source: RibSource, prefix: Cidr): void {
+    const rib = this.#ribs[familyOf(prefix)];
+    const known = rib.prefixes.findCidr(prefix);
+    if (known >= 0) rib.withdraw(source, known);
+  }
+}
+
+/** Link-local and multicast routes of IPv6 are the interface's business. */
+function isLearnable({ destination, kind }: KernelRoute): boolean {
+  return kind !== 'other' && !/^(fe80|ff)/.test(destination);
+}

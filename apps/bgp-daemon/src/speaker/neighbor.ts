@@ -1,0 +1,325 @@
+import type { Socket } from 'node:net';
+import {
+  checkImport,
+  evaluateFilters,
+  forEachNlri,
+  type Announcement,
+  type GracefulRestart,
+  type NlriBlock,
+  type Notification,
+  type Session,
+  type StateName,
+  type Update,
+} from '@calico-node/bgp';
+import { familyOf, tryParseIp, type Family, type IpAddress } from '@calico-node/net';
+import type { Logger } from '@calico-node/service';
+import type { NeighborConfig } from '../config/daemon-config.ts';
+import type { RibSource } from '../rib/rib.ts';
+import type { GroupMember, UpdateGroup } from '../rib/update-group.ts';
+import { Peer } from '../session/peer.ts';
+import type { SpeakerContext } from './context.ts';
+import { filtersOf } from './export-policy.ts';
+
+/** How long a peer that has come back may take until End-of-RIB, before what it did not repeat goes. */
+const endOfRibMs = 120_000;
+
+/** A neighbour's routes: its Adj-RIB-In, its membership in update groups, and what is kept while it restarts. */
+export class Neighbor {
+  readonly source: RibSource;
+  readonly #context: SpeakerContext;
+  readonly #peer: Peer;
+  readonly #log: Logger;
+  readonly #families: readonly Family[];
+  readonly #groups = new Map<Family, UpdateGroup>();
+  readonly #endOfRib = new Set<Family>();
+  readonly #member: GroupMember;
+  #config: NeighborConfig;
+  #session: Session | undefined;
+  #selfAddress: IpAddress | undefined;
+  #retainTimer: NodeJS.Timeout | undefined;
+  #isSweeping = false;
+  #isInSync = false;
+
+  constructor(
+    config: NeighborConfig,
+    sourceId: number,
+    context: SpeakerContext,
+    dial: (config: NeighborConfig) => Socket,
+    log: Logger,
+  ) {
+    this.#config = config;
+    this.#context = context;
+    this.#log = log;
+    this.#families = [familyOf(config.address)];
+    this.source = { id: sourceId, name: config.name, route: this.#routeSource(0) };
+    for (const family of this.#families) context.ribs[family].addSource(this.source);
+    this.#member = {
+      source: sourceId,
+      send: (messages) => {
+        this.#peer.send(messages);
+      },
+      isCongested: () => this.#peer.isCongested,
+    };
+    const identity = { routerId: context.config().routerId, isRestarting: () => context.isRestarting() };
+    this.#peer = new Peer(
+      config,
+      identity,
+      {
+        dial,
+        established: (session, localAddress) => {
+          this.#established(session, localAddress);
+        },
+        lost: (retain) => {
+          this.#lost(retain);
+        },
+        update: (update) => {
+          this.#update(update);
+        },
+        routeRefresh: (family, kind) => {
+          if (kind !== 'request') return;
+          this.#groups.get(family)?.refresh(this.#member);
+          context.wake();
+        },
+        drained: () => {
+          context.wake();
+        },
+      },
+      log,
+    );
+  }
+
+  get config(): NeighborConfig {
+    return this.#config;
+  }
+
+  get session(): Session | undefined {
+    return this.#session;
+  }
+
+  get state(): StateName {
+    return this.#peer.state;
+  }
+
+  get sinceMs(): number {
+    return this.#peer.sinceMs;
+  }
+
+  get lastError(): string {
+    return this.#peer.lastError;
+  }
+
+  get messages(): { readonly received: number; readonly sent: number } {
+    return { received: this.#peer.messagesReceived, sent: this.#peer.messagesSent };
+  }
+
+  /** The session is down and its routes are kept for the peer's return. */
+  get isRetained(): boolean {
+    return this.#session === undefined && this.#retainTimer !== undefined;
+  }
+
+  /** All that the peer had to say at the start of its session has come (RFC 4724 2), or cannot be waited for. */
+  get isInSync(): boolean {
+    return this.#isInSync;
+  }
+
+  get prefixesReceived(): number {
+    return this.#families.reduce((sum, family) => sum + this.#context.ribs[family].countOf(this.source), 0);
+  }
+
+  get prefixesSent(): number {
+    return [...this.#groups.values()].reduce((sum, group) => sum + group.announcedTo(this.#member), 0);
+  }
+
+  /** May learn of other peers' routes, so that its End-of-RIB has to wait for theirs. */
+  get isTransit(): boolean {
+    const { remoteAs, localAs, routeReflectorClient } = this.#config;
+    return remoteAs !== localAs || routeReflectorClient;
+  }
+
+  start(): void {
+    this.#peer.start();
+  }
+
+  accept(socket: Socket): void {
+    this.#peer.accept(socket);
+  }
+
+  /** Ends the session and drops its routes; `sweep` finishes that. */
+  remove(cease: Notification): void {
+    this.#peer.stop(cease);
+    this.#dropAll();
+  }
+
+  /** Closes the connection as a restart does: routes, ours there and theirs here, stay. */
+  suspend(): void {
+    this.#peer.stop();
+    clearTimeout(this.#retainTimer);
+  }
+
+  /** Takes over what does not concern the session: filters, next hop mode. */
+  reconfigure(config: NeighborConfig): void {
+    this.#config = config;
+    this.refilter();
+    const session = this.#session;
+    if (session === undefined || this.#selfAddress === undefined) return;
+    for (const [family, group] of [...this.#groups]) {
+      const next = this.#context.groups.find(family, config, session, this.#selfAddress);
+      if (next === group) continue;
+      next.takeOver(this.#member, this.#context.groups.leave(group, this.#member));
+      this.#groups.set(family, next);
+    }
+    this.#context.wake();
+  }
+
+  /** Applies the import filters anew to what has been received. */
+  refilter(): void {
+    for (const family of this.#families) {
+      const rib = this.#context.ribs[family];
+      rib.forEachOf(this.source, (prefix, { path }) => {
+        rib.setFiltered(path, !this.#isAccepted(family, prefix));
+      });
+    }
+  }
+
+  /** Tells the peer that the initial table is complete, as soon as it is. */
+  oweEndOfRib(): void {
+    for (const group of this.#groups.values()) group.owe(this.#member);
+    this.#context.wake();
+  }
+
+  /** Removes a slice of the routes that are to go. True when none is left. */
+  sweep(limit: number): boolean {
+    if (!this.#isSweeping) return true;
+    const isDone = this.#families.every((family) => this.#context.ribs[family].sweepStale(this.source, limit));
+    this.#isSweeping = !isDone;
+    return isDone;
+  }
+
+  #routeSource(routerId: number): RibSource['route'] {
+    const { remoteAs, localAs, address, routeReflectorClient: client } = this.#config;
+    return { kind: 'bgp', external: remoteAs !== localAs, routerId, address, client };
+  }
+
+  #established(session: Session, localAddress: string | undefined): void {
+    this.#session = session;
+    this.source.route = this.#routeSource(session.remoteRouterId);
+    this.#endOfRib.clear();
+    this.#resume(session.gracefulRestart);
+    // A peer without graceful restart need not mark its end; one that restarts itself waits for ours (RFC 4724 4.1).
+    this.#isInSync = session.gracefulRestart === undefined || session.gracefulRestart.restarting;
+    const self = tryParseIp(localAddress ?? '') ?? this.#config.sourceAddress;
+    if (self !== undefined) {
+      this.#selfAddress = self;
+      for (const family of session.families) {
+        const group = this.#context.groups.find(family, this.#config, session, self);
+        group.join(this.#member);
+        this.#groups.set(family, group);
+      }
+    }
+    this.#context.sessionsChanged();
+    this.#context.wake();
+  }
+
+  /** RFC 4724 4.2: stale routes stay if the peer says that it has gone on forwarding, until its End-of-RIB. */
+  #resume(gracefulRestart: GracefulRestart | undefined): void {
+    clearTimeout(this.#retainTimer);
+    this.#retainTimer = undefined;
+    const isPreserved = this.#families.every((family) =>
+      gracefulRestart?.families.some((entry) => entry.family === family && entry.forwardingPreserved),
+    );
+    if (!isPreserved) this.#sweepSoon();
+    else this.#sweepAfter(endOfRibMs);
+  }
+
+  #lost(gracefulRestart: GracefulRestart | undefined): void {
+    const families = this.#session?.families ?? [];
+    this.#session = undefined;
+    for (const group of this.#groups.values()) this.#context.groups.leave(group, this.#member);
+    this.#groups.clear();
+    const isKept = families.every((family) => gracefulRestart?.families.some((entry) => entry.family === family));
+    if (gracefulRestart === undefined || !isKept) {
+      this.#dropAll();
+    } else {
+      const { restartSeconds } = gracefulRestart;
+      for (const family of this.#families) this.#context.ribs[family].markStale(this.source);
+      this.#sweepAfter(restartSeconds * 1000);
+      this.#log.info({ restartSeconds, routes: this.prefixesReceived }, 'keeping the routes of a restarting peer');
+    }
+    this.#context.sessionsChanged();
+  }
+
+  #dropAll(): void {
+    for (const family of this.#families) this.#context.ribs[family].markStale(this.source);
+    this.#sweepSoon();
+  }
+
+  #sweepAfter(ms: number): void {
+    clearTimeout(this.#retainTimer);
+    this.#retainTimer = setTimeout(() => {
+      this.#log.warn('the peer has not repeated its routes in time');
+      this.#sweepSoon();
+    }, ms);
+  }
+
+  #sweepSoon(): void {
+    clearTimeout(this.#retainTimer);
+    this.#retainTimer = undefined;
+    this.#isSweeping = true;
+    this.#context.wake();
+  }
+
+  #update({ withdrawn, announced, endOfRib, problems }: Update): void {
+    for (const problem of problems) this.#log.warn({ problem }, 'malformed UPDATE handled (RFC 7606)');
+    for (const block of withdrawn) this.#withdraw(block);
+    for (const announcement of announced) this.#announce(announcement);
+    if (endOfRib === undefined) return;
+    this.#endOfRib.add(endOfRib);
+    if (this.#session?.families.every((family) => this.#endOfRib.has(family)) !== true) return;
+    this.#isInSync = true;
+    this.#sweepSoon();
+    this.#context.sessionsChanged();
+  }
+
+  #withdraw(block: NlriBlock): void {
+    const rib = this.#context.ribs[block.family];
+    forEachNlri(block, (bytes, at, bits, pathId) => {
+      const prefix = rib.prefixes.find(bytes, at, bits);
+      if (prefix >= 0) rib.withdraw(this.source, prefix, pathId);
+    });
+  }
+
+  #announce({ block, attributes }: Announcement): void {
+    const { config, isLocalAddress } = this.#context;
+    const { localAs, allowedLocalAs, clusterId } = this.#config;
+    const external = this.#session?.external ?? false;
+    const { routerId } = config();
+    const problem = checkImport(attributes, { localAs, allowedLocalAs, routerId, clusterId, external, isLocalAddress });
+    if (problem !== undefined) {
+      // What it replaces is no longer announced either.
+      this.#log.debug({ problem }, 'routes not usable');
+      this.#withdraw(block);
+      return;
+    }
+    const rib = this.#context.ribs[block.family];
+    const hasFilters = this.#config.importFilters.length > 0;
+    forEachNlri(block, (bytes, at, bits, pathId) => {
+      // RFC 4271 6.3: a prefix that cannot be a destination is passed over, and the session goes on.
+      if (isMulticast(block.family, bytes, at, bits)) return;
+      const prefix = rib.prefixes.intern(bytes, at, bits);
+      const filtered = hasFilters && !this.#isAccepted(block.family, prefix);
+      rib.announce(this.source, prefix, this.#context.attributes.acquire(attributes), { pathId, filtered });
+    });
+  }
+
+  #isAccepted(family: Family, prefix: number): boolean {
+    const filters = filtersOf(this.#context.config(), this.#config.importFilters);
+    if (filters.length === 0) return true;
+    const subject = { prefix: this.#context.ribs[family].cidr(prefix), fromPeer: true };
+    return evaluateFilters(filters, subject) !== 'reject';
+  }
+}
+
+function isMulticast(family: Family, bytes: Uint8Array, at: number, bits: number): boolean {
+  if (family === 4) return bits >= 4 && ((bytes[at] ?? 0) & 0xf0) >= 0xe0;
+  return bits >= 8 && bytes[at] === 0xff;
+}

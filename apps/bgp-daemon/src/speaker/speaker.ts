@@ -1,0 +1,416 @@
+/**
+ * The BGP speaker: everything between sockets and kernel, in one event loop.
+ *
+ *   peers ── UPDATE ──► Neighbor ──► Rib ──dirty──► decide ──┬─► UpdateGroups ── UPDATE ──► peers
+ *   kernel ─ events ──► KernelTable ──► LocalRoutes ──┘      └─► KernelTable.want ──► Fib
+ *
+ * Changes only mark prefixes dirty. Once per turn of the loop a slice of them is decided on, and what
+ * follows from it is sent and written; long work is spread over turns, so that no keepalive is late.
+ */
+import { cidrContains, familyOf, type Cidr, type Family, type IpAddress } from '@calico-node/net';
+import type { Logger } from '@calico-node/service';
+import { isDeepStrictEqual } from 'node:util';
+import type { Socket } from 'node:net';
+import type { DaemonConfig, NeighborConfig } from '../config/daemon-config.ts';
+import type { FibRoute, OpenFib } from '../fib/fib.ts';
+import { KernelTable } from '../fib/kernel-table.ts';
+import { AttributeTable } from '../rib/attribute-table.ts';
+import { Rib, type PathView } from '../rib/rib.ts';
+import { Listener } from '../session/listener.ts';
+import { deconfigured, reconfigured } from '../session/peer.ts';
+import type { SpeakerContext } from './context.ts';
+import { Convergence } from './convergence.ts';
+import { LocalRoutes } from './local-routes.ts';
+import { Neighbor } from './neighbor.ts';
+import { UpdateGroups } from './update-groups.ts';
+
+export interface SpeakerOptions {
+  readonly openFib: OpenFib;
+  readonly dial: (config: NeighborConfig) => Socket;
+  readonly log: Logger;
+  /** Told when sessions, configuration or convergence have changed. */
+  readonly onChange: () => void;
+}
+
+export interface ApplyResult {
+  readonly added: number;
+  readonly changed: number;
+  readonly removed: number;
+  readonly unchanged: number;
+}
+
+/** How much is done per turn. */
+const slicePrefixes = 2000;
+const sliceRoutes = 500;
+/** Failed kernel changes are tried again, and a link's routes looked at, after this long. */
+const retryMs = 500;
+const resyncDelayMs = 100;
+/** The slow full read that backs the notifications up. */
+const refreshMs = 60_000;
+
+const families: readonly Family[] = [4, 6];
+
+export class Speaker {
+  readonly #log: Logger;
+  readonly #options: SpeakerOptions;
+  readonly #attributes = new AttributeTable();
+  readonly #ribs: Readonly<Record<Family, Rib>>;
+  readonly #groups: UpdateGroups;
+  readonly #kernel: KernelTable;
+  readonly #local: LocalRoutes;
+  readonly #convergence: Convergence;
+  readonly #context: SpeakerContext;
+  readonly #neighbors = new Map<string, Neighbor>();
+  /** Removed from the configuration, their routes not yet all gone. */
+  readonly #leaving = new Set<Neighbor>();
+  readonly #released: Record<Family, Set<number>> = { 4: new Set(), 6: new Set() };
+  readonly #refreshTimer: NodeJS.Timeout;
+  readonly #hadLeftovers: boolean;
+  #config: DaemonConfig | undefined;
+  #listener: Listener | undefined;
+  #listenProblem: string | undefined = 'not listening yet';
+  #nextSource = 2;
+  #isAwake = false;
+  #isStopped = false;
+  #retryTimer: NodeJS.Timeout | undefined;
+  #resyncTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: SpeakerOptions) {
+    this.#options = options;
+    this.#log = options.log;
+    const wake = (): void => {
+      this.#wake();
+    };
+    this.#ribs = { 4: new Rib(4, this.#attributes, wake), 6: new Rib(6, this.#attributes, wake) };
+    this.#local = new LocalRoutes(this.#ribs, this.#attributes);
+    this.#convergence = new Convergence(() => {
+      this.#converged();
+    });
+    this.#groups = new UpdateGroups(
+      this.#ribs,
+      () => this.#configured(),
+      () => this.#convergence.isDone,
+    );
+    this.#kernel = new KernelTable(options.openFib, {
+      foreignChanged: (destination) => {
+        this.#learn(destination);
+      },
+      nextHopsChanged: (nextHops) => {
+        this.#markNextHops(nextHops);
+      },
+      dirty: wake,
+      failed: (change, error) => {
+        this.#log.warn({ change, error }, 'the kernel refused a route; trying again');
+        this.#retryLater();
+      },
+    });
+    this.#hadLeftovers = this.#kernel.size > 0;
+    this.#context = {
+      ribs: this.#ribs,
+      attributes: this.#attributes,
+      groups: this.#groups,
+      config: () => this.#configured(),
+      isLocalAddress: (address) => this.#kernel.isLocalAddress(address),
+      isRestarting: () => this.#hadLeftovers && !this.#convergence.isDone,
+      wake,
+      sessionsChanged: () => {
+        this.#sessionsChanged();
+      },
+    };
+    this.#refreshTimer = setInterval(() => {
+      this.#kernel.resync();
+      this.#kernel.retryFailed();
+    }, refreshMs);
+    this.#refreshTimer.unref();
+    if (this.#hadLeftovers)
+      this.#log.info({ routes: this.#kernel.size }, 'restarting: keeping the routes in the kernel');
+  }
+
+  get config(): DaemonConfig | undefined {
+    return this.#config;
+  }
+
+  get neighbors(): readonly Neighbor[] {
+    return [...this.#neighbors.values()];
+  }
+
+  /** Why connections cannot be taken, if so. */
+  get listenProblem(): string | undefined {
+    return this.#listenProblem;
+  }
+
+  get isConverged(): boolean {
+    return this.#convergence.isDone;
+  }
+
+  get kernelRoutes(): number {
+    return this.#kernel.size;
+  }
+
+  get prefixes(): number {
+    return families.reduce((sum, family) => sum + this.#ribs[family].prefixes.size, 0);
+  }
+
+  /** Visits every path, prefix by prefix; `prefix` narrows to one. */
+  forEachPath(visit: (prefix: Cidr, path: PathView, isBest: boolean) => void, only?: Cidr): void {
+    for (const family of families) {
+      const rib = this.#ribs[family];
+      if (only !== undefined && familyOf(only) !== family) continue;
+      const one = only === undefined ? undefined : rib.prefixes.findCidr(only);
+      for (let id = one ?? 0; id < (one === undefined ? rib.prefixes.end : one + 1); id++) {
+        if (id < 0 || !rib.prefixes.has(id)) continue;
+        const best = rib.best(id)?.path;
+        const prefix = rib.cidr(id);
+        for (const path of rib.paths(id)) visit(prefix, path, path.path === best);
+      }
+    }
+  }
+
+  /** Puts a configuration in force. Sessions whose part of it is the same are not disturbed. */
+  apply(config: DaemonConfig): ApplyResult {
+    const before = this.#config;
+    this.#config = config;
+    this.#local.setStatics(config.staticRoutes);
+    const isLearnChanged = before?.kernel.learn !== config.kernel.learn;
+    if (isLearnChanged) for (const destination of [...this.#kernel.foreignDestinations()]) this.#learn(destination);
+    const result = this.#applyNeighbors(before, config);
+    if (before !== undefined && !isSamePolicy(before, config)) {
+      for (const neighbor of this.#neighbors.values()) neighbor.refilter();
+      for (const family of families) this.#ribs[family].markAllDirty();
+    }
+    this.#applyListener(before, config);
+    this.#convergence.start(this.#hadLeftovers);
+    this.#sessionsChanged();
+    this.#wake();
+    return result;
+  }
+
+  /** Lets go of everything but the kernel's routes, so that peers take it for a restart (RFC 4724). */
+  stop(): void {
+    this.#isStopped = true;
+    this.#listener?.close();
+    for (const neighbor of [...this.#neighbors.values(), ...this.#leaving]) neighbor.suspend();
+    this.#convergence.close();
+    clearInterval(this.#refreshTimer);
+    clearTimeout(this.#retryTimer);
+    clearTimeout(this.#resyncTimer);
+    this.#kernel.close();
+  }
+
+  #configured(): DaemonConfig {
+    if (this.#config === undefined) throw new Error('there is no configuration yet');
+    return this.#config;
+  }
+
+  #applyNeighbors(before: DaemonConfig | undefined, config: DaemonConfig): ApplyResult {
+    const counts = { added: 0, changed: 0, removed: 0, unchanged: 0 };
+    const isOtherSpeaker = before !== undefined && before.routerId !== config.routerId;
+    const wanted = new Map(config.neighbors.map((neighbor) => [neighbor.name, neighbor]));
+    for (const [name, neighbor] of [...this.#neighbors]) {
+      const next = wanted.get(name);
+      if (next !== undefined && !isOtherSpeaker && isSameSession(neighbor.config, next)) continue;
+      neighbor.remove(next === undefined ? deconfigured() : reconfigured());
+      this.#neighbors.delete(name);
+      this.#leaving.add(neighbor);
+      if (next === undefined) counts.removed++;
+      else counts.changed++;
+    }
+    for (const [name, next] of wanted) {
+      const neighbor = this.#neighbors.get(name);
+      if (neighbor === undefined) {
+        if (!(before?.neighbors.some((other) => other.name === name) ?? false)) counts.added++;
+        this.#addNeighbor(next);
+      } else if (isDeepStrictEqual(neighbor.config, next)) {
+        counts.unchanged++;
+      } else {
+        neighbor.reconfigure(next);
+        counts.changed++;
+      }
+    }
+    return counts;
+  }
+
+  #addNeighbor(config: NeighborConfig): void {
+    const log = this.#log.child({ peer: config.name });
+    const neighbor = new Neighbor(config, this.#nextSource++, this.#context, this.#options.dial, log);
+    this.#neighbors.set(config.name, neighbor);
+    neighbor.start();
+  }
+
+  #applyListener(before: DaemonConfig | undefined, config: DaemonConfig): void {
+    const where = (of: DaemonConfig | undefined): unknown => [of?.listenAddresses, of?.listenPort];
+    if (this.#listener === undefined || !isDeepStrictEqual(where(before), where(config))) {
+      this.#listener?.close();
+      this.#listener = new Listener(
+        config.listenAddresses,
+        config.listenPort,
+        {
+          accept: (socket, remote) => {
+            this.#accept(socket, remote);
+          },
+          state: (problem) => {
+            this.#listenProblem = problem;
+            this.#options.onChange();
+          },
+        },
+        this.#log,
+      );
+    }
+    const keys = config.neighbors.flatMap(({ address, password }) =>
+      password === undefined ? [] : [[address, password] as const],
+    );
+    this.#listener.setKeys(new Map(keys));
+  }
+
+  #accept(socket: Socket, remote: IpAddress): void {
+    const neighbor = this.neighbors.find(({ config }) => config.address === remote);
+    if (neighbor === undefined) {
+      this.#log.debug({ remote }, 'connection from an address that is no peer');
+      socket.on('error', () => undefined).destroy();
+    } else {
+      neighbor.accept(socket);
+    }
+  }
+
+  #learn(destination: Cidr): void {
+    this.#local.learn(this.#kernel, destination, this.#config?.kernel.learn ?? false);
+  }
+
+  #sessionsChanged(): void {
+    if (this.#isStopped) return;
+    this.#convergence.check(this.#neighbors.values());
+    for (const neighbor of this.#neighbors.values()) {
+      if (neighbor.session !== undefined && this.#isComplete(neighbor)) neighbor.oweEndOfRib();
+    }
+    this.#options.onChange();
+  }
+
+  /** Whether what this neighbour is told does not depend on peers that have yet to speak. */
+  #isComplete(neighbor: Neighbor): boolean {
+    if (this.#convergence.isDone) return true;
+    return !neighbor.isTransit && !this.neighbors.some((other) => other !== neighbor && other.isTransit);
+  }
+
+  #converged(): void {
+    this.#log.info({ kernelRoutes: this.#kernel.size }, 'converged');
+    this.#kernel.converge();
+    for (const family of families) this.#ribs[family].markAllDirty();
+    this.#wake();
+    setImmediate(() => {
+      this.#sessionsChanged();
+    });
+  }
+
+  #markNextHops(nextHops: ReadonlySet<IpAddress>): void {
+    for (const family of families) {
+      const rib = this.#ribs[family];
+      for (let prefix = 0; prefix < rib.prefixes.end; prefix++) {
+        if (!rib.prefixes.has(prefix)) continue;
+        const isAffected = rib
+          .paths(prefix)
+          .some(({ set }) => set.attributes.nextHop !== undefined && nextHops.has(set.attributes.nextHop));
+        if (isAffected) rib.markDirty(prefix);
+      }
+    }
+  }
+
+  #wake(): void {
+    if (this.#isAwake || this.#isStopped) return;
+    this.#isAwake = true;
+    setImmediate(() => {
+      this.#isAwake = false;
+      if (!this.#isStopped) this.#turn();
+    });
+  }
+
+  #turn(): void {
+    if (this.#config === undefined) return;
+    if (this.#kernel.needsResync) this.#resyncLater();
+    let isDone = true;
+    for (const neighbor of [...this.#neighbors.values(), ...this.#leaving]) {
+      if (!neighbor.sweep(slicePrefixes)) isDone = false;
+      else if (this.#leaving.delete(neighbor))
+        for (const family of families) this.#ribs[family].removeSource(neighbor.source);
+    }
+    for (const family of families) if (!this.#decide(family)) isDone = false;
+    if (!this.#kernel.reconcile(sliceRoutes)) isDone = false;
+    if (!this.#groups.sync(slicePrefixes)) isDone = false;
+    if (!isDone) this.#wake();
+  }
+
+  #decide(family: Family): boolean {
+    const rib = this.#ribs[family];
+    if (rib.hasDirty) {
+      const dirty = rib.takeDirty(slicePrefixes);
+      for (const prefix of dirty) {
+        const best = rib.decide(prefix, (nextHop) => this.#cost(nextHop));
+        const destination = rib.cidr(prefix);
+        this.#kernel.want(destination, this.#fibRoute(destination, best));
+        if (best === undefined) this.#released[family].add(prefix);
+      }
+      this.#groups.flush(family, dirty);
+    }
+    this.#release(family);
+    return !rib.hasDirty;
+  }
+
+  /** Numbers of prefixes without paths come back once no peer has yet to be told that they are gone. */
+  #release(family: Family): void {
+    if (this.#released[family].size === 0 || this.#groups.hasPending) return;
+    for (const prefix of this.#released[family]) this.#ribs[family].releaseIfEmpty(prefix);
+    this.#released[family].clear();
+  }
+
+  #cost(nextHop: IpAddress): number | undefined {
+    // Without a kernel to program, every next hop is somebody else's to reach.
+    if (!this.#configured().kernel.program && !this.#configured().kernel.learn) return 0;
+    return this.#kernel.nextHops.resolve(nextHop)?.cost;
+  }
+
+  #fibRoute(destination: Cidr, best: PathView | undefined): FibRoute | undefined {
+    const { program, neverProgram } = this.#configured().kernel;
+    if (best === undefined || best.source.route.kind === 'kernel' || !program) return undefined;
+    if (neverProgram.some((cidr) => cidrContains(cidr, destination))) return undefined;
+    const { nextHop } = best.set.attributes;
+    if (nextHop === undefined) return { kind: 'blackhole', destination };
+    const hop = this.#kernel.nextHops.resolve(nextHop);
+    if (hop === undefined) return undefined;
+    return { kind: 'via', destination, gateway: hop.gateway, interfaceIndex: hop.interfaceIndex, onlink: hop.onlink };
+  }
+
+  #retryLater(): void {
+    this.#retryTimer ??= setTimeout(() => {
+      this.#retryTimer = undefined;
+      this.#kernel.retryFailed();
+    }, retryMs);
+  }
+
+  #resyncLater(): void {
+    this.#resyncTimer ??= setTimeout(() => {
+      this.#resyncTimer = undefined;
+      this.#kernel.resync();
+    }, resyncDelayMs);
+  }
+}
+
+/** The parts of a neighbour's configuration that can change under a running session. */
+function isSameSession(a: NeighborConfig, b: NeighborConfig): boolean {
+  const session = ({
+    importFilters: _i,
+    exportFilters: _e,
+    nextHopMode: _n,
+    type: _t,
+    ...rest
+  }: NeighborConfig): unknown => rest;
+  return isDeepStrictEqual(session(a), session(b));
+}
+
+function isSamePolicy(a: DaemonConfig, b: DaemonConfig): boolean {
+  const policy = (config: DaemonConfig): unknown => [
+    config.announce,
+    config.filters,
+    config.prefixCommunities,
+    config.kernel,
+  ];
+  return isDeepStrictEqual(policy(a), policy(b));
+}

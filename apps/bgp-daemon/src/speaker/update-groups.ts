@@ -1,0 +1,79 @@
+import { maxExtendedMessageLength, maxMessageLength, type ExportTarget, type Session } from '@calico-node/bgp';
+import type { Family, IpAddress } from '@calico-node/net';
+import type { DaemonConfig, NeighborConfig } from '../config/daemon-config.ts';
+import type { Rib } from '../rib/rib.ts';
+import { UpdateGroup, type GroupMember, type GroupSettings } from '../rib/update-group.ts';
+import { decideExport, filtersOf } from './export-policy.ts';
+
+/** Finds the group that a session belongs to, makes it for the first member and drops it after the last. */
+export class UpdateGroups {
+  readonly #groups = new Map<string, UpdateGroup>();
+  readonly #ribs: Readonly<Record<Family, Rib>>;
+  readonly #config: () => DaemonConfig;
+  readonly #mayTransit: () => boolean;
+
+  /** @param mayTransit whether routes of peers may be passed on now (RFC 4724 4.1 defers that after a restart). */
+  constructor(ribs: Readonly<Record<Family, Rib>>, config: () => DaemonConfig, mayTransit: () => boolean) {
+    this.#ribs = ribs;
+    this.#config = config;
+    this.#mayTransit = mayTransit;
+  }
+
+  get hasPending(): boolean {
+    return this.#some((group) => group.hasPending);
+  }
+
+  /** The group for a session's routes of one family. */
+  find(family: Family, neighbor: NeighborConfig, session: Session, selfAddress: IpAddress): UpdateGroup {
+    const target: ExportTarget = {
+      external: session.external,
+      localAs: neighbor.localAs,
+      routerId: this.#config().routerId,
+      selfAddress,
+      nextHopMode: neighbor.nextHopMode,
+      client: neighbor.routeReflectorClient,
+      clusterId: neighbor.clusterId,
+    };
+    const settings: GroupSettings = {
+      family,
+      target,
+      as4: session.as4,
+      maxMessageLength: session.extendedMessage ? maxExtendedMessageLength : maxMessageLength,
+    };
+    const key = JSON.stringify([settings, neighbor.exportFilters]);
+    let group = this.#groups.get(key);
+    if (group === undefined) {
+      group = new UpdateGroup(settings, this.#ribs[family], (prefix, path) => {
+        if (path.source.route.kind === 'bgp' && !this.#mayTransit()) return { announce: false };
+        const config = this.#config();
+        return decideExport(config, filtersOf(config, neighbor.exportFilters), prefix, path, !session.external);
+      });
+      this.#groups.set(key, group);
+    }
+    return group;
+  }
+
+  /** Takes a member out of its group; gives what it had been told of. */
+  leave(group: UpdateGroup, member: GroupMember): Set<number> {
+    const told = group.leave(member);
+    for (const [key, other] of this.#groups) if (other === group && group.size === 0) this.#groups.delete(key);
+    return told;
+  }
+
+  /** Decides on prefixes anew for all groups of a family. */
+  flush(family: Family, prefixes: readonly number[]): void {
+    for (const group of this.#groups.values()) if (group.settings.family === family) group.flush(prefixes);
+  }
+
+  /** Sends what is pending, a slice of it. True when nothing is left that could be sent now. */
+  sync(limit: number): boolean {
+    let isDone = true;
+    for (const group of this.#groups.values()) isDone = group.sync(limit) && isDone;
+    return isDone;
+  }
+
+  #some(test: (group: UpdateGroup) => boolean): boolean {
+    for (const group of this.#groups.values()) if (test(group)) return true;
+    return false;
+  }
+}
