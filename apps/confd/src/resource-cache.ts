@@ -1,16 +1,17 @@
 import {
   affinityPrefix,
-  decodeBlockAffinity,
+  decodeAffinity,
   decodeResource,
   parseAffinityKey,
   parseResourceKey,
   resourcePrefix,
   type BGPConfiguration,
+  type BGPFilter,
   type BGPPeer,
   type IPPool,
   type Node,
 } from '@calico-node/model';
-import type { BGPFilter, BgpResources, BlockClaim } from './render/resources.ts';
+import type { BgpResources, BlockClaim } from './render/resources.ts';
 
 /** One change of the store: a value, or none where the key was deleted. */
 export interface StoreUpdate {
@@ -74,7 +75,7 @@ export class ResourceCache {
     }
     const affinity = parseAffinityKey(key);
     if (affinity !== undefined) {
-      this.#blocks.set(key, { cidr: affinity.cidr, state: decodeBlockAffinity(value).state });
+      this.#blocks.set(key, { cidr: affinity.cidr, state: decodeAffinity(value).state });
       return;
     }
     const kind = parseResourceKey(key)?.kind;

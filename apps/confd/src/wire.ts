@@ -1,4 +1,10 @@
-import { connectDatastore, DatastoreError, loadDatastoreConfig, startSyncer, type Backend } from '@calico-node/datastore';
+import {
+  connectDatastore,
+  DatastoreError,
+  loadDatastoreConfig,
+  startSyncer,
+  type Backend,
+} from '@calico-node/datastore';
 import { ConfigError, type ServiceContext } from '@calico-node/service';
 import { readConfig, type ConfdConfig } from './config.ts';
 import { linkDaemon } from './daemon-link.ts';

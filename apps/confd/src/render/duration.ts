@@ -1,11 +1,6 @@
-const SECONDS: Readonly<Record<string, number>> = { h: 3600, m: 60, s: 1, ms: 1e-3, us: 1e-6, µs: 1e-6, ns: 1e-9 };
+import { parseGoDuration } from '@calico-node/model';
 
-/** A Go duration (`1m30s`) in whole seconds, rounded as confd rounds it. Zero for text that is none. */
-export function parseDurationSeconds(text: string): number {
-  if (!/^(?:\d+(?:\.\d+)?(?:h|ms|m|s|us|µs|ns))+$/.test(text)) return 0;
-  let total = 0;
-  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(h|ms|m|s|us|µs|ns)/g)) {
-    total += Number(amount) * (SECONDS[unit ?? ''] ?? 0);
-  }
-  return Math.round(total);
+/** A Go duration (`1m30s`) in whole seconds, rounded as confd rounds it; 0, a daemon's default, for none. */
+export function wholeSeconds(duration: string | undefined): number {
+  return Math.round(Number(parseGoDuration(duration ?? '0') ?? 0n) / 1e9);
 }

@@ -1,8 +1,9 @@
+import type { BGPFilter } from '@calico-node/model';
+import type { Family } from '@calico-node/net';
 import { bgpV1 } from '@calico-node/rpc';
-import { byName, type BGPFilter, type BgpResources, type Complain } from './resources.ts';
+import { byName, type BgpResources, type Complain } from './resources.ts';
 
-type RuleV4 = NonNullable<BGPFilter['spec']['importV4']>[number];
-type RuleV6 = NonNullable<BGPFilter['spec']['importV6']>[number];
+type BGPFilterRule = NonNullable<BGPFilter['spec']['importV4']>[number];
 
 /** The filters that exist, and how neighbours refer to them. */
 export interface FilterNames {
@@ -20,8 +21,8 @@ export function renderFilters(
 ): { readonly filters: readonly bgpV1.Filter[]; readonly names: FilterNames } {
   const rendered = new Map<string, bgpV1.Filter>();
   for (const { metadata, spec } of byName(filters)) {
-    const imports = [...rulesV4(spec.importV4), ...rulesV6(spec.importV6)];
-    const exports = [...rulesV4(spec.exportV4), ...rulesV6(spec.exportV6)];
+    const imports = [...rules(spec.importV4, 4), ...rules(spec.importV6, 6)];
+    const exports = [...rules(spec.exportV4, 4), ...rules(spec.exportV6, 6)];
     if (imports.length > 0) add(rendered, { name: `${metadata.name}.import`, rules: imports });
     if (exports.length > 0) add(rendered, { name: `${metadata.name}.export`, rules: exports });
   }
@@ -39,15 +40,11 @@ function add(filters: Map<string, bgpV1.Filter>, filter: bgpV1.Filter): void {
   filters.set(filter.name, filter);
 }
 
-function rulesV4(rules: readonly RuleV4[] | undefined): readonly bgpV1.FilterRule[] {
-  return (rules ?? []).map((rule) => renderRule(rule, 4));
+function rules(list: readonly BGPFilterRule[] | undefined, family: Family): readonly bgpV1.FilterRule[] {
+  return (list ?? []).map((rule) => renderRule(rule, family));
 }
 
-function rulesV6(rules: readonly RuleV6[] | undefined): readonly bgpV1.FilterRule[] {
-  return (rules ?? []).map((rule) => renderRule(rule, 6));
-}
-
-function renderRule(rule: RuleV4 | RuleV6, family: number): bgpV1.FilterRule {
+function renderRule(rule: BGPFilterRule, family: Family): bgpV1.FilterRule {
   return bgpV1.FilterRule.fromPartial({
     family,
     cidr: rule.cidr ?? '',

@@ -1,6 +1,6 @@
-import type { BGPConfiguration, BGPPeer, IPPool, Node } from '@calico-node/model';
+import type { BGPConfiguration, BGPFilter, BGPPeer, IPPool, Node } from '@calico-node/model';
 import { parseCidr } from '@calico-node/net';
-import type { BGPFilter, BgpResources, BlockClaim } from './resources.ts';
+import type { BgpResources, BlockClaim } from './resources.ts';
 
 /** Builders for tests: a test shows only what matters to it. */
 

@@ -31,6 +31,10 @@ function short(item: unknown): string {
 
 function isDefault(value: unknown): boolean {
   return (
-    value === undefined || value === '' || value === 0 || value === false || (Array.isArray(value) && value.length === 0)
+    value === undefined ||
+    value === '' ||
+    value === 0 ||
+    value === false ||
+    (Array.isArray(value) && value.length === 0)
   );
 }

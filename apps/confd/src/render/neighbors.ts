@@ -1,7 +1,7 @@
 import { bgpV1 } from '@calico-node/rpc';
 import { familyOf, type Family } from '@calico-node/net';
 import { addressOf, type BgpNode } from './bgp-node.ts';
-import { parseDurationSeconds } from './duration.ts';
+import { wholeSeconds } from './duration.ts';
 import type { FilterNames } from './filters.ts';
 import type { PeerTarget } from './peer-target.ts';
 import type { PeerTargets } from './peers.ts';
@@ -54,7 +54,10 @@ export function peerNeighbors(
     const mine = addressOf(me, familyOf(target.ip));
     if (target.ip === me.ipv4 || target.ip === me.ipv6) return [];
     if (mine === undefined) {
-      complain(`BGPPeer(${target.resource.metadata.name})`, `no session with ${target.ip}: this node has no BGP address of that family`);
+      complain(
+        `BGPPeer(${target.resource.metadata.name})`,
+        `no session with ${target.ip}: this node has no BGP address of that family`,
+      );
       return [];
     }
     return [peerNeighbor(me, mine, target, type, filters, complain)];
@@ -95,8 +98,8 @@ function peerNeighbor(
     routeReflectorClient: reflects,
     clusterId: reflects ? me.clusterId : '',
     nextHopMode: nextHopMode(target, isSameAs),
-    restartSeconds: spec.maxRestartTime === undefined ? 0 : parseDurationSeconds(spec.maxRestartTime),
-    keepaliveSeconds: spec.keepaliveTime === undefined ? 0 : parseDurationSeconds(spec.keepaliveTime),
+    restartSeconds: wholeSeconds(spec.maxRestartTime),
+    keepaliveSeconds: wholeSeconds(spec.keepaliveTime),
     allowedLocalAs: spec.numAllowedLocalASNumbers ?? 0,
     ...filters.of(spec.filters ?? [], subject),
   });

@@ -89,7 +89,10 @@ function remoteSide(peer: BGPPeer, scope: Scope): readonly PeerTarget[] {
   }
   const address = parsePeerIp(peerIP);
   if (address === undefined) {
-    scope.complain(subjectOf(peer), peerIP === '' ? 'neither peerIP nor peerSelector' : `peerIP "${peerIP}" is malformed`);
+    scope.complain(
+      subjectOf(peer),
+      peerIP === '' ? 'neither peerIP nor peerSelector' : `peerIP "${peerIP}" is malformed`,
+    );
     return [];
   }
   const asn = asnOf(peer, scope);

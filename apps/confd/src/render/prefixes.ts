@@ -33,7 +33,11 @@ export function renderPrefixes(inputs: PrefixInputs, complain: Complain): Prefix
     parsed([pool.spec.cidr], `IPPool(${pool.metadata.name})`, complain);
   const services = serviceRanges(inputs, complain);
   const reflected = inputs.isReflector
-    ? parsed([...settings.serviceLoadBalancerIps, ...settings.serviceExternalIps], 'BGPConfiguration(default)', complain)
+    ? parsed(
+        [...settings.serviceLoadBalancerIps, ...settings.serviceExternalIps],
+        'BGPConfiguration(default)',
+        complain,
+      )
     : [];
   return {
     announceWithin: sorted([
@@ -46,7 +50,11 @@ export function renderPrefixes(inputs: PrefixInputs, complain: Complain): Prefix
       ...pools.filter((pool) => isEncapsulated(pool) || !settings.programsPlainPools).flatMap(poolCidr),
       ...services,
     ]),
-    staticRoutes: [...blockRoutes(inputs.blocks), ...serviceRoutes(services), ...reachability(inputs.targets, complain)],
+    staticRoutes: [
+      ...blockRoutes(inputs.blocks),
+      ...serviceRoutes(services),
+      ...reachability(inputs.targets, complain),
+    ],
   };
 }
 
@@ -61,7 +69,11 @@ function blockRoutes(blocks: readonly BlockClaim[]): readonly bgpV1.StaticRoute[
     const { prefixLength, family } = splitCidr(cidr);
     return (state === 'confirmed' || state === '') && prefixLength < (family === 4 ? 32 : 128);
   });
-  return sorted(confirmed.map((block) => block.cidr)).map((prefix) => ({ prefix, nextHop: '', suppressSpecifics: true }));
+  return sorted(confirmed.map((block) => block.cidr)).map((prefix) => ({
+    prefix,
+    nextHop: '',
+    suppressSpecifics: true,
+  }));
 }
 
 function serviceRanges({ settings, clusterIps }: PrefixInputs, complain: Complain): readonly Cidr[] {
@@ -85,7 +97,8 @@ function reachability(targets: readonly PeerTarget[], complain: Complain): reado
     const text = resource.spec.reachableBy ?? '';
     const via = tryParseIp(text);
     if (via !== undefined) ways.set(hostCidr(ip), via);
-    else if (text !== '') complain(`BGPPeer(${resource.metadata.name})`, `reachableBy "${text}" is not an address: ignored`);
+    else if (text !== '')
+      complain(`BGPPeer(${resource.metadata.name})`, `reachableBy "${text}" is not an address: ignored`);
   }
   return sorted([...ways.keys()]).map((prefix) => ({
     prefix,

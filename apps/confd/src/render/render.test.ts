@@ -1,3 +1,4 @@
+import { parseAsn } from '@calico-node/net';
 import { bgpV1 } from '@calico-node/rpc';
 import { describe, expect, it } from 'vitest';
 import { block, configuration, filter, node, peer, pool, store, threeNodes } from './fixtures.ts';
@@ -21,7 +22,7 @@ describe('the mesh', () => {
     const nodes = [
       node('n1', { ipv4Address: '10.0.0.1/24', ipv6Address: 'fd00::1/64' }),
       node('n2', { ipv4Address: '10.0.0.2/24', ipv6Address: 'fd00::2/64' }),
-      node('n3', { ipv6Address: 'fd00::3/64', asNumber: 64600 }),
+      node('n3', { ipv6Address: 'fd00::3/64', asNumber: parseAsn(64600) }),
     ];
     await expect(render({ nodes })).toMatchFileSnapshot('golden/mesh-dual-stack.txt');
   });
@@ -37,17 +38,17 @@ describe('the mesh', () => {
     expect(render({ nodes: threeNodes, configurations })).not.toContain('neighbors');
   });
 
-  it('leaves out reflectors, and a reflector has none', async () => {
+  it('leaves out reflectors, and a reflector has none', () => {
     const nodes = [...threeNodes, node('rr', { ipv4Address: '10.0.0.9/24', routeReflectorClusterID: '244.0.0.1' })];
     expect(render({ nodes })).not.toContain('10_0_0_9');
     expect(render({ nodes }, 'rr')).not.toContain('neighbors');
   });
 
   it('uses the ports, AS numbers and restart time of the configurations', async () => {
-    const nodes = [...threeNodes, node('n4', { ipv4Address: '10.0.0.4/24', asNumber: 64999 })];
+    const nodes = [...threeNodes, node('n4', { ipv4Address: '10.0.0.4/24', asNumber: parseAsn(64999) })];
     const configurations = [
       configuration({
-        asNumber: 64600,
+        asNumber: parseAsn(64600),
         listenPort: 1179,
         logSeverityScreen: 'Debug',
         nodeMeshMaxRestartTime: '2m30s',
@@ -63,7 +64,7 @@ describe('the mesh', () => {
 describe('a node without a BGP address', () => {
   it('has no session, and nobody has one with it', async () => {
     const nodes = [...threeNodes, node('bare')];
-    const peers = [peer('tor', { peerIP: '192.0.2.1', asNumber: 65000 })];
+    const peers = [peer('tor', { peerIP: '192.0.2.1', asNumber: parseAsn(65000) })];
     await expect(render({ nodes, peers, pools: [workloads] }, 'bare')).toMatchFileSnapshot('golden/no-address.txt');
     expect(render({ nodes })).toBe(render({ nodes: threeNodes }));
   });
@@ -94,7 +95,9 @@ describe('route reflectors', () => {
   });
 
   it('are not peered with in return when reversePeering is Manual', () => {
-    const manual = [peer('clients-to-reflectors', { nodeSelector: '!has(rr)', peerSelector: 'has(rr)', reversePeering: 'Manual' })];
+    const manual = [
+      peer('clients-to-reflectors', { nodeSelector: '!has(rr)', peerSelector: 'has(rr)', reversePeering: 'Manual' }),
+    ];
     expect(render({ nodes, peers: manual, configurations }, 'rr1')).not.toContain('neighbors');
     expect(render({ nodes, peers: manual, configurations }, 'n1')).toContain('Node_10_0_0_8');
   });
@@ -105,8 +108,8 @@ describe('BGPPeers', () => {
     const peers = [
       peer('tor', {
         peerIP: '192.0.2.1:1790',
-        asNumber: 65001,
-        localASNumber: 65100,
+        asNumber: parseAsn(65001),
+        localASNumber: parseAsn(65100),
         nextHopMode: 'Self',
         sourceAddress: 'None',
         maxRestartTime: '90s',
@@ -122,11 +125,15 @@ describe('BGPPeers', () => {
           { action: 'Accept', matchOperator: 'In', cidr: '10.65.0.0/16', prefixLength: { min: 16, max: 26 } },
           { action: 'Reject' },
         ],
-        importV6: [{ action: 'Reject', source: 'RemotePeers', interface: 'eth*', matchOperator: 'NotEqual', cidr: 'fd00::/8' }],
+        importV6: [
+          { action: 'Reject', source: 'RemotePeers', interface: 'eth*', matchOperator: 'NotEqual', cidr: 'fd00::/8' },
+        ],
       }),
       filter('unused', { exportV4: [{ action: 'Reject' }] }),
     ];
-    await expect(render({ nodes: threeNodes.slice(1, 2), peers, filters })).toMatchFileSnapshot('golden/global-ebgp.txt');
+    await expect(render({ nodes: threeNodes.slice(1, 2), peers, filters })).toMatchFileSnapshot(
+      'golden/global-ebgp.txt',
+    );
   });
 
   it('go by node selector, with a global session for the same address first', async () => {
@@ -135,11 +142,16 @@ describe('BGPPeers', () => {
       node('n2', { ipv4Address: '10.0.0.2/24' }, { rack: 'b' }),
     ];
     const peers = [
-      peer('rack-a', { nodeSelector: "rack == 'a'", peerIP: '192.0.2.1', asNumber: 65001 }),
-      peer('rack-b', { nodeSelector: "rack == 'b'", peerIP: '192.0.2.2', asNumber: 65002, keepOriginalNextHop: true }),
-      peer('rack-b-again', { nodeSelector: 'has(rack)', peerIP: '192.0.2.3', asNumber: 65009 }),
-      peer('for-all', { peerIP: '192.0.2.3', asNumber: 65003 }),
-      peer('by-name', { node: 'n2', peerIP: '[2001:db8::1]:179', asNumber: 65004 }),
+      peer('rack-a', { nodeSelector: "rack == 'a'", peerIP: '192.0.2.1', asNumber: parseAsn(65001) }),
+      peer('rack-b', {
+        nodeSelector: "rack == 'b'",
+        peerIP: '192.0.2.2',
+        asNumber: parseAsn(65002),
+        keepOriginalNextHop: true,
+      }),
+      peer('rack-b-again', { nodeSelector: 'has(rack)', peerIP: '192.0.2.3', asNumber: parseAsn(65009) }),
+      peer('for-all', { peerIP: '192.0.2.3', asNumber: parseAsn(65003) }),
+      peer('by-name', { node: 'n2', peerIP: '[2001:db8::1]:179', asNumber: parseAsn(65004) }),
     ];
     await expect(render({ nodes, peers })).toMatchFileSnapshot('golden/node-selector.txt');
   });
@@ -153,7 +165,7 @@ describe('BGPPeers', () => {
   });
 
   it('with a selector that cannot be read are left out, with the reason', () => {
-    const peers = [peer('bad', { nodeSelector: 'has(', peerIP: '192.0.2.1', asNumber: 65001 })];
+    const peers = [peer('bad', { nodeSelector: 'has(', peerIP: '192.0.2.1', asNumber: parseAsn(65001) })];
     const text = render({ nodes: threeNodes, peers });
     expect(text).toMatch(/! BGPPeer\(bad\): selector "has\("/);
     expect(text).not.toContain('192_0_2_1');
@@ -176,7 +188,9 @@ describe('prefixes', () => {
       pool('internal', { cidr: '10.67.0.0/16', disableBGPExport: true }),
       pool('old', { cidr: '10.68.0.0/16', disabled: true, ipipMode: 'Always' }),
     ];
-    await expect(render({ nodes: threeNodes.slice(0, 1), configurations, pools }, 'n1')).toMatchFileSnapshot('golden/prefixes.txt');
+    await expect(render({ nodes: threeNodes.slice(0, 1), configurations, pools }, 'n1')).toMatchFileSnapshot(
+      'golden/prefixes.txt',
+    );
   });
 });
 
@@ -185,8 +199,8 @@ describe('rendering', () => {
     const resources = {
       nodes: threeNodes,
       peers: [
-        peer('a', { peerIP: '192.0.2.1', asNumber: 65001 }),
-        peer('b', { nodeSelector: 'all()', peerIP: '192.0.2.2', asNumber: 65001 }),
+        peer('a', { peerIP: '192.0.2.1', asNumber: parseAsn(65001) }),
+        peer('b', { nodeSelector: 'all()', peerIP: '192.0.2.2', asNumber: parseAsn(65001) }),
       ],
       pools: [workloads, pool('other', { cidr: '10.70.0.0/16' })],
       blocks: [block('10.65.1.0/26'), block('10.65.0.0/26')],

@@ -1,7 +1,5 @@
-import type { BGPConfiguration, BGPPeer, IPPool, Node, Resource } from '@calico-node/model';
+import type { BGPConfiguration, BGPFilter, BGPPeer, IPPool, Node } from '@calico-node/model';
 import type { Cidr } from '@calico-node/net';
-
-export type BGPFilter = Resource<'BGPFilter'>;
 
 /** A block affinity of the rendering node, as the store has it. */
 export interface BlockClaim {
@@ -41,7 +39,9 @@ export interface RenderProblem {
 export type Complain = (subject: string, message: string) => void;
 
 /** Resources of a kind in the order of their names: rendering must not depend on the store's order. */
-export function byName<R extends { readonly metadata: { readonly name: string } }>(resources: readonly R[]): readonly R[] {
+export function byName<R extends { readonly metadata: { readonly name: string } }>(
+  resources: readonly R[],
+): readonly R[] {
   return resources.toSorted((a, b) => compareText(a.metadata.name, b.metadata.name));
 }
 

@@ -1,7 +1,7 @@
 import { bgpV1 } from '@calico-node/rpc';
 import type { BGPConfiguration } from '@calico-node/model';
 import { compareText, type BgpResources, type Complain } from './resources.ts';
-import { parseDurationSeconds } from './duration.ts';
+import { wholeSeconds } from './duration.ts';
 
 /** Calico's default AS number for nodes that set none. */
 const DEFAULT_ASN = 64512;
@@ -42,13 +42,16 @@ export function settingsFor(
   const restartTime = global?.nodeMeshMaxRestartTime;
   const advertising = own?.prefixAdvertisements === undefined ? 'default' : `node.${nodeName}`;
   if (global?.nodeMeshPassword !== undefined) {
-    complain('BGPConfiguration(default)', 'nodeMeshPassword refers to a Kubernetes secret, which is out of reach: mesh sessions go without a password');
+    complain(
+      'BGPConfiguration(default)',
+      'nodeMeshPassword refers to a Kubernetes secret, which is out of reach: mesh sessions go without a password',
+    );
   }
   const programming = global?.programClusterRoutes;
   return {
     globalAsn: global?.asNumber ?? DEFAULT_ASN,
     isMeshEnabled: global?.nodeToNodeMeshEnabled ?? true,
-    meshRestartSeconds: restartTime === undefined ? 0 : parseDurationSeconds(restartTime),
+    meshRestartSeconds: wholeSeconds(restartTime),
     bindsToNodeIp: (own?.bindMode ?? global?.bindMode) === 'NodeIP',
     logLevel: logLevelOf(own?.logSeverityScreen ?? global?.logSeverityScreen),
     ignoredInterfaces: own?.ignoredInterfaces ?? global?.ignoredInterfaces ?? [],

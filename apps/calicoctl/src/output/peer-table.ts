@@ -1,0 +1,50 @@
+import { bgpV1 } from '@calico-node/rpc';
+import { asciiTable } from './ascii-table.ts';
+
+const PEER_TYPES: Readonly<Record<bgpV1.PeerType, string>> = {
+  [bgpV1.PeerType.UNSPECIFIED]: 'unknown',
+  [bgpV1.PeerType.NODE_MESH]: 'node-to-node mesh',
+  [bgpV1.PeerType.NODE]: 'node specific',
+  [bgpV1.PeerType.GLOBAL]: 'global',
+};
+
+const STATES: Readonly<Record<bgpV1.SessionState, string>> = {
+  [bgpV1.SessionState.UNSPECIFIED]: 'Unknown',
+  [bgpV1.SessionState.IDLE]: 'Idle',
+  [bgpV1.SessionState.CONNECT]: 'Connect',
+  [bgpV1.SessionState.ACTIVE]: 'Active',
+  [bgpV1.SessionState.OPEN_SENT]: 'OpenSent',
+  [bgpV1.SessionState.OPEN_CONFIRM]: 'OpenConfirm',
+  [bgpV1.SessionState.ESTABLISHED]: 'Established',
+};
+
+/** How long ago a change may be to be shown by its time of day: BIRD's `iso short`. */
+const SHORT_TIME_MS = 20 * 3600 * 1000;
+
+/** Calico's table of BGP sessions, in the order of the addresses. */
+export function peerTable(peers: readonly bgpV1.Peer[], now: Date): string {
+  const rows = peers
+    .toSorted((a, b) => a.address.localeCompare(b.address, 'en', { numeric: true }))
+    .map((peer) => {
+      const isUp = peer.state === bgpV1.SessionState.ESTABLISHED;
+      const info = [STATES[peer.state], isUp ? '' : peer.lastError].filter((text) => text !== '').join(' ');
+      return [
+        peer.address,
+        PEER_TYPES[peer.type],
+        isUp ? 'up' : 'start',
+        since(Number(peer.sinceUnixMillis), now),
+        info,
+      ];
+    });
+  return asciiTable(['Peer address', 'Peer type', 'State', 'Since', 'Info'], rows);
+}
+
+/** The local time of day of the last hours, the date of what is older. */
+function since(unixMillis: number, now: Date): string {
+  const at = new Date(unixMillis);
+  const two = (part: number): string => String(part).padStart(2, '0');
+  if (now.getTime() - unixMillis < SHORT_TIME_MS) {
+    return [at.getHours(), at.getMinutes(), at.getSeconds()].map(two).join(':');
+  }
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+}

@@ -1,0 +1,92 @@
+import { accessSync, constants } from 'node:fs';
+import {
+  CALICO_VERSION,
+  connectDatastore,
+  isDatastoreError,
+  loadDatastoreConfig,
+  Resources,
+  type Backend,
+} from '@calico-node/datastore';
+import { CommandError, type Io } from './io.ts';
+import { comparableVersion } from './release.ts';
+
+const DEFAULT_CONFIG_FILE = '/etc/calico/calicoctl.cfg';
+
+/** Options that every command on the datastore takes. */
+export interface DatastoreOptions {
+  readonly config?: string | undefined;
+  readonly allowVersionMismatch?: boolean | undefined;
+}
+
+export interface Session {
+  readonly backend: Backend;
+  readonly resources: Resources;
+}
+
+/**
+ * Runs a command with a connection to the datastore, checked for the cluster's version as real calicoctl
+ * does, and closed afterwards.
+ *
+ * @throws CommandError for a configuration that can't be used and for another version.
+ */
+export async function withSession<T>(
+  options: DatastoreOptions,
+  io: Io,
+  use: (session: Session) => Promise<T>,
+  { checksVersion = true, needsIpam = false } = {},
+): Promise<T> {
+  const backend = open(options, io);
+  try {
+    const session: Session = { backend, resources: await openResources(backend, needsIpam) };
+    if (checksVersion && options.allowVersionMismatch !== true) await checkVersion(session);
+    return await use(session);
+  } finally {
+    backend.close();
+  }
+}
+
+/** Deleting nodes and pools takes their addresses along; nothing else needs the allocator. */
+async function openResources(backend: Backend, needsIpam: boolean): Promise<Resources> {
+  if (!needsIpam) return new Resources(backend);
+  const { Ipam } = await import('@calico-node/ipam');
+  return new Resources(backend, { ipam: new Ipam(backend) });
+}
+
+function open({ config = DEFAULT_CONFIG_FILE }: DatastoreOptions, io: Io): Backend {
+  const isReadable = canRead(config);
+  if (!isReadable && config !== DEFAULT_CONFIG_FILE) throw new CommandError(`Error reading config file: ${config}`);
+  try {
+    return connectDatastore(loadDatastoreConfig({ env: io.env, ...(isReadable ? { configFile: config } : {}) }));
+  } catch (error) {
+    if (!isDatastoreError(error)) throw error;
+    throw new CommandError(`Failed to create Calico API client: ${error.message}`, { cause: error });
+  }
+}
+
+function canRead(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function checkVersion({ resources }: Session): Promise<void> {
+  const cluster = await clusterVersion(resources);
+  if (cluster === undefined || comparableVersion(cluster) === comparableVersion(CALICO_VERSION)) return;
+  throw new CommandError(
+    `version mismatch.\nClient Version:   ${CALICO_VERSION}\nCluster Version:  ${cluster}\nUse --allow-version-mismatch to override`,
+  );
+}
+
+/** What the cluster's nodes run; nothing in a new store, or when it can't be reached: the command will say so. */
+async function clusterVersion(resources: Resources): Promise<string | undefined> {
+  try {
+    const { spec } = await resources.get('ClusterInformation', 'default');
+    return spec.calicoVersion === '' ? undefined : spec.calicoVersion;
+  } catch (error) {
+    if (isDatastoreError(error, 'not-found', 'unavailable')) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,187 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { connectDatastore, loadDatastoreConfig, type Backend } from '@calico-node/datastore';
+import { freePort, startEtcd, type EtcdProcess } from '@calico-node/datastore/testing';
+import { affinityKey, encodeAffinity, encodeResource, parseResource, resourceKey } from '@calico-node/model';
+import { parseCidr } from '@calico-node/net';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { recordDaemon } from './daemon-recorder.ts';
+
+const main = join(import.meta.dirname, '../src/main.ts');
+
+let etcd: EtcdProcess;
+let backend: Backend;
+let runDir: string;
+let healthPort: number;
+let confd: ChildProcess | undefined;
+
+beforeEach(async () => {
+  runDir = mkdtempSync(join(tmpdir(), 'calico-confd-'));
+  etcd = await startEtcd();
+  backend = connectDatastore(loadDatastoreConfig({ env: environment() }));
+  healthPort = await freePort();
+});
+
+afterEach(async () => {
+  await stopConfd();
+  backend.close();
+  await etcd.stop();
+  rmSync(runDir, { recursive: true, force: true });
+});
+
+function environment(): Record<string, string> {
+  return {
+    ETCD_ENDPOINTS: etcd.endpoints.join(','),
+    DATASTORE_TYPE: 'etcdv3',
+    CALICO_RUN_DIR: runDir,
+    CALICO_LIB_DIR: runDir,
+    NODENAME: 'n2',
+  };
+}
+
+function startConfd(): void {
+  confd = spawn(process.execPath, [main, '--log-level', 'warn', '--health-address', `127.0.0.1:${healthPort}`], {
+    env: environment(),
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+}
+
+async function stopConfd(): Promise<void> {
+  if (confd === undefined || confd.exitCode !== null) return;
+  const exited = once(confd, 'exit');
+  confd.kill('SIGTERM');
+  await exited;
+}
+
+const socket = (): string => join(runDir, 'bgp.sock');
+
+async function put(kind: string, name: string, spec: object): Promise<void> {
+  const resource = parseResource({ apiVersion: 'projectcalico.org/v3', kind, metadata: { name }, spec });
+  await backend.put(resourceKey(resource.kind, name), encodeResource(resource));
+}
+
+async function putNodes(...names: readonly string[]): Promise<void> {
+  for (const name of names) await put('Node', name, { bgp: { ipv4Address: `10.0.0.${name.slice(1)}/24` } });
+}
+
+async function readiness(): Promise<{ status: number; body: string }> {
+  const response = await fetch(`http://127.0.0.1:${healthPort}/readiness`);
+  return { status: response.status, body: await response.text() };
+}
+
+/** Asks until it holds; the test's own time limit ends it otherwise. */
+async function eventually<T>(ask: () => Promise<T>, holds: (answer: T) => boolean): Promise<T> {
+  for (;;) {
+    const answer = await ask().catch(() => undefined);
+    if (answer !== undefined && holds(answer)) return answer;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+const hasNeighbors =
+  (...addresses: readonly string[]) =>
+  (config: { readonly neighbors: readonly { readonly address: string }[] }): boolean =>
+    JSON.stringify(config.neighbors.map(({ address }) => address)) === JSON.stringify(addresses);
+
+describe('confd', () => {
+  it("hands the daemon the store's configuration, whole from the first, and each change of it", async () => {
+    await putNodes('n1', 'n2', 'n3');
+    await put('IPPool', 'workloads', { cidr: '10.65.0.0/16' });
+    await using daemon = await recordDaemon(socket());
+    startConfd();
+    const first = await daemon.waitFor(() => true);
+    expect(hasNeighbors('10.0.0.1', '10.0.0.3')(first)).toBe(true);
+    expect(first.kernel?.announceWithin).toEqual(['10.65.0.0/16']);
+
+    const block = parseCidr('10.65.4.0/26');
+    await backend.put(affinityKey('host', 'n2', block), encodeAffinity({ state: 'confirmed', deleted: false }));
+    await daemon.waitFor((config) =>
+      config.staticRoutes.some((route) => route.prefix === block && route.suppressSpecifics),
+    );
+    await backend.delete(resourceKey('Node', 'n1'));
+    await daemon.waitFor(hasNeighbors('10.0.0.3'));
+    expect((await eventually(readiness, ({ status }) => status === 200)).status).toBe(200);
+  });
+
+  it('hands over nothing for changes that do not concern the configuration', async () => {
+    await putNodes('n1', 'n2');
+    await using daemon = await recordDaemon(socket());
+    startConfd();
+    await daemon.waitFor(hasNeighbors('10.0.0.1'));
+    await put('Node', 'n1', {
+      bgp: { ipv4Address: '10.0.0.1/24' },
+      orchRefs: [{ nodeName: 'n1', orchestrator: 'k8s' }],
+    });
+    await backend.put(
+      affinityKey('host', 'n1', parseCidr('10.65.0.0/26')),
+      encodeAffinity({ state: 'confirmed', deleted: false }),
+    );
+    await putNodes('n3');
+    await daemon.waitFor(hasNeighbors('10.0.0.1', '10.0.0.3'));
+    expect(daemon.applied).toHaveLength(2);
+  });
+
+  it('hands it over again to a daemon that was restarted, and is not ready meanwhile', async () => {
+    await putNodes('n1', 'n2');
+    const before = await recordDaemon(socket());
+    startConfd();
+    await before.waitFor(hasNeighbors('10.0.0.1'));
+    await before.stop();
+    const { body } = await eventually(readiness, ({ status }) => status === 503);
+    expect(body).toContain('BGP daemon');
+    await using after = await recordDaemon(socket());
+    expect(hasNeighbors('10.0.0.1')(await after.waitFor(() => true))).toBe(true);
+    await eventually(readiness, ({ status }) => status === 200);
+  });
+
+  it('starts before the daemon and before the store, and outlives the absence of the store', async () => {
+    await putNodes('n1', 'n2');
+    await etcd.kill9();
+    startConfd();
+    await eventually(readiness, ({ status }) => status === 503);
+    await etcd.restart();
+    await using daemon = await recordDaemon(socket());
+    await daemon.waitFor(hasNeighbors('10.0.0.1'));
+    await etcd.kill9();
+    await etcd.restart();
+    await putNodes('n3');
+    await daemon.waitFor(hasNeighbors('10.0.0.1', '10.0.0.3'));
+    expect(daemon.applied).toHaveLength(2);
+  });
+
+  it('says so when the daemon refuses a configuration, and goes on with the next', async () => {
+    await putNodes('n1', 'n2');
+    await using daemon = await recordDaemon(socket());
+    daemon.refuse(({ neighbors }) => (neighbors.length > 1 ? 'neighbors[1]: too many' : undefined));
+    startConfd();
+    await daemon.waitFor(hasNeighbors('10.0.0.1'));
+    await putNodes('n3');
+    await eventually(readiness, ({ body }) => body.includes('neighbors[1]: too many'));
+    await backend.delete(resourceKey('Node', 'n1'));
+    await daemon.waitFor(hasNeighbors('10.0.0.3'));
+  });
+
+  it('leaves out a value that it cannot read, and reads the rest', async () => {
+    await putNodes('n1', 'n2');
+    await backend.put(resourceKey('Node', 'n9'), '{"metadata": 5');
+    await using daemon = await recordDaemon(socket());
+    startConfd();
+    await daemon.waitFor(hasNeighbors('10.0.0.1'));
+  });
+
+  it('prints the configuration once when asked to', async () => {
+    await putNodes('n1', 'n2');
+    const { stdout } = await promisify(execFile)(process.execPath, [main, '--onetime', '--health-address', 'off'], {
+      env: environment(),
+    });
+    expect(JSON.parse(stdout)).toMatchObject({
+      nodeName: 'n2',
+      localAs: 64512,
+      neighbors: [{ name: 'Mesh_10_0_0_1' }],
+    });
+  });
+});
