@@ -1,4 +1,4 @@
-import type { GlobalNetworkPolicy, NetworkPolicy } from '@calico-node/model';
+import { DEFAULT_TIER, type GlobalNetworkPolicy, type NetworkPolicy } from '@calico-node/model';
 import type { Selector } from '@calico-node/selector';
 import type { IpSetDefinition } from '../ip-set-definition.ts';
 import type { ParsedRule } from '../parsed-rule.ts';
@@ -61,7 +61,7 @@ function build(
   return {
     id: policyIdOf(policy),
     policy,
-    tier: spec.tier || 'default',
+    tier: spec.tier === undefined || spec.tier === '' ? DEFAULT_TIER : spec.tier,
     order: spec.order ?? Infinity,
     selector,
     isIngress: types.includes('Ingress'),

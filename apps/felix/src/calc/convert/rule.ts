@@ -106,7 +106,8 @@ function serviceSet(
   context: EntityContext,
 ): readonly IpSetId[] {
   if (services === undefined) return [];
-  const name = `${services.namespace || (context.namespace ?? '')}/${services.name ?? ''}`;
+  const { name: serviceName = '', namespace = '' } = services;
+  const name = `${namespace === '' ? (context.namespace ?? '') : namespace}/${serviceName}`;
   const definition: IpSetDefinition =
     side === 'source'
       ? { id: uniqueId('svcnoport', name) as IpSetId, content: 'service-addresses' }

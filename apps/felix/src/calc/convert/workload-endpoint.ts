@@ -1,13 +1,4 @@
-import {
-  compareCidr,
-  hostCidr,
-  parseCidrLoose,
-  parseIp,
-  parseMac,
-  parseNodeName,
-  splitCidr,
-  type NodeName,
-} from '@calico-node/net';
+import { compareCidr, hostCidr, parseCidrLoose, parseIp, parseMac, splitCidr } from '@calico-node/net';
 import { NAMESPACE_LABEL, parseWorkloadEndpointName, type WorkloadEndpoint } from '@calico-node/model';
 import { labelsOf } from '@calico-node/selector';
 import { workloadEndpointIdOf, type WorkloadEndpointId } from '../endpoint-id.ts';
@@ -20,7 +11,8 @@ import { serviceAccountLabel } from './selectors.ts';
 
 /** A workload endpoint, of any host, in the calculation graph. */
 export interface WorkloadEndpointModel {
-  readonly hostname: NodeName;
+  /** As the name spells it: a string that may be nobody's host name. */
+  readonly hostname: string;
   readonly id: WorkloadEndpointId;
   readonly item: LabelledItem;
   /** All that the dataplane needs of it but its policy. */
@@ -82,7 +74,7 @@ function identify(name: string, namespace: string) {
   const parts = parseWorkloadEndpointName(name);
   if (parts === undefined || namespace === '') return undefined;
   return {
-    hostname: parseNodeName(parts.node),
+    hostname: parts.node,
     identity: {
       orchestratorId: parts.orchestrator,
       workloadId: `${namespace}/${parts.workload}`,

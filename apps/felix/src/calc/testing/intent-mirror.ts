@@ -1,0 +1,163 @@
+/**
+ * A dataplane that only remembers, and holds calc to its word: nothing refers to what is not there at
+ * that point of the batch, nothing is removed that is unknown or in use, deltas are exact.
+ */
+import type { Cidr } from '@calico-node/net';
+import type {
+  ConfigUpdate,
+  HostUpdate,
+  Intent,
+  IntentBatch,
+  IpSetDelta,
+  LocalWorkloadEndpoint,
+  PolicyUpdate,
+  PoolUpdate,
+  ProfileUpdate,
+} from '../intents.ts';
+import type { IpPortMember, IpSetId } from '../ip-set.ts';
+import type { ParsedRule } from '../parsed-rule.ts';
+
+type Member = Cidr | IpPortMember;
+
+export class IntentMirror {
+  readonly sets = new Map<string, { readonly kind: 'net' | 'ip-port'; readonly members: Set<Member> }>();
+  readonly policies = new Map<string, PolicyUpdate>();
+  readonly profiles = new Map<string, ProfileUpdate>();
+  readonly endpoints = new Map<string, LocalWorkloadEndpoint>();
+  readonly pools = new Map<string, PoolUpdate>();
+  readonly hosts = new Map<string, HostUpdate>();
+  config: ConfigUpdate | undefined;
+  isInSync = false;
+
+  apply({ intents }: IntentBatch): this {
+    for (const intent of intents) this.#applyOne(intent);
+    return this;
+  }
+
+  /** The state as comparable text. */
+  describe(): string {
+    const sorted = <V, R>(map: ReadonlyMap<string, V>, show: (value: V) => R): readonly (readonly [string, R])[] =>
+      [...map].sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, value]) => [key, show(value)] as const);
+    return JSON.stringify(
+      {
+        sets: sorted(this.sets, ({ kind, members }) => ({ kind, members: [...members].sort() })),
+        policies: sorted(this.policies, (policy) => policy),
+        profiles: sorted(this.profiles, (profile) => profile),
+        endpoints: sorted(this.endpoints, (endpoint) => endpoint),
+        pools: sorted(this.pools, (pool) => pool),
+        hosts: sorted(this.hosts, (host) => host),
+        config: this.config,
+        isInSync: this.isInSync,
+      },
+      (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value),
+      1,
+    );
+  }
+
+  #applyOne(intent: Intent): void {
+    switch (intent.type) {
+      case 'config-update':
+        this.config = intent;
+        return;
+      case 'in-sync':
+        check(!this.isInSync, 'in-sync comes once');
+        this.isInSync = true;
+        return;
+      case 'host-update':
+        this.hosts.set(intent.hostname, intent);
+        return;
+      case 'host-remove':
+        check(this.hosts.delete(intent.hostname), `host ${intent.hostname} is known`);
+        return;
+      case 'pool-update':
+        this.pools.set(intent.name, intent);
+        return;
+      case 'pool-remove':
+        check(this.pools.delete(intent.name), `pool ${intent.name} is known`);
+        return;
+      case 'ip-set-update':
+        check(!this.sets.has(intent.id), `set ${intent.id} is new`);
+        this.sets.set(intent.id, { kind: intent.kind, members: new Set<Member>(intent.members) });
+        return;
+      case 'ip-set-delta':
+        this.#applyDelta(intent);
+        return;
+      case 'ip-set-remove':
+        for (const { ingress, egress } of [...this.policies.values(), ...this.profiles.values()]) {
+          check(
+            ![...ingress, ...egress].some((rule) => setsOf(rule).includes(intent.id)),
+            `set ${intent.id} is out of use`,
+          );
+        }
+        check(this.sets.delete(intent.id), `set ${intent.id} is known`);
+        return;
+      case 'policy-update':
+        this.#checkSets(intent);
+        this.policies.set(intent.id, intent);
+        return;
+      case 'policy-remove':
+        for (const { tiers } of this.endpoints.values()) {
+          check(
+            !tiers.some(({ ingress, egress }) => [...ingress, ...egress].includes(intent.id)),
+            `policy ${intent.id} is out of use`,
+          );
+        }
+        check(this.policies.delete(intent.id), `policy ${intent.id} is known`);
+        return;
+      case 'profile-update':
+        this.#checkSets(intent);
+        this.profiles.set(intent.name, intent);
+        return;
+      case 'profile-remove':
+        for (const { profiles } of this.endpoints.values())
+          check(!profiles.includes(intent.name), `profile ${intent.name} is out of use`);
+        check(this.profiles.delete(intent.name), `profile ${intent.name} is known`);
+        return;
+      case 'workload-endpoint-update': {
+        const { tiers, profiles } = intent.endpoint;
+        for (const id of tiers.flatMap(({ ingress, egress }) => [...ingress, ...egress]))
+          check(this.policies.has(id), `policy ${id} is there`);
+        for (const name of profiles) check(this.profiles.has(name), `profile ${name} is there`);
+        this.endpoints.set(intent.id, intent.endpoint);
+        return;
+      }
+      case 'workload-endpoint-remove':
+        check(this.endpoints.delete(intent.id), `endpoint ${intent.id} is known`);
+        return;
+    }
+  }
+
+  #applyDelta(delta: IpSetDelta): void {
+    const set = this.sets.get(delta.id);
+    check(set?.kind === delta.kind, `set ${delta.id} is known, and of kind ${delta.kind}`);
+    check(delta.added.length + delta.removed.length > 0, `the delta of ${delta.id} says something`);
+    for (const member of delta.added) {
+      check(set?.members.has(member) === false, `${member} is new in ${delta.id}`);
+      set?.members.add(member);
+    }
+    for (const member of delta.removed) check(set?.members.delete(member) === true, `${member} is in ${delta.id}`);
+  }
+
+  #checkSets({
+    ingress,
+    egress,
+  }: {
+    readonly ingress: readonly ParsedRule[];
+    readonly egress: readonly ParsedRule[];
+  }): void {
+    for (const id of [...ingress, ...egress].flatMap(setsOf)) check(this.sets.has(id), `set ${id} is there`);
+  }
+}
+
+function setsOf({ source, destination }: ParsedRule): readonly IpSetId[] {
+  return [source, destination].flatMap(({ sets, notSets, namedPorts, notNamedPorts }) => [
+    ...sets,
+    ...notSets,
+    ...namedPorts,
+    ...notNamedPorts,
+  ]);
+}
+
+function check(holds: boolean, promise: string): void {
+  if (!holds) throw new Error(`broken promise: ${promise}`);
+}
