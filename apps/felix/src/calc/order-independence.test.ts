@@ -36,30 +36,32 @@ const policySpec = fc.record({
   egress: rules,
 });
 
-const update = fc.oneof(
-  fc
-    .record({
-      workload: fc.constantFrom('w1', 'w2', 'w3'),
-      node: fc.constantFrom('node1', 'node2'),
+const endpoint = fc
+  .record({
+    workload: fc.constantFrom('w1', 'w2', 'w3'),
+    node: fc.constantFrom('node1', 'node1', 'node2'),
+    labels,
+    interfaceName: fc.constantFrom('cali1', 'cali2'),
+    ipNetworks: fc.uniqueArray(address, { maxLength: 2 }),
+    profiles: fc.uniqueArray(fc.constantFrom('p1', 'p2'), { maxLength: 2 }),
+    httpPort: fc.constantFrom(80, 8080),
+  })
+  .map(({ workload, node, labels, interfaceName, ipNetworks, profiles, httpPort }) =>
+    storedEndpoint({
+      workload,
+      node,
       labels,
-      interfaceName: fc.constantFrom('cali1', 'cali2'),
-      ipNetworks: fc.uniqueArray(address, { maxLength: 2 }),
-      profiles: fc.uniqueArray(fc.constantFrom('p1', 'p2'), { maxLength: 2 }),
-      httpPort: fc.constantFrom(80, 8080),
-    })
-    .map(({ workload, node, labels, interfaceName, ipNetworks, profiles, httpPort }) =>
-      storedEndpoint({
-        workload,
-        node,
-        labels,
-        spec: {
-          interfaceName,
-          ipNetworks,
-          profiles,
-          ports: [{ name: 'http', protocol: 'TCP', port: httpPort, hostPort: 0, hostIP: '' }],
-        },
-      }),
-    ),
+      spec: {
+        interfaceName,
+        ipNetworks,
+        profiles,
+        ports: [{ name: 'http', protocol: 'TCP', port: httpPort, hostPort: 0, hostIP: '' }],
+      },
+    }),
+  );
+
+const update = fc.oneof(
+  { weight: 4, arbitrary: endpoint },
   fc
     .record({ name: fc.constantFrom('g1', 'g2'), spec: policySpec })
     .map(({ name, spec }) => stored('GlobalNetworkPolicy', { name }, spec)),
@@ -91,7 +93,10 @@ const update = fc.oneof(
 );
 
 const history = fc
-  .array(fc.record({ update, isDeleted: fc.boolean(), flushAfter: fc.boolean() }), { maxLength: 40 })
+  .array(fc.record({ update, isDeleted: fc.nat(4).map((n) => n === 0), flushAfter: fc.boolean() }), {
+    maxLength: 60,
+    size: 'max',
+  })
   .map((steps) =>
     steps.map(({ update: step, isDeleted, flushAfter }) => ({ update: isDeleted ? deleted(step) : step, flushAfter })),
   );
@@ -120,7 +125,7 @@ test('ends in the same state however the updates come', () => {
     fc.property(
       history,
       fc.infiniteStream(fc.double({ min: 0, max: 1, noNaN: true })),
-      fc.nat(40),
+      fc.nat(60),
       (steps, random, syncAt) => {
         const newest = newestOfEachKey(steps.map((step) => step.update));
         const shuffled = newest
@@ -144,6 +149,6 @@ test('ends in the same state however the updates come', () => {
         ).toBe(expected);
       },
     ),
-    { numRuns: 150 },
+    { numRuns: 200 },
   );
 });
