@@ -119,7 +119,9 @@ export class NetlinkSocket implements Disposable {
     const fd = checkResult(result, 'socket', `netlink ${options.protocol}`);
     try {
       configure(fd, options, native);
-      return new NetlinkSocket(fd, bindToKernelsChoice(fd, native), native);
+      const portId = bindToKernelsChoice(fd, native);
+      join(fd, options.groups ?? [], native);
+      return new NetlinkSocket(fd, portId, native);
     } catch (error) {
       closeSync(fd);
       throw error;
@@ -381,13 +383,6 @@ function configure(fd: number, options: NetlinkSocketOptions, native: NativeTabl
   native.setsockopt(fd, SOL_NETLINK, netlinkOption.extAck, int32(1));
   native.setsockopt(fd, SOL_NETLINK, netlinkOption.capAck, int32(1));
   if (options.protocol === 'route') native.setsockopt(fd, SOL_NETLINK, netlinkOption.strictCheck, int32(1));
-  for (const group of options.groups ?? []) {
-    checkResult(
-      native.setsockopt(fd, SOL_NETLINK, netlinkOption.addMembership, int32(group)),
-      'setsockopt',
-      `group ${group}`,
-    );
-  }
 }
 
 /** Binds to a port of the kernel's choosing and returns it (`struct sockaddr_nl`). */
@@ -398,6 +393,14 @@ function bindToKernelsChoice(fd: number, native: NativeTable): number {
   checkResult(native.bind(fd, address), 'bind');
   checkResult(native.getsockname(fd, address), 'getsockname');
   return view.getUint32(4, true);
+}
+
+/** Joins multicast groups; binding would end any membership that was there before. */
+function join(fd: number, groups: readonly number[], native: NativeTable): void {
+  for (const group of groups) {
+    const result = native.setsockopt(fd, SOL_NETLINK, netlinkOption.addMembership, int32(group));
+    checkResult(result, 'setsockopt', `netlink group ${group}`);
+  }
 }
 
 /** Cuts a batch so that each piece fits into one send. */
