@@ -42,42 +42,50 @@ export class AttributeWriter {
   }
 
   u8(type: number, value: number): this {
-    this.#view.setUint8(this.#attribute(type, 1), value);
+    const start = this.#attribute(type, 1);
+    this.#view.setUint8(start, value);
     return this;
   }
 
   u16(type: number, value: number): this {
-    this.#view.setUint16(this.#attribute(type, 2), value, true);
+    const start = this.#attribute(type, 2);
+    this.#view.setUint16(start, value, true);
     return this;
   }
 
   u32(type: number, value: number): this {
-    this.#view.setUint32(this.#attribute(type, 4), value, true);
+    const start = this.#attribute(type, 4);
+    this.#view.setUint32(start, value, true);
     return this;
   }
 
   s32(type: number, value: number): this {
-    this.#view.setInt32(this.#attribute(type, 4), value, true);
+    const start = this.#attribute(type, 4);
+    this.#view.setInt32(start, value, true);
     return this;
   }
 
   u64(type: number, value: bigint): this {
-    this.#view.setBigUint64(this.#attribute(type, 8), value, true);
+    const start = this.#attribute(type, 8);
+    this.#view.setBigUint64(start, value, true);
     return this;
   }
 
   be16(type: number, value: number): this {
-    this.#view.setUint16(this.#attribute(type, 2), value);
+    const start = this.#attribute(type, 2);
+    this.#view.setUint16(start, value);
     return this;
   }
 
   be32(type: number, value: number): this {
-    this.#view.setUint32(this.#attribute(type, 4), value);
+    const start = this.#attribute(type, 4);
+    this.#view.setUint32(start, value);
     return this;
   }
 
   be64(type: number, value: bigint): this {
-    this.#view.setBigUint64(this.#attribute(type, 8), value);
+    const start = this.#attribute(type, 8);
+    this.#view.setBigUint64(start, value);
     return this;
   }
 
@@ -117,7 +125,10 @@ export class AttributeWriter {
     return this.#bytes.subarray(0, this.#length);
   }
 
-  /** Writes an attribute's header, makes zeroed room for its value, and returns where the value goes. */
+  /**
+   * Writes an attribute's header, makes zeroed room for its value, and returns where the value goes. It may replace the
+   * buffer: call it before naming `#view` or `#bytes`.
+   */
   #attribute(type: number, valueBytes: number): number {
     const length = NLA_HEADER_BYTES + valueBytes;
     checkLength(type, length);
