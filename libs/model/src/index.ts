@@ -3,10 +3,16 @@ export { isKind, kinds, type Kind, type Resource, type SpecOf } from './kinds/re
 export type { ObjectMeta } from './kinds/object-meta.ts';
 export type { EntityRule, Rule } from './kinds/rule.ts';
 export type { BGPConfiguration } from './kinds/bgp-configuration.ts';
+export type { BGPFilter } from './kinds/bgp-filter.ts';
 export type { BGPPeer } from './kinds/bgp-peer.ts';
+export type { CalicoNodeStatus } from './kinds/calico-node-status.ts';
 export type { ClusterInformation } from './kinds/cluster-information.ts';
 export type { FelixConfiguration } from './kinds/felix-configuration.ts';
 export type { HostEndpoint } from './kinds/host-endpoint.ts';
+export type { IPAMConfiguration } from './kinds/ipam-configuration.ts';
+export type { IPReservation } from './kinds/ip-reservation.ts';
+export type { KubeControllersConfiguration } from './kinds/kube-controllers-configuration.ts';
+export type { LabelSelector, StagedKubernetesNetworkPolicy } from './kinds/staged-kubernetes-network-policy.ts';
 export type { IPPool } from './kinds/ip-pool.ts';
 export type {
   GlobalNetworkPolicy,

@@ -2,7 +2,7 @@ import { API_VERSION } from './kinds/definition.ts';
 import { definitionOf, isKind, type AnyResource, type Kind, type Resource } from './kinds/registry.ts';
 import { hasNameAnnotation, withNameAnnotation, withoutNameAnnotation } from './policy-name.ts';
 import { isRecord } from './schema/containers.ts';
-import { ParseContext } from './schema/parse-context.ts';
+import { FAILED, ParseContext, READING } from './schema/parse-context.ts';
 import type { ValueCheck } from './schema/schema.ts';
 import { ValidationError } from './validation-error.ts';
 
@@ -30,10 +30,10 @@ function encodeAs({ kind }: Resource, value: AnyResource): string {
 export function decodeResource<K extends Kind>(kind: K, text: string, revision: bigint): Resource<K> {
   const definition = definitionOf(kind);
   const input = parseJson(kind, text);
-  const context = new ParseContext({ refusesUnknownFields: false, isForWriting: false });
+  const context = new ParseContext(READING);
   const record = isRecord(input) ? { ...definition.readLegacy(input), kind, apiVersion: API_VERSION } : input;
   const resource = definition.schema.parse(record, undefined, context);
-  if (resource === undefined || context.issues.length > 0) throw new ValidationError(`stored ${kind}`, context.issues);
+  if (resource === FAILED || context.issues.length > 0) throw new ValidationError(`stored ${kind}`, context.issues);
   const metadata = hasNameAnnotation(kind)
     ? withoutNameAnnotation(resource.metadata, tierOf(resource.spec))
     : resource.metadata;
@@ -70,7 +70,7 @@ export function parseResource(input: unknown, { strict = true }: ParseOptions = 
     throw new ValidationError('document', [{ path: '', value: input, message: 'must be an object' }]);
   const { kind, apiVersion } = input;
   if (!isKind(kind)) {
-    const message = kind === undefined ? 'is required' : `"${String(kind)}" is not a known kind`;
+    const message = kind === undefined ? 'is required' : `${JSON.stringify(kind)} is not a known kind`;
     throw new ValidationError('document', [{ path: 'kind', value: kind, message }]);
   }
   if (apiVersion !== API_VERSION) {
@@ -81,14 +81,15 @@ export function parseResource(input: unknown, { strict = true }: ParseOptions = 
 
 function parseKind(kind: Kind, input: Readonly<Record<string, unknown>>, strict: boolean): Resource {
   const { schema, name, onWrite, isNamespaced } = definitionOf(kind);
-  const typed = schema.parse(input, undefined, new ParseContext({ refusesUnknownFields: strict, isForWriting: false }));
+  const filling = new ParseContext({ refusesUnknownFields: strict, fillsDefaults: true, runsChecks: false });
+  const typed = schema.parse(input, undefined, filling);
   // Where the types are wrong already, the rules are run on the rest, so that the caller sees every problem at once.
-  const context = new ParseContext({ refusesUnknownFields: strict, isForWriting: true });
-  const candidate = typed === undefined ? input : onWrite(typed);
-  checkName(name, candidate['metadata'], context);
+  const context = new ParseContext({ refusesUnknownFields: strict, fillsDefaults: true, runsChecks: true });
+  const candidate = typed === FAILED ? input : onWrite(typed);
+  checkName(name, candidate.metadata, context);
   const resource = schema.parse(candidate, undefined, context);
   checkNamespace(kind, isNamespaced, input, context);
-  if (resource === undefined || context.issues.length > 0)
+  if (resource === FAILED || context.issues.length > 0)
     throw new ValidationError(subjectOf(kind, input), context.issues);
   return resource as Resource;
 }

@@ -1,5 +1,5 @@
 import { parseLosslessJson } from '../go/go-json.ts';
-import { ParseContext } from '../schema/parse-context.ts';
+import { FAILED, ParseContext, READING } from '../schema/parse-context.ts';
 import type { Schema } from '../schema/schema.ts';
 import { ValidationError } from '../validation-error.ts';
 import {
@@ -15,7 +15,7 @@ import {
 
 /** Reads a value that is not a resource. Throws ValidationError. */
 export function decodeValue<T>(schema: Schema<T>, text: string): T {
-  const context = new ParseContext({ refusesUnknownFields: false, isForWriting: false });
+  const context = new ParseContext(READING);
   let input: unknown;
   try {
     input = parseLosslessJson(text);
@@ -23,8 +23,8 @@ export function decodeValue<T>(schema: Schema<T>, text: string): T {
     const message = cause instanceof Error ? cause.message : String(cause);
     context.fail(undefined, text, `is not JSON: ${message}`);
   }
-  const value = context.issues.length === 0 ? schema.parse(input, undefined, context) : undefined;
-  if (value === undefined || context.issues.length > 0)
+  const value = context.issues.length === 0 ? schema.parse(input, undefined, context) : FAILED;
+  if (value === FAILED || context.issues.length > 0)
     throw new ValidationError(`stored ${schema.typeName}`, context.issues);
   return value;
 }

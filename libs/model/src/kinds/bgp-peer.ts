@@ -7,6 +7,7 @@ import { asNumber } from '../schema/numorstring.ts';
 import { boolean, duration, int32, oneOf, string, text, uint8 } from '../schema/scalars.ts';
 import { always, optional, pointer, struct, type Report, type StructValue } from '../schema/struct.ts';
 import { bgpPassword } from './bgp-secret.ts';
+import { nonEmpty } from '../non-empty.ts';
 import { defineKind, type ResourceOfDefinition } from './definition.ts';
 
 const selectorText = text(selectorWithoutGlobal);
@@ -43,7 +44,7 @@ export const bgpPeer = defineKind({
     get: ['NAME', 'PEERIP', 'NODE', 'ASN'],
     cells: {
       PEERIP: ({ spec }) => spec.peerIP ?? '',
-      NODE: ({ spec }) => spec.node || spec.nodeSelector || '(global)',
+      NODE: ({ spec }) => nonEmpty(spec.node) ?? nonEmpty(spec.nodeSelector) ?? '(global)',
       ASN: ({ spec }) => String(spec.asNumber ?? 0),
     },
   },

@@ -25,11 +25,11 @@ export interface KindDefinition<K extends string = string, R = unknown> {
   readonly columns: Columns<R>;
   readonly schema: StructSchema<R>;
   /** What Calico's client fills in before it writes; runs on a resource whose types are right. */
-  onWrite(resource: R): R;
+  readonly onWrite: (resource: R) => R;
   /** What Calico's client fills in when it reads an older record. */
-  onRead(resource: R): R;
+  readonly onRead: (resource: R) => R;
   /** Fields of older releases, translated before the record is read. */
-  readLegacy(record: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>>;
+  readonly readLegacy: (record: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>>;
 }
 
 export interface KindRules<K extends string, B extends Fields> {
@@ -43,9 +43,9 @@ export interface KindRules<K extends string, B extends Fields> {
   /** `spec` and, where the kind has one, `status`. */
   readonly body: B;
   readonly checks?: readonly ((resource: ResourceShape<K, B>, report: Report) => void)[];
-  onWrite?(resource: ResourceShape<K, B>): ResourceShape<K, B>;
-  onRead?(resource: ResourceShape<K, B>): ResourceShape<K, B>;
-  readLegacy?(record: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>>;
+  readonly onWrite?: (resource: ResourceShape<K, B>) => ResourceShape<K, B>;
+  readonly onRead?: (resource: ResourceShape<K, B>) => ResourceShape<K, B>;
+  readonly readLegacy?: (record: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>>;
 }
 
 /** Makes a kind of its table. */

@@ -9,6 +9,7 @@ import type { Infer } from '../schema/schema.ts';
 import { always, optional, pointer, struct, type Report } from '../schema/struct.ts';
 import { condition } from './condition.ts';
 import { orNil } from './columns.ts';
+import { nonEmpty } from '../non-empty.ts';
 import { defineKind, type ResourceOfDefinition } from './definition.ts';
 
 const encapsulation = oneOf('Never', 'Always', 'CrossSubnet');
@@ -53,8 +54,8 @@ export const ipPool = defineKind({
     cells: {
       CIDR: ({ spec }) => spec.cidr,
       NAT: ({ spec }) => String(spec.natOutgoing ?? false),
-      IPIPMODE: ({ spec }) => spec.ipipMode || 'Never',
-      VXLANMODE: ({ spec }) => spec.vxlanMode || 'Never',
+      IPIPMODE: ({ spec }) => nonEmpty(spec.ipipMode) ?? 'Never',
+      VXLANMODE: ({ spec }) => nonEmpty(spec.vxlanMode) ?? 'Never',
       DISABLED: ({ spec }) => String(spec.disabled ?? false),
       DISABLEBGPEXPORT: ({ spec }) => String(spec.disableBGPExport ?? false),
       SELECTOR: ({ spec }) => spec.nodeSelector ?? '',
@@ -85,10 +86,10 @@ function fillDefaults<R extends { readonly spec: IPPoolSpec }>(pool: R): R {
     ...pool,
     spec: {
       ...spec,
-      vxlanMode: spec.vxlanMode || 'Never',
-      ipipMode: spec.ipipMode || 'Never',
-      blockSize: spec.blockSize || (familyOf(spec.cidr) === 4 ? 26 : 122),
-      nodeSelector: spec.nodeSelector || 'all()',
+      vxlanMode: nonEmpty(spec.vxlanMode) ?? 'Never',
+      ipipMode: nonEmpty(spec.ipipMode) ?? 'Never',
+      blockSize: nonEmpty(spec.blockSize) ?? (familyOf(spec.cidr) === 4 ? 26 : 122),
+      nodeSelector: nonEmpty(spec.nodeSelector) ?? 'all()',
       allowedUses: spec.allowedUses?.length ? spec.allowedUses : (['Workload', 'Tunnel'] as const),
       assignmentMode: spec.assignmentMode ?? 'Automatic',
     },

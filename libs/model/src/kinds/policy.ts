@@ -5,6 +5,7 @@ import { boolean, float, oneOf, text } from '../schema/scalars.ts';
 import { optional, pointer, type Report } from '../schema/struct.ts';
 import { goFloat, type Columns } from './columns.ts';
 import type { ObjectMeta } from './object-meta.ts';
+import { nonEmpty } from '../non-empty.ts';
 import { checkDirections } from './rule-checks.ts';
 import { rules, type Rule } from './rule.ts';
 
@@ -77,7 +78,7 @@ export function defaultPolicyTypes({ ingress, egress }: PolicySpec): readonly ('
 
 /** What Calico's client fills in: the tier, its label, and the types. */
 export function fillPolicyDefaults<R extends PolicyLike>(policy: R): R {
-  const tier = policy.spec.tier || DEFAULT_TIER;
+  const tier = nonEmpty(policy.spec.tier) ?? DEFAULT_TIER;
   const spec = { ...policy.spec, tier };
   const isDeletion = policy.spec.stagedAction === 'Delete';
   return {
@@ -104,8 +105,8 @@ export function checkPolicy({ metadata, spec }: PolicyLike, report: Report): voi
 /** A staged deletion says nothing but which policy, in which tier. */
 export function checkStagedDeletion({ spec }: { readonly spec: object }, report: Report): void {
   if (!('stagedAction' in spec) || spec.stagedAction !== 'Delete') return;
-  for (const [field, value] of Object.entries(spec) as [string, unknown][]) {
-    if (field === 'stagedAction' || field === 'tier') continue;
+  for (const [field, value] of Object.entries<unknown>(spec)) {
+    if (field === 'stagedAction' || field === 'tier' || field === 'podSelector') continue;
     const isEmpty =
       value === undefined || value === '' || value === false || (Array.isArray(value) && value.length === 0);
     if (!isEmpty) report(['spec', field], value, 'must be left out where stagedAction is Delete');

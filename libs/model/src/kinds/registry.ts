@@ -1,10 +1,16 @@
 import { bgpConfiguration } from './bgp-configuration.ts';
+import { bgpFilter } from './bgp-filter.ts';
 import { bgpPeer } from './bgp-peer.ts';
+import { blockAffinityResource } from './block-affinity.ts';
+import { calicoNodeStatus } from './calico-node-status.ts';
 import { clusterInformation } from './cluster-information.ts';
 import type { API_VERSION, KindDefinition, ResourceOfDefinition } from './definition.ts';
 import { felixConfiguration } from './felix-configuration.ts';
 import { globalNetworkSet, networkSet } from './network-sets.ts';
 import { hostEndpoint } from './host-endpoint.ts';
+import { ipReservation } from './ip-reservation.ts';
+import { ipamConfiguration } from './ipam-configuration.ts';
+import { kubeControllersConfiguration } from './kube-controllers-configuration.ts';
 import { ipPool } from './ip-pool.ts';
 import {
   globalNetworkPolicy,
@@ -15,24 +21,32 @@ import {
 import type { ObjectMeta } from './object-meta.ts';
 import { node } from './node.ts';
 import { profile } from './profile.ts';
+import { stagedKubernetesNetworkPolicy } from './staged-kubernetes-network-policy.ts';
 import { tier } from './tier.ts';
 import { workloadEndpoint } from './workload-endpoint.ts';
 
 /** Every kind that is stored, by name. */
 export const definitions = {
   BGPConfiguration: bgpConfiguration,
+  BGPFilter: bgpFilter,
   BGPPeer: bgpPeer,
+  BlockAffinity: blockAffinityResource,
+  CalicoNodeStatus: calicoNodeStatus,
   ClusterInformation: clusterInformation,
   FelixConfiguration: felixConfiguration,
   GlobalNetworkPolicy: globalNetworkPolicy,
   GlobalNetworkSet: globalNetworkSet,
   HostEndpoint: hostEndpoint,
+  IPAMConfiguration: ipamConfiguration,
   IPPool: ipPool,
+  IPReservation: ipReservation,
+  KubeControllersConfiguration: kubeControllersConfiguration,
   NetworkPolicy: networkPolicy,
   NetworkSet: networkSet,
   Node: node,
   Profile: profile,
   StagedGlobalNetworkPolicy: stagedGlobalNetworkPolicy,
+  StagedKubernetesNetworkPolicy: stagedKubernetesNetworkPolicy,
   StagedNetworkPolicy: stagedNetworkPolicy,
   Tier: tier,
   WorkloadEndpoint: workloadEndpoint,

@@ -7,6 +7,7 @@ import { int, string, text, uint16 } from '../schema/scalars.ts';
 import { always, alwaysPrinted, optional, pointer, struct, type Report } from '../schema/struct.ts';
 import { workloadEndpointName } from '../workload-endpoint-name.ts';
 import { joined } from './columns.ts';
+import { nonEmpty } from '../non-empty.ts';
 import { defineKind, type ResourceOfDefinition } from './definition.ts';
 import { NAMESPACE_LABEL } from './network-sets.ts';
 import type { ObjectMeta } from './object-meta.ts';
@@ -104,7 +105,7 @@ export const workloadEndpoint = defineKind({
     get: ['WORKLOAD', 'NODE', 'NETWORKS', 'INTERFACE'],
     wide: ['NAME', 'WORKLOAD', 'NODE', 'NETWORKS', 'INTERFACE', 'PROFILES', 'NATS'],
     cells: {
-      WORKLOAD: ({ spec }) => spec.workload || (spec.pod ?? ''),
+      WORKLOAD: ({ spec }) => nonEmpty(spec.workload) ?? spec.pod ?? '',
       NODE: ({ spec }) => spec.node ?? '',
       NETWORKS: ({ spec }) => joined(spec.ipNetworks),
       INTERFACE: ({ spec }) => spec.interfaceName ?? '',
@@ -139,7 +140,10 @@ function fillNameAndLabels<R extends EndpointLike>(endpoint: R): R {
   const labels: Record<string, string> = { ...metadata.labels };
   if (metadata.namespace) labels[NAMESPACE_LABEL] = metadata.namespace;
   if (spec.orchestrator) labels[ORCHESTRATOR_LABEL] = spec.orchestrator;
-  return { ...endpoint, metadata: { ...metadata, name: metadata.name || (calculatedName(spec) ?? ''), labels } };
+  return {
+    ...endpoint,
+    metadata: { ...metadata, name: nonEmpty(metadata.name) ?? calculatedName(spec) ?? '', labels },
+  };
 }
 
 function checkName({ metadata, spec }: EndpointLike, report: Report): void {

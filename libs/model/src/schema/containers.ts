@@ -1,5 +1,6 @@
 import { compareBytewise } from '@calico-node/selector';
 import { goJsonString, goJsonStringify } from '../go/go-json.ts';
+import { FAILED } from './parse-context.ts';
 import type { Schema, ValueCheck } from './schema.ts';
 
 export interface ListRules<T> {
@@ -23,14 +24,14 @@ export function list<T>(
       for (const [index, element] of input.entries()) {
         const itemPlace = { parent: place, key: index };
         const value = element === null ? item.zero() : item.parse(element, itemPlace, context);
-        if (value === undefined) continue;
+        if (value === FAILED) continue;
         values.push(value);
-        if (uniqueBy === undefined || !context.mode.isForWriting) continue;
+        if (uniqueBy === undefined || !context.mode.runsChecks) continue;
         const identity = uniqueBy(value);
         if (seen.has(identity)) context.report(itemPlace, value, 'must not be given twice');
         seen.add(identity);
       }
-      if (context.mode.isForWriting) {
+      if (context.mode.runsChecks) {
         if (input.length > maxItems) context.report(place, input, `must have at most ${maxItems} items`);
         if (input.length < minItems)
           context.report(place, input, `must have at least ${minItems} item${minItems === 1 ? '' : 's'}`);
@@ -69,10 +70,10 @@ export function map<T>(member: Schema<T>, { key: checkKey }: MapRules = {}): Sch
       const members: [string, T][] = [];
       for (const [key, element] of Object.entries(input)) {
         const memberPlace = { parent: place, key };
-        const complaint = context.mode.isForWriting ? checkKey?.(key) : undefined;
+        const complaint = context.mode.runsChecks ? checkKey?.(key) : undefined;
         if (complaint !== undefined) context.report(memberPlace, key, complaint);
         const value = element === null ? member.zero() : member.parse(element, memberPlace, context);
-        if (value !== undefined) members.push([key, value]);
+        if (value !== FAILED) members.push([key, value]);
       }
       return Object.fromEntries(members);
     },

@@ -38,7 +38,7 @@ export const protocol: Schema<Protocol> = {
     } else if (typeof input !== 'string') {
       return context.fail(place, input, 'must be a protocol name or number');
     }
-    if (context.mode.isForWriting) {
+    if (context.mode.runsChecks) {
       const isName = typeof input === 'string' && Object.hasOwn(PROTOCOL_NUMBERS, input);
       const number = protocolNumber(typeof input === 'string' && !/^[0-9]+$/.test(input) ? '' : input);
       if (!isName && (number === undefined || number < 1 || number > 255)) {
@@ -91,7 +91,7 @@ export const port: Schema<Port> = {
     if (!Number.isInteger(min) || min < 0 || max > 65535 || min > max) {
       return context.fail(place, input, 'must be a port from 1 to 65535, or a range "low:high" of them');
     }
-    if (context.mode.isForWriting && min < 1) context.report(place, input, 'must not be port 0');
+    if (context.mode.runsChecks && min < 1) context.report(place, input, 'must not be port 0');
     return value;
   },
   encode: goJsonStringify,
@@ -134,7 +134,7 @@ export const dscp: Schema<Dscp> = {
   typeName: 'DSCP',
   parse(input, place, context) {
     const isNumber = typeof input === 'number' && Number.isInteger(input) && input >= 0 && input <= 63;
-    if (isNumber || (typeof input === 'string' && Object.hasOwn(DSCP_VALUES, input))) return input as Dscp;
+    if (isNumber || (typeof input === 'string' && Object.hasOwn(DSCP_VALUES, input))) return input;
     return context.fail(place, input, 'must be 0 to 63, or a DSCP name such as EF or AF11');
   },
   encode: goJsonStringify,

@@ -9,9 +9,17 @@ export interface Place {
 export interface ParseMode {
   /** Unknown fields are problems; otherwise they are dropped. */
   readonly refusesUnknownFields: boolean;
-  /** Defaults are filled and checks run, as on the way into the store; what comes out of it is taken as it is. */
-  readonly isForWriting: boolean;
+  /** Fields that are missing get the CRD's defaults. */
+  readonly fillsDefaults: boolean;
+  /** Values are held to the rules, as on the way into the store; what comes out of it is taken as it is. */
+  readonly runsChecks: boolean;
 }
+
+/** What the store holds is read as it is, and what it does not know is dropped. */
+export const READING: ParseMode = { refusesUnknownFields: false, fillsDefaults: false, runsChecks: false };
+
+/** What stands for a value that could not be read; its context knows why. */
+export const FAILED = Symbol('failed');
 
 /** Collects the problems of one document. */
 export class ParseContext {
@@ -30,10 +38,10 @@ export class ParseContext {
   }
 
   /** A value that could not be read. */
-  fail(place: Place | undefined, value: unknown, message: string): undefined {
+  fail(place: Place | undefined, value: unknown, message: string): typeof FAILED {
     this.failures++;
     this.report(place, value, message);
-    return undefined;
+    return FAILED;
   }
 }
 

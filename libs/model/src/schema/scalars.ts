@@ -162,5 +162,5 @@ export const time: Schema<string> = {
 };
 
 function isChecked(context: ParseContext): boolean {
-  return context.mode.isForWriting;
+  return context.mode.runsChecks;
 }

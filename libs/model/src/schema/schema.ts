@@ -1,4 +1,4 @@
-import type { ParseContext, Place } from './parse-context.ts';
+import type { FAILED, ParseContext, Place } from './parse-context.ts';
 
 /**
  * How one Go type is read, checked and printed. `T` is the TypeScript type that callers see.
@@ -9,8 +9,8 @@ export interface Schema<T> {
   readonly typeName: string;
   /** The values that it is limited to, where it is an enumeration. */
   readonly values?: readonly string[];
-  /** Reads a value that is not null. Undefined where it could not be read; the context then knows why. */
-  parse(input: unknown, place: Place | undefined, context: ParseContext): T | undefined;
+  /** Reads a value that is not null. */
+  parse(input: unknown, place: Place | undefined, context: ParseContext): T | typeof FAILED;
   /** The bytes that Go prints. */
   encode(value: T): string;
   /** Whether Go's `omitempty` leaves it out. */

@@ -1,5 +1,6 @@
 import { goJsonString } from '../go/go-json.ts';
 import { isRecord } from './containers.ts';
+import { FAILED } from './parse-context.ts';
 import type { Schema } from './schema.ts';
 
 /**
@@ -129,19 +130,20 @@ export function struct<const F extends Fields>(
     isStruct: true,
     parse(input, place, context) {
       if (!isRecord(input)) return context.fail(place, input, 'must be an object');
-      const { isForWriting, refusesUnknownFields } = context.mode;
+      const { fillsDefaults, runsChecks, refusesUnknownFields } = context.mode;
       const failuresBefore = context.failures;
       const value: Record<string, unknown> = {};
       for (const { name, field } of entries) {
         const raw = input[name] ?? undefined;
         const fieldPlace = { parent: place, key: name };
-        let parsed = raw === undefined ? undefined : field.schema.parse(raw, fieldPlace, context);
-        if (isForWriting && isMissing(field, parsed) && field.default !== undefined) parsed = field.default;
+        const result = raw === undefined ? undefined : field.schema.parse(raw, fieldPlace, context);
+        let parsed = result === FAILED ? undefined : result;
+        if (fillsDefaults && isMissing(field, parsed) && field.default !== undefined) parsed = field.default;
         if (raw === undefined && parsed === undefined && field.isRequired) parsed = field.schema.zero();
         if (parsed !== undefined) value[name] = parsed;
-        if (isForWriting && field.mandatory === true) {
-          const isAbsent = raw === undefined || (parsed !== undefined && field.schema.isEmpty(parsed));
-          if (isAbsent) context.fail(fieldPlace, raw, 'is required');
+        if (runsChecks && field.mandatory === true) {
+          const isEmpty = parsed !== undefined && field.omission !== 'nil' && field.schema.isEmpty(parsed);
+          if (raw === undefined || isEmpty) context.fail(fieldPlace, raw, 'is required');
         }
       }
       if (refusesUnknownFields) {
@@ -150,9 +152,9 @@ export function struct<const F extends Fields>(
             context.fail({ parent: place, key }, input[key], 'is not a known field here');
         }
       }
-      if (context.failures > failuresBefore) return undefined;
+      if (context.failures > failuresBefore) return FAILED;
       const whole = value as StructValue<F>;
-      if (isForWriting) {
+      if (runsChecks) {
         for (const check of checks) {
           check(whole, (path, culprit, message) => {
             context.report(

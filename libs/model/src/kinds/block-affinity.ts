@@ -1,0 +1,50 @@
+import { net } from '../checks/nets.ts';
+import { resourceName } from '../checks/names.ts';
+import { goJsonString } from '../go/go-json.ts';
+import { oneOf, string, text } from '../schema/scalars.ts';
+import type { Schema } from '../schema/schema.ts';
+import { always, alwaysPrinted, optional, struct } from '../schema/struct.ts';
+import { defineKind, type ResourceOfDefinition } from './definition.ts';
+
+/** A boolean that is stored as the text "true" or "false"; reads real booleans too. */
+const booleanText: Schema<boolean> = {
+  typeName: 'boolean',
+  parse(input, place, context) {
+    if (typeof input === 'boolean') return input;
+    if (input === 'true' || input === 'false') return input === 'true';
+    return input === '' ? false : context.fail(place, input, 'must be true or false');
+  },
+  encode: (value) => goJsonString(String(value)),
+  isEmpty: (value) => !value,
+  isZero: (value) => !value,
+  zero: () => false,
+};
+
+/**
+ * The resource form of a block affinity. In etcd, IPAM itself uses the values under `affinityKey`; these
+ * records exist beside them and are normally none.
+ */
+export const blockAffinityResource = defineKind({
+  kind: 'BlockAffinity',
+  plural: 'blockaffinities',
+  name: resourceName,
+  body: {
+    spec: always(
+      struct(
+        'BlockAffinitySpec',
+        {
+          state: always(oneOf('confirmed', 'pending', 'pendingDeletion')),
+          node: always(string, { mandatory: true }),
+          type: optional(oneOf('host', 'virtual')),
+          cidr: always(text(net), { mandatory: true }),
+          deleted: alwaysPrinted(booleanText),
+        },
+        ({ deleted }, report) => {
+          if (deleted === true) report(['deleted'], deleted, 'must not be true');
+        },
+      ),
+    ),
+  },
+});
+
+export type BlockAffinityResource = ResourceOfDefinition<typeof blockAffinityResource>;

@@ -1,0 +1,18 @@
+import { net } from '../checks/nets.ts';
+import { resourceName } from '../checks/names.ts';
+import { list } from '../schema/containers.ts';
+import { text } from '../schema/scalars.ts';
+import { always, optional, struct } from '../schema/struct.ts';
+import { joinedShort } from './columns.ts';
+import { defineKind, type ResourceOfDefinition } from './definition.ts';
+
+export const ipReservation = defineKind({
+  kind: 'IPReservation',
+  plural: 'ipreservations',
+  shortNames: ['reservation', 'reservations'],
+  name: resourceName,
+  columns: { get: ['NAME'], wide: ['NAME', 'CIDRS'], cells: { CIDRS: ({ spec }) => joinedShort(spec.reservedCIDRs) } },
+  body: { spec: always(struct('IPReservationSpec', { reservedCIDRs: optional(list(text(net))) })) },
+});
+
+export type IPReservation = ResourceOfDefinition<typeof ipReservation>;
