@@ -10,7 +10,8 @@ type Shape = (value: unknown, path: string) => unknown;
 function scalar(type: 'string' | 'number' | 'boolean'): Shape {
   return (value, path) => {
     const isFit = typeof value === type && (type !== 'number' || (Number.isInteger(value) && Number(value) >= 0));
-    if (!isFit) throw new BgpConfigError(path, type === 'number' ? 'must be a whole number, not negative' : `must be a ${type}`);
+    if (!isFit)
+      throw new BgpConfigError(path, type === 'number' ? 'must be a whole number, not negative' : `must be a ${type}`);
     return value;
   };
 }
@@ -34,7 +35,8 @@ function choice(numbers: Readonly<Record<string, number>>): Shape {
 
 function message(fields: Readonly<Record<string, Shape>>): Shape {
   return (value, path) => {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new BgpConfigError(path, 'must be an object');
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      throw new BgpConfigError(path, 'must be an object');
     const prefix = path === '' ? '' : `${path}.`;
     return Object.fromEntries(
       Object.entries(value).map(([name, content]) => {
@@ -118,7 +120,12 @@ export function configFromJson(json: string): bgpV1.BgpConfig {
 /** Without what has its default; enumerations as numbers. */
 export function configToJson(wire: bgpV1.BgpConfig): string {
   const isDefault = (value: unknown): boolean =>
-    value === undefined || value === '' || value === 0 || value === false || (Array.isArray(value) && value.length === 0);
-  const keep = (_key: string, value: unknown): unknown => (isDefault(value) ? undefined : value);
+    value === undefined ||
+    value === '' ||
+    value === 0 ||
+    value === false ||
+    (Array.isArray(value) && value.length === 0);
+  // A largest length of zero means something else than none.
+  const keep = (key: string, value: unknown): unknown => (key !== 'maxLength' && isDefault(value) ? undefined : value);
   return `${JSON.stringify(wire, keep, 2)}\n`;
 }

@@ -1,0 +1,53 @@
+import { ipFromBigInt, tryParseCidr } from '@calico-node/net';
+import { bgpV1, RpcError, unary } from '@calico-node/rpc';
+import { VERSION } from '@calico-node/service';
+import { BgpConfigError } from '../config/parse-config.ts';
+import type { ApplyResult, Speaker } from '../speaker/speaker.ts';
+import { peerStatus, routeStatuses } from './status.ts';
+
+export interface ConfigOwner {
+  /** The configuration as it came; undefined before the first. */
+  readonly wire: bgpV1.BgpConfig | undefined;
+  readonly configuredMs: number;
+  /** Checks, applies and keeps a configuration. @throws BgpConfigError, and nothing has changed. */
+  apply(wire: bgpV1.BgpConfig): ApplyResult;
+}
+
+/** The gRPC interface (calico.bgp.v1.BgpService). */
+export function bgpService(speaker: Speaker, owner: ConfigOwner, startedMs: number): bgpV1.BgpServiceServer {
+  return {
+    applyConfig: unary<bgpV1.ApplyConfigRequest, bgpV1.ApplyConfigResponse>(({ config }) => {
+      if (config === undefined) throw new RpcError('INVALID_ARGUMENT', 'config: is missing');
+      try {
+        return owner.apply(config);
+      } catch (error) {
+        if (error instanceof BgpConfigError) throw new RpcError('INVALID_ARGUMENT', error.message, { cause: error });
+        throw error;
+      }
+    }),
+    getConfig: unary<bgpV1.GetConfigRequest, bgpV1.GetConfigResponse>(() => ({
+      config: owner.wire && {
+        ...owner.wire,
+        neighbors: owner.wire.neighbors.map((neighbor) => ({ ...neighbor, password: '' })),
+      },
+    })),
+    listPeers: unary<bgpV1.ListPeersRequest, bgpV1.ListPeersResponse>(() => ({
+      peers: speaker.neighbors.map(peerStatus),
+    })),
+    listRoutes: unary<bgpV1.ListRoutesRequest, bgpV1.ListRoutesResponse>(({ prefix, peer }) => {
+      const only = prefix === '' ? undefined : tryParseCidr(prefix);
+      if (prefix !== '' && only === undefined)
+        throw new RpcError('INVALID_ARGUMENT', `prefix: '${prefix}' is not a prefix`);
+      return { routes: routeStatuses(speaker, only, peer) };
+    }),
+    getStatus: unary<bgpV1.GetStatusRequest, bgpV1.GetStatusResponse>(() => ({
+      version: VERSION,
+      routerId: speaker.config === undefined ? '' : ipFromBigInt(BigInt(speaker.config.routerId), 4),
+      startedUnixMillis: BigInt(startedMs),
+      configuredUnixMillis: BigInt(owner.configuredMs),
+      routes: BigInt(speaker.prefixes),
+      kernelRoutes: BigInt(speaker.kernelRoutes),
+      restarting: !speaker.isConverged,
+    })),
+  };
+}

@@ -1,0 +1,81 @@
+import {
+  defaultLocalPref,
+  formatAsPath,
+  formatCommunity,
+  formatLargeCommunity,
+  type StateName,
+} from '@calico-node/bgp';
+import type { Cidr } from '@calico-node/net';
+import { bgpV1 } from '@calico-node/rpc';
+import type { PeerType } from '../config/daemon-config.ts';
+import type { PathView } from '../rib/rib.ts';
+import type { Neighbor } from '../speaker/neighbor.ts';
+import type { Speaker } from '../speaker/speaker.ts';
+
+const { SessionState, PeerType: WirePeerType } = bgpV1;
+
+const states: Readonly<Record<StateName, bgpV1.SessionState>> = {
+  Idle: SessionState.IDLE,
+  Connect: SessionState.CONNECT,
+  Active: SessionState.ACTIVE,
+  OpenSent: SessionState.OPEN_SENT,
+  OpenConfirm: SessionState.OPEN_CONFIRM,
+  Established: SessionState.ESTABLISHED,
+};
+
+const types: Readonly<Record<PeerType, bgpV1.PeerType>> = {
+  mesh: WirePeerType.NODE_MESH,
+  node: WirePeerType.NODE,
+  global: WirePeerType.GLOBAL,
+  other: WirePeerType.UNSPECIFIED,
+};
+
+export function peerStatus(neighbor: Neighbor): bgpV1.Peer {
+  const { config, session, messages } = neighbor;
+  return {
+    name: config.name,
+    address: config.address,
+    port: config.port,
+    type: types[config.type],
+    remoteAs: config.remoteAs,
+    state: states[neighbor.state],
+    sinceUnixMillis: BigInt(neighbor.sinceMs),
+    lastError: neighbor.lastError,
+    prefixesReceived: BigInt(neighbor.prefixesReceived),
+    prefixesSent: BigInt(neighbor.prefixesSent),
+    messagesReceived: BigInt(messages.received),
+    messagesSent: BigInt(messages.sent),
+    gracefulRestart: session?.gracefulRestart !== undefined,
+    stale: neighbor.isRetained,
+    holdSeconds: session?.holdSeconds ?? 0,
+  };
+}
+
+function routeStatus(prefix: Cidr, path: PathView, best: boolean): bgpV1.Route {
+  const { attributes } = path.set;
+  return {
+    prefix,
+    nextHop: attributes.nextHop ?? '',
+    source: path.source.name,
+    best,
+    stale: path.stale,
+    asPath: formatAsPath(attributes.asPath),
+    communities: [
+      ...(attributes.communities ?? []).map(formatCommunity),
+      ...(attributes.largeCommunities ?? []).map(formatLargeCommunity),
+    ],
+    localPref: attributes.localPref ?? defaultLocalPref,
+    med: attributes.med,
+    interfaceName: path.interfaceName ?? '',
+    origin: attributes.origin,
+  };
+}
+
+/** The paths of all prefixes, or of one, from all sources, or from one. */
+export function routeStatuses(speaker: Speaker, prefix: Cidr | undefined, source: string): bgpV1.Route[] {
+  const routes: bgpV1.Route[] = [];
+  speaker.forEachPath((destination, path, best) => {
+    if (source === '' || path.source.name === source) routes.push(routeStatus(destination, path, best));
+  }, prefix);
+  return routes;
+}

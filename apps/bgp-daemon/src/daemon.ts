@@ -1,0 +1,120 @@
+import { BgpConfigError, parseConfig } from './config/parse-config.ts';
+import { readConfigFile, writeConfigFile } from './config/config-file.ts';
+import { bgpV1, serveUnix } from '@calico-node/rpc';
+import { ConfigError, nodePaths, type Reporter, type ServiceContext } from '@calico-node/service';
+import { registerMetrics } from './api/metrics.ts';
+import { bgpService, type ConfigOwner } from './api/service.ts';
+import { NetlinkFib } from './fib/netlink-fib.ts';
+import { dial } from './session/dial.ts';
+import { Speaker } from './speaker/speaker.ts';
+
+/** How long sessions may take before the daemon counts as ready without them. */
+const graceMs = 30_000;
+
+/** Runs the daemon until the signal fires; wires its parts together. */
+export async function runDaemon(context: ServiceContext): Promise<void> {
+  const { log, signal, health, metrics } = context;
+  const paths = nodePaths(context.env);
+  const port = parsePort(context.option('port'));
+  const fixedFile = context.option('config');
+  const startedMs = Date.now();
+  const reporter = health.register('bgp');
+  const owner = { wire: undefined as bgpV1.BgpConfig | undefined, configuredMs: 0 };
+  const speaker: Speaker = new Speaker({
+    openFib: (onEvent) => new NetlinkFib(onEvent),
+    dial,
+    log,
+    onChange: () => {
+      report(reporter, speaker, owner.configuredMs);
+    },
+  });
+  registerMetrics(metrics.registry, speaker);
+  const readiness = setInterval(() => {
+    report(reporter, speaker, owner.configuredMs);
+  }, 1000);
+
+  const apply = (wire: bgpV1.BgpConfig, keepIn: string | undefined): ReturnType<ConfigOwner['apply']> => {
+    const config = parseConfig(port === undefined ? wire : { ...wire, listenPort: port });
+    const result = speaker.apply(config);
+    owner.wire = wire;
+    owner.configuredMs = Date.now();
+    log.info(result, 'configuration applied');
+    if (keepIn !== undefined) writeConfigFile(keepIn, wire);
+    return result;
+  };
+
+  try {
+    const stored = loadStored(fixedFile, paths.bgpConfigFile, (error) => {
+      log.error({ err: error, file: paths.bgpConfigFile }, 'the stored configuration is unusable; waiting for another');
+    });
+    if (stored !== undefined) apply(stored, undefined);
+    const keeper: ConfigOwner = {
+      get wire() {
+        return owner.wire;
+      },
+      get configuredMs() {
+        return owner.configuredMs;
+      },
+      apply: (wire) => apply(wire, paths.bgpConfigFile),
+    };
+    const socket = context.option('socket') ?? paths.bgpSocket;
+    await using server = await serveUnix(socket, [[bgpV1.BgpServiceService, bgpService(speaker, keeper, startedMs)]]);
+    log.info({ socket, configured: stored !== undefined }, 'serving');
+    await new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      else
+        signal.addEventListener(
+          'abort',
+          () => {
+            resolve();
+          },
+          { once: true },
+        );
+    });
+    // Sessions first: their peers keep our routes from here on.
+    speaker.stop();
+    await server.close();
+  } finally {
+    clearInterval(readiness);
+    speaker.stop();
+  }
+}
+
+function parsePort(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65535) throw new ConfigError(`--port: '${text}' is not a port`);
+  return port;
+}
+
+/** A file that the operator names must be right; what the daemon itself has stored may be passed over. */
+function loadStored(
+  fixedFile: string | undefined,
+  storedFile: string,
+  onUnusable: (error: unknown) => void,
+): bgpV1.BgpConfig | undefined {
+  try {
+    const wire = readConfigFile(fixedFile ?? storedFile);
+    if (wire !== undefined) parseConfig(wire);
+    else if (fixedFile !== undefined) throw new ConfigError(`${fixedFile}: there is no such file`);
+    return wire;
+  } catch (error) {
+    if (fixedFile === undefined) {
+      onUnusable(error);
+      return undefined;
+    }
+    const isContent = error instanceof BgpConfigError || error instanceof SyntaxError;
+    if (isContent) throw new ConfigError(`${fixedFile}: ${error.message}`, { cause: error });
+    throw error;
+  }
+}
+
+function report(reporter: Reporter, speaker: Speaker, configuredMs: number): void {
+  const waiting = speaker.neighbors.filter(({ session }) => session === undefined).map(({ config }) => config.name);
+  const isGracePassed = configuredMs > 0 && Date.now() - configuredMs > graceMs;
+  if (configuredMs === 0) reporter.report({ ready: false, reason: 'no configuration yet' });
+  else if (speaker.listenProblem !== undefined) reporter.report({ ready: false, reason: speaker.listenProblem });
+  else if (waiting.length > 0 && !isGracePassed)
+    reporter.report({ ready: false, reason: `not established: ${waiting.join(', ')}` });
+  else reporter.report({ ready: true, reason: waiting.length === 0 ? '' : `not established: ${waiting.join(', ')}` });
+}

@@ -1,0 +1,29 @@
+import { runService } from '@calico-node/service';
+import { runDaemon } from './daemon.ts';
+
+await runService({
+  name: 'bgp-daemon',
+  description: 'BGP-4 speaker between the kernel of this node and its peers',
+  options: {
+    socket: {
+      type: 'string',
+      value: 'PATH',
+      env: 'CALICO_BGP_SOCKET',
+      help: 'the unix socket of the gRPC interface; default: bgp.sock in CALICO_RUN_DIR',
+    },
+    config: {
+      type: 'string',
+      value: 'FILE',
+      env: 'CALICO_BGP_CONFIG',
+      help: 'start with this configuration (JSON); default: the last one accepted over gRPC',
+    },
+    port: {
+      type: 'string',
+      value: 'PORT',
+      env: 'CALICO_BGP_PORT',
+      help: 'listen here, whatever the configuration says',
+    },
+  },
+  healthAddress: '127.0.0.1:9191',
+  run: runDaemon,
+});
