@@ -1,0 +1,115 @@
+/*
+ * What each call of the service means: the message read into domain types, the work done so that asking
+ * twice changes nothing, and the answer. Runs one at a time, under the queue.
+ */
+import { isIpamError, type Assigned, type IntendedUse, type Ipam } from '@calico-node/ipam';
+import { familyOf, parseIp, parseNodeName, type NodeName } from '@calico-node/net';
+import { ipamV1, RpcError } from '@calico-node/rpc';
+
+const uses: Readonly<Record<number, IntendedUse>> = {
+  [ipamV1.IntendedUse.WORKLOAD]: 'Workload',
+  [ipamV1.IntendedUse.TUNNEL]: 'Tunnel',
+  [ipamV1.IntendedUse.LOAD_BALANCER]: 'LoadBalancer',
+};
+
+/** More in one request is a mistake, and would hold up the others. */
+const maxAddresses = 256;
+
+/**
+ * Gives what the handle holds already, and takes only what is missing. All or nothing: on a shortage
+ * what was just taken is given back.
+ */
+export async function autoAssign(
+  ipam: Ipam,
+  request: ipamV1.AutoAssignRequest,
+  ownNode: NodeName,
+  signal: AbortSignal,
+): Promise<ipamV1.AutoAssignResponse> {
+  const use = uses[request.use];
+  if (use === undefined) throw new RpcError('INVALID_ARGUMENT', 'use is not given');
+  if (request.num4 + request.num6 > maxAddresses) {
+    throw new RpcError('INVALID_ARGUMENT', `more than ${maxAddresses} addresses in one request`);
+  }
+  const handleId = request.handleId === '' ? undefined : request.handleId;
+  const held = handleId === undefined ? [] : await ipam.ipsByHandle(handleId, signal);
+  const held4 = held.filter(({ ip }) => familyOf(ip) === 4).slice(0, request.num4);
+  const held6 = held.filter(({ ip }) => familyOf(ip) === 6).slice(0, request.num6);
+  const num4 = request.num4 - held4.length;
+  const num6 = request.num6 - held6.length;
+  if (num4 === 0 && num6 === 0) return answer(held4, held6);
+  const { ipv4, ipv6, shortfall } = await ipam.autoAssign({
+    num4,
+    num6,
+    handleId,
+    attributes: request.attributes,
+    nodeName: nodeOf(request.nodeName, ownNode),
+    ipv4Pools: request.ipv4Pools,
+    ipv6Pools: request.ipv6Pools,
+    use,
+    namespace: request.namespace === '' ? undefined : request.namespace,
+    maxBlocksPerHost: request.maxBlocksPerHost,
+    signal,
+  });
+  if (shortfall !== undefined) {
+    const taken = [...ipv4, ...ipv6].map(({ ip }) => ({ ip, handleId }));
+    if (taken.length > 0) await ipam.releaseIps(taken);
+    throw shortfall;
+  }
+  return answer([...held4, ...ipv4], [...held6, ...ipv6]);
+}
+
+function answer(ipv4: readonly Assigned[], ipv6: readonly Assigned[]): ipamV1.AutoAssignResponse {
+  return { ipv4: ipv4.map(withPrefix), ipv6: ipv6.map(withPrefix) };
+}
+
+function withPrefix({ ip, prefixLength }: Assigned): string {
+  return `${ip}/${prefixLength}`;
+}
+
+/** Gives one chosen address; that the handle holds it already is well. */
+export async function assignIp(
+  ipam: Ipam,
+  request: ipamV1.AssignIpRequest,
+  ownNode: NodeName,
+  signal: AbortSignal,
+): Promise<ipamV1.AssignIpResponse> {
+  const ip = parseIp(request.ip);
+  const handleId = request.handleId === '' ? undefined : request.handleId;
+  const nodeName = nodeOf(request.nodeName, ownNode);
+  try {
+    await ipam.assignIp({ ip, nodeName, handleId, attributes: request.attributes, use: uses[request.use], signal });
+  } catch (error) {
+    const isOwn =
+      isIpamError(error, 'already-assigned') &&
+      handleId !== undefined &&
+      (await ipam.ipsByHandle(handleId, signal)).some((held) => held.ip === ip);
+    if (!isOwn) throw error;
+  }
+  return { ip: `${ip}/${familyOf(ip) === 4 ? 32 : 128}` };
+}
+
+export async function releaseByHandle(
+  ipam: Ipam,
+  request: ipamV1.ReleaseByHandleRequest,
+  signal: AbortSignal,
+): Promise<ipamV1.ReleaseByHandleResponse> {
+  if (request.handleId === '') throw new RpcError('INVALID_ARGUMENT', 'handle_id is not given');
+  return { released: [...(await ipam.releaseByHandle(request.handleId, signal))] };
+}
+
+export async function releaseIps(
+  ipam: Ipam,
+  request: ipamV1.ReleaseIpsRequest,
+  signal: AbortSignal,
+): Promise<ipamV1.ReleaseIpsResponse> {
+  const releases = request.ips.map(({ ip, handleId, sequenceNumber }) => ({
+    ip: parseIp(ip),
+    handleId: handleId === '' ? undefined : handleId,
+    sequenceNumber,
+  }));
+  return { unallocated: [...(await ipam.releaseIps(releases, signal))] };
+}
+
+function nodeOf(name: string, ownNode: NodeName): NodeName {
+  return name === '' ? ownNode : parseNodeName(name);
+}

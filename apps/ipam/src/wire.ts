@@ -1,0 +1,78 @@
+import { performance } from 'node:perf_hooks';
+import { connectDatastore, type Backend } from '@calico-node/datastore';
+import { Ipam } from '@calico-node/ipam';
+import { ipamConfigKey } from '@calico-node/model';
+import { ipamV1, serveUnix, unary, type UnaryContext } from '@calico-node/rpc';
+import { sleep, type Reporter, type ServiceContext } from '@calico-node/service';
+import { readConfig } from './config.ts';
+import { assignIp, autoAssign, releaseByHandle, releaseIps } from './requests.ts';
+import { toRpcError } from './rpc-errors.ts';
+import { registerMetrics } from './service-metrics.ts';
+import { WorkQueue } from './work-queue.ts';
+
+/** More than this many waiting calls would not be served before their callers give up. */
+const queueLimit = 512;
+
+/** How long one call to the store may take. */
+const storeTimeoutMs = 5000;
+
+/** How often the store is asked whether it answers, in milliseconds: while it does, and while it does not. */
+const probeMs = { healthy: 5000, failing: 1000 };
+
+/** Serves the node's address management until the signal fires. */
+export async function runIpam(context: ServiceContext): Promise<void> {
+  const { log, signal, metrics, health } = context;
+  const config = readConfig(context);
+  const backend = connectDatastore(config.datastore, { log });
+  const ipam = new Ipam(backend, { timeoutMs: storeTimeoutMs });
+  const queue = new WorkQueue(queueLimit);
+  const counted = registerMetrics(metrics.registry, () => queue.length);
+
+  /** A call: queued, counted, its errors translated. */
+  function call<Req, Res>(name: string, work: (request: Req, signal: AbortSignal) => Promise<Res>) {
+    return unary<Req, Res>(async (request: Req, caller: UnaryContext) => {
+      const start = performance.now();
+      let code = 'OK';
+      try {
+        return await queue.run(() => work(request, caller.signal), caller.signal);
+      } catch (error) {
+        const refusal = toRpcError(error);
+        code = refusal.code;
+        log[code === 'INTERNAL' ? 'error' : 'warn']({ method: name, code, err: error }, 'call refused');
+        throw refusal;
+      } finally {
+        counted.ended(name, code, (performance.now() - start) / 1000);
+      }
+    });
+  }
+
+  const service: ipamV1.IpamServiceServer = {
+    autoAssign: call('AutoAssign', (request, caller) => autoAssign(ipam, request, config.nodeName, caller)),
+    assignIp: call('AssignIp', (request, caller) => assignIp(ipam, request, config.nodeName, caller)),
+    releaseByHandle: call('ReleaseByHandle', (request, caller) => releaseByHandle(ipam, request, caller)),
+    releaseIps: call('ReleaseIps', (request, caller) => releaseIps(ipam, request, caller)),
+  };
+  try {
+    await using server = await serveUnix(config.socket, [[ipamV1.IpamServiceService, service]]);
+    log.info({ node: config.nodeName, socket: config.socket }, 'serving');
+    await probeStore(backend, health.register('datastore'), signal);
+    await server.close();
+  } finally {
+    backend.close();
+  }
+}
+
+/** Says whether the store answers, until the signal fires. */
+async function probeStore(backend: Backend, reporter: Reporter, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    let wait = probeMs.healthy;
+    try {
+      await backend.get(ipamConfigKey, { timeoutMs: storeTimeoutMs, signal });
+      reporter.report({ ready: true });
+    } catch (error) {
+      wait = probeMs.failing;
+      reporter.report({ ready: false, reason: error instanceof Error ? error.message : String(error) });
+    }
+    await sleep(wait, signal);
+  }
+}

@@ -1,0 +1,145 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { connectDatastore, type Backend } from '@calico-node/datastore';
+import { freePort, startEtcd, type EtcdProcess } from '@calico-node/datastore/testing';
+import { callUnary, connectUnix, ipamV1, isRpcError } from '@calico-node/rpc';
+
+const main = join(import.meta.dirname, '../src/main.ts');
+const resources = '/calico/resources/v3/projectcalico.org';
+
+let etcd: EtcdProcess;
+let backend: Backend;
+let runDir: string;
+let daemon: ChildProcess;
+let client: ipamV1.IpamServiceClient;
+let healthPort: number;
+
+function startDaemon(): ChildProcess {
+  return spawn(process.execPath, [main, '--node-name', 'n1', '--health-address', `127.0.0.1:${healthPort}`], {
+    env: { ...process.env, CALICO_RUN_DIR: runDir, ETCD_ENDPOINTS: etcd.endpoints.join(',') },
+    stdio: ['ignore', 'ignore', 'ignore'],
+  });
+}
+
+async function put(path: string, kind: string, spec: object): Promise<void> {
+  const body = { kind, apiVersion: 'projectcalico.org/v3', metadata: { name: path.split('/')[1] }, spec };
+  await backend.put(`${resources}/${path}`, JSON.stringify(body));
+}
+
+beforeEach(async () => {
+  etcd = await startEtcd();
+  backend = connectDatastore({ type: 'etcdv3', endpoints: etcd.endpoints, tls: {} });
+  await put('nodes/n1', 'Node', {});
+  await put('ippools/p', 'IPPool', { cidr: '10.0.0.0/29', blockSize: 30 });
+  runDir = mkdtempSync(join(tmpdir(), 'calico-ipam-'));
+  healthPort = await freePort();
+  daemon = startDaemon();
+  client = connectUnix(ipamV1.IpamServiceClient, join(runDir, 'ipam.sock'));
+});
+
+afterEach(async () => {
+  client.close();
+  await stop(daemon, 'SIGKILL');
+  backend.close();
+  await etcd.stop();
+  rmSync(runDir, { recursive: true, force: true });
+});
+
+async function stop(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill(signal);
+  await exited;
+}
+
+const options = { timeoutMs: 20_000, waitForReady: true };
+
+function autoAssign(fields: Partial<ipamV1.AutoAssignRequest>): Promise<ipamV1.AutoAssignResponse> {
+  const request = { ...ipamV1.AutoAssignRequest.create(), num4: 1, use: ipamV1.IntendedUse.WORKLOAD, ...fields };
+  return callUnary(client.autoAssign.bind(client), request, options);
+}
+
+function release(handleId: string): Promise<ipamV1.ReleaseByHandleResponse> {
+  return callUnary(client.releaseByHandle.bind(client), { handleId }, options);
+}
+
+async function codeOf(promise: Promise<unknown>): Promise<string> {
+  const error = await promise.then(
+    () => 'OK',
+    (reason: unknown) => reason,
+  );
+  return isRpcError(error) ? error.code : String(error);
+}
+
+async function readiness(): Promise<number> {
+  return (await fetch(`http://127.0.0.1:${healthPort}/readiness`).catch(() => undefined))?.status ?? 0;
+}
+
+describe('the IPAM service', () => {
+  it('gives a handle the same address again, and forgets it on release', async () => {
+    const first = await autoAssign({ handleId: 'h', attributes: { node: 'n1' } });
+    expect(first.ipv4).toHaveLength(1);
+    expect(first.ipv4[0]).toMatch(/^10\.0\.0\.\d\/30$/);
+    const again = await Promise.all(Array.from({ length: 5 }, () => autoAssign({ handleId: 'h' })));
+    expect(again).toEqual(Array(5).fill(first));
+    expect((await release('h')).released).toEqual([first.ipv4[0]!.split('/')[0]]);
+    expect((await release('h')).released).toEqual([]);
+  });
+
+  it('keeps what it gave over kill -9', async () => {
+    const first = await autoAssign({ handleId: 'h' });
+    await stop(daemon, 'SIGKILL');
+    daemon = startDaemon();
+    expect(await autoAssign({ handleId: 'h' })).toEqual(first);
+  });
+
+  it('gives all of a request or nothing', async () => {
+    await autoAssign({ handleId: 'a', num4: 6 });
+    expect(await codeOf(autoAssign({ handleId: 'b', num4: 3 }))).toBe('FAILED_PRECONDITION');
+    expect((await autoAssign({ handleId: 'c', num4: 2 })).ipv4).toHaveLength(2);
+  });
+
+  it('gives a chosen address to one handle, as often as that asks', async () => {
+    const ask = (ip: string, handleId: string): Promise<ipamV1.AssignIpResponse> =>
+      callUnary(client.assignIp.bind(client), ipamV1.AssignIpRequest.fromPartial({ ip, handleId }), options);
+    expect(await ask('10.0.0.5', 'a')).toEqual({ ip: '10.0.0.5/32' });
+    expect(await ask('10.0.0.5', 'a')).toEqual({ ip: '10.0.0.5/32' });
+    expect(await codeOf(ask('10.0.0.5', 'b'))).toBe('ALREADY_EXISTS');
+    expect(await codeOf(ask('10.0.0', 'b'))).toBe('INVALID_ARGUMENT');
+    const released = await callUnary(
+      client.releaseIps.bind(client),
+      ipamV1.ReleaseIpsRequest.fromPartial({ ips: [{ ip: '10.0.0.5', handleId: 'a' }, { ip: '10.0.0.6' }] }),
+      options,
+    );
+    expect(released.unallocated).toEqual(['10.0.0.6']);
+    expect(await ask('10.0.0.5', 'b')).toEqual({ ip: '10.0.0.5/32' });
+  });
+
+  it('refuses what it cannot understand', async () => {
+    expect(await codeOf(autoAssign({ use: ipamV1.IntendedUse.UNSPECIFIED }))).toBe('INVALID_ARGUMENT');
+    expect(await codeOf(autoAssign({ handleId: 'a/b' }))).toBe('INVALID_ARGUMENT');
+    expect(await codeOf(autoAssign({ num4: 100_000 }))).toBe('INVALID_ARGUMENT');
+    expect(await codeOf(release(''))).toBe('INVALID_ARGUMENT');
+  });
+
+  it('says that the store is away, and serves when it is back', async () => {
+    await expect.poll(readiness, { timeout: 10_000 }).toBe(200);
+    await etcd.kill9();
+    expect(await codeOf(autoAssign({ handleId: 'h' }))).toBe('UNAVAILABLE');
+    await expect.poll(readiness, { timeout: 15_000 }).toBe(503);
+    await etcd.restart();
+    expect((await autoAssign({ handleId: 'h' })).ipv4).toHaveLength(1);
+    await expect.poll(readiness, { timeout: 10_000 }).toBe(200);
+  });
+
+  it('ends in good order on SIGTERM and removes its socket', async () => {
+    await autoAssign({ handleId: 'h' });
+    await stop(daemon, 'SIGTERM');
+    expect(daemon.exitCode).toBe(0);
+    expect(existsSync(join(runDir, 'ipam.sock'))).toBe(false);
+  });
+});
