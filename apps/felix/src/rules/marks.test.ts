@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest';
+import { allocateMarks, MarkMaskError } from './marks.ts';
+
+test("takes the lowest bits of the mask in Calico's order", () => {
+  expect(allocateMarks(0xffff0000)).toEqual({
+    accept: 0x10000,
+    pass: 0x20000,
+    drop: 0x40000,
+    scratch0: 0x80000,
+    scratch1: 0x100000,
+  });
+});
+
+test('takes scattered bits, up to the highest', () => {
+  expect(allocateMarks(0x80000113)).toEqual({ accept: 1, pass: 2, drop: 0x10, scratch0: 0x100, scratch1: 0x80000000 });
+});
+
+test('refuses a mask with too few', () => {
+  expect(() => allocateMarks(0xf)).toThrow(MarkMaskError);
+});

@@ -1,0 +1,163 @@
+import { parseCidr } from '@calico-node/net';
+import { describe, expect, test } from 'vitest';
+import { policyIdOf } from '../calc/policy-id.ts';
+import { chain, rule } from './build.ts';
+import { defaultRuleOptions, type RuleOptions } from './options.ts';
+import { renderRuleset, type ActiveState } from './render-ruleset.ts';
+import { localEndpoint, parsedRule } from './testing/parsed.ts';
+import { showChain, showRule } from './testing/show.ts';
+
+const policy = { kind: 'NetworkPolicy', namespace: 'default', name: 'web' } as const;
+const id = policyIdOf(policy);
+
+const state: ActiveState = {
+  policies: [{ type: 'policy-update', id, policy, tier: 'default', ingress: [parsedRule('allow')], egress: [] }],
+  profiles: [{ type: 'profile-update', name: 'p', ingress: [], egress: [parsedRule('allow')] }],
+  endpoints: [
+    localEndpoint({
+      tiers: [
+        { name: 'first', defaultAction: 'Pass', ingress: [id], egress: [] },
+        { name: 'default', defaultAction: 'Deny', ingress: [id], egress: [] },
+      ],
+      profiles: ['p'],
+      allowedSourcePrefixes: [parseCidr('192.0.2.0/24'), parseCidr('2001:db8::/32')],
+    }),
+  ],
+};
+
+function show(name: string, options: Partial<RuleOptions> = {}, family: 4 | 6 = 4, from = state): string {
+  const found = renderRuleset(from, family, { ...defaultRuleOptions, ...options }).chains.find(
+    (candidate) => candidate.name === name,
+  );
+  return found === undefined ? 'no such chain' : showChain(found);
+}
+
+describe('endpoint chains', () => {
+  test('to a workload: tiers, profiles, then drop', () => {
+    expect(show('cali-tw-cali1')).toBe(`filter cali-tw-cali1
+  conntrack-state(["established","related"]) => accept
+  conntrack-state(["invalid"]) => drop
+  => set-mark(0x30000 0)
+  => set-mark(0x20000 0) # Start of tier first
+  mark(0x20000 0) => jump(cali-pi-np/default/web)
+  mark(0x10000 0x10000) => return # Return if policy accepted
+  => set-mark(0x20000 0) # Start of tier default
+  mark(0x20000 0) => jump(cali-pi-np/default/web)
+  mark(0x10000 0x10000) => return # Return if policy accepted
+  mark(0x20000 0) => drop # End of tier default. Drop if no policies passed packet
+  => jump(cali-pri-p)
+  mark(0x10000 0x10000) => return # Return if profile accepted
+  => drop # Drop if no profiles matched`);
+  });
+
+  test('from a workload: no tunnel packets, and tiers without egress policy are not asked', () => {
+    expect(show('cali-fw-cali1')).toBe(`filter cali-fw-cali1
+  conntrack-state(["established","related"]) => accept
+  conntrack-state(["invalid"]) => drop
+  => set-mark(0x30000 0)
+  protocol(17) ports(destination [{"first":4789,"last":4789}]) => drop # Drop VXLAN encapped packets originating in workloads
+  protocol(4) => drop # Drop IPinIP encapped packets originating in workloads
+  => jump(cali-pro-p)
+  mark(0x10000 0x10000) => return # Return if profile accepted
+  => drop # Drop if no profiles matched`);
+  });
+
+  test('of an endpoint that is down drop everything', () => {
+    const down = { ...state, endpoints: [localEndpoint({ adminUp: false })] };
+    expect(show('cali-tw-cali1', {}, 4, down)).toBe('filter cali-tw-cali1\n  => drop # Endpoint admin disabled');
+  });
+
+  test('keep the accept mark when allowed packets return to foreign rules', () => {
+    expect(show('cali-tw-cali1', { filterAllowAction: 'RETURN', disableConntrackInvalidCheck: true })).toContain(`
+  conntrack-state(["established","related"]) => set-mark(0x10000 0x10000)
+  conntrack-state(["established","related"]) => return
+  => set-mark(0x30000 0)`);
+  });
+});
+
+describe('policy and profile chains', () => {
+  test('carry their title, also when empty', () => {
+    expect(show('cali-pi-np/default/web')).toBe(`filter cali-pi-np/default/web
+  => set-mark(0x10000 0x10000) # NetworkPolicy default/web ingress`);
+    expect(show('cali-po-np/default/web')).toBe(
+      'filter cali-po-np/default/web\n  => none # NetworkPolicy default/web egress',
+    );
+    expect(show('cali-pri-p')).toBe('filter cali-pri-p\n  => none # Profile p ingress');
+  });
+});
+
+describe('static chains', () => {
+  test('dispatch by interface, and drop interfaces that nobody knows', () => {
+    expect(show('cali-from-wl-dispatch')).toBe(`filter cali-from-wl-dispatch
+  => dispatch(cali-from-wl-dispatch)
+  => drop # Unknown interface`);
+    expect(renderRuleset(state, 4, defaultRuleOptions).dispatchMaps).toMatchObject([
+      {
+        name: 'cali-from-wl-dispatch',
+        key: 'in-interface',
+        entries: [{ interfaceName: 'cali1', chain: 'cali-fw-cali1' }],
+      },
+      {
+        name: 'cali-to-wl-dispatch',
+        key: 'out-interface',
+        entries: [{ interfaceName: 'cali1', chain: 'cali-tw-cali1' }],
+      },
+    ]);
+  });
+
+  test('send what workloads say to their host through policy and the endpoint-to-host action', () => {
+    expect(show('cali-INPUT', { interfacePrefixes: ['cali', 'tap'] })).toBe(`filter cali-INPUT
+  interface(in cali true) => goto(cali-wl-to-host)
+  interface(in tap true) => goto(cali-wl-to-host)`);
+    expect(show('cali-wl-to-host', { defaultEndpointToHostAction: 'ACCEPT' })).toBe(`filter cali-wl-to-host
+  => jump(cali-from-wl-dispatch)
+  => accept # Configured DefaultEndpointToHostAction`);
+    expect(show('cali-wl-to-host', {}, 6)).toContain('protocol(58) icmp(135) => accept');
+  });
+
+  test('send forwarded packets through both sides', () => {
+    expect(show('cali-FORWARD')).toBe(`filter cali-FORWARD
+  => set-mark(0x1e0000 0)
+  interface(in cali true) => jump(cali-from-wl-dispatch)
+  interface(out cali true) => jump(cali-to-wl-dispatch)`);
+    const forward = renderRuleset(state, 4, defaultRuleOptions).hooks.find(({ hook }) => hook === 'forward');
+    expect(forward?.rules.map(showRule)).toEqual(['=> jump(cali-FORWARD)']);
+    expect(forward?.appendedRules.map(showRule)).toEqual([
+      'mark(0x10000 0x10000) => accept # Policy explicitly accepted packet.',
+    ]);
+  });
+
+  test('let a workload use its own addresses only, and those that its spec allows', () => {
+    expect(show('cali-PREROUTING')).toBe(`raw cali-PREROUTING
+  => set-mark(0x1f0000 0)
+  interface(in cali true) => set-mark(0x80000 0x80000)
+  mark(0x80000 0x80000) => jump(cali-rpf-skip)
+  mark(0x80000 0x80000) reverse-path-failed => drop`);
+    expect(show('cali-rpf-skip')).toBe(
+      'raw cali-rpf-skip\n  interface(in cali1 false) net(source 192.0.2.0/24) => accept',
+    );
+    expect(show('cali-rpf-skip', {}, 6)).toContain('2001:db8::/32');
+    expect(show('cali-PREROUTING', { enforceReversePath: false })).toBe(
+      'raw cali-PREROUTING\n  => set-mark(0x1f0000 0)',
+    );
+  });
+
+  test('masquerade what leaves the pools', () => {
+    expect(show('cali-nat-outgoing')).toBe(`nat cali-nat-outgoing
+  set(source masq-ipam-pools) !set(destination network-ip-pools) => masquerade`);
+  });
+});
+
+describe('chain values', () => {
+  test('are frozen, and their hash tells whether they differ', () => {
+    const one = chain('filter', 'c', [rule([], { kind: 'drop' })]);
+    expect(Object.isFrozen(one.rules[0]?.action)).toBe(true);
+    expect(chain('filter', 'c', [rule([], { kind: 'drop' })]).hash).toBe(one.hash);
+    expect(chain('filter', 'c', [rule([], { kind: 'accept' })]).hash).not.toBe(one.hash);
+    expect(chain('raw', 'c', [rule([], { kind: 'drop' })]).hash).not.toBe(one.hash);
+  });
+
+  test('end without needless returns', () => {
+    expect(chain('filter', 'c', [rule([], { kind: 'drop' }), rule([], { kind: 'return' })]).rules).toHaveLength(1);
+  });
+});
