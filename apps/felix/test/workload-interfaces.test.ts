@@ -1,0 +1,226 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseCidr, parseMac, type Cidr } from '@calico-node/net';
+import {
+  addRoute,
+  createNetns,
+  createVeth,
+  deleteLink,
+  deleteNetns,
+  deleteRoute,
+  readSysctl,
+  RouteSocket,
+  setLink,
+} from '@calico-node/netlink';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { workloadEndpointIdOf, type WorkloadEndpointId } from '../src/calc/endpoint-id.ts';
+import type { LocalWorkloadEndpoint } from '../src/calc/intents.ts';
+import { WorkloadInterfaces } from '../src/dataplane/interfaces/workload-interfaces.ts';
+
+let netns: string;
+let socket: RouteSocket;
+let interfaces: WorkloadInterfaces;
+let dirty: number;
+
+const identity = (name: string) => ({ orchestratorId: 'cni', workloadId: `default/${name}`, endpointId: 'eth0' });
+const idOf = (name: string): WorkloadEndpointId => workloadEndpointIdOf(identity(name));
+
+function endpoint(name: string, address: string, more: Partial<LocalWorkloadEndpoint> = {}): LocalWorkloadEndpoint {
+  return {
+    identity: identity(name),
+    revision: 1n,
+    adminUp: true,
+    interfaceName: `cali${name}`,
+    addresses: [parseCidr(address)],
+    allowedSourcePrefixes: [],
+    nats: [],
+    tiers: [],
+    profiles: [],
+    ...more,
+  };
+}
+
+function open(): WorkloadInterfaces {
+  dirty = 0;
+  return new WorkloadInterfaces({
+    netns,
+    prefixes: ['cali'],
+    ipv6: false,
+    allowsSpoofing: false,
+    routeProtocol: 3,
+    metric: { 4: 1024, 6: 1024 },
+    onDirty: () => {
+      dirty += 1;
+    },
+  });
+}
+
+function addLink(name: string): void {
+  socket.apply([
+    createVeth({ name: `cali${name}`, peer: { name: `p${name}` } }),
+    setLink({ name: `cali${name}`, up: true }),
+    setLink({ name: `p${name}`, up: true }),
+  ]);
+}
+
+const workloadRoutes = (): string[] =>
+  socket
+    .listRoutes({ family: 4 })
+    .filter((route) => route.protocol !== 2)
+    .map((route) => {
+      const link = route.interfaceIndex === undefined ? undefined : socket.getLink(route.interfaceIndex);
+      return `${route.destination} ${link?.name} proto ${route.protocol} scope ${route.scope} metric ${route.metric ?? 0}`;
+    })
+    .sort();
+
+function apply(): void {
+  expect(interfaces.withdraw()).toEqual([]);
+  interfaces.establish();
+}
+
+async function eventually(holds: () => boolean): Promise<void> {
+  for (let round = 0; round < 200 && !holds(); round += 1) await delay(10);
+  expect(holds()).toBe(true);
+}
+
+beforeEach(() => {
+  netns = `cnt-${randomBytes(5).toString('hex')}`;
+  createNetns(netns);
+  socket = RouteSocket.open({ netns });
+  interfaces = open();
+});
+
+afterEach(() => {
+  interfaces.close();
+  socket.close();
+  deleteNetns(netns);
+});
+
+describe('WorkloadInterfaces', () => {
+  test('routes an endpoint’s address over its interface, with Calico’s settings and a static neighbour', () => {
+    addLink('a');
+    const mac = parseMac('ee:00:00:00:00:01');
+    interfaces.update(idOf('a'), endpoint('a', '10.0.0.1/32', { mac }));
+    apply();
+    expect(workloadRoutes()).toEqual(['10.0.0.1/32 calia proto 3 scope link metric 1024']);
+    expect(interfaces.stateOf(idOf('a'))).toEqual({ state: 'up' });
+    expect(readSysctl('net/ipv4/conf/calia/proxy_arp', { netns })).toBe('1');
+    expect(readSysctl('net/ipv4/conf/calia/forwarding', { netns })).toBe('1');
+    expect(readSysctl('net/ipv4/neigh/calia/proxy_delay', { netns })).toBe('0');
+    expect(socket.listNeighbours({ family: 4 })).toMatchObject([{ ip: '10.0.0.1', mac, state: 'permanent' }]);
+  });
+
+  test('waits for an interface that comes later', async () => {
+    interfaces.update(idOf('a'), endpoint('a', '10.0.0.1/32'));
+    apply();
+    expect(interfaces.stateOf(idOf('a'))).toEqual({ state: 'down', reason: 'interface calia does not exist' });
+    addLink('a');
+    await eventually(() => dirty > 0);
+    await eventually(() => {
+      apply();
+      return interfaces.stateOf(idOf('a')).state === 'up';
+    });
+    expect(workloadRoutes()).toHaveLength(1);
+  });
+
+  test('a second start writes nothing', () => {
+    addLink('a');
+    const mac = parseMac('ee:00:00:00:00:01');
+    interfaces.update(idOf('a'), endpoint('a', '10.0.0.1/32', { mac }));
+    apply();
+    interfaces.close();
+    interfaces = open();
+    interfaces.update(idOf('a'), endpoint('a', '10.0.0.1/32', { mac }));
+    apply();
+    expect(interfaces.writes).toBe(0);
+    expect(interfaces.stateOf(idOf('a')).state).toBe('up');
+  });
+
+  test('removes routes of endpoints that are gone, found after a restart, and nobody else’s', () => {
+    addLink('a');
+    interfaces.update(idOf('a'), endpoint('a', '10.0.0.1/32'));
+    apply();
+    socket.apply([createVeth({ name: 'eth7', peer: { name: 'p7' } }), setLink({ name: 'eth7', up: true })]);
+    const foreign = socket.getLink('eth7')!.index;
+    socket.apply([addRoute({ destination: parseCidr('10.9.0.0/16'), interfaceIndex: foreign })]);
+    interfaces.close();
+    interfaces = open();
+    apply();
+    expect(workloadRoutes()).toEqual(['10.9.0.0/16 eth7 proto 4 scope link metric 0']);
+  });
+
+  test('repairs a route that somebody removed', async () => {
+    addLink('a');
+    interfaces.update(idOf('a'), endpoint('a', '10.0.0.1/32'));
+    apply();
+    const before = workloadRoutes();
+    const route = socket.listRoutes({ family: 4 }).find((candidate) => candidate.protocol === 3);
+    using other = RouteSocket.open({ netns });
+    other.apply([deleteRoute(route!)]);
+    await eventually(() => dirty > 0);
+    apply();
+    expect(workloadRoutes()).toEqual(before);
+  });
+
+  test('an address that moves to another endpoint keeps one route, over the new interface', () => {
+    addLink('a');
+    addLink('b');
+    interfaces.update(idOf('a'), endpoint('a', '10.0.0.1/32'));
+    apply();
+    interfaces.remove(idOf('a'));
+    interfaces.update(idOf('b'), endpoint('b', '10.0.0.1/32'));
+    apply();
+    expect(workloadRoutes()).toEqual(['10.0.0.1/32 calib proto 3 scope link metric 1024']);
+  });
+
+  test('of two endpoints with one address the lowest id has it, whatever came first', () => {
+    addLink('a');
+    addLink('b');
+    interfaces.update(idOf('b'), endpoint('b', '10.0.0.1/32'));
+    interfaces.update(idOf('a'), endpoint('a', '10.0.0.1/32'));
+    apply();
+    expect(workloadRoutes()).toEqual(['10.0.0.1/32 calia proto 3 scope link metric 1024']);
+    expect(interfaces.stateOf(idOf('b'))).toEqual({
+      state: 'error',
+      reason: 'address 10.0.0.1/32 belongs to cni/default%2fa/eth0',
+    });
+  });
+
+  test('comes back when an interface is made anew under the same name', async () => {
+    addLink('a');
+    interfaces.update(idOf('a'), endpoint('a', '10.0.0.1/32'));
+    apply();
+    socket.apply([deleteLink({ name: 'calia' })]);
+    await eventually(() => dirty > 0);
+    apply();
+    expect(interfaces.stateOf(idOf('a')).state).toBe('down');
+    addLink('a');
+    await eventually(() => {
+      apply();
+      return interfaces.stateOf(idOf('a')).state === 'up';
+    });
+    expect(workloadRoutes()).toHaveLength(1);
+    expect(readSysctl('net/ipv4/conf/calia/proxy_arp', { netns })).toBe('1');
+  });
+
+  test('an endpoint that is administratively down has no route', () => {
+    addLink('a');
+    interfaces.update(idOf('a'), endpoint('a', '10.0.0.1/32'));
+    apply();
+    interfaces.update(idOf('a'), endpoint('a', '10.0.0.1/32', { adminUp: false }));
+    apply();
+    expect(workloadRoutes()).toEqual([]);
+  });
+
+  test('1,000 endpoints are routed, and one more writes one route', () => {
+    addLink('a');
+    const addresses: Cidr[] = Array.from({ length: 1000 }, (_, n) => parseCidr(`10.1.${n >> 8}.${n & 255}/32`));
+    interfaces.update(idOf('a'), endpoint('a', '10.0.0.1/32', { addresses }));
+    apply();
+    expect(workloadRoutes()).toHaveLength(1000);
+    const before = interfaces.writes;
+    interfaces.update(idOf('a'), endpoint('a', '10.0.0.1/32', { addresses: [...addresses, parseCidr('10.2.0.1/32')] }));
+    apply();
+    expect(interfaces.writes - before).toBe(1);
+  });
+});
