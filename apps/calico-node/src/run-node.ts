@@ -7,6 +7,16 @@ import { nodeService } from './supervisor/node-service.ts';
 import { endOrphans } from './supervisor/orphans.ts';
 import { Supervisor } from './supervisor/supervisor.ts';
 
+/** Resolves when the signal fires, at once when it has. */
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => {
+      resolve();
+    });
+  });
+}
+
 /** Runs a whole node until the signal fires: start-up, then the processes. `ownFile` tells where they lie. */
 export async function runNode(context: ServiceContext, ownFile: string): Promise<void> {
   const { env, log, signal, health } = context;
@@ -15,9 +25,14 @@ export async function runNode(context: ServiceContext, ownFile: string): Promise
   const runDir = realpathSync(paths.runDir);
   const startup = health.register('startup');
   startup.report({ ready: false, reason: 'registering the node in the datastore' });
-  const { nodeName, config } = await runStartup({ env, log, signal, onWait: (reason) => {
-    startup.report({ ready: false, reason });
-  } });
+  const { nodeName, config } = await runStartup({
+    env,
+    log,
+    signal,
+    onWait: (reason) => {
+      startup.report({ ready: false, reason });
+    },
+  });
   startup.report({ ready: true });
   if (signal.aborted) return;
 
@@ -54,13 +69,7 @@ export async function runNode(context: ServiceContext, ownFile: string): Promise
     if (ended.length > 0) log.warn({ pids: ended }, 'ended the processes that an earlier calico-node left');
     supervisor.start();
     log.info({ nodeName, backend: config.backend, processes: components.map(({ name }) => name) }, 'node started');
-    if (!signal.aborted) {
-      await new Promise<void>((resolve) => {
-        signal.addEventListener('abort', () => {
-          resolve();
-        });
-      });
-    }
+    await aborted(signal);
   } finally {
     await supervisor.stop();
     await server.close();

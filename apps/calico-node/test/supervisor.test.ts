@@ -75,7 +75,9 @@ describe('the supervisor', () => {
     await eventually(() => {
       expect(statusOf('a')).toMatchObject({ phase: 'crash-loop', ready: false, lastExit: 'exit code 3' });
     });
-    expect(statusOf('a').reason).toMatch(/^crash loop: ended 5 times within \d+ s, last with exit code 3: no such table$/);
+    expect(statusOf('a').reason).toMatch(
+      /^crash loop: ended 5 times within \d+ s, last with exit code 3: no such table$/,
+    );
     expect(supervisor!.causes()).toEqual([`a: ${statusOf('a').reason}`]);
   });
 
@@ -139,7 +141,12 @@ describe('the supervisor', () => {
   });
 
   test('starts a process anew with another log level', async () => {
-    start(component('a', 'console.error(JSON.stringify({component: "a", msg: process.env.CALICO_LOG_LEVEL ?? "none"}));' + stay));
+    start(
+      component(
+        'a',
+        'console.error(JSON.stringify({component: "a", msg: process.env.CALICO_LOG_LEVEL ?? "none"}));' + stay,
+      ),
+    );
     await eventually(() => {
       expect(lines).toHaveLength(1);
     });
@@ -153,7 +160,11 @@ describe('the supervisor', () => {
   test('stops in reverse order, and by force what does not listen', async () => {
     const stopped: string[] = [];
     supervisor = new Supervisor({
-      components: [component('a', stay), component('deaf', 'process.on("SIGTERM", () => {}); console.log("up");' + stay), component('c', stay)],
+      components: [
+        component('a', stay),
+        component('deaf', 'process.on("SIGTERM", () => {}); console.log("up");' + stay),
+        component('c', stay),
+      ],
       log: createLogger('test', 'silent'),
       onLine: (json) => lines.push(json),
       onChange: (status) => {

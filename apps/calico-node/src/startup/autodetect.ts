@@ -60,9 +60,7 @@ export type Detection =
 
 /** The interfaces that {@link neverOwn} leaves, from the highest index down. */
 export function candidateInterfaces(interfaces: readonly HostInterface[]): readonly HostInterface[] {
-  return interfaces
-    .filter((one) => one.isUp && !matchesAny(one.name, neverOwn))
-    .toSorted((a, b) => b.index - a.index);
+  return interfaces.filter((one) => one.isUp && !matchesAny(one.name, neverOwn)).toSorted((a, b) => b.index - a.index);
 }
 
 function firstOf(

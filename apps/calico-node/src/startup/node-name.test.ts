@@ -11,5 +11,7 @@ test.each([
 });
 
 test('refuses a malformed name and says where it came from', () => {
-  expect(() => determineNodeName({ NODENAME: 'Node_1' }, undefined, 'h')).toThrow(/NODENAME='Node_1' \(from NODENAME\)/);
+  expect(() => determineNodeName({ NODENAME: 'Node_1' }, undefined, 'h')).toThrow(
+    /NODENAME='Node_1' \(from NODENAME\)/,
+  );
 });

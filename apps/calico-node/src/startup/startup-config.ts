@@ -117,7 +117,11 @@ function readPool(reader: EnvReader, family: Family): PoolSetting {
   const ipipMode = family === 4 ? reader.word(`${prefix}IPIP`, 'Never', modes) : 'Never';
   const vxlanMode = reader.word(`${prefix}VXLAN`, 'Never', modes);
   if (ipipMode !== 'Never' && vxlanMode !== 'Never') {
-    reader.problem(`${prefix}VXLAN`, vxlanMode, `Never while ${prefix}IPIP is ${ipipMode}: a pool has one encapsulation`);
+    reader.problem(
+      `${prefix}VXLAN`,
+      vxlanMode,
+      `Never while ${prefix}IPIP is ${ipipMode}: a pool has one encapsulation`,
+    );
   }
   return {
     family,
@@ -160,7 +164,8 @@ export function readStartupConfig(env: Variables): StartupConfig {
   const hasNoDefaultPools = reader.flag('NO_DEFAULT_POOLS', false);
   if (hasNoDefaultPools) {
     for (const { cidr, family } of pools) {
-      if (cidr !== undefined) reader.problem(`CALICO_IPV${family}POOL_CIDR`, cidr, 'absent while NO_DEFAULT_POOLS is set');
+      if (cidr !== undefined)
+        reader.problem(`CALICO_IPV${family}POOL_CIDR`, cidr, 'absent while NO_DEFAULT_POOLS is set');
     }
   }
   checkOthers(reader);

@@ -36,7 +36,12 @@ export interface NodeServiceOptions {
 }
 
 /** The gRPC face of the supervisor (`proto/calico/node/v1`). */
-export function nodeService({ nodeName, backend, supervisor, setOwnLevel }: NodeServiceOptions): nodeV1.NodeServiceServer {
+export function nodeService({
+  nodeName,
+  backend,
+  supervisor,
+  setOwnLevel,
+}: NodeServiceOptions): nodeV1.NodeServiceServer {
   return {
     getStatus: unary<nodeV1.GetStatusRequest, nodeV1.GetStatusResponse>(() => {
       const causes = supervisor.causes();

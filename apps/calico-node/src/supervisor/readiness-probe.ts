@@ -17,7 +17,8 @@ export function reasonsOf(body: string): string {
       const components: unknown[] = report['components'];
       const reasons = components.flatMap((component) => {
         if (!isRecord(component) || component['ok'] === true) return [];
-        return [`${String(component['name'])}: ${String(component['reason'] ?? '')}`];
+        const { name, reason } = component;
+        return [`${typeof name === 'string' ? name : '?'}: ${typeof reason === 'string' ? reason : 'not ready'}`];
       });
       if (reasons.length > 0) return reasons.join('; ');
     }

@@ -65,11 +65,11 @@ export class SupervisedProcess {
   async run(): Promise<void> {
     const { signal } = this.#stopping;
     let history = noRestarts;
-    while (!signal.aborted) {
+    while (!this.#isStopping()) {
       const startedMs = Date.now();
       const exit = await this.#runOnce();
       this.#lastExit = exit.how;
-      if (signal.aborted) break;
+      if (this.#isStopping()) break;
       this.#restarts++;
       const decision = decideRestart(history, { startedMs, endedMs: Date.now() });
       history = decision.history;
@@ -100,9 +100,13 @@ export class SupervisedProcess {
     this.#terminate(graceMs);
   }
 
+  #isStopping(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
   #terminate(graceMs: number): void {
     const child = this.#child;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    if (child?.exitCode !== null || child.signalCode !== null) return;
     child.kill('SIGTERM');
     const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
     child.once('exit', () => {
@@ -146,7 +150,7 @@ export class SupervisedProcess {
     const ended = new AbortController();
     const exit = new Promise<string>((resolve) => {
       child.once('error', (error) => {
-        resolve(`${error.message}`);
+        resolve(error.message);
       });
       child.once('exit', (code, signal) => {
         resolve(signal === null ? `exit code ${String(code)}` : `signal ${signal}`);
@@ -174,9 +178,10 @@ export class SupervisedProcess {
       this.#enter('running', true, '');
       return;
     }
-    while (!signal.aborted) {
+    const hasEnded = (): boolean => signal.aborted;
+    while (!hasEnded()) {
       const { ready, reason } = await probeReadiness(url, signal);
-      if (signal.aborted) return;
+      if (hasEnded()) return;
       this.#enter(ready ? 'running' : this.#phase === 'running' ? 'running' : 'starting', ready, reason);
       await sleep(ready ? probeWhenReadyMs : probeWhileStartingMs, signal);
     }

@@ -100,7 +100,10 @@ export class Supervisor {
         .map((other) => other.spec.name);
     while (!signal.aborted && blockers().length > 0 && Date.now() < gateDeadlineMs) await sleep(20, signal);
     if (blockers().length > 0 && !signal.aborted) {
-      this.#options.log.warn({ process: one.spec.name, missing: blockers() }, 'started before what it relies on is ready');
+      this.#options.log.warn(
+        { process: one.spec.name, missing: blockers() },
+        'started before what it relies on is ready',
+      );
     }
     await one.run();
   }

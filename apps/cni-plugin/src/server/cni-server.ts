@@ -31,7 +31,8 @@ function isServed(path: string): Promise<boolean> {
   });
 }
 
-function serveConnection(socket: Socket, { handle, log }: CniServerOptions): void {
+function serveConnection(socket: Socket, { handle, log }: CniServerOptions, idle: Set<Socket>): void {
+  idle.add(socket);
   let received = Buffer.alloc(0);
   let isTaken = false;
   const timer = setTimeout(() => socket.destroy(), requestTimeoutMs);
@@ -39,6 +40,7 @@ function serveConnection(socket: Socket, { handle, log }: CniServerOptions): voi
     log.debug({ err: error }, 'a client went away');
   });
   socket.on('close', () => {
+    idle.delete(socket);
     clearTimeout(timer);
   });
   socket.on('data', (chunk) => {
@@ -47,6 +49,7 @@ function serveConnection(socket: Socket, { handle, log }: CniServerOptions): voi
     const request = parseRequest(received);
     if (request.state === 'incomplete') return;
     isTaken = true;
+    idle.delete(socket);
     clearTimeout(timer);
     if (request.state === 'malformed') {
       log.warn({ reason: request.reason }, 'refused a malformed request');
@@ -74,8 +77,9 @@ export async function serveCni(options: CniServerOptions): Promise<CniServer> {
   mkdirSync(dirname(path), { recursive: true });
   if (await isServed(path)) throw new Error(`another process already serves on ${path}`);
   rmSync(path, { force: true });
+  const idle = new Set<Socket>();
   const server: Server = createServer((socket) => {
-    serveConnection(socket, options);
+    serveConnection(socket, options, idle);
   });
   const mask = process.umask(0o177);
   try {
@@ -96,6 +100,7 @@ export async function serveCni(options: CniServerOptions): Promise<CniServer> {
         server.close(() => {
           resolve();
         });
+        for (const socket of idle) socket.destroy();
       }),
   };
 }

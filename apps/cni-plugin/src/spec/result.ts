@@ -95,7 +95,10 @@ function textOf(value: unknown): string | undefined {
 }
 
 function parseAddress(entry: Readonly<Record<string, unknown>>, text: unknown, where: string): ResultAddress {
-  const malformed = new CniError(cniCodes.decodingFailure, `${where}: ${JSON.stringify(text)} is not an address/length`);
+  const malformed = new CniError(
+    cniCodes.decodingFailure,
+    `${where}: ${JSON.stringify(text)} is not an address/length`,
+  );
   if (typeof text !== 'string') throw malformed;
   try {
     const { ip, prefixLength } = parseInterfaceAddress(text);

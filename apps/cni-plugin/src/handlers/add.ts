@@ -1,0 +1,121 @@
+import type { WorkloadEndpoint } from '@calico-node/model';
+import { familyOf, hostCidr, parseCidr, splitCidr } from '@calico-node/net';
+import { buildEndpoint, endpointName, networkProfile } from '../endpoint/build-endpoint.ts';
+import { alternativeInterfaceName, hostInterfaceName } from '../endpoint/interface-name.ts';
+import { readMtu } from '../node/node-facts.ts';
+import { passReadinessGates } from '../node/readiness-gates.ts';
+import { CniError, cniCodes } from '../spec/cni-error.ts';
+import type { Result } from '../spec/result.ts';
+import { attachInterface, hasHostInterface, ipv4Gateway, ipv6Gateway, type Attached } from '../wire/index.ts';
+import { assignAddresses, type GivenAddresses } from './addresses.ts';
+import type { AttachmentCall } from './call.ts';
+import { detach } from './del.ts';
+import { describeError } from './describe-error.ts';
+import { awaitPolicy, requireFelix } from './felix.ts';
+
+/** How long giving up may take after an ADD failed, whatever became of its own time limit. */
+const undoLimitMs = 20_000;
+
+/**
+ * The host's end for this workload: the one that it has, else Calico's name for it, unless that is another
+ * workload's (identifiers may share their first eleven characters).
+ */
+async function chooseHostName(call: AttachmentCall, stored: WorkloadEndpoint | undefined): Promise<string> {
+  const { node, workload, store, prefixes, signal } = call;
+  if (stored?.spec.interfaceName !== undefined) return stored.spec.interfaceName;
+  const usual = hostInterfaceName(workload, prefixes[0] ?? 'cali');
+  if (!hasHostInterface(usual)) return usual;
+  const others = await store.endpoints.ofNode(node, { signal });
+  const isTaken = others.some((endpoint) => endpoint.spec.interfaceName === usual);
+  return isTaken ? alternativeInterfaceName(workload) : usual;
+}
+
+function toResult(call: AttachmentCall, hostName: string, attached: Attached, given: GivenAddresses): Result {
+  const { ifName, netns } = call.attachment;
+  const families = new Set(given.ips.map((ip) => familyOf(ip)));
+  const destinations = given.routes ?? [parseCidr('0.0.0.0/0'), parseCidr('::/0')];
+  return {
+    interfaces: [{ name: hostName }, { name: ifName, mac: attached.mac, mtu: attached.mtu, sandbox: netns }],
+    ips: given.ips.map((ip) => ({ ip, prefixLength: splitCidr(hostCidr(ip)).prefixLength, interface: 1 })),
+    routes: destinations
+      .filter((destination) => families.has(familyOf(destination)))
+      .map((destination) => ({ destination, gateway: familyOf(destination) === 4 ? ipv4Gateway : ipv6Gateway })),
+    dns: given.dns,
+  };
+}
+
+async function build(call: AttachmentCall, stored: WorkloadEndpoint | undefined, mtu: number): Promise<Result> {
+  const { config, attachment, node, workload, store, prefixes, signal } = call;
+  const hostName = await chooseHostName(call, stored);
+  // Both have to have ended before a failure is undone.
+  const [profile, assigned] = await Promise.allSettled([
+    store.endpoints.ensureProfile(networkProfile(config.name), { signal }),
+    assignAddresses(call),
+  ]);
+  if (assigned.status === 'rejected') throw assigned.reason;
+  if (profile.status === 'rejected') throw profile.reason;
+  const given = assigned.value;
+  const attached = await attachInterface({
+    netns: attachment.netns,
+    hostName,
+    workloadName: attachment.ifName,
+    mtu,
+    addresses: given.ips,
+    ...(given.routes === undefined ? {} : { routes: given.routes }),
+    forwards: config.allowIpForwarding,
+    prefixes,
+  });
+  const wanted = buildEndpoint(
+    {
+      node,
+      workload,
+      network: config.name,
+      labels: config.labels,
+      addresses: given.ips,
+      interfaceName: hostName,
+      mac: attached.mac,
+    },
+    stored,
+  );
+  const revision = await store.endpoints.save(wanted, stored, { signal });
+  await awaitPolicy(call, revision);
+  return toResult(call, hostName, attached, given);
+}
+
+/** Puts everything back after a failed ADD of something new. Its own failure is logged: the runtime sends DEL. */
+async function undo(call: AttachmentCall): Promise<void> {
+  try {
+    await detach({ ...call, signal: AbortSignal.timeout(undoLimitMs) });
+  } catch (error) {
+    call.context.log.warn({ err: error, code: describeError(error).code }, 'could not undo a failed ADD');
+  }
+}
+
+/**
+ * Attaches a workload: addresses, interface, endpoint, and the wait for its policy. Everything that is there
+ * already is kept, so a repeated ADD gives the same answer. When it fails, what a first ADD made is undone;
+ * an attachment that stood before is left as it is.
+ */
+export async function attach(call: AttachmentCall): Promise<Result> {
+  const { config, node, workload, store, context, signal } = call;
+  requireFelix(call);
+  const mtu = readMtu(config, context.paths);
+  const [isReady, stored] = await Promise.all([
+    store.endpoints.isReady({ signal }),
+    store.endpoints.find(workload.namespace, endpointName(node, workload), { signal }),
+  ]);
+  if (!isReady) {
+    throw new CniError(cniCodes.tryAgainLater, 'Calico is currently not ready to process requests', {
+      details: 'ClusterInformation default is missing, or its datastoreReady is not true',
+    });
+  }
+  await passReadinessGates(config.readinessGates, signal);
+  // A pod that was created anew has another container: its endpoint is written over, its interface is new.
+  const isNew = stored === undefined || (stored.spec.containerID ?? workload.containerId) !== workload.containerId;
+  try {
+    return await build(call, stored, mtu);
+  } catch (error) {
+    if (isNew) await undo(call);
+    throw error;
+  }
+}

@@ -1,0 +1,10 @@
+import type { Logger, NodePaths } from '@calico-node/service';
+import type { Stores } from '../store/stores.ts';
+
+/** What every command works with; the server keeps one for its life, the exec'd program one for its call. */
+export interface HandlerContext {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly paths: NodePaths;
+  readonly log: Logger;
+  readonly stores: Stores;
+}

@@ -1,0 +1,26 @@
+import { isDatastoreError } from '@calico-node/datastore';
+import { isRpcError } from '@calico-node/rpc';
+import { FelixTimeout } from '../felix/wait-for-endpoint.ts';
+import { cniCodes, toCniError, type CniCode, type CniError } from '../spec/cni-error.ts';
+import { WireError } from '../wire/index.ts';
+
+function codeOf(error: unknown): CniCode {
+  if (error instanceof WireError) {
+    const codes = {
+      'netns-missing': cniCodes.unknownContainer,
+      'own-netns': cniCodes.invalidEnvironment,
+      'interface-exists': cniCodes.invalidEnvironment,
+    } as const;
+    return codes[error.code];
+  }
+  if (error instanceof FelixTimeout) return cniCodes.tryAgainLater;
+  if (isDatastoreError(error, 'unavailable', 'conflict')) return cniCodes.tryAgainLater;
+  if (isDatastoreError(error, 'config')) return cniCodes.invalidConfig;
+  if (isRpcError(error, 'UNAVAILABLE', 'DEADLINE_EXCEEDED', 'ABORTED', 'CANCELLED')) return cniCodes.tryAgainLater;
+  return cniCodes.failed;
+}
+
+/** Whatever a command threw, as the error object that the runtime gets. */
+export function describeError(error: unknown): CniError {
+  return toCniError(error, codeOf(error));
+}

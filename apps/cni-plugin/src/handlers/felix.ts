@@ -1,0 +1,47 @@
+import { existsSync } from 'node:fs';
+import { waitForStatusFile } from '../felix/status-file.ts';
+import { waitForFelix } from '../felix/wait-for-endpoint.ts';
+import { CniError, cniCodes } from '../spec/cni-error.ts';
+import type { AttachmentCall } from './call.ts';
+
+const defaultTimeoutMs = 10_000;
+
+/**
+ * Refuses to begin what could not be ended: without Felix nobody would program the endpoint's policy.
+ * With `policy_setup_timeout_seconds` Felix may be Calico's own, which has no socket.
+ *
+ * @throws CniError code 11
+ */
+export function requireFelix({ config, context }: AttachmentCall): void {
+  if (config.policySetupTimeoutSeconds > 0 || existsSync(context.paths.felixSocket)) return;
+  throw new CniError(cniCodes.tryAgainLater, 'felix is not running: the workload would have no policy', {
+    details: `there is no ${context.paths.felixSocket}`,
+  });
+}
+
+/**
+ * Waits until Felix has the endpoint of this revision in the kernel: 10 s at most, then fails. With
+ * `policy_setup_timeout_seconds` it waits so long, and goes on with a warning (Calico's rule).
+ *
+ * @throws FelixTimeout
+ */
+export async function awaitPolicy(call: AttachmentCall, minRevision: bigint): Promise<void> {
+  const { config, context, workload, signal } = call;
+  const { felixSocket, endpointStatusDir } = context.paths;
+  const lenientMs = config.policySetupTimeoutSeconds * 1000;
+  const hasSocket = existsSync(felixSocket);
+  if (lenientMs === 0 || hasSocket) {
+    const timeoutMs = lenientMs === 0 ? defaultTimeoutMs : lenientMs;
+    try {
+      await waitForFelix({ socket: felixSocket, workload, minRevision, timeoutMs, signal });
+    } catch (error) {
+      if (lenientMs === 0) throw error;
+      context.log.warn({ err: error }, 'going on without felix, as policy_setup_timeout_seconds asks');
+    }
+    return;
+  }
+  const directory = config.endpointStatusDir === '' ? endpointStatusDir : config.endpointStatusDir;
+  if (!(await waitForStatusFile(directory, workload, lenientMs, signal))) {
+    context.log.warn({ directory }, 'going on without an endpoint status file, as policy_setup_timeout_seconds asks');
+  }
+}

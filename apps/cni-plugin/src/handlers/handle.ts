@@ -1,0 +1,125 @@
+import type { Answer, Call } from '../server/frame.ts';
+import { CniError, cniCodes, renderError } from '../spec/cni-error.ts';
+import { parseEnvironment, type Environment } from '../spec/environment.ts';
+import { decodeDocument, parseNetworkConfig, type NetworkConfig } from '../spec/network-config.ts';
+import { emptyResult, renderResult } from '../spec/result.ts';
+import { isAtLeast, isSupportedVersion, newestVersion, renderVersion, type CniVersion } from '../spec/version.ts';
+import { ipamHandle } from '../endpoint/workload.ts';
+import { attach } from './add.ts';
+import { assignOwn, releaseOwn } from './addresses.ts';
+import { identifyCall, type AttachmentCall } from './call.ts';
+import { check } from './check.ts';
+import type { HandlerContext } from './context.ts';
+import { detach } from './del.ts';
+import { describeError } from './describe-error.ts';
+import { collectGarbage } from './gc.ts';
+import { checkStatus } from './status.ts';
+
+/** The version from which a command exists. */
+const commandSince = { CHECK: '0.4.0', GC: '1.1.0', STATUS: '1.1.0' } as const satisfies Record<string, CniVersion>;
+
+/** The addresses that `calico-ipam` gives when another network plug-in execs it. */
+async function ipamAdd(call: AttachmentCall): Promise<string> {
+  const addresses = await assignOwn(call);
+  return renderResult({ ...emptyResult, ips: addresses }, call.config.cniVersion);
+}
+
+/** CHECK of `calico-ipam`: the attachment holds the addresses that `prevResult` says. */
+async function ipamCheck(call: AttachmentCall): Promise<void> {
+  const { config, attachment, store, signal } = call;
+  const handle = ipamHandle(config.name, attachment.containerId, attachment.ifName);
+  const held = await store.addresses.held(handle, signal);
+  for (const { ip } of config.prevResult?.ips ?? []) {
+    if (!held.some((address) => address.ip === ip)) {
+      throw new CniError(cniCodes.failed, `IPAM does not hold ${ip} for ${handle}`, {
+        details: `it holds ${held.map((address) => address.ip).join(', ') || 'nothing'}`,
+      });
+    }
+  }
+}
+
+async function runOnAttachment(
+  call: AttachmentCall,
+  program: Call['program'],
+  command: 'ADD' | 'DEL' | 'CHECK',
+): Promise<string> {
+  const isIpam = program === 'calico-ipam';
+  switch (command) {
+    case 'ADD':
+      return isIpam ? ipamAdd(call) : renderResult(await attach(call), call.config.cniVersion);
+    case 'DEL':
+      await (isIpam ? releaseOwn(call) : detach(call));
+      return '';
+    case 'CHECK':
+      await (isIpam ? ipamCheck(call) : check(call));
+      return '';
+  }
+}
+
+async function runCommand(
+  { program, variables }: Call,
+  environment: Exclude<Environment, { command: 'VERSION' }>,
+  config: NetworkConfig,
+  context: HandlerContext,
+  signal: AbortSignal,
+): Promise<string> {
+  switch (environment.command) {
+    case 'GC':
+      await collectGarbage({ config, pluginPath: environment.pluginPath, variables, context, signal });
+      return '';
+    case 'STATUS':
+      await checkStatus(config, context, signal);
+      return '';
+    default: {
+      const { attachment, pluginPath, command } = environment;
+      const call = identifyCall({ config, attachment, pluginPath, variables, context, signal });
+      return runOnAttachment(call, program, command);
+    }
+  }
+}
+
+function requireCommand(command: string, version: CniVersion): void {
+  const since = Object.entries(commandSince).find(([name]) => name === command)?.[1];
+  if (since !== undefined && !isAtLeast(version, since)) {
+    throw new CniError(
+      cniCodes.incompatibleVersion,
+      `${command} needs CNI version ${since}; the configuration has ${version}`,
+    );
+  }
+}
+
+/**
+ * Does what one exec of a plug-in asks for. Never rejects: whatever goes wrong is the error object of the
+ * specification and exit code 1.
+ */
+export async function handleCall(call: Call, context: HandlerContext, signal: AbortSignal): Promise<Answer> {
+  let version: CniVersion = newestVersion;
+  try {
+    const environment = parseEnvironment(call.variables);
+    if (environment.command === 'VERSION') {
+      const requested = call.stdin.trim() === '' ? undefined : decodeDocument(call.stdin)['cniVersion'];
+      return { stdout: `${renderVersion(requested)}\n`, exitCode: 0 };
+    }
+    const document = decodeDocument(call.stdin);
+    if (isSupportedVersion(document['cniVersion'])) version = document['cniVersion'];
+    const config = parseNetworkConfig(document);
+    version = config.cniVersion;
+    requireCommand(environment.command, version);
+    const output = await runCommand(call, environment, config, context, signal);
+    return { stdout: output === '' ? '' : `${output}\n`, exitCode: 0 };
+  } catch (error) {
+    const failure = signal.aborted
+      ? new CniError(cniCodes.tryAgainLater, 'the call took too long and was given up', { cause: error })
+      : describeError(error);
+    context.log.warn(
+      {
+        err: error,
+        code: failure.code,
+        command: call.variables['CNI_COMMAND'],
+        container: call.variables['CNI_CONTAINERID'],
+      },
+      'a CNI call failed',
+    );
+    return { stdout: `${renderError(failure, version)}\n`, exitCode: 1 };
+  }
+}
