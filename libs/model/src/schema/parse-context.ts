@@ -50,6 +50,6 @@ export function pathText(place: Place | undefined): string {
   if (place === undefined) return '';
   const parent = pathText(place.parent);
   if (typeof place.key === 'number') return `${parent}[${place.key}]`;
-  if (!/^[\w!-]+$/.test(place.key)) return `${parent}[${JSON.stringify(place.key)}]`;
+  if (!/^[A-Za-z_][\w-]*$/.test(place.key)) return `${parent}[${JSON.stringify(place.key)}]`;
   return parent === '' ? place.key : `${parent}.${place.key}`;
 }

@@ -100,6 +100,11 @@ function isMissing(field: Field<unknown, boolean>, value: unknown): boolean {
   return value === undefined || (field.omission === 'empty' && field.schema.isEmpty(value));
 }
 
+/** Whether a document leaves a field out, or says nothing in it; a pointer's 0 and "" say something. */
+function isNothing(field: Field<unknown, boolean>, raw: unknown): boolean {
+  return raw === undefined || (field.omission !== 'nil' && (raw === '' || raw === 0));
+}
+
 function encodeField(field: Field<unknown, boolean>, value: unknown): string | undefined {
   const { schema, omission } = field;
   if (value === undefined) {
@@ -136,15 +141,15 @@ export function struct<const F extends Fields>(
       for (const { name, field } of entries) {
         const raw = input[name] ?? undefined;
         const fieldPlace = { parent: place, key: name };
+        if (runsChecks && field.mandatory === true && isNothing(field, raw)) {
+          context.fail(fieldPlace, raw, 'is required');
+          continue;
+        }
         const result = raw === undefined ? undefined : field.schema.parse(raw, fieldPlace, context);
         let parsed = result === FAILED ? undefined : result;
         if (fillsDefaults && isMissing(field, parsed) && field.default !== undefined) parsed = field.default;
         if (raw === undefined && parsed === undefined && field.isRequired) parsed = field.schema.zero();
         if (parsed !== undefined) value[name] = parsed;
-        if (runsChecks && field.mandatory === true) {
-          const isEmpty = parsed !== undefined && field.omission !== 'nil' && field.schema.isEmpty(parsed);
-          if (raw === undefined || isEmpty) context.fail(fieldPlace, raw, 'is required');
-        }
       }
       if (refusesUnknownFields) {
         for (const key of Object.keys(input)) {

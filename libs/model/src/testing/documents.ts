@@ -4,11 +4,7 @@ import { definitionOf } from '../kinds/registry.ts';
 import { ValidationError } from '../validation-error.ts';
 
 /** A document of a kind, as a user writes it; `metadata` adds to a name and, where the kind has one, a namespace. */
-export function document(
-  kind: Kind,
-  spec: unknown,
-  metadata: Readonly<Record<string, unknown>> = {},
-): Record<string, unknown> {
+export function document(kind: Kind, spec: unknown, metadata: object = {}): Record<string, unknown> {
   const namespace = definitionOf(kind).isNamespaced ? { namespace: 'prod' } : {};
   return { kind, apiVersion: 'projectcalico.org/v3', metadata: { name: 'default', ...namespace, ...metadata }, spec };
 }
