@@ -153,7 +153,7 @@ describe('nf_tables transactions', () => {
       'tcp dport 8000-9000',
       'ct state established,related accept',
       'meta mark & 0x00010000 == 0x00010000 log prefix "calico-packet: " level notice',
-      'meta mark set meta mark & 0xfffeffff | 0x00010000',
+      'meta mark set meta mark | 0x00010000',
       'fib saddr . mark . iif oif 0 limit rate 10/second',
       'fib daddr type local notrack',
       '}',

@@ -38,7 +38,10 @@ export function writeElements(
     const begin = list.length;
     for (; index < elements.length && list.length - begin < LIST_MAX_BYTES - ELEMENT_MAX_BYTES; index++) {
       const element = elements[index];
-      if (element !== undefined) list.nested(LIST_ELEMENT, (inner) => { writeElement(inner, element); });
+      if (element !== undefined)
+        list.nested(LIST_ELEMENT, (inner) => {
+          writeElement(inner, element);
+        });
     }
   });
   return index;
@@ -49,7 +52,10 @@ function writeElement(writer: AttributeWriter, element: SetElement): void {
   const { keyEnd, verdict, value } = element;
   if (keyEnd !== undefined) writer.nested(elementAttribute.keyEnd, (key) => key.bytes(dataAttribute.value, keyEnd));
   if (element.intervalEnd === true) writer.be32(elementAttribute.flags, elementFlag.intervalEnd);
-  if (verdict !== undefined) writer.nested(elementAttribute.data, (data) => { writeVerdict(data, verdict); });
+  if (verdict !== undefined)
+    writer.nested(elementAttribute.data, (data) => {
+      writeVerdict(data, verdict);
+    });
   else if (value !== undefined) writer.nested(elementAttribute.data, (data) => data.bytes(dataAttribute.value, value));
 }
 

@@ -1,0 +1,18 @@
+export type { TableFamily, TableId } from './family.ts';
+export {
+  conntrackStateBit,
+  conntrackStatusBit,
+  type AnonymousSet,
+  type Expression,
+  type Register,
+} from './expression.ts';
+export { encodeExpressions } from './encode-expression.ts';
+export type { ElementKey, SetElement } from './element.ts';
+export { intervalElements, readIntervals, type Interval } from './interval.ts';
+export { concatKey, interfaceNameKey, keyLayout, splitKey, type SetType } from './set-type.ts';
+export { Transaction, type BaseChain, type ChainHook, type RuleSpec, type SetSpec } from './transaction.ts';
+export type { Verdict } from './verdict.ts';
+export type { KernelChain, KernelRule, KernelSet } from './decode.ts';
+export { NftablesError, type RefusedChange } from './nftables-error.ts';
+export { NftablesSocket } from './nftables-socket.ts';
+export { NftablesMonitor, type NftablesEvent, type NftablesMonitorOptions } from './nftables-monitor.ts';
