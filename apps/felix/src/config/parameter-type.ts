@@ -1,0 +1,90 @@
+import { tryParseIp, familyOf, type Family, type IpAddress } from '@calico-node/net';
+
+/** How a parameter's text is read. Every source, the datastore's too, is turned into text first, as in Felix. */
+export interface ParameterType<T> {
+  /** What is allowed, for the operator. */
+  readonly allowed: string;
+  /** What the text `none` stands for. */
+  readonly zero: T;
+  /** `undefined` when the text is not allowed. */
+  parse(text: string): T | undefined;
+}
+
+export const bool: ParameterType<boolean> = {
+  allowed: 'true or false',
+  zero: false,
+  parse: (text) => {
+    switch (text.toLowerCase()) {
+      case 'true':
+      case '1':
+      case 't':
+      case 'yes':
+      case 'y':
+        return true;
+      case 'false':
+      case '0':
+      case 'f':
+      case 'no':
+      case 'n':
+        return false;
+      default:
+        return undefined;
+    }
+  },
+};
+
+/** A whole number, decimal or 0x hexadecimal. */
+export const int = (min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER): ParameterType<number> => ({
+  allowed: min === Number.MIN_SAFE_INTEGER ? 'a whole number' : `a whole number from ${min} to ${max}`,
+  zero: 0,
+  parse: (text) => {
+    if (!/^-?(\d+|0x[0-9a-f]+)$/i.test(text)) return undefined;
+    const value = text.startsWith('-') ? -Number(text.slice(1)) : Number(text);
+    return value >= min && value <= max ? value : undefined;
+  },
+});
+
+/** A mask with at least the bits that Felix's marks need. */
+export const markMask: ParameterType<number> = {
+  allowed: 'a 32-bit mask with at least 5 bits set',
+  zero: 0,
+  parse: (text) => {
+    const value = int(0, 0xffffffff).parse(text);
+    return value !== undefined && value.toString(2).replaceAll('0', '').length >= 5 ? value : undefined;
+  },
+};
+
+/** Seconds, with a fraction; what the datastore writes as a Go duration arrives so. */
+export const seconds: ParameterType<number> = {
+  allowed: 'seconds, such as 90 or 0.5',
+  zero: 0,
+  parse: (text) => (/^\d+(\.\d+)?$/.test(text) ? Number(text) : undefined),
+};
+
+export const text: ParameterType<string> = { allowed: 'text', zero: '', parse: (value) => value };
+
+/** One of several words, in any case; read as it is spelt in the list. */
+export const oneOf = <const W extends string>(...words: readonly [W, ...W[]]): ParameterType<W> => ({
+  allowed: `one of ${words.join(', ')}`,
+  zero: words[0],
+  parse: (value) => words.find((word) => word.toLowerCase() === value.toLowerCase()),
+});
+
+/** Starts of interface names, separated by commas. */
+export const interfaceList: ParameterType<readonly string[]> = {
+  allowed: 'interface name prefixes of 1 to 15 characters, separated by commas',
+  zero: [],
+  parse: (value) => {
+    const names = value.split(',').map((name) => name.trim());
+    return names.every((name) => /^[a-zA-Z0-9:._-]{1,15}$/.test(name)) ? names : undefined;
+  },
+};
+
+export const address = (family: Family): ParameterType<IpAddress | undefined> => ({
+  allowed: `an IPv${family} address`,
+  zero: undefined,
+  parse: (value) => {
+    const ip = tryParseIp(value);
+    return ip !== undefined && familyOf(ip) === family ? ip : undefined;
+  },
+});

@@ -1,0 +1,96 @@
+import {
+  address,
+  bool,
+  int,
+  interfaceList,
+  markMask,
+  oneOf,
+  type ParameterType,
+  seconds,
+  text,
+} from './parameter-type.ts';
+
+/** One of Felix's configuration parameters. */
+export interface Parameter<T> {
+  readonly type: ParameterType<T>;
+  readonly default: T;
+  /** The field of FelixConfiguration's spec; absent for those that only file and environment set. */
+  readonly field?: string;
+  /** `none` is refused. */
+  readonly nonZero?: true;
+  /** A value that cannot be read ends Felix instead of giving way to the default. */
+  readonly fatal?: true;
+}
+
+const parameter = <T>(
+  type: ParameterType<T>,
+  value: T,
+  field?: string,
+  flags: Pick<Parameter<T>, 'nonZero' | 'fatal'> = {},
+): Parameter<T> => ({ type, default: value, ...(field === undefined ? {} : { field }), ...flags });
+
+const severity = oneOf('TRACE', 'DEBUG', 'INFO', 'WARNING', 'ERROR', 'FATAL');
+
+/**
+ * Felix's parameters by Calico's names: the environment's are `FELIX_` and the name in capitals, the file's the name.
+ * Types and defaults are those of Calico 3.32.
+ */
+export const parameters = {
+  FelixHostname: parameter(text, ''),
+  InterfacePrefix: parameter(interfaceList, ['cali'], 'interfacePrefix', { nonZero: true, fatal: true }),
+  Ipv6Support: parameter(bool, true, 'ipv6Support'),
+  IPForwarding: parameter(oneOf('Enabled', 'Disabled'), 'Enabled', 'ipForwarding'),
+
+  DefaultEndpointToHostAction: parameter(oneOf('DROP', 'RETURN', 'ACCEPT'), 'DROP', 'defaultEndpointToHostAction', {
+    nonZero: true,
+    fatal: true,
+  }),
+  NftablesFilterAllowAction: parameter(oneOf('ACCEPT', 'RETURN'), 'ACCEPT', 'nftablesFilterAllowAction', {
+    nonZero: true,
+    fatal: true,
+  }),
+  NftablesFilterDenyAction: parameter(oneOf('DROP', 'REJECT'), 'DROP', 'nftablesFilterDenyAction', {
+    nonZero: true,
+    fatal: true,
+  }),
+  NftablesMarkMask: parameter(markMask, 0xffff0000, 'nftablesMarkMask', { nonZero: true, fatal: true }),
+  NftablesRefreshInterval: parameter(seconds, 180, 'nftablesRefreshInterval'),
+  DisableConntrackInvalidCheck: parameter(bool, false, 'disableConntrackInvalidCheck'),
+  WorkloadSourceSpoofing: parameter(oneOf('Disabled', 'Any'), 'Disabled', 'workloadSourceSpoofing'),
+  VXLANPort: parameter(int(1, 65535), 4789, 'vxlanPort'),
+  AllowVXLANPacketsFromWorkloads: parameter(bool, false, 'allowVXLANPacketsFromWorkloads'),
+  AllowIPIPPacketsFromWorkloads: parameter(bool, false, 'allowIPIPPacketsFromWorkloads'),
+  LogPrefix: parameter(text, 'calico-packet', 'logPrefix'),
+  NATOutgoingExclusions: parameter(oneOf('IPPoolsOnly', 'IPPoolsAndHostIPs'), 'IPPoolsOnly', 'natOutgoingExclusions'),
+
+  DeviceRouteProtocol: parameter(int(0, 255), 3, 'deviceRouteProtocol'),
+  DeviceRouteSourceAddress: parameter(address(4), undefined, 'deviceRouteSourceAddress'),
+  DeviceRouteSourceAddressIPv6: parameter(address(6), undefined, 'deviceRouteSourceAddressIPv6'),
+  IPv4NormalRoutePriority: parameter(int(1, 2147483646), 1024, 'ipv4NormalRoutePriority'),
+  IPv6NormalRoutePriority: parameter(int(1, 2147483646), 1024, 'ipv6NormalRoutePriority'),
+  RouteRefreshInterval: parameter(seconds, 90, 'routeRefreshInterval'),
+
+  EndpointReportingEnabled: parameter(bool, false, 'endpointReportingEnabled'),
+  EndpointReportingDelaySecs: parameter(seconds, 1, 'endpointReportingDelay'),
+  EndpointStatusPathPrefix: parameter(text, '/var/run/calico', 'endpointStatusPathPrefix'),
+  ReportingIntervalSecs: parameter(seconds, 30, 'reportingInterval'),
+  ReportingTTLSecs: parameter(seconds, 90, 'reportingTTL'),
+  OpenstackRegion: parameter(text, '', 'openstackRegion', { fatal: true }),
+
+  LogSeverityScreen: parameter(severity, 'INFO', 'logSeverityScreen'),
+  HealthEnabled: parameter(bool, false, 'healthEnabled'),
+  HealthHost: parameter(text, 'localhost', 'healthHost'),
+  HealthPort: parameter(int(0, 65535), 9099, 'healthPort'),
+  PrometheusMetricsEnabled: parameter(bool, false, 'prometheusMetricsEnabled'),
+  PrometheusMetricsHost: parameter(text, '', 'prometheusMetricsHost'),
+  PrometheusMetricsPort: parameter(int(0, 65535), 9091, 'prometheusMetricsPort'),
+} as const satisfies Readonly<Record<string, Parameter<never> | Parameter<unknown>>>;
+
+export type ParameterName = keyof typeof parameters;
+
+/** A value for every parameter. */
+export type FelixParameters = {
+  readonly [N in ParameterName]: (typeof parameters)[N] extends Parameter<infer T> ? T : never;
+};
+
+export const parameterNames = Object.keys(parameters) as readonly ParameterName[];

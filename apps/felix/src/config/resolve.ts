@@ -1,0 +1,54 @@
+import type { FelixParameters, Parameter, ParameterName } from './parameters.ts';
+import { parameterNames, parameters } from './parameters.ts';
+import type { Source } from './sources.ts';
+
+/** A text that was not taken. */
+export interface ConfigProblem {
+  readonly parameter: ParameterName;
+  readonly source: string;
+  readonly value: string;
+  readonly message: string;
+  /** Felix cannot go on with it. */
+  readonly fatal: boolean;
+}
+
+export interface Resolved {
+  readonly values: FelixParameters;
+  readonly problems: readonly ConfigProblem[];
+  /** The source of each value that is not the default. */
+  readonly origins: ReadonlyMap<ParameterName, string>;
+}
+
+/**
+ * The value of every parameter: from the first source that gives one that can be read, else the default. What cannot
+ * be read is reported, once per source, and hidden by nothing.
+ */
+export function resolveParameters(sources: readonly Source[]): Resolved {
+  const problems: ConfigProblem[] = [];
+  const origins = new Map<ParameterName, string>();
+  const values = parameterNames.map((name) => {
+    const known: Parameter<unknown> = parameters[name];
+    for (const source of sources) {
+      const raw = source.values.get(name);
+      if (raw === undefined) continue;
+      const read = readValue(known, raw);
+      if ('value' in read) {
+        origins.set(name, source.name);
+        return [name, read.value];
+      }
+      const { message } = read;
+      problems.push({ parameter: name, source: source.name, value: raw, message, fatal: known.fatal === true });
+    }
+    return [name, known.default];
+  });
+  // Each value was read by the type of its own parameter.
+  return { values: Object.fromEntries(values) as FelixParameters, problems, origins };
+}
+
+function readValue({ type, nonZero }: Parameter<unknown>, raw: string): { value: unknown } | { message: string } {
+  if (raw.toLowerCase() === 'none') {
+    return nonZero === true ? { message: `'none' is not allowed; it takes ${type.allowed}` } : { value: type.zero };
+  }
+  const value = type.parse(raw);
+  return value === undefined ? { message: `it takes ${type.allowed}` } : { value };
+}
