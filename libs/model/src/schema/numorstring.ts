@@ -29,6 +29,12 @@ export function protocolHasPorts(protocol: Protocol): boolean {
   return number === 6 || number === 17 || number === 132;
 }
 
+/** Names are held to the API's spelling; a number may be text. */
+function isProtocol(value: Protocol): boolean {
+  if (typeof value === 'string' && !/^[0-9]+$/.test(value)) return Object.hasOwn(PROTOCOL_NUMBERS, value);
+  return Number(value) >= 1 && Number(value) <= 255;
+}
+
 export const protocol: Schema<Protocol> = {
   typeName: 'Protocol',
   parse(input, place, context) {
@@ -38,12 +44,8 @@ export const protocol: Schema<Protocol> = {
     } else if (typeof input !== 'string') {
       return context.fail(place, input, 'must be a protocol name or number');
     }
-    if (context.mode.runsChecks) {
-      const isName = typeof input === 'string' && Object.hasOwn(PROTOCOL_NUMBERS, input);
-      const number = protocolNumber(typeof input === 'string' && !/^[0-9]+$/.test(input) ? '' : input);
-      if (!isName && (number === undefined || number < 1 || number > 255)) {
-        context.report(place, input, `must be ${Object.keys(PROTOCOL_NUMBERS).join(', ')} or a number from 1 to 255`);
-      }
+    if (context.mode.runsChecks && !isProtocol(input)) {
+      context.report(place, input, `must be ${Object.keys(PROTOCOL_NUMBERS).join(', ')} or a number from 1 to 255`);
     }
     return input;
   },
