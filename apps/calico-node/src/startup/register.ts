@@ -2,7 +2,7 @@ import { isDatastoreError, type Resources } from '@calico-node/datastore';
 import { encodeResource, type Kind, type Node, type Resource } from '@calico-node/model';
 import { cidrOf, familyOf, type Family, type NodeName } from '@calico-node/net';
 import { ConfigError, type Logger } from '@calico-node/service';
-import { candidateInterfaces, findAddress, type Detection, type HostInterface } from './autodetect.ts';
+import { candidateInterfaces, findAddress, isGlobalUnicast, type Detection, type HostInterface } from './autodetect.ts';
 import { decideAddress, needsDetection, type AddressQuestion } from './decide-address.ts';
 import { defaultBgpConfiguration, desiredDefaultFelix, desiredNodeFelix } from './defaults.ts';
 import { detectAddress } from './detect-address.ts';
@@ -68,7 +68,7 @@ function interfacesOf({ config, interfaces }: Registration): Node['spec']['inter
   return candidateInterfaces(interfaces)
     .map(({ name, addresses }) => ({
       name,
-      addresses: addresses.map(({ ip }) => ip).filter((ip) => families.includes(familyOf(ip))),
+      addresses: addresses.map(({ ip }) => ip).filter((ip) => families.includes(familyOf(ip)) && isGlobalUnicast(ip)),
     }))
     .filter(({ addresses }) => addresses.length > 0)
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));

@@ -26,7 +26,6 @@ export interface NetworkConfig {
   readonly name: string;
   /** 0: the node's MTU file decides. */
   readonly mtu: number;
-  readonly queues: number;
   readonly nodename: string;
   /** Empty: the node's own. */
   readonly nodenameFile: string;
@@ -82,9 +81,11 @@ function refuseUnsupported(reader: JsonReader): void {
   const policy = reader.nested('policy').text('type');
   const dataplane = reader.nested('dataplane_options').text('type', 'linux');
   const device = reader.text('device_type', 'veth');
+  const queues = reader.integer('num_queues', 1, 1, 4096);
   const unsupported: readonly (readonly [key: string, value: string, allowed: string, ok: boolean])[] = [
     ['policy.type', policy, 'none', policy === ''],
     ['dataplane_options.type', dataplane, 'linux', dataplane === 'linux'],
+    ['num_queues', String(queues), '1', queues === 1],
     ['device_type', device, 'veth', device === 'veth' || device === ''],
   ];
   for (const [key, value, allowed, ok] of unsupported) {
@@ -149,7 +150,6 @@ export function parseNetworkConfig(document: JsonObject): NetworkConfig {
     cniVersion,
     name: reader.textLike('name', '', (text) => namePattern.test(text), 'made of letters, digits, _ . -'),
     mtu: reader.integer('mtu', 0, 0, 65535),
-    queues: reader.integer('num_queues', 1, 1, 4096),
     nodename: reader.text('nodename') || reader.text('hostname'),
     nodenameFile: reader.text('nodename_file'),
     nodenameFileOptional: reader.flag('nodename_file_optional', false),

@@ -1,0 +1,138 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { CniError } from './cni-error.ts';
+import { decodeDocument, parseNetworkConfig, type NetworkConfig } from './network-config.ts';
+
+const minimal = { cniVersion: '1.0.0', name: 'net', type: 'calico', ipam: { type: 'calico-ipam' } };
+
+function parse(extra: object = {}): NetworkConfig {
+  return parseNetworkConfig(decodeDocument(JSON.stringify({ ...minimal, ...extra })));
+}
+
+function errorOf(work: () => unknown): CniError {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof CniError) return error;
+    throw error;
+  }
+  throw new Error('no error');
+}
+
+describe('a network configuration', () => {
+  test('has the defaults of Calico', () => {
+    expect(parse()).toMatchObject({
+      cniVersion: '1.0.0',
+      mtu: 0,
+      nodenameFileOptional: false,
+      datastoreEnvironment: {},
+      ipam: { type: 'calico-ipam', assignIpv4: true, assignIpv6: false, ipv4Pools: [], ipv6Pools: [] },
+      allowIpForwarding: false,
+      policySetupTimeoutSeconds: 0,
+      labels: {},
+      prevResult: undefined,
+      validAttachments: undefined,
+    });
+  });
+
+  test('is of version 0.2.0 when it names none', () => {
+    expect(parse({ cniVersion: undefined }).cniVersion).toBe('0.2.0');
+  });
+
+  test('takes the words "true" and "false" of older configurations', () => {
+    const { ipam } = parse({ ipam: { type: 'calico-ipam', assign_ipv4: 'false', assign_ipv6: 'true' } });
+    expect(ipam).toMatchObject({ assignIpv4: false, assignIpv6: true });
+  });
+
+  test('gives the datastore as environment variables', () => {
+    const { datastoreEnvironment } = parse({
+      datastore_type: 'etcdv3',
+      etcd_endpoints: 'https://e:2379',
+      etcd_ca_cert_file: '/ca.pem',
+      kubernetes: { kubeconfig: '/k' },
+    });
+    expect(datastoreEnvironment).toEqual({
+      DATASTORE_TYPE: 'etcdv3',
+      ETCD_ENDPOINTS: 'https://e:2379',
+      ETCD_CA_CERT_FILE: '/ca.pem',
+      KUBECONFIG: '/k',
+    });
+    expect(parse({ etcd_authority: 'e:2379' }).datastoreEnvironment).toEqual({ ETCD_ENDPOINTS: 'http://e:2379' });
+  });
+
+  test('carries labels in three forms, of which the plainest wins', () => {
+    const { labels } = parse({
+      args: {
+        'org.apache.mesos': {
+          network_info: {
+            labels: {
+              labels: [
+                { key: 'a', value: 'mesos' },
+                { key: 'm', value: '1' },
+              ],
+            },
+          },
+        },
+        cni: {
+          labels: [
+            { key: 'a', value: 'cni' },
+            { key: 'c', value: '2' },
+          ],
+        },
+        labels: { a: 'plain' },
+      },
+    });
+    expect(labels).toEqual({ a: 'plain', m: '1', c: '2' });
+  });
+
+  test('names everything that is wrong with it', () => {
+    const error = errorOf(() => parse({ name: 'no/slash', mtu: -1, ipam: { type: 'calico-ipam', ipv4_pools: [4] } }));
+    expect(error.code).toBe(7);
+    for (const path of ['name:', 'mtu:', 'ipam.ipv4_pools:']) expect(error.message).toContain(path);
+  });
+
+  test.each([
+    [{ policy: { type: 'k8s' } }, 'policy.type=k8s'],
+    [{ device_type: 'netkit' }, 'device_type=netkit'],
+    [{ dataplane_options: { type: 'grpc' } }, 'dataplane_options.type=grpc'],
+    [{ num_queues: 4 }, 'num_queues=4'],
+  ])('with %o is refused with the field and its value', (extra, text) => {
+    const error = errorOf(() => parse(extra));
+    expect(error.code).toBe(2);
+    expect(error.message).toContain(text);
+  });
+
+  test('with a readiness gate that is no URL is refused', () => {
+    expect(errorOf(() => parse({ readiness_gates: ['localhost'] })).message).toContain("'localhost'");
+  });
+
+  test('lists the attachments that GC keeps, under either key', () => {
+    const list = [{ containerID: 'c', ifname: 'eth0' }];
+    const expected = [{ containerId: 'c', ifName: 'eth0' }];
+    expect(parse({ 'cni.dev/valid-attachments': list }).validAttachments).toEqual(expected);
+    expect(parse({ 'cni.dev/attachments': list }).validAttachments).toEqual(expected);
+  });
+
+  test('of any shape is either read or refused, never worse', () => {
+    const known = [
+      'name',
+      'mtu',
+      'ipam',
+      'args',
+      'policy',
+      'prevResult',
+      'kubernetes',
+      'readiness_gates',
+      'cniVersion',
+    ];
+    fc.assert(
+      fc.property(fc.dictionary(fc.constantFrom(...known), fc.jsonValue()), (extra) => {
+        try {
+          parse(extra);
+        } catch (error) {
+          expect(error).toBeInstanceOf(CniError);
+        }
+      }),
+    );
+  });
+});
