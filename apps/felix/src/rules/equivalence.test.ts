@@ -7,12 +7,14 @@ import { splitIpPortMember, type IpPortMember } from '../calc/ip-set.ts';
 import { IntentMirror } from '../calc/testing/intent-mirror.ts';
 import { stored, storedEndpoint } from '../calc/testing/resources.ts';
 import { interpret, packetPaths, type Packet, type PacketWorld } from './interpret.ts';
+import type { Ruleset } from './model.ts';
 import { defaultRuleOptions } from './options.ts';
 import { renderRuleset } from './render-ruleset.ts';
 import { isAllowed, type OracleWorld } from './testing/policy-oracle.ts';
 
 /** Mostly absent, so that rules match something. */
-const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 2 });
+const maybe = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
+  fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary });
 const present = <T extends object>(value: T): T =>
   Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as T;
 
@@ -39,10 +41,10 @@ const entity = (family: 4 | 6, portLists: fc.Arbitrary<(string | number)[]> | un
     .record({
       nets: maybe(nets(family)),
       notNets: maybe(nets(family)),
-      selector: maybe(selector),
+      selector: fc.option(selector, { nil: undefined, freq: 3 }),
       notSelector: maybe(selector),
       namespaceSelector: maybe(fc.constantFrom('all()', 'global()')),
-      ports: portLists === undefined ? fc.constant(undefined) : maybe(portLists),
+      ports: portLists === undefined ? fc.constant(undefined) : fc.option(portLists, { nil: undefined, freq: 2 }),
       notPorts: portLists === undefined ? fc.constant(undefined) : maybe(portLists),
     })
     .map(present);
@@ -51,14 +53,17 @@ const action = fc.constantFrom('Allow' as const, 'Allow' as const, 'Deny' as con
 
 const rule = fc.constantFrom(4 as const, 6 as const).chain((family) =>
   fc.oneof(
-    fc
-      .record({
-        action,
-        protocol: fc.constantFrom('TCP', 'UDP', 17),
-        source: entity(family, ports),
-        destination: entity(family, ports),
-      })
-      .map(present),
+    {
+      weight: 4,
+      arbitrary: fc
+        .record({
+          action,
+          protocol: fc.constantFrom('TCP', 'UDP', 17),
+          source: entity(family, ports),
+          destination: entity(family, ports),
+        })
+        .map(present),
+    },
     fc
       .record({
         action,
@@ -130,7 +135,10 @@ const worlds: fc.Arbitrary<OracleWorld> = fc.record({
 
 const port = fc.constantFrom(53, 80, 443, 999, 1000, 2000, 4789, 8080);
 const header = fc.oneof(
-  fc.record({ protocol: fc.constantFrom(6, 17, 132), sourcePort: port, destinationPort: port }),
+  {
+    weight: 4,
+    arbitrary: fc.record({ protocol: fc.constantFrom(6, 17, 132), sourcePort: port, destinationPort: port }),
+  },
   fc.record({ protocol: fc.constantFrom(1, 58), icmpType: fc.constantFrom(8, 128), icmpCode: fc.constantFrom(0, 1) }),
   fc.record({ protocol: fc.constantFrom(4, 47) }),
 );
@@ -207,49 +215,61 @@ function kernelWorld(mirror: IntentMirror): PacketWorld {
   };
 }
 
-test('new connections are decided as the policy reads', () => {
+/** Counts verdicts, since a sample in which nothing passes would agree with anything. */
+function agree(
+  worlds: fc.Arbitrary<OracleWorld>,
+  numRuns: number,
+): { readonly allowed: number; readonly denied: number } {
   const seen = { allowed: 0, denied: 0 };
   fc.assert(
-    fc.property(worlds, fc.array(packets, { minLength: 12, maxLength: 12 }), (world, sample) => {
+    fc.property(worlds, fc.array(packets, { minLength: 30, maxLength: 30 }), (world, sample) => {
       const mirror = program(world);
-      const state = {
-        policies: mirror.policies.values().toArray(),
-        profiles: mirror.profiles.values().toArray(),
-        endpoints: mirror.endpoints.values().toArray(),
-      };
-      const rulesets = {
-        4: renderRuleset(state, 4, defaultRuleOptions),
-        6: renderRuleset(state, 6, defaultRuleOptions),
-      };
+      const rulesets = { 4: render(mirror, 4), 6: render(mirror, 6) };
       const kernel = kernelWorld(mirror);
       for (const packet of sample) {
-        const outcome = interpret(rulesets[packet.family], packetPaths.forward, packet, kernel);
+        const { verdict, trail } = interpret(rulesets[packet.family], packetPaths.forward, packet, kernel);
         const expected = isAllowed(world, packet);
-        expect({ packet, isAllowed: outcome.verdict === 'accept', trail: outcome.trail }).toEqual({
-          packet,
-          isAllowed: expected,
-          trail: outcome.trail,
-        });
+        expect({ packet, isAllowed: verdict === 'accept', trail }).toEqual({ packet, isAllowed: expected, trail });
         seen[expected ? 'allowed' : 'denied']++;
       }
     }),
-    { numRuns: 400 },
+    { numRuns },
   );
-  // A sample in which nothing passes would agree with anything.
-  expect(seen.allowed).toBeGreaterThan(500);
-  expect(seen.denied).toBeGreaterThan(500);
+  return seen;
+}
+
+function render({ policies, profiles, endpoints }: IntentMirror, family: 4 | 6): Ruleset {
+  return renderRuleset(
+    { policies: policies.values(), profiles: profiles.values(), endpoints: endpoints.values() },
+    family,
+    defaultRuleOptions,
+  );
+}
+
+test('new connections are decided as the policy reads', () => {
+  const { allowed, denied } = agree(worlds, 300);
+  expect(Math.min(allowed, denied)).toBeGreaterThan(500);
+});
+
+test('a rule alone matches what it says', () => {
+  const loneRule = fc.tuple(worlds, rule, fc.boolean()).map(([world, only, isNamespaced]): OracleWorld => {
+    const rules = [{ ...only, action: 'Allow' as const }];
+    const spec = { tier: 'default', types: ['Ingress' as const], ingress: rules };
+    const policies = [{ name: 'lone', spec, ...(isNamespaced ? { namespace: 'default' } : {}) }];
+    const profile = { egress: [{ action: 'Allow' as const }] };
+    const tiers = [{ name: 'default', order: 2, defaultAction: 'Deny' as const }];
+    const endpoints = world.endpoints.map((endpoint) => ({ ...endpoint, profiles: ['p1'] }));
+    return { ...world, endpoints, policies, profiles: { p1: profile }, tiers };
+  });
+  const { allowed, denied } = agree(loneRule, 500);
+  expect(Math.min(allowed, denied)).toBeGreaterThan(500);
 });
 
 test('an established connection goes on whatever the policy says, an invalid packet does not', () => {
   fc.assert(
     fc.property(worlds, packets, (world, packet) => {
       const mirror = program(world);
-      const state = {
-        policies: mirror.policies.values(),
-        profiles: mirror.profiles.values(),
-        endpoints: mirror.endpoints.values(),
-      };
-      const ruleset = renderRuleset(state, packet.family, defaultRuleOptions);
+      const ruleset = render(mirror, packet.family);
       const kernel = kernelWorld(mirror);
       const run = (conntrackState: Packet['conntrackState']) =>
         interpret(

@@ -2,8 +2,9 @@ import type { Family } from '@calico-node/net';
 import type { PolicyUpdate, ProfileUpdate } from '../calc/intents.ts';
 import type { ParsedRule } from '../calc/parsed-rule.ts';
 import { chain, rule } from './build.ts';
-import type { Chain } from './model.ts';
-import { policyChainName, profileChainName, type Direction } from './names.ts';
+import { clearMarks } from './matches.ts';
+import type { Chain, Rule } from './model.ts';
+import { policyChainName, profileChainName } from './names.ts';
 import type { RuleOptions } from './options.ts';
 import { renderPolicyRule } from './policy-rules.ts';
 
@@ -22,17 +23,18 @@ export function renderPolicyChains(update: PolicyUpdate, family: Family, options
   );
 }
 
-/** The profile's ingress and egress chain, of the same manner. */
+/**
+ * The profile's ingress and egress chain, of the same manner. The packet may come with the pass mark of a
+ * tier's policy, which a profile's own Pass must not be mistaken for.
+ */
 export function renderProfileChains(update: ProfileUpdate, family: Family, options: RuleOptions): readonly Chain[] {
-  return (['ingress', 'egress'] as const).map((direction: Direction) =>
-    renderRules(
-      profileChainName(update.name, direction, options.maxChainNameLength),
-      `Profile ${update.name} ${direction}`,
-      update[direction],
-      family,
-      options,
-    ),
-  );
+  return (['ingress', 'egress'] as const).map((direction) => {
+    const name = profileChainName(update.name, direction, options.maxChainNameLength);
+    const passes = update[direction].some(({ action }) => action === 'pass');
+    const before = passes ? [rule([], clearMarks(options.marks.pass))] : [];
+    const title = `Profile ${update.name} ${direction}`;
+    return renderRules(name, title, update[direction], family, options, before);
+  });
 }
 
 function renderRules(
@@ -41,8 +43,9 @@ function renderRules(
   parsed: readonly ParsedRule[],
   family: Family,
   options: RuleOptions,
+  before: readonly Rule[] = [],
 ): Chain {
-  const rules = parsed.flatMap((parsedRule) => renderPolicyRule(parsedRule, family, options));
+  const rules = [...before, ...parsed.flatMap((parsedRule) => renderPolicyRule(parsedRule, family, options))];
   const [first, ...rest] = rules;
   // The title sits on the first rule, so that a chain can be told from its rules alone.
   const titled =
