@@ -46,7 +46,14 @@ function buildProgram(io: Io): Command {
   const program = new Command('calicoctl')
     .description('manages Calico network and security policy, and looks into nodes')
     .exitOverride()
-    .configureOutput({ writeOut: io.out, writeErr: io.err })
+    .configureOutput({
+      writeOut: (text) => {
+        io.out(text);
+      },
+      writeErr: (text) => {
+        io.err(text);
+      },
+    })
     .addOption(
       new Option('-l, --log-level <level>', 'how much to log')
         .choices(['panic', 'fatal', 'error', 'warn', 'info', 'debug'])

@@ -11,16 +11,17 @@ export class Wakeup {
   /** Resolves at once when there are news, else when they come, the time is up, or the signal fires. */
   async wait(signal: AbortSignal, timeoutMs?: number): Promise<void> {
     if (!this.#hasNews && !signal.aborted) {
-      await new Promise<void>((resolve) => {
-        const timer = timeoutMs === undefined ? undefined : setTimeout(resolve, timeoutMs);
-        const finish = (): void => {
-          clearTimeout(timer);
-          resolve();
-        };
-        this.#resolve = finish;
-        signal.addEventListener('abort', finish, { once: true });
-      });
+      const { promise, resolve } = Promise.withResolvers<undefined>();
+      const finish = (): void => {
+        resolve(undefined);
+      };
+      const timer = timeoutMs === undefined ? undefined : setTimeout(finish, timeoutMs);
+      this.#resolve = finish;
+      signal.addEventListener('abort', finish);
+      await promise;
       this.#resolve = undefined;
+      signal.removeEventListener('abort', finish);
+      clearTimeout(timer);
     }
     this.#hasNews = false;
   }

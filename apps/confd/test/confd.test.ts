@@ -40,6 +40,7 @@ function environment(): Record<string, string> {
     CALICO_RUN_DIR: runDir,
     CALICO_LIB_DIR: runDir,
     NODENAME: 'n2',
+    NODE_OPTIONS: process.env['NODE_OPTIONS'] ?? '',
   };
 }
 
@@ -51,7 +52,7 @@ function startConfd(): void {
 }
 
 async function stopConfd(): Promise<void> {
-  if (confd === undefined || confd.exitCode !== null) return;
+  if (confd?.exitCode !== null) return;
   const exited = once(confd, 'exit');
   confd.kill('SIGTERM');
   await exited;
@@ -69,13 +70,14 @@ async function putNodes(...names: readonly string[]): Promise<void> {
 }
 
 async function readiness(): Promise<{ status: number; body: string }> {
-  const response = await fetch(`http://127.0.0.1:${healthPort}/readiness`);
+  const response = await fetch(`http://127.0.0.1:${healthPort}/readiness`, { headers: { connection: 'close' } });
   return { status: response.status, body: await response.text() };
 }
 
 /** Asks until it holds; the test's own time limit ends it otherwise. */
 async function eventually<T>(ask: () => Promise<T>, holds: (answer: T) => boolean): Promise<T> {
   for (;;) {
+    if (confd?.exitCode !== null) throw new Error('confd has ended');
     const answer = await ask().catch(() => undefined);
     if (answer !== undefined && holds(answer)) return answer;
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -80,7 +80,7 @@ function loadObject(
   }
   const kind = typeof kindName === 'string' ? findKind(kindName) : undefined;
   if (kind === undefined || kind !== kindName || apiVersion !== 'projectcalico.org/v3') {
-    return refuse('kind', `unknown resource type (${String(kindName)}) and/or version (${String(apiVersion)})`);
+    return refuse('kind', `unknown resource type (${plainText(kindName)}) and/or version (${plainText(apiVersion)})`);
   }
   const placed = placeInNamespace(kind, value, namespace);
   if (typeof placed === 'string') return refuse('metadata.namespace', placed, subjectOf(kind, value['metadata']));
@@ -118,7 +118,7 @@ function placeInNamespace(
   }
   if (own !== undefined && own !== null && own !== '') {
     if (asked === undefined || own === asked) return value;
-    return `the namespace "${String(own)}" does not match the --namespace option "${asked}"`;
+    return `the namespace "${plainText(own)}" does not match the --namespace option "${asked}"`;
   }
   return { ...value, metadata: { ...metadata, namespace: asked ?? 'default' } };
 }
@@ -128,6 +128,10 @@ function subjectOf(kind: Kind, metadata: unknown): string {
   const name = typeof fields['name'] === 'string' ? fields['name'] : '';
   const namespace = typeof fields['namespace'] === 'string' ? fields['namespace'] : '';
   return `${kind}(${namespace === '' ? '' : `${namespace}/`}${name})`;
+}
+
+function plainText(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 /** The offending value, short; nothing where there is none or it is an object. */

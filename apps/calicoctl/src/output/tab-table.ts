@@ -16,7 +16,7 @@ export function tabTable(headings: readonly string[], rows: readonly (readonly s
 
 /** Code points, as Go counts a cell's width. */
 function length(text: string): number {
-  return [...text].length;
+  return Array.from(text).length;
 }
 
 function pad(text: string, width: number): string {

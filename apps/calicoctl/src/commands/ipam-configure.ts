@@ -1,0 +1,55 @@
+import { Ipam } from '@calico-node/ipam';
+import type { IpamConfig } from '@calico-node/model';
+import { CommandError, type Io } from '../io.ts';
+import { withSession, type DatastoreOptions } from '../session.ts';
+
+export interface IpamConfigureOptions extends DatastoreOptions {
+  readonly strictaffinity?: string;
+  readonly maxBlocksPerHost?: string;
+  readonly kubevirtIpPersistence?: string;
+}
+
+/** `calicoctl ipam configure`: changes the settings that are given; writes nothing when none is another. */
+export async function ipamConfigure(options: IpamConfigureOptions, io: Io): Promise<void> {
+  const changes = readChanges(options);
+  await withSession(options, io, async ({ backend }) => {
+    const ipam = new Ipam(backend);
+    const current = await ipam.config();
+    const wanted = { ...current, ...changes };
+    if (JSON.stringify(wanted) !== JSON.stringify(current)) await ipam.setConfig(wanted);
+  });
+  const said: readonly (readonly [string, string | number | boolean | undefined])[] = [
+    ['StrictAffinity', changes.strict_affinity],
+    ['MaxBlocksPerHost', changes.maxBlocksPerHost],
+    ['KubeVirtVMAddressPersistence', changes.kubeVirtVMAddressPersistence],
+  ];
+  for (const [name, value] of said) if (value !== undefined) io.out(`Successfully set ${name} to: ${String(value)}\n`);
+}
+
+function readChanges({ strictaffinity, maxBlocksPerHost, kubevirtIpPersistence }: IpamConfigureOptions): IpamConfig {
+  if (strictaffinity === undefined && maxBlocksPerHost === undefined && kubevirtIpPersistence === undefined) {
+    throw new CommandError('at least one configuration option must be specified');
+  }
+  return {
+    ...(strictaffinity === undefined ? {} : { strict_affinity: booleanOf(strictaffinity) }),
+    ...(maxBlocksPerHost === undefined ? {} : { maxBlocksPerHost: countOf(maxBlocksPerHost) }),
+    ...(kubevirtIpPersistence === undefined
+      ? {}
+      : { kubeVirtVMAddressPersistence: persistenceOf(kubevirtIpPersistence) }),
+  };
+}
+
+function booleanOf(text: string): boolean {
+  if (text === 'true' || text === 'false') return text === 'true';
+  throw new CommandError(`invalid value for --strictaffinity: "${text}" is neither true nor false`);
+}
+
+function countOf(text: string): number {
+  if (/^\d{1,7}$/.test(text)) return Number(text);
+  throw new CommandError(`invalid value for --max-blocks-per-host: "${text}" is not a number`);
+}
+
+function persistenceOf(text: string): 'Enabled' | 'Disabled' {
+  if (text === 'Enabled' || text === 'Disabled') return text;
+  throw new CommandError(`invalid value for --kubevirt-ip-persistence: "${text}" is neither Enabled nor Disabled`);
+}
