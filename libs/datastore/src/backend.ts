@@ -27,6 +27,8 @@ export interface ListResult {
   readonly items: readonly KeyValue[];
   /** The store's revision that the list shows; a watch goes on from the next one. */
   readonly revision: bigint;
+  /** Which store it is: changes when the store was replaced or restored from a backup. */
+  readonly storeId: string;
 }
 
 export interface WatchEvent {
@@ -45,6 +47,8 @@ export interface WatchOptions {
   readonly prefixes: readonly string[];
   /** The first revision wanted: that of the snapshot before, plus one. */
   readonly fromRevision: bigint;
+  /** The store that the revision is of, as a list gave it; another store's is `compacted`. */
+  readonly storeId?: string | undefined;
   /** Deliver each key's former value too. */
   readonly previous?: boolean;
   /**

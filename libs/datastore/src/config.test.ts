@@ -66,6 +66,7 @@ describe('loadDatastoreConfig', () => {
   it.each([
     ['nothing that names a store', {}, /ETCD_ENDPOINTS/],
     ['the Kubernetes API', { DATASTORE_TYPE: 'kubernetes' }, /Kubernetes/],
+    ['an endpoint that is no URL', { ETCD_ENDPOINTS: 'etcd:2379' }, /etcd:2379/],
     ['an unknown type', { DATASTORE_TYPE: 'consul' }, /consul/],
     ['endpoints and a discovery domain', { ETCD_ENDPOINTS: 'http://a:1', ETCD_DISCOVERY_SRV: 'x.org' }, /both/],
     ['a CA file that is not there', { ETCD_ENDPOINTS: 'http://a:1', ETCD_CA_CERT_FILE: '/no/such' }, /\/no\/such/],

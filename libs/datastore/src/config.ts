@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { DatastoreError } from './errors.ts';
+import { parseEndpoint } from './etcd/endpoints.ts';
 import { readConfigFile, type ConfigSpec } from './config-file.ts';
 
 /** How to reach etcd: exactly one of `endpoints` (non-empty) and `discoverySrv` is given. */
@@ -85,6 +86,7 @@ function etcdConfig(spec: ConfigSpec): EtcdConfig {
   if (endpoints.length === 0 && discoverySrv === undefined) {
     throw new DatastoreError('config', 'no etcd endpoint is set', { hint: 'set ETCD_ENDPOINTS=http://host:2379' });
   }
+  endpoints.forEach(parseEndpoint); // a wrong one is found here, not at the first call
   const ca = pem(spec.etcdCACert, spec.etcdCACertFile, 'etcdCACert');
   const key = pem(spec.etcdKey, spec.etcdKeyFile, 'etcdKey');
   const cert = pem(spec.etcdCert, spec.etcdCertFile, 'etcdCert');

@@ -11,6 +11,9 @@ import {
 } from '../src/index.ts';
 import { startEtcd, type EtcdProcess } from '../src/testing/index.ts';
 
+/** Waits until a value is as expected, long enough for a busy machine. */
+const eventually = <T>(read: () => T) => expect.poll(read, { timeout: 20_000 });
+
 const root = '/calico/resources/v3/projectcalico.org';
 const apiVersion = 'projectcalico.org/v3';
 
@@ -292,10 +295,10 @@ describe('watch', () => {
       signal: abort.signal,
       onEvent: (event) => events.push(event),
     });
-    await expect.poll(() => events.length).toBe(1);
+    await eventually(() => events.length).toBe(1);
     const second = await resources.update({ ...first, spec: { ...first.spec, order: 2 } });
     await resources.delete('GlobalNetworkPolicy', 'a');
-    await expect.poll(() => events.length).toBe(3);
+    await eventually(() => events.length).toBe(3);
     expect(events).toEqual([
       { type: 'added', resource: first },
       { type: 'modified', resource: second, previous: first },

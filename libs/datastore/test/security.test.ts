@@ -7,6 +7,9 @@ import { Etcd3 } from 'etcd3';
 import { connectDatastore, isDatastoreError, startSyncer, type EtcdConfig } from '../src/index.ts';
 import { startEtcd } from '../src/testing/index.ts';
 
+/** Waits until a value is as expected, long enough for a busy machine. */
+const eventually = <T>(read: () => T) => expect.poll(read, { timeout: 20_000 });
+
 const directory = mkdtempSync(join(tmpdir(), 'calico-tls-'));
 const path = (name: string): string => join(directory, name);
 const pem = (name: string): string => readFileSync(path(name), 'utf8');
@@ -46,9 +49,9 @@ async function writeAndFollow(config: EtcdConfig): Promise<void> {
   });
   try {
     await backend.put('/calico/a', 'x');
-    await expect.poll(() => seen.get('/calico/a')).toBe('x');
+    await eventually(() => seen.get('/calico/a')).toBe('x');
     await backend.put('/calico/a', 'y');
-    await expect.poll(() => seen.get('/calico/a')).toBe('y');
+    await eventually(() => seen.get('/calico/a')).toBe('y');
   } finally {
     abort.abort();
     await done;

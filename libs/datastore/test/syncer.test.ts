@@ -3,6 +3,9 @@ import { connectDatastore, startSyncer, type Backend, type SyncerBatch } from '.
 import { startEtcd, startTcpProxy, type EtcdProcess } from '../src/testing/index.ts';
 import { Etcd3 } from 'etcd3';
 
+/** Waits until a value is as expected, long enough for a busy machine. */
+const eventually = <T>(read: () => T) => expect.poll(read, { timeout: 20_000 });
+
 /** Follows prefixes and keeps what a consumer would: the state, and every update in order. */
 class Recorder {
   readonly state = new Map<string, string>();
@@ -12,10 +15,10 @@ class Recorder {
   readonly #backend: Backend;
   readonly #done: Promise<void>;
 
-  constructor(endpoint: string, prefixes: readonly string[]) {
+  constructor(endpoints: readonly string[], prefixes: readonly string[]) {
     this.#backend = connectDatastore(
-      { type: 'etcdv3', endpoints: [endpoint], tls: {} },
-      { watchTiming: { silenceMs: 300 } },
+      { type: 'etcdv3', endpoints, tls: {} },
+      { watchTiming: { silenceMs: 300, acceptMs: 1000 } },
     );
     this.#done = startSyncer({
       backend: this.#backend,
@@ -53,7 +56,7 @@ let backend: Backend;
 const recorders: Recorder[] = [];
 
 function follow(endpoint: string, ...prefixes: readonly string[]): Recorder {
-  const recorder = new Recorder(endpoint, prefixes);
+  const recorder = new Recorder(endpoint.split(' '), prefixes);
   recorders.push(recorder);
   return recorder;
 }
@@ -82,15 +85,15 @@ describe('startSyncer', () => {
     await backend.put('/b/1', 'y');
     await backend.put('/c/1', 'not followed');
     const recorder = follow(etcd.endpoints[0]!, '/a/', '/b/');
-    await expect.poll(() => recorder.inSync).toBe(true);
+    await eventually(() => recorder.inSync).toBe(true);
     expect(recorder.updatesAfter(0)).toEqual(['/a/1=x', '/b/1=y']);
-    await expect.poll(() => recorder.connections).toEqual([true]);
+    await eventually(() => recorder.connections).toEqual([true]);
     await backend.put('/b/2', '1');
     await backend.put('/a/2', '2');
     await backend.delete('/b/1');
     await backend.put('/c/2', 'not followed');
     await backend.put('/a/2', '3');
-    await expect.poll(() => recorder.state.get('/a/2')).toBe('3');
+    await eventually(() => recorder.state.get('/a/2')).toBe('3');
     expect(recorder.updatesAfter(1)).toEqual(['/b/2=1', '/a/2=2', '/b/1=', '/a/2=3']);
     const revisions = recorder.batches.map((batch) => batch.revision);
     expect(revisions).toEqual([...revisions].sort((a, b) => Number(a - b)));
@@ -98,19 +101,19 @@ describe('startSyncer', () => {
 
   it('marks an empty store as in sync', async () => {
     const recorder = follow(etcd.endpoints[0]!, '/none/');
-    await expect.poll(() => recorder.inSync).toBe(true);
+    await eventually(() => recorder.inSync).toBe(true);
     expect(recorder.updatesAfter(0)).toEqual([]);
   });
 
   it('goes on where it stopped when etcd was killed and restarted, and repeats nothing', async () => {
     await backend.put('/a/1', 'x');
     const recorder = follow(etcd.endpoints[0]!, '/a/');
-    await expect.poll(() => recorder.connections).toEqual([true]);
+    await eventually(() => recorder.connections).toEqual([true]);
     await etcd.kill9();
-    await expect.poll(() => recorder.connections).toEqual([true, false]);
+    await eventually(() => recorder.connections).toEqual([true, false]);
     await etcd.restart();
     await backend.put('/a/2', 'y');
-    await expect.poll(() => recorder.state.get('/a/2')).toBe('y');
+    await eventually(() => recorder.state.get('/a/2')).toBe('y');
     expect(recorder.updatesAfter(1)).toEqual(['/a/2=y']);
     expect(recorder.connections).toEqual([true, false, true]);
   });
@@ -119,7 +122,7 @@ describe('startSyncer', () => {
     await using proxy = await startTcpProxy(etcd.port);
     for (const name of ['keep', 'change', 'remove']) await backend.put(`/a/${name}`, '1');
     const recorder = follow(`http://127.0.0.1:${proxy.port}`, '/a/');
-    await expect.poll(() => recorder.connections).toEqual([true]);
+    await eventually(() => recorder.connections).toEqual([true]);
     const before = recorder.batches.length;
     proxy.stall();
     await backend.put('/a/change', '2');
@@ -128,9 +131,9 @@ describe('startSyncer', () => {
     await backend.delete('/a/brief');
     await backend.put('/a/add', '1');
     await compact();
-    await expect.poll(() => recorder.connections).toEqual([true, false]);
+    await eventually(() => recorder.connections).toEqual([true, false]);
     proxy.heal();
-    await expect.poll(() => recorder.state.get('/a/add'), { timeout: 10_000 }).toBe('1');
+    await eventually(() => recorder.state.get('/a/add')).toBe('1');
     expect(recorder.updatesAfter(before)).toEqual(['/a/remove=', '/a/change=2', '/a/add=1']);
     expect(recorder.batches.at(-1)?.inSync).toBe(true);
   });
@@ -138,41 +141,67 @@ describe('startSyncer', () => {
   it('follows again after a stalled connection that nobody closed', async () => {
     await using proxy = await startTcpProxy(etcd.port);
     const recorder = follow(`http://127.0.0.1:${proxy.port}`, '/a/');
-    await expect.poll(() => recorder.connections).toEqual([true]);
+    await eventually(() => recorder.connections).toEqual([true]);
     proxy.stall();
     await backend.put('/a/1', 'x');
-    await expect.poll(() => recorder.connections).toEqual([true, false]);
+    await eventually(() => recorder.connections).toEqual([true, false]);
     proxy.heal();
-    await expect.poll(() => recorder.state.get('/a/1'), { timeout: 10_000 }).toBe('x');
+    await eventually(() => recorder.state.get('/a/1')).toBe('x');
   });
 
   it('keeps a quiet watch alive', async () => {
     const recorder = follow(etcd.endpoints[0]!, '/a/');
-    await expect.poll(() => recorder.connections).toEqual([true]);
+    await eventually(() => recorder.connections).toEqual([true]);
     // Several silences long, by the clock of etcd's answers to our own pings.
     for (let ping = 0; ping < 6; ping++) await backend.get('/x', { timeoutMs: 5000 }).then(() => pause(200));
     expect(recorder.connections).toEqual([true]);
     await backend.put('/a/1', 'x');
-    await expect.poll(() => recorder.state.get('/a/1')).toBe('x');
+    await eventually(() => recorder.state.get('/a/1')).toBe('x');
   });
 
   it('starts before etcd does', async () => {
     await etcd.kill9();
     const recorder = follow(etcd.endpoints[0]!, '/a/');
-    await expect.poll(() => recorder.connections).toEqual([false]);
+    await eventually(() => recorder.connections).toEqual([false]);
     await etcd.restart();
-    await expect.poll(() => recorder.inSync).toBe(true);
+    await eventually(() => recorder.inSync).toBe(true);
   });
 
   it('takes everything anew when the store was replaced by an older one', async () => {
     for (let index = 0; index < 20; index++) await backend.put('/a/1', String(index));
     const recorder = follow(etcd.endpoints[0]!, '/a/');
-    await expect.poll(() => recorder.connections).toEqual([true]);
+    await eventually(() => recorder.connections).toEqual([true]);
     const { port } = etcd;
     await etcd.stop();
     etcd = await startEtcd({ port });
     await backend.put('/a/2', 'other');
-    await expect.poll(() => [...recorder.state], { timeout: 10_000 }).toEqual([['/a/2', 'other']]);
+    await eventually(() => [...recorder.state]).toEqual([['/a/2', 'other']]);
+  });
+
+  it('takes everything anew when another store has taken its place that is further on', async () => {
+    await backend.put('/a/1', 'old');
+    const recorder = follow(etcd.endpoints[0]!, '/a/');
+    await eventually(() => recorder.connections).toEqual([true]);
+    const { port } = etcd;
+    await etcd.stop();
+    const other = await startEtcd();
+    const early = connectDatastore({ type: 'etcdv3', endpoints: other.endpoints, tls: {} });
+    await early.put('/a/1', 'new at the same revision');
+    for (let index = 0; index < 20; index++) await early.put('/elsewhere', String(index));
+    early.close();
+    etcd = other;
+    await using _relay = await startTcpProxy(other.port, port);
+    await eventually(() => recorder.state.get('/a/1')).toBe('new at the same revision');
+  });
+
+  it('goes to another endpoint when the one in use is cut off', async () => {
+    await using proxy = await startTcpProxy(etcd.port);
+    const recorder = follow(`http://127.0.0.1:${proxy.port} ${etcd.endpoints[0]!}`, '/a/');
+    await eventually(() => recorder.connections).toEqual([true]);
+    proxy.stall();
+    await eventually(() => recorder.connections).toEqual([true, false, true]);
+    await backend.put('/a/1', 'x');
+    await eventually(() => recorder.state.get('/a/1')).toBe('x');
   });
 
   it('delivers 10000 keys and then 1000 changes to one of them without losing the last', async () => {
@@ -181,13 +210,13 @@ describe('startSyncer', () => {
       await Promise.all(names.slice(start, start + 500).map((name) => backend.put(name, 'v')));
     }
     const recorder = follow(etcd.endpoints[0]!, '/a/');
-    await expect.poll(() => recorder.inSync, { timeout: 10_000 }).toBe(true);
+    await eventually(() => recorder.inSync).toBe(true);
     expect(recorder.state.size).toBe(10_000);
     for (let value = 0; value < 1000; value += 100) {
       await Promise.all(Array.from({ length: 100 }, (_, index) => backend.put('/a/7', String(value + index))));
     }
     const last = await backend.put('/a/7', 'last');
-    await expect.poll(() => recorder.batches.at(-1)?.revision, { timeout: 10_000 }).toBe(last.revision);
+    await eventually(() => recorder.batches.at(-1)?.revision).toBe(last.revision);
     expect(recorder.state.get('/a/7')).toBe('last');
   });
 });

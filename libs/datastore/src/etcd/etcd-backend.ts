@@ -58,7 +58,7 @@ export class EtcdBackend implements Backend {
       revision ??= BigInt(page.header.revision);
       for (const found of page.kvs) items.push(toKeyValue(found));
       const last = page.kvs.at(-1);
-      if (!page.more || last === undefined) return { items, revision };
+      if (!page.more || last === undefined) return { items, revision, storeId: page.header.cluster_id };
       key = keyAfter(last.key);
     }
   }

@@ -12,9 +12,11 @@ export interface WatchTiming {
    * take to give it, in milliseconds.
    */
   readonly silenceMs: number;
+  /** How long etcd may take to accept a watch; short, so that a network that returns is soon tried again. */
+  readonly acceptMs: number;
 }
 
-const defaultTiming: WatchTiming = { silenceMs: 5000 };
+const defaultTiming: WatchTiming = { silenceMs: 5000, acceptMs: 2000 };
 
 type Stream = ClientDuplexStream<etcdV3.WatchRequest, etcdV3.WatchResponse>;
 
@@ -51,7 +53,7 @@ function runStream(stream: Stream, options: WatchOptions, timing: WatchTiming): 
     let started = 0;
     let done = false;
     const alive = new Liveness(
-      timing.silenceMs,
+      timing,
       () => {
         stream.write({ requestUnion: { $case: 'progressRequest', value: {} } });
       },
@@ -76,7 +78,7 @@ function runStream(stream: Stream, options: WatchOptions, timing: WatchTiming): 
     function onResponse(response: etcdV3.WatchResponse): void {
       if (done) return;
       alive.heard();
-      const refusal = refusalOf(response, options.fromRevision);
+      const refusal = refusalOf(response, options);
       if (refusal !== undefined) {
         finish(refusal);
         return;
@@ -118,14 +120,18 @@ function createRequest(prefix: string, index: number, options: WatchOptions): et
   };
 }
 
-function refusalOf(response: etcdV3.WatchResponse, fromRevision: bigint): DatastoreError | undefined {
+function refusalOf(response: etcdV3.WatchResponse, options: WatchOptions): DatastoreError | undefined {
+  const { fromRevision, storeId } = options;
   if (response.compactRevision > 0n) {
     return new DatastoreError('compacted', `etcd has compacted up to revision ${response.compactRevision}`);
   }
   if (response.canceled) {
     return new DatastoreError('unavailable', `etcd cancelled the watch: ${response.cancelReason || 'no reason given'}`);
   }
-  const revision = response.header?.revision ?? 0n;
+  const { revision = 0n, clusterId } = response.header ?? {};
+  if (response.created && storeId !== undefined && storeId !== String(clusterId)) {
+    return new DatastoreError('compacted', `etcd cluster ${String(clusterId)} has taken the place of ${storeId}`);
+  }
   if (response.created && revision < fromRevision - 1n) {
     return new DatastoreError(
       'compacted',
@@ -156,26 +162,39 @@ class Fragments {
 
 /** Asks for a sign of life after a silence, and gives up when the silence goes on for as long again. */
 class Liveness {
+  readonly #timing: WatchTiming;
   readonly #ask: () => void;
   readonly #giveUp: () => void;
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout;
+  #isAccepted = false;
   #asked = true; // the watch's creation is the first question
 
-  constructor(silenceMs: number, ask: () => void, giveUp: () => void) {
+  constructor(timing: WatchTiming, ask: () => void, giveUp: () => void) {
+    this.#timing = timing;
     this.#ask = ask;
     this.#giveUp = giveUp;
-    this.#timer = setInterval(() => {
-      this.#expired();
-    }, silenceMs);
+    this.#timer = this.#every(timing.acceptMs);
   }
 
   heard(): void {
     this.#asked = false;
-    this.#timer.refresh();
+    if (this.#isAccepted) {
+      this.#timer.refresh();
+      return;
+    }
+    this.#isAccepted = true;
+    clearInterval(this.#timer);
+    this.#timer = this.#every(this.#timing.silenceMs);
   }
 
   stop(): void {
     clearInterval(this.#timer);
+  }
+
+  #every(ms: number): NodeJS.Timeout {
+    return setInterval(() => {
+      this.#expired();
+    }, ms);
   }
 
   #expired(): void {

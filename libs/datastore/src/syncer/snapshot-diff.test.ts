@@ -59,7 +59,7 @@ describe('EmittedKeys', () => {
     expect(emitted.note({ key: '/a', value: undefined, revision: 6n })).toBe(false);
   });
 
-  it('takes every key as changed when the store went back in time', () => {
+  it('takes every key as changed when the store is another', () => {
     const emitted = new EmittedKeys();
     emitted.note({ key: '/a', value: 'x', revision: 5n });
     const item = { key: '/a', value: 'y', revision: 5n };

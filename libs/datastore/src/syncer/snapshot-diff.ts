@@ -29,15 +29,16 @@ export class EmittedKeys {
 
   /**
    * The changes that lead from what was emitted to a snapshot, in revision order, deletions first
-   * (a key that is gone has no revision left but the snapshot's). With `rewound`, the store went back
-   * in time, so that equal revisions prove nothing and every key counts as changed.
+   * (a key that is gone has no revision left but the snapshot's). With `isOther`, the snapshot is
+   * of another store, or of the same before, so that equal revisions prove nothing and every key counts
+   * as changed.
    */
-  replace(items: readonly KeyValue[], revision: bigint, rewound: boolean): readonly Update[] {
+  replace(items: readonly KeyValue[], revision: bigint, isOther: boolean): readonly Update[] {
     const live = new Set<string>();
     const changed: Update[] = [];
     for (const item of items) {
       live.add(item.key);
-      if (!rewound && this.#revisions.get(item.key) === item.revision) continue;
+      if (!isOther && this.#revisions.get(item.key) === item.revision) continue;
       changed.push(item);
     }
     const deleted: Update[] = [];

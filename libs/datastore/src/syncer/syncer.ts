@@ -58,6 +58,8 @@ class Follower {
   readonly #emitted = new EmittedKeys();
   /** Everything up to this revision was delivered; nothing yet when undefined. */
   #revision: bigint | undefined;
+  /** The store that the revision is of. */
+  #storeId: string | undefined;
   #needsSnapshot = true;
   #inSync = false;
   #connected: boolean | undefined;
@@ -99,16 +101,22 @@ class Follower {
     const { backend, prefixes, signal } = this.#options;
     const items: KeyValue[] = [];
     let revision: bigint | undefined;
+    let storeId: string | undefined;
     for (const prefix of prefixes) {
       const list = await backend.list(prefix, { revision, signal });
       revision ??= list.revision;
+      storeId ??= list.storeId;
+      if (list.storeId !== storeId) throw new DatastoreError('compacted', 'the store was replaced while it was read');
       for (const item of list.items) items.push(item);
     }
     if (revision === undefined) throw new DatastoreError('validation', 'a syncer needs at least one prefix');
-    const rewound = this.#revision !== undefined && revision < this.#revision;
-    if (rewound) this.#log.warn({ from: String(this.#revision), to: String(revision) }, 'the store went back in time');
-    const updates = this.#emitted.replace(items, revision, rewound);
+    const isOther = this.#revision !== undefined && (revision < this.#revision || storeId !== this.#storeId);
+    if (isOther) {
+      this.#log.warn({ from: String(this.#revision), to: String(revision) }, 'the store was replaced or restored');
+    }
+    const updates = this.#emitted.replace(items, revision, isOther);
     this.#revision = revision;
+    this.#storeId = storeId;
     this.#needsSnapshot = false;
     const chunks = Math.max(1, Math.ceil(updates.length / chunkSize));
     for (let chunk = 0; chunk < chunks; chunk++) {
@@ -123,6 +131,7 @@ class Follower {
     await backend.watch({
       prefixes,
       fromRevision: (this.#revision ?? 0n) + 1n,
+      storeId: this.#storeId,
       signal,
       onStarted: () => {
         onStarted();

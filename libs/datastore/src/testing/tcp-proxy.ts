@@ -13,8 +13,8 @@ export interface TcpProxy extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** Starts a relay from a free loopback port to a port of a loopback server. */
-export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
+/** Starts a relay from a loopback port (by default a free one) to a port of a loopback server. */
+export async function startTcpProxy(targetPort: number, ownPort = 0): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let stalled = false;
   const track = (socket: Socket): void => {
@@ -32,7 +32,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     client.once('close', () => upstream.destroy());
     upstream.once('close', () => client.destroy());
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(ownPort, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('no port');
