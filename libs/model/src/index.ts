@@ -99,6 +99,7 @@ export {
   type FelixStatus,
 } from './status/status.ts';
 
+export { workloadEndpointStatusFileName } from './status/file-name.ts';
 export { goJsonStringify, parseLosslessJson } from './go/go-json.ts';
 export { formatGoDuration, parseGoDuration } from './go/go-duration.ts';
 export { formatTime } from './go/go-time.ts';

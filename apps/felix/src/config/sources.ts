@@ -1,4 +1,4 @@
-import type { FelixConfiguration } from '@calico-node/model';
+import { parseGoDuration, type FelixConfiguration } from '@calico-node/model';
 import { parameterNames, parameters, type Parameter, type ParameterName } from './parameters.ts';
 
 /** Texts of some parameters, and where they come from. */
@@ -48,17 +48,6 @@ export function fromResource(resource: FelixConfiguration | undefined): Source {
 function asText(value: unknown): string {
   if (Array.isArray(value)) return value.map(asText).join(',');
   if (typeof value !== 'string') return JSON.stringify(value);
-  const duration = durationSeconds(value);
-  return duration === undefined ? value : String(duration);
-}
-
-const unitSeconds: Readonly<Record<string, number>> = { h: 3600, m: 60, s: 1, ms: 1e-3, us: 1e-6, µs: 1e-6, ns: 1e-9 };
-
-/** A Go duration, such as `1m30s`, in seconds. */
-function durationSeconds(value: string): number | undefined {
-  if (!/^(\d+(\.\d+)?(h|ms|m|s|us|µs|ns))+$/.test(value)) return undefined;
-  return [...value.matchAll(/(\d+(?:\.\d+)?)(h|ms|m|s|us|µs|ns)/g)].reduce(
-    (sum, [, amount, unit]) => sum + Number(amount) * (unitSeconds[unit ?? ''] ?? 0),
-    0,
-  );
+  const duration = parseGoDuration(value);
+  return duration === undefined ? value : String(Number(duration) / 1e9);
 }
