@@ -70,7 +70,11 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<EtcdProcess>
 
   async function start(): Promise<void> {
     let output = '';
-    const started = spawn('etcd', args, { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'] } });
+    // The kernel ends it with us, however we end: a test run that is killed leaves no etcd behind.
+    const started = spawn('setpriv', ['--pdeathsig', 'KILL', '--', 'etcd', ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { PATH: process.env['PATH'] },
+    });
     child = started;
     const keep = (chunk: Buffer): void => {
       output = (output + chunk.toString()).slice(-4000);
