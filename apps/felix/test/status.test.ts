@@ -1,0 +1,93 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { connectDatastore, loadDatastoreConfig, type Backend } from '@calico-node/datastore';
+import { startEtcd, type EtcdProcess } from '@calico-node/datastore/testing';
+import { createLogger } from '@calico-node/service';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { EndpointStatusFiles } from '../src/status/endpoint-status-files.ts';
+import { StatusReporter } from '../src/status/status-reporter.ts';
+
+const identity = (name: string) => ({ orchestratorId: 'cni', workloadId: `default/${name}`, endpointId: 'eth0' });
+const prefix = '/calico/felix/v2/no-region/host/n1/';
+
+let etcd: EtcdProcess;
+let backend: Backend;
+
+beforeAll(async () => {
+  etcd = await startEtcd();
+  backend = connectDatastore(loadDatastoreConfig({ env: { ETCD_ENDPOINTS: etcd.endpoints.join(',') } }));
+});
+
+afterAll(async () => {
+  await backend.close();
+  await etcd.stop();
+});
+
+const stored = async (): Promise<Record<string, string>> => {
+  const { items } = await backend.list(prefix);
+  return Object.fromEntries(items.map(({ key, value }) => [key.slice(prefix.length), value]));
+};
+
+async function eventually(holds: () => Promise<boolean>): Promise<void> {
+  for (let round = 0; round < 200; round += 1) {
+    if (await holds()) return;
+    await delay(25);
+  }
+  expect(await stored()).toBe('as expected');
+}
+
+describe('StatusReporter', () => {
+  test('writes the process’s and the endpoints’ states, and removes what is gone', async () => {
+    await backend.put(`${prefix}workload/cni/default%2fold/endpoint/eth0`, '{"status":"up"}');
+    const abort = new AbortController();
+    const reporter = new StatusReporter({
+      backend,
+      hostname: 'n1',
+      region: '',
+      intervalSeconds: 30,
+      ttlSeconds: 90,
+      reportsEndpoints: true,
+      endpointDelaySeconds: 0.05,
+      log: createLogger('test', 'fatal'),
+      now: () => Date.UTC(2026, 0, 2, 3, 4, 5),
+    });
+    reporter.setEndpoint(identity('a'), 'down');
+    reporter.setEndpoint(identity('a'), 'up');
+    reporter.setEndpoint(identity('b'), 'error');
+    const running = reporter.run(abort.signal);
+    reporter.inSync();
+    const process = '{"time":"2026-01-02T03:04:05.000Z","uptime":0,"first_update":true}';
+    const expected = {
+      last_reported_status: process,
+      status: process,
+      'workload/cni/default%2fa/endpoint/eth0': '{"status":"up"}',
+      'workload/cni/default%2fb/endpoint/eth0': '{"status":"error"}',
+    };
+    await eventually(async () => JSON.stringify(await stored()) === JSON.stringify(expected));
+    reporter.removeEndpoint(identity('b'));
+    await eventually(async () => !Object.keys(await stored()).some((key) => key.includes('fb/')));
+    abort.abort();
+    await running;
+  });
+});
+
+describe('EndpointStatusFiles', () => {
+  test('has a file for each programmed endpoint, and forgets those of an earlier run', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'felix-status-'));
+    try {
+      writeFileSync(join(dir, 'cni default%2Fold eth0'), 'x');
+      const files = new EndpointStatusFiles(dir);
+      files.set(identity('a'));
+      files.set(identity('b'));
+      files.keepOnly([identity('a'), identity('b')]);
+      expect(readdirSync(dir).sort()).toEqual(['cni default%2Fa eth0', 'cni default%2Fb eth0']);
+      files.delete(identity('b'));
+      files.delete(identity('c'));
+      expect(readdirSync(dir)).toEqual(['cni default%2Fa eth0']);
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
+  });
+});
