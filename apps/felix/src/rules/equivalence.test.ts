@@ -8,7 +8,7 @@ import { IntentMirror } from '../calc/testing/intent-mirror.ts';
 import { stored, storedEndpoint } from '../calc/testing/resources.ts';
 import { interpret, packetPaths, type Packet, type PacketWorld } from './interpret.ts';
 import type { Ruleset } from './model.ts';
-import { defaultRuleOptions } from './options.ts';
+import { defaultRuleOptions, type RuleOptions } from './options.ts';
 import { renderRuleset } from './render-ruleset.ts';
 import { isAllowed, type OracleWorld } from './testing/policy-oracle.ts';
 
@@ -238,11 +238,15 @@ function agree(
   return seen;
 }
 
-function render({ policies, profiles, endpoints }: IntentMirror, family: 4 | 6): Ruleset {
+function render(
+  { policies, profiles, endpoints }: IntentMirror,
+  family: 4 | 6,
+  options: Partial<RuleOptions> = {},
+): Ruleset {
   return renderRuleset(
     { policies: policies.values(), profiles: profiles.values(), endpoints: endpoints.values() },
     family,
-    defaultRuleOptions,
+    { ...defaultRuleOptions, ...options },
   );
 }
 
@@ -283,5 +287,22 @@ test('an established connection goes on whatever the policy says, an invalid pac
       expect(run('invalid').verdict).toBe('drop');
     }),
     { numRuns: 30 },
+  );
+});
+
+test('what a workload sends to its host passes its egress policy, then the endpoint-to-host action', () => {
+  fc.assert(
+    fc.property(worlds, packets, (world, packet) => {
+      const mirror = program(world);
+      const kernel = kernelWorld(mirror);
+      const { outInterface: _forwarded, ...toHost } = packet;
+      const run = (defaultEndpointToHostAction: 'DROP' | 'ACCEPT') =>
+        interpret(render(mirror, packet.family, { defaultEndpointToHostAction }), packetPaths.input, toHost, kernel)
+          .verdict;
+      const isFromWorkload = toHost.inInterface?.startsWith('cali') === true;
+      expect(run('ACCEPT') === 'accept').toBe(isAllowed(world, toHost));
+      if (isFromWorkload) expect(run('DROP')).toBe('drop');
+    }),
+    { numRuns: 100 },
   );
 });

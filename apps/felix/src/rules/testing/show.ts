@@ -25,5 +25,5 @@ function showAction(action: Action): string {
 
 function showField(value: unknown): string {
   if (typeof value === 'number' && value > 0xffff) return `0x${value.toString(16)}`;
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
