@@ -146,6 +146,57 @@ describe('a peer that sends rubbish', () => {
     expect(witness.routes('bird')).toContain(`10.244.1.0/26 via ${ours.address} dev eth0`);
   });
 
+  it('may come back before its old connection is known dead, and its routes stay meanwhile', async () => {
+    const graceful = (restarting: boolean): Uint8Array =>
+      open({
+        capabilities: [
+          { kind: 'four-octet-as', asn: 64512 },
+          {
+            kind: 'graceful-restart',
+            restarting,
+            notification: false,
+            restartSeconds: 60,
+            families: [{ family: 4, forwardingPreserved: true }],
+          },
+        ],
+      });
+    const list = [0x40, 1, 1, 0, 0x40, 2, 0, 0x40, 3, 4, 10, 9, 0, 3];
+    const route = update(0, 0, 0, list.length, ...list, 24, 192, 0, 2);
+    const kept = `192.0.2.0/24 via ${attacker.address} dev eth0`;
+    const old = attack();
+    const closed = new Promise((resolve) => old.once('close', resolve));
+    old.on('error', () => undefined);
+    let next: Socket | undefined;
+    try {
+      for (const chunk of [graceful(false), encodeKeepalive(), route]) old.write(chunk);
+      await until(
+        'route',
+        () => ours.routes('bird'),
+        (routes) => routes.includes(kept),
+      );
+      next = attack();
+      for (const chunk of [graceful(true), encodeKeepalive()]) next.write(chunk);
+      old.resume();
+      await closed;
+      const stale = await until(
+        'session',
+        () => daemons[0]!.routes('192.0.2.0/24'),
+        ([path]) => path?.stale === true,
+      );
+      expect(stale).toMatchObject([{ best: true }]);
+      expect(ours.routes('bird')).toContain(kept);
+      next.write(update(0, 0, 0, 0));
+      await until(
+        'sweep',
+        () => ours.routes('bird'),
+        (routes) => !routes.includes(kept),
+      );
+    } finally {
+      old.destroy();
+      next?.destroy();
+    }
+  });
+
   it('has malformed routes treated as withdrawn, and keeps its session', async () => {
     // ORIGIN 7 is malformed: RFC 7606 7.1.
     const attributes = [0x40, 1, 1, 7, 0x40, 2, 0, 0x40, 3, 4, 10, 9, 0, 3];

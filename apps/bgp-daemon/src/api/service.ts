@@ -1,5 +1,5 @@
 import { ipFromBigInt, tryParseCidr } from '@calico-node/net';
-import { bgpV1, RpcError, unary } from '@calico-node/rpc';
+import { RpcError, unary, type bgpV1 } from '@calico-node/rpc';
 import { VERSION } from '@calico-node/service';
 import { BgpConfigError } from '../config/parse-config.ts';
 import type { ApplyResult, Speaker } from '../speaker/speaker.ts';

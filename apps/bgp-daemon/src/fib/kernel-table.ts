@@ -62,12 +62,6 @@ export class KernelTable {
     return this.#actual.size;
   }
 
-  /** Routes of ours of which nobody has said yet that they are still wanted. */
-  get hasLeftovers(): boolean {
-    for (const destination of this.#actual.keys()) if (!this.#desired.has(destination)) return true;
-    return false;
-  }
-
   get needsResync(): boolean {
     return this.#needsResync;
   }
@@ -180,7 +174,7 @@ export class KernelTable {
     }
     const others = (this.#foreign.get(destination) ?? []).filter((other) => !isSameRoute(other, route));
     this.#setForeign(destination, event.kind === 'route-added' ? [...others, route] : others);
-    this.#refreshNextHops();
+    this.#refreshNextHops(destination);
   }
 
   #setForeign(destination: Cidr, routes: readonly KernelRoute[]): void {
@@ -196,8 +190,8 @@ export class KernelTable {
     this.#listener.foreignChanged(destination);
   }
 
-  #refreshNextHops(): void {
-    const changed = this.nextHops.refresh();
+  #refreshNextHops(within?: Cidr): void {
+    const changed = this.nextHops.refresh(within);
     if (changed.size > 0) this.#listener.nextHopsChanged(changed);
   }
 

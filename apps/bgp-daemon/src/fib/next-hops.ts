@@ -1,4 +1,4 @@
-import { PrefixTrie, type IpAddress } from '@calico-node/net';
+import { cidrContains, PrefixTrie, type Cidr, type IpAddress } from '@calico-node/net';
 import type { KernelRoute } from './fib.ts';
 
 /** How packets for a next hop leave the node. */
@@ -39,10 +39,11 @@ export class NextHops {
     return hop;
   }
 
-  /** Looks up all known next hops again; gives those that lead elsewhere now. */
-  refresh(): Set<IpAddress> {
+  /** Looks up the known next hops within a prefix again, or all; gives those that lead elsewhere now. */
+  refresh(within?: Cidr): Set<IpAddress> {
     const changed = new Set<IpAddress>();
     for (const [nextHop, before] of this.#resolved) {
+      if (within !== undefined && !cidrContains(within, nextHop)) continue;
       const now = this.#lookup(nextHop);
       if (JSON.stringify(now) === JSON.stringify(before)) continue;
       this.#resolved.set(nextHop, now);

@@ -1,6 +1,6 @@
 import { selectBest, type Candidate, type RouteSource } from '@calico-node/bgp';
 import type { Cidr, Family, IpAddress } from '@calico-node/net';
-import { AttributeTable, type AttributeSet } from './attribute-table.ts';
+import type { AttributeSet, AttributeTable } from './attribute-table.ts';
 import { IntColumn } from './int-column.ts';
 import { PrefixTable } from './prefix-table.ts';
 
@@ -59,6 +59,8 @@ export class Rib {
   readonly #freePaths: number[] = [];
   #pathsEnd = 0;
   #dirty: number[] = [];
+  /** Those before this index have been taken. */
+  #dirtyAt = 0;
 
   constructor(family: Family, attributes: AttributeTable, onDirty: () => void) {
     this.family = family;
@@ -155,13 +157,17 @@ export class Rib {
   }
 
   get hasDirty(): boolean {
-    return this.#dirty.length > 0;
+    return this.#dirtyAt < this.#dirty.length;
   }
 
   /** Up to `limit` dirty prefixes, no longer marked. */
   takeDirty(limit: number): number[] {
-    const taken = this.#dirty.length <= limit ? this.#dirty : this.#dirty.splice(0, limit);
-    if (taken === this.#dirty) this.#dirty = [];
+    const taken = this.#dirty.slice(this.#dirtyAt, this.#dirtyAt + limit);
+    this.#dirtyAt += taken.length;
+    if (!this.hasDirty) {
+      this.#dirty = [];
+      this.#dirtyAt = 0;
+    }
     for (const prefix of taken) this.#isDirty.set(prefix, 0);
     return taken;
   }

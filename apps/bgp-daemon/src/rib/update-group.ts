@@ -67,6 +67,7 @@ export class UpdateGroup {
   readonly settings: GroupSettings;
   readonly #rib: Rib;
   readonly #members = new Map<GroupMember, MemberState>();
+  readonly #memberSources = new Set<number>();
   readonly #out: (Outbound | undefined)[] = [];
   readonly #outSource = new IntColumn(-1);
   readonly #scratch = new Uint8Array(17);
@@ -100,6 +101,7 @@ export class UpdateGroup {
     const pending = new Set<number>();
     for (const [prefix, outbound] of this.#out.entries()) if (outbound !== undefined) pending.add(prefix);
     this.#members.set(member, { pending, owesEndOfRib: false });
+    this.#memberSources.add(member.source);
   }
 
   /** Has the member told that the table is complete, once nothing is pending (RFC 4724 2). */
@@ -118,6 +120,7 @@ export class UpdateGroup {
   leave(member: GroupMember): Set<number> {
     const told = this.#members.get(member)?.pending ?? new Set<number>();
     this.#members.delete(member);
+    this.#memberSources.delete(member.source);
     for (const [prefix, outbound] of this.#out.entries()) if (outbound !== undefined) told.add(prefix);
     return told;
   }
@@ -148,7 +151,7 @@ export class UpdateGroup {
         continue;
       }
       add(after, this.#except(source));
-      if (before !== undefined && source !== sourceBefore && this.#isMember(source)) {
+      if (before !== undefined && source !== sourceBefore && this.#memberSources.has(source)) {
         add(undefined, { kind: 'only', source });
       }
     }
@@ -232,12 +235,7 @@ export class UpdateGroup {
   }
 
   #except(source: number): Audience {
-    return this.#isMember(source) ? { kind: 'except', source } : everybody;
-  }
-
-  #isMember(source: number): boolean {
-    for (const member of this.#members.keys()) if (member.source === source) return true;
-    return false;
+    return this.#memberSources.has(source) ? { kind: 'except', source } : everybody;
   }
 
   #evaluate(prefix: number): void {

@@ -2,6 +2,7 @@ import { Socket } from 'node:net';
 import { familyOf } from '@calico-node/net';
 import { openTcpSocket } from '@calico-node/netlink';
 import type { NeighborConfig } from '../config/daemon-config.ts';
+import { minimumTtl } from './gtsm.ts';
 
 /** Precedence "internetwork control", as routing protocols use (RFC 4271 appendix E). */
 const internetControl = 0xc0;
@@ -17,9 +18,9 @@ export function dial(neighbor: NeighborConfig): Socket {
   const fd = openTcpSocket({
     family: familyOf(address),
     trafficClass: internetControl,
-    // RFC 5082 3: we send 255, and a peer n hops away arrives with 255 - n + 1 at least.
+    // RFC 5082 3; harmless to peers that do not ask for it.
     ttl: 255,
-    ...(ttlSecurityHops === 0 ? {} : { minTtl: 256 - ttlSecurityHops }),
+    ...(ttlSecurityHops === 0 ? {} : { minTtl: minimumTtl(ttlSecurityHops) }),
     ...(sourceAddress === undefined ? {} : { bind: { ip: sourceAddress, port: 0 } }),
     ...(password === undefined ? {} : { md5: [{ peer: address, key: password }] }),
   });

@@ -21,6 +21,7 @@ import { familyOf, type Family } from '@calico-node/net';
 import { Backoff, type Logger } from '@calico-node/service';
 import type { NeighborConfig } from '../config/daemon-config.ts';
 import { Channel, type ChannelOwner } from './channel.ts';
+import { limitHops } from './gtsm.ts';
 
 export interface PeerHandlers {
   dial(config: NeighborConfig): Socket;
@@ -52,6 +53,9 @@ const reconnectSeconds = 0.5;
 const errorMinMs = 1000;
 const errorMaxMs = 30_000;
 
+/** Connections that a peer may have open to us at once: an old one, a new one, and one to spare. */
+const maxAccepted = 3;
+
 /** A neighbour: its session, with the one or two connections that may lead to it. Does not know routes. */
 export class Peer {
   readonly config: NeighborConfig;
@@ -61,9 +65,10 @@ export class Peer {
   readonly #log: Logger;
   readonly #errorBackoff = new Backoff(errorMinMs, errorMaxMs);
   readonly #outgoing: Channel;
-  #incoming: Channel | undefined;
+  readonly #accepted = new Set<Channel>();
   #active: Channel | undefined;
   #session: Session | undefined;
+  #sideNow: LocalSide | undefined;
   #isStopped = true;
   #wasEstablished = false;
   #lastDown: DownReason | undefined;
@@ -115,17 +120,19 @@ export class Peer {
     this.#isStopped = true;
     const event = { kind: 'stop', ...(cease === undefined ? {} : { notification: cease }) } as const;
     this.#outgoing.dispatch(event);
-    this.#incoming?.dispatch(event);
+    for (const channel of [...this.#accepted]) channel.dispatch(event);
   }
 
   /** Takes a connection that came from the peer's address. */
   accept(socket: Socket): void {
-    if (this.#isStopped || this.#incoming !== undefined) {
-      socket.destroy();
+    const { ttlSecurityHops: hops, address } = this.config;
+    const isTooFar = hops > 0 && !limitHops(socket, familyOf(address), hops);
+    if (this.#isStopped || isTooFar || this.#accepted.size >= maxAccepted) {
+      socket.on('error', () => undefined).destroy();
       return;
     }
     const channel = new Channel('remote', this.#owner(true, false));
-    this.#incoming = channel;
+    this.#accepted.add(channel);
     channel.accept(socket);
   }
 
@@ -134,17 +141,27 @@ export class Peer {
   }
 
   #side(): LocalSide {
-    const { localAs, remoteAs, holdSeconds, keepaliveSeconds, restartSeconds } = this.config;
     const restarting = this.#identity.isRestarting();
-    return {
+    const forwardingPreserved = restarting || this.#wasEstablished;
+    const known = this.#sideNow?.gracefulRestart;
+    if (
+      this.#sideNow !== undefined &&
+      known?.restarting === restarting &&
+      known.forwardingPreserved === forwardingPreserved
+    ) {
+      return this.#sideNow;
+    }
+    const { localAs, remoteAs, holdSeconds, keepaliveSeconds, restartSeconds } = this.config;
+    this.#sideNow = {
       localAs,
       remoteAs,
       routerId: this.#identity.routerId,
       holdSeconds,
       keepaliveSeconds,
       families: this.families,
-      gracefulRestart: { restartSeconds, restarting, forwardingPreserved: restarting || this.#wasEstablished },
+      gracefulRestart: { restartSeconds, restarting, forwardingPreserved },
     };
+    return this.#sideNow;
   }
 
   #owner(passive: boolean, restarts: boolean): ChannelOwner {
@@ -181,17 +198,23 @@ export class Peer {
   }
 
   #updateState(): void {
-    const states = [this.#outgoing.state.name, this.#incoming?.state.name ?? 'Idle'];
-    const state = states.reduce((a, b) => (rank[b] > rank[a] ? b : a));
+    const states = this.#channels().map((channel) => channel.state.name);
+    const state = states.reduce<StateName>((a, b) => (rank[b] > rank[a] ? b : a), 'Idle');
     if (state === this.#state) return;
     this.#state = state;
     this.#sinceMs = Date.now();
   }
 
+  #channels(): Channel[] {
+    return [this.#outgoing, ...this.#accepted];
+  }
+
   /** Collision detection when an OPEN comes (RFC 4271 6.8). */
   #isWinner(channel: Channel, open: OpenMessage): boolean {
-    const other = channel === this.#outgoing ? this.#incoming : this.#outgoing;
-    if (other === undefined) return true;
+    return this.#channels().every((other) => other === channel || this.#winsAgainst(other, channel, open));
+  }
+
+  #winsAgainst(other: Channel, channel: Channel, open: OpenMessage): boolean {
     const gracefulRestart = open.capabilities.find((capability) => capability.kind === 'graceful-restart');
     const verdict = resolveCollision({
       existing: {
@@ -202,7 +225,7 @@ export class Peer {
       initiator: channel.initiator,
       local: { routerId: this.#identity.routerId, asn: this.config.localAs },
       remote: { routerId: open.routerId, asn: open.asn },
-      gracefulRestart: this.session?.gracefulRestart !== undefined,
+      gracefulRestart: this.#session?.gracefulRestart !== undefined,
       restarted: gracefulRestart?.restarting ?? false,
     });
     switch (verdict) {
@@ -226,8 +249,7 @@ export class Peer {
     this.#establishedAt = performance.now();
     this.#wasEstablished = true;
     this.#errorBackoff.reset();
-    const other = channel === this.#outgoing ? this.#incoming : this.#outgoing;
-    other?.dispatch({ kind: 'collision-dump' });
+    for (const other of this.#channels()) if (other !== channel) other.dispatch({ kind: 'collision-dump' });
     this.#log.info({ holdSeconds: session.holdSeconds, initiator: channel.initiator }, 'session established');
     this.#handlers.established(session, channel.localAddress);
   }
@@ -238,7 +260,7 @@ export class Peer {
       this.#active = undefined;
       this.#session = undefined;
     }
-    if (channel === this.#incoming) this.#incoming = undefined;
+    this.#accepted.delete(channel);
     this.#updateState();
     const isCollision = isCollisionCease(reason);
     if (!isCollision) {
@@ -261,7 +283,7 @@ export class Peer {
   }
 
   #startAgain(): void {
-    if (this.#isStopped || this.#incoming !== undefined || this.#outgoing.state.name !== 'Idle') return;
+    if (this.#isStopped || this.#accepted.size > 0 || this.#outgoing.state.name !== 'Idle') return;
     this.#outgoing.startAfter(this.config.passive ? 0 : this.#idleHoldSeconds());
   }
 }

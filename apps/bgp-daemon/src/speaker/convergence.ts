@@ -2,7 +2,7 @@ import type { Neighbor } from './neighbor.ts';
 
 /** RFC 4724 4.1, Selection_Deferral_Timer: how long the peers' routes are waited for after a restart. */
 const deferralMs = 120_000;
-/** A session without End-of-RIB has told its routes after this long. */
+/** A session of which no End-of-RIB can be expected has told its routes after this long. */
 const settleMs = 5000;
 
 /**
@@ -10,13 +10,15 @@ const settleMs = 5000;
  * or time is up. Until then what the earlier life left in the kernel stays.
  */
 export class Convergence {
+  readonly #neighbors: () => readonly Neighbor[];
   readonly #onDone: () => void;
-  readonly #settled = new Set<Neighbor>();
-  readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #settling = new Map<Neighbor, NodeJS.Timeout>();
+  readonly #settled = new WeakSet<Neighbor>();
+  #deferral: NodeJS.Timeout | undefined;
   #isDone = false;
-  #isStarted = false;
 
-  constructor(onDone: () => void) {
+  constructor(neighbors: () => readonly Neighbor[], onDone: () => void) {
+    this.#neighbors = neighbors;
     this.#onDone = onDone;
   }
 
@@ -26,55 +28,50 @@ export class Convergence {
 
   /** There is a configuration: from now on peers are waited for, or nobody if nothing was left over. */
   start(hasLeftovers: boolean): void {
-    if (this.#isStarted) return;
-    this.#isStarted = true;
-    if (!hasLeftovers) this.#finish();
-    else
-      this.#after(deferralMs, () => {
-        this.#finish();
-      });
+    if (this.#isDone || this.#deferral !== undefined) return;
+    if (!hasLeftovers) {
+      this.#finish();
+      return;
+    }
+    this.#deferral = setTimeout(() => {
+      this.#finish();
+    }, deferralMs);
   }
 
   /** Looks at the sessions again. */
-  check(neighbors: Iterable<Neighbor>): void {
-    if (this.#isDone || !this.#isStarted) return;
-    const all = [...neighbors];
-    for (const neighbor of all) {
-      if (neighbor.isInSync && !this.#settled.has(neighbor)) {
-        this.#settled.add(neighbor);
-        if (neighbor.session?.gracefulRestart === undefined) {
-          this.#settled.delete(neighbor);
-          this.#settleLater(neighbor, all);
-        }
-      }
+  check(): void {
+    if (this.#isDone || this.#deferral === undefined) return;
+    const neighbors = this.#neighbors();
+    for (const neighbor of neighbors) {
+      if (neighbor.isInSync) this.#settled.add(neighbor);
+      else if (neighbor.session !== undefined && !isExpectedToMark(neighbor)) this.#settleLater(neighbor);
     }
-    if (all.every((neighbor) => this.#settled.has(neighbor))) this.#finish();
+    if (neighbors.every((neighbor) => this.#settled.has(neighbor))) this.#finish();
   }
 
   close(): void {
-    for (const timer of this.#timers) clearTimeout(timer);
-    this.#timers.clear();
+    clearTimeout(this.#deferral);
+    for (const timer of this.#settling.values()) clearTimeout(timer);
+    this.#settling.clear();
   }
 
-  #settleLater(neighbor: Neighbor, all: readonly Neighbor[]): void {
-    this.#after(settleMs, () => {
-      this.#settled.add(neighbor);
-      if (all.every((other) => this.#settled.has(other))) this.#finish();
-    });
-  }
-
-  #after(ms: number, then: () => void): void {
+  #settleLater(neighbor: Neighbor): void {
+    if (this.#settling.has(neighbor)) return;
     const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      then();
-    }, ms);
-    this.#timers.add(timer);
+      this.#settled.add(neighbor);
+      this.check();
+    }, settleMs);
+    this.#settling.set(neighbor, timer);
   }
 
   #finish(): void {
-    if (this.#isDone) return;
     this.#isDone = true;
     this.close();
     this.#onDone();
   }
+}
+
+/** RFC 4724 4.1: neither peers without the capability are waited for, nor those that restart themselves. */
+function isExpectedToMark({ session }: Neighbor): boolean {
+  return session?.gracefulRestart?.restarting === false;
 }

@@ -39,6 +39,7 @@ export class Neighbor {
   #retainTimer: NodeJS.Timeout | undefined;
   #isSweeping = false;
   #isInSync = false;
+  #hasMarkedEnd = false;
 
   constructor(
     config: NeighborConfig,
@@ -117,7 +118,7 @@ export class Neighbor {
     return this.#session === undefined && this.#retainTimer !== undefined;
   }
 
-  /** All that the peer had to say at the start of its session has come (RFC 4724 2), or cannot be waited for. */
+  /** All that the peer had to say at the start of its session has come (RFC 4724 2). */
   get isInSync(): boolean {
     return this.#isInSync;
   }
@@ -153,6 +154,7 @@ export class Neighbor {
   /** Closes the connection as a restart does: routes, ours there and theirs here, stay. */
   suspend(): void {
     this.#peer.stop();
+    this.#isSweeping = false;
     clearTimeout(this.#retainTimer);
   }
 
@@ -181,8 +183,10 @@ export class Neighbor {
     }
   }
 
-  /** Tells the peer that the initial table is complete, as soon as it is. */
-  oweEndOfRib(): void {
+  /** Tells the peer, once per session, that the initial table is complete, as soon as it is sent. */
+  markEndOfRib(): void {
+    if (this.#hasMarkedEnd || this.#session === undefined) return;
+    this.#hasMarkedEnd = true;
     for (const group of this.#groups.values()) group.owe(this.#member);
     this.#context.wake();
   }
@@ -205,8 +209,8 @@ export class Neighbor {
     this.source.route = this.#routeSource(session.remoteRouterId);
     this.#endOfRib.clear();
     this.#resume(session.gracefulRestart);
-    // A peer without graceful restart need not mark its end; one that restarts itself waits for ours (RFC 4724 4.1).
-    this.#isInSync = session.gracefulRestart === undefined || session.gracefulRestart.restarting;
+    this.#isInSync = false;
+    this.#hasMarkedEnd = false;
     const self = tryParseIp(localAddress ?? '') ?? this.#config.sourceAddress;
     if (self !== undefined) {
       this.#selfAddress = self;
@@ -289,10 +293,10 @@ export class Neighbor {
   }
 
   #announce({ block, attributes }: Announcement): void {
-    const { config, isLocalAddress } = this.#context;
     const { localAs, allowedLocalAs, clusterId } = this.#config;
     const external = this.#session?.external ?? false;
-    const { routerId } = config();
+    const { routerId } = this.#context.config();
+    const isLocalAddress = (address: IpAddress): boolean => this.#context.isLocalAddress(address);
     const problem = checkImport(attributes, { localAs, allowedLocalAs, routerId, clusterId, external, isLocalAddress });
     if (problem !== undefined) {
       // What it replaces is no longer announced either.

@@ -71,6 +71,8 @@ export class Speaker {
   #listenProblem: string | undefined = 'not listening yet';
   #nextSource = 2;
   #isAwake = false;
+  /** Converged, but what the peers told is not all decided on yet: the kernel's leftovers may still be wanted. */
+  #isSettling = false;
   #isStopped = false;
   #retryTimer: NodeJS.Timeout | undefined;
   #resyncTimer: NodeJS.Timeout | undefined;
@@ -83,9 +85,12 @@ export class Speaker {
     };
     this.#ribs = { 4: new Rib(4, this.#attributes, wake), 6: new Rib(6, this.#attributes, wake) };
     this.#local = new LocalRoutes(this.#ribs, this.#attributes);
-    this.#convergence = new Convergence(() => {
-      this.#converged();
-    });
+    this.#convergence = new Convergence(
+      () => this.neighbors,
+      () => {
+        this.#converged();
+      },
+    );
     this.#groups = new UpdateGroups(
       this.#ribs,
       () => this.#configured(),
@@ -187,6 +192,7 @@ export class Speaker {
 
   /** Lets go of everything but the kernel's routes, so that peers take it for a restart (RFC 4724). */
   stop(): void {
+    if (this.#isStopped) return;
     this.#isStopped = true;
     this.#listener?.close();
     for (const neighbor of [...this.#neighbors.values(), ...this.#leaving]) neighbor.suspend();
@@ -278,9 +284,9 @@ export class Speaker {
 
   #sessionsChanged(): void {
     if (this.#isStopped) return;
-    this.#convergence.check(this.#neighbors.values());
+    this.#convergence.check();
     for (const neighbor of this.#neighbors.values()) {
-      if (neighbor.session !== undefined && this.#isComplete(neighbor)) neighbor.oweEndOfRib();
+      if (this.#isComplete(neighbor)) neighbor.markEndOfRib();
     }
     this.#options.onChange();
   }
@@ -292,8 +298,8 @@ export class Speaker {
   }
 
   #converged(): void {
-    this.#log.info({ kernelRoutes: this.#kernel.size }, 'converged');
-    this.#kernel.converge();
+    if (this.#hadLeftovers) this.#log.info('caught up with all peers, or waited long enough');
+    this.#isSettling = true;
     for (const family of families) this.#ribs[family].markAllDirty();
     this.#wake();
     setImmediate(() => {
@@ -333,6 +339,10 @@ export class Speaker {
         for (const family of families) this.#ribs[family].removeSource(neighbor.source);
     }
     for (const family of families) if (!this.#decide(family)) isDone = false;
+    if (this.#isSettling && isDone) {
+      this.#isSettling = false;
+      this.#kernel.converge();
+    }
     if (!this.#kernel.reconcile(sliceRoutes)) isDone = false;
     if (!this.#groups.sync(slicePrefixes)) isDone = false;
     if (!isDone) this.#wake();

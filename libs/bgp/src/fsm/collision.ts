@@ -36,6 +36,8 @@ export function resolveCollision(input: CollisionInput): CollisionVerdict {
     return 'drop-new';
   }
   if (existing.state !== 'OpenConfirm' && existing.state !== 'OpenSent') return 'keep-both';
+  // Both from the same side cannot cross: the older one is a leftover.
+  if (existing.initiator === input.initiator) return 'drop-existing';
   const survivor = winner(input);
   return survivor === input.initiator ? 'drop-existing' : 'drop-new';
 }
