@@ -1,4 +1,6 @@
-import { limitedId } from '@calico-node/model';
+import { ipSetKernelName, limitedId } from '@calico-node/model';
+import type { Family } from '@calico-node/net';
+import type { IpSetId } from '../calc/ip-set.ts';
 import type { PolicyId } from '../calc/policy-id.ts';
 
 /** Every name of a chain or map of ours starts so; what starts so and is not wanted may be deleted. */
@@ -32,4 +34,9 @@ export function policyChainName(id: PolicyId, direction: Direction, maxLength: n
 /** `cali-pri-<profile>` or `cali-pro-<profile>`, hashed when it does not fit. */
 export function profileChainName(profile: string, direction: Direction, maxLength: number): string {
   return limitedId(direction === 'ingress' ? 'cali-pri-' : 'cali-pro-', profile, maxLength);
+}
+
+/** The kernel's name of an IP set, `cali40s:5y5I...`, cut to 31 characters. nf_tables writes `-` for `:`; its driver does that. */
+export function ipSetName(id: IpSetId, family: Family): string {
+  return ipSetKernelName(id, family);
 }
