@@ -107,7 +107,7 @@ describe('the supervisor', () => {
       expect(statusOf('b').ready).toBe(true);
     });
     expect(statusOf('a').ready).toBe(false);
-    expect(supervisor!.causes()).toEqual(['a: starting']);
+    expect(supervisor!.causes()).toEqual(['a: nobody serves http://127.0.0.1:1/readiness']);
   });
 
   test('is ready when the process says so, and repeats its reasons until then', async () => {

@@ -45,6 +45,20 @@ describe('mergeLine', () => {
     expect(mergeLine(line, 'felix', time).complaint).toBe('failed: no such device');
   });
 
+  test('takes the message of an uncaught error for last words, not what surrounds it', () => {
+    const trace = [
+      'node:internal/x:1',
+      '  throw err;',
+      '  ^',
+      'Error: no such table',
+      '    at f (x.ts:1)',
+      '}',
+      'Node.js v24.21.0',
+    ];
+    const complaints = trace.map((line) => mergeLine(line, 'felix', time).complaint);
+    expect(complaints.filter((complaint) => complaint !== undefined)).toEqual(['Error: no such table']);
+  });
+
   test('wraps text that is not JSON', () => {
     expect(JSON.parse(mergeLine('felix: bad flag', 'felix', time).json)).toEqual({
       level: 'warn',

@@ -52,6 +52,9 @@ function complaintOf(record: Readonly<Record<string, unknown>>): string | undefi
   return `${typeof record['msg'] === 'string' ? record['msg'] : 'error'}${message}`;
 }
 
+/** Lines of an uncaught error that say nothing by themselves: source excerpts, stack frames, braces, the version. */
+const noise = /^(?:\s|[{}]|node:|file:|Node\.js v)/;
+
 /** One line that a child wrote, for the merged stream: JSON with a component passes as it is. */
 export function mergeLine(line: string, component: string, time: Date): LogLine {
   try {
@@ -64,5 +67,5 @@ export function mergeLine(line: string, component: string, time: Date): LogLine 
     // Not JSON: a message of Node.js itself, or of a program that the child started.
   }
   const json = JSON.stringify({ level: 'warn', time: time.toISOString(), component, msg: line });
-  return { json, complaint: line };
+  return { json, complaint: noise.test(line) ? undefined : line };
 }

@@ -1,3 +1,7 @@
+import { get } from 'node:http';
+
+const maxBodyLength = 64 * 1024;
+
 /** What a child's `/readiness` says. */
 export interface Readiness {
   readonly ready: boolean;
@@ -28,16 +32,37 @@ export function reasonsOf(body: string): string {
   return body.trim().slice(0, 300);
 }
 
+interface Response {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** One request on a connection of its own: a kept one would keep the process from ending when it is told to. */
+function fetchOnce(url: string, signal: AbortSignal): Promise<Response> {
+  return new Promise((resolve, reject) => {
+    const request = get(url, { agent: false, signal }, (response) => {
+      let body = '';
+      response.setEncoding('utf8').on('data', (text: string) => {
+        if (body.length < maxBodyLength) body += text;
+      });
+      response.once('error', reject).once('end', () => {
+        resolve({ status: response.statusCode ?? 0, body });
+      });
+    });
+    request.once('error', reject);
+  });
+}
+
 /** Asks a process whether it is ready. Never rejects: no answer is "not ready". */
 export async function probeReadiness(url: string, signal: AbortSignal, timeoutMs = 2_000): Promise<Readiness> {
+  const timeout = AbortSignal.timeout(timeoutMs);
   try {
-    const response = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) });
-    const body = await response.text();
-    return response.status >= 200 && response.status < 400
-      ? { ready: true, reason: '' }
-      : { ready: false, reason: reasonsOf(body) };
-  } catch (error) {
-    const isTimeout = error instanceof Error && error.name === 'TimeoutError';
-    return { ready: false, reason: isTimeout ? `no answer from ${url} within ${timeoutMs} ms` : 'starting' };
+    const { status, body } = await fetchOnce(url, AbortSignal.any([signal, timeout]));
+    return status >= 200 && status < 400 ? { ready: true, reason: '' } : { ready: false, reason: reasonsOf(body) };
+  } catch {
+    return {
+      ready: false,
+      reason: timeout.aborted ? `no answer from ${url} within ${timeoutMs} ms` : `nobody serves ${url}`,
+    };
   }
 }

@@ -75,7 +75,7 @@ export class Supervisor {
     const one: SupervisedProcess = new SupervisedProcess(spec, {
       onLine,
       onStart: (pid) => {
-        log.info({ process: spec.name, pid }, 'process started');
+        log.info({ process: spec.name, child: pid }, 'process started');
       },
       onExit: ({ how, lastWords, delayMs }) => {
         log.warn({ process: spec.name, how, lastWords, delayMs }, 'process ended; starting it again');

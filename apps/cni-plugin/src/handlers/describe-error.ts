@@ -1,4 +1,5 @@
 import { isDatastoreError } from '@calico-node/datastore';
+import { isIpamError } from '@calico-node/ipam';
 import { isRpcError } from '@calico-node/rpc';
 import { FelixTimeout } from '../felix/wait-for-endpoint.ts';
 import { cniCodes, toCniError, type CniCode, type CniError } from '../spec/cni-error.ts';
@@ -16,7 +17,16 @@ function codeOf(error: unknown): CniCode {
   if (error instanceof FelixTimeout) return cniCodes.tryAgainLater;
   if (isDatastoreError(error, 'unavailable', 'conflict')) return cniCodes.tryAgainLater;
   if (isDatastoreError(error, 'config')) return cniCodes.invalidConfig;
-  if (isRpcError(error, 'UNAVAILABLE', 'DEADLINE_EXCEEDED', 'ABORTED', 'CANCELLED')) return cniCodes.tryAgainLater;
+  if (isIpamError(error, 'contention')) return cniCodes.tryAgainLater;
+  const isTransient = isRpcError(
+    error,
+    'UNAVAILABLE',
+    'RESOURCE_EXHAUSTED',
+    'DEADLINE_EXCEEDED',
+    'ABORTED',
+    'CANCELLED',
+  );
+  if (isTransient) return cniCodes.tryAgainLater;
   return cniCodes.failed;
 }
 
