@@ -197,7 +197,7 @@ const connectFailed = (_state: FsmState, event: EventOf<'tcp-failed'>, config: F
   state: config.restarts ? { name: 'Active' } : idle,
   actions: [
     { kind: 'close' },
-    stopTimer('hold'),
+    ...stopAll,
     ...(config.restarts && !config.passive ? [startTimer('connect-retry')] : []),
     { kind: 'down', reason: { kind: 'transport', detail: event.reason }, wasEstablished: false },
   ],

@@ -1,0 +1,83 @@
+import { bgpV1 } from '@calico-node/rpc';
+import { describe, expect, it } from 'vitest';
+import { configFromJson, configToJson } from './config-json.ts';
+import { parseConfig } from './parse-config.ts';
+
+const base = (): bgpV1.BgpConfig =>
+  bgpV1.BgpConfig.fromPartial({
+    routerId: '10.0.0.1',
+    localAs: 64512,
+    neighbors: [{ name: 'a', address: '10.0.0.2', remoteAs: 64512, importFilters: ['f'] }],
+    filters: [
+      {
+        name: 'f',
+        rules: [
+          { family: 4, cidr: '10.0.0.0/8', matchOperator: bgpV1.MatchOperator.IN, action: bgpV1.FilterAction.REJECT },
+        ],
+      },
+    ],
+    staticRoutes: [{ prefix: '10.244.1.0/26', suppressSpecifics: true }, { prefix: '10.96.0.0/12' }],
+    prefixCommunities: [{ prefix: '10.244.0.0/16', communities: ['1:2', '1:2:3'] }],
+  });
+
+describe('the configuration', () => {
+  it('fills in what may be left out', () => {
+    const config = parseConfig(base());
+    expect(config).toMatchObject({ routerId: 0x0a000001, listenPort: 179, listenAddresses: [] });
+    expect(config.neighbors[0]).toMatchObject({
+      port: 179,
+      localAs: 64512,
+      holdSeconds: 90,
+      restartSeconds: 120,
+      clusterId: 0x0a000001,
+      nextHopMode: 'auto',
+      passive: false,
+    });
+    expect(config.announce).toMatchObject({ aggregates: ['10.244.1.0/26'], originated: ['10.96.0.0/12'] });
+    expect(config.prefixCommunities).toEqual([
+      { prefix: '10.244.0.0/16', communities: { standard: [65538], large: [[1, 2, 3]] } },
+    ]);
+  });
+
+  it.each<readonly [string, (config: bgpV1.BgpConfig) => void]>([
+    ["router_id: 'x' is not a dotted quad", (c) => (c.routerId = 'x')],
+    ['router_id: must not be 0.0.0.0', (c) => (c.routerId = '0.0.0.0')],
+    ['local_as: must be an AS number from 1 to 4294967295', (c) => (c.localAs = 0)],
+    ['listen_port: 70000 is not a port', (c) => (c.listenPort = 70000)],
+    ["neighbors[0].address: '10.0.0' is not an IP address", (c) => (c.neighbors[0]!.address = '10.0.0')],
+    ['neighbors[0].hold_seconds: must be from 3 to 65535', (c) => (c.neighbors[0]!.holdSeconds = 2)],
+    ["neighbors[0].import_filters[0]: there is no filter 'g'", (c) => (c.neighbors[0]!.importFilters = ['g'])],
+    [
+      'neighbors[0].source_address: is of another family than the address',
+      (c) => (c.neighbors[0]!.sourceAddress = '::1'),
+    ],
+    ["neighbors[1].name: 'a' is there twice", (c) => c.neighbors.push(c.neighbors[0]!)],
+    ['neighbors[0].password: is longer than 80 octets', (c) => (c.neighbors[0]!.password = 'é'.repeat(41))],
+    [
+      "static_routes[0].prefix: '10.0.0.1/8' is not a prefix like 10.0.0.0/26",
+      (c) => (c.staticRoutes[0]!.prefix = '10.0.0.1/8'),
+    ],
+    ['filters[0].rules[0].family: must be 4 or 6', (c) => (c.filters[0]!.rules[0]!.family = 5)],
+    ['filters[0].rules[0].match_operator: is needed with a cidr', (c) => (c.filters[0]!.rules[0]!.matchOperator = 0)],
+    [
+      "prefix_communities[0].communities[1]: '1:2:x' is neither a:b nor a:b:c",
+      (c) => (c.prefixCommunities[0]!.communities[1] = '1:2:x'),
+    ],
+  ])('is refused with the place and the reason: %s', (message, change) => {
+    const config = base();
+    change(config);
+    expect(() => parseConfig(config)).toThrow(message);
+  });
+
+  it('survives a file', () => {
+    expect(configFromJson(configToJson(base()))).toEqual(base());
+  });
+
+  it('may name enumerations in a file, and may not have unknown fields there', () => {
+    const json = '{"neighbors": [{"name": "a", "type": "NODE_MESH"}]}';
+    expect(configFromJson(json).neighbors[0]?.type).toBe(bgpV1.PeerType.NODE_MESH);
+    expect(() => configFromJson('{"neighbors": [{"nmae": "a"}]}')).toThrow('neighbors[0].nmae: there is no such field');
+    expect(() => configFromJson('{"localAs": "1"}')).toThrow('localAs: must be a whole number, not negative');
+    expect(() => configFromJson('{"neighbors": [{"type": "MESH"}]}')).toThrow('neighbors[0].type: must be one of');
+  });
+});

@@ -1,0 +1,151 @@
+import { parseCidr, parseIp, type Cidr, type IpAddress } from '@calico-node/net';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { FakeFib } from './fake-fib.ts';
+import { ownProtocol, type FibRoute } from './fib.ts';
+import { KernelTable } from './kernel-table.ts';
+
+const block = parseCidr('10.244.1.0/26');
+const remote = parseCidr('10.244.2.0/26');
+const subnet = parseCidr('10.9.0.0/24');
+
+let fib: FakeFib;
+let failures: string[];
+let learnt: Cidr[];
+let moved: IpAddress[];
+
+function open(): KernelTable {
+  return new KernelTable(
+    (onEvent) => {
+      const before = fib;
+      fib = new FakeFib(onEvent);
+      fib.routes.push(...before.routes);
+      for (const [index, name] of before.interfaces) fib.interfaces.set(index, name);
+      return fib;
+    },
+    {
+      foreignChanged: (destination) => learnt.push(destination),
+      nextHopsChanged: (nextHops) => moved.push(...nextHops),
+      dirty: () => undefined,
+      failed: (_change, { code }) => failures.push(code),
+    },
+  );
+}
+
+const via = (destination: Cidr, interfaceIndex = 2): FibRoute => ({
+  kind: 'via',
+  destination,
+  gateway: parseIp('10.9.0.2'),
+  interfaceIndex,
+  onlink: false,
+});
+
+beforeEach(() => {
+  fib = new FakeFib(() => undefined);
+  fib.interfaces.set(2, 'eth0');
+  fib.addForeign({ destination: subnet, interfaceIndex: 2, protocol: 2, isLinkScope: true });
+  failures = [];
+  learnt = [];
+  moved = [];
+});
+
+describe('the kernel table', () => {
+  it('writes what is wanted, and only the difference', () => {
+    const table = open();
+    table.want(block, { kind: 'blackhole', destination: block });
+    table.want(remote, via(remote));
+    expect(table.reconcile(100)).toBe(true);
+    expect(fib.own()).toEqual([block, remote]);
+    const count = fib.changes.length;
+    table.want(remote, via(remote));
+    table.reconcile(100);
+    expect(fib.changes.length).toBe(count);
+    table.want(remote, { ...via(remote), kind: 'via', gateway: parseIp('10.9.0.3') } as FibRoute);
+    table.reconcile(100);
+    expect(fib.changes.at(-1)).toMatchObject({ kind: 'replace' });
+  });
+
+  it('keeps what an earlier life left until it converges, then removes what nobody wants', () => {
+    fib.addForeign({ destination: remote, gateway: parseIp('10.9.0.2'), interfaceIndex: 2, protocol: ownProtocol });
+    fib.addForeign({ destination: block, kind: 'blackhole', protocol: ownProtocol });
+    const table = open();
+    table.want(block, { kind: 'blackhole', destination: block });
+    table.reconcile(100);
+    table.want(remote, undefined);
+    table.reconcile(100);
+    expect(fib.own().sort()).toEqual([block, remote]);
+    expect(fib.changes).toEqual([]);
+    table.converge();
+    table.reconcile(100);
+    expect(fib.own()).toEqual([block]);
+  });
+
+  it('puts back what somebody removes, and leaves alone what somebody else put there', () => {
+    const table = open();
+    table.want(remote, via(remote));
+    table.reconcile(100);
+    fib.remove(remote, ownProtocol);
+    table.reconcile(100);
+    expect(fib.own()).toEqual([remote]);
+    const foreign = parseCidr('10.244.3.0/26');
+    fib.addForeign({ destination: foreign, interfaceIndex: 2 });
+    table.want(foreign, via(foreign));
+    table.reconcile(100);
+    expect(fib.routes.filter(({ destination }) => destination === foreign)).toMatchObject([{ protocol: 3 }]);
+    fib.remove(foreign, 3);
+    table.reconcile(100);
+    expect(fib.own()).toEqual([remote, foreign]);
+  });
+
+  it('does not let one failing route stop the next, and tries it again', () => {
+    const table = open();
+    table.want(remote, via(remote, 77));
+    table.want(block, { kind: 'blackhole', destination: block });
+    table.reconcile(100);
+    expect([fib.own(), failures]).toEqual([[block], ['ENODEV']]);
+    fib.interfaces.set(77, 'eth7');
+    table.retryFailed();
+    table.reconcile(100);
+    expect(fib.own()).toEqual([block, remote]);
+  });
+
+  it('works in slices', () => {
+    const table = open();
+    const all = Array.from({ length: 25 }, (_, index) => parseCidr(`10.245.${index}.0/24`));
+    for (const destination of all) table.want(destination, { kind: 'blackhole', destination });
+    expect([table.reconcile(10), table.reconcile(10), table.reconcile(10)]).toEqual([false, false, true]);
+    expect(fib.own().length).toBe(25);
+  });
+
+  it('tells of the routes of others, not of connected ones', () => {
+    const table = open();
+    const workload = parseCidr('10.244.1.5/32');
+    fib.addForeign({ destination: workload, interfaceIndex: 2 });
+    expect(learnt.at(-1)).toBe(workload);
+    expect(table.foreignRoutes(workload)).toHaveLength(1);
+    expect(table.foreignRoutes(subnet)).toEqual([]);
+  });
+
+  it('resolves next hops through others, and says when they lead elsewhere', () => {
+    const table = open();
+    const [near, far] = [parseIp('10.9.0.2'), parseIp('172.16.0.1')];
+    expect(table.nextHops.resolve(near)).toEqual({ gateway: near, interfaceIndex: 2, onlink: false, cost: 0 });
+    expect(table.nextHops.resolve(far)).toBeUndefined();
+    fib.addForeign({ destination: parseCidr('0.0.0.0/0'), gateway: parseIp('10.9.0.1'), interfaceIndex: 2 });
+    expect(moved).toEqual([far]);
+    expect(table.nextHops.resolve(far)).toEqual({ gateway: '10.9.0.1', interfaceIndex: 2, onlink: false, cost: 1 });
+    fib.remove(parseCidr('0.0.0.0/0'), 3);
+    expect(table.nextHops.resolve(far)).toBeUndefined();
+  });
+
+  it('finds out by reading what nobody told it', () => {
+    const table = open();
+    table.want(remote, via(remote));
+    table.reconcile(100);
+    fib.routes.splice(0, fib.routes.length);
+    table.resync();
+    expect(moved).toEqual([]);
+    expect(learnt.at(-1)).toBe(subnet);
+    table.reconcile(100);
+    expect(fib.own()).toEqual([remote]);
+  });
+});

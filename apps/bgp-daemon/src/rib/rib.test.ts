@@ -1,0 +1,198 @@
+import { decodeUpdate, forEachNlri, readFrame, type PathAttributes, type RouteSource } from '@calico-node/bgp';
+import { parseCidr, parseIp, type Cidr } from '@calico-node/net';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { AttributeTable } from './attribute-table.ts';
+import { Rib, type RibSource } from './rib.ts';
+import { UpdateGroup, type GroupMember } from './update-group.ts';
+
+const attributes = (localPref: number): PathAttributes => ({
+  origin: 'IGP',
+  asPath: [],
+  nextHop: parseIp('10.0.0.9'),
+  localPref,
+});
+
+function bgpSource(id: number, client: boolean): RibSource {
+  const route: RouteSource = { kind: 'bgp', external: false, routerId: id, address: parseIp(`10.0.0.${id}`), client };
+  return { id, name: `peer${id}`, route };
+}
+
+const prefixes = Array.from({ length: 6 }, (_, index) => parseCidr(`192.0.2.${index * 4}/30`));
+
+/** What a peer believes after all it has been sent. */
+class Listener implements GroupMember {
+  readonly source: number;
+  readonly view = new Map<Cidr, number>();
+  isStuck = false;
+
+  constructor(source: number) {
+    this.source = source;
+  }
+
+  isCongested(): boolean {
+    return this.isStuck;
+  }
+
+  send(messages: Uint8Array): void {
+    for (let at = 0; at < messages.length;) {
+      const frame = readFrame(messages, at, messages.length, false);
+      if (frame.kind !== 'message') throw new Error(frame.kind);
+      const update = decodeUpdate(messages, at + 19, frame.end, {
+        as4: true,
+        external: false,
+        families: [4],
+        addPath: [],
+      });
+      if (update.kind === 'reset') throw new Error(update.reason);
+      for (const block of update.withdrawn) this.#each(block, (prefix) => this.view.delete(prefix));
+      for (const announcement of update.announced) {
+        this.#each(announcement.block, (prefix) => this.view.set(prefix, announcement.attributes.localPref ?? 0));
+      }
+      at = frame.end;
+    }
+  }
+
+  #each(block: Parameters<typeof forEachNlri>[0], act: (prefix: Cidr) => void): void {
+    forEachNlri(block, (bytes, at, bits) => {
+      act(parseCidr(`${[...bytes.slice(at, at + 4)].join('.')}/${bits}`));
+    });
+  }
+}
+
+type Step =
+  | { readonly kind: 'announce'; readonly source: number; readonly prefix: number; readonly localPref: number }
+  | { readonly kind: 'withdraw'; readonly source: number; readonly prefix: number }
+  | { readonly kind: 'lose'; readonly source: number }
+  | { readonly kind: 'stick' | 'unstick' | 'join' | 'leave'; readonly member: number }
+  | { readonly kind: 'flush' };
+
+const source = fc.integer({ min: 1, max: 3 });
+const prefix = fc.nat(prefixes.length - 1);
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constant('announce' as const),
+      source,
+      prefix,
+      localPref: fc.constantFrom(100, 200),
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('withdraw' as const), source, prefix }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('lose' as const), source }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('stick' as const, 'unstick' as const, 'join' as const, 'leave' as const),
+      member: source,
+    }),
+  },
+  { weight: 3, arbitrary: fc.constant<Step>({ kind: 'flush' }) },
+);
+
+describe('the routing table with an update group', () => {
+  it('leaves every member with the best paths of the others, whatever happened on the way', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const table = new AttributeTable();
+        const rib = new Rib(4, table, () => undefined);
+        const sources = [1, 2, 3].map((id) => bgpSource(id, true));
+        for (const one of sources) rib.addSource(one);
+        const target = {
+          external: false,
+          localAs: 64512,
+          routerId: 99,
+          selfAddress: parseIp('10.0.0.99'),
+          nextHopMode: 'auto',
+          client: true,
+          clusterId: 99,
+        } as const;
+        const group = new UpdateGroup({ family: 4, target, as4: true, maxMessageLength: 4096 }, rib, () => ({
+          announce: true,
+        }));
+        const members = new Map<number, Listener>();
+        const oracle = new Map<string, number>();
+        const flush = (): void => {
+          const dirty = rib.takeDirty(1000);
+          for (const id of dirty) rib.decide(id, () => 0);
+          group.flush(dirty);
+          group.sync(2);
+        };
+        for (const one of steps) {
+          switch (one.kind) {
+            case 'announce':
+              rib.announce(
+                sources[one.source - 1]!,
+                rib.prefixes.internCidr(prefixes[one.prefix]!),
+                table.acquire(attributes(one.localPref)),
+              );
+              oracle.set(`${one.prefix} ${one.source}`, one.localPref);
+              break;
+            case 'withdraw': {
+              const id = rib.prefixes.findCidr(prefixes[one.prefix]!);
+              if (id >= 0) rib.withdraw(sources[one.source - 1]!, id);
+              oracle.delete(`${one.prefix} ${one.source}`);
+              break;
+            }
+            case 'lose':
+              rib.markStale(sources[one.source - 1]!);
+              while (!rib.sweepStale(sources[one.source - 1]!, 1));
+              for (const key of [...oracle.keys()]) if (key.endsWith(` ${one.source}`)) oracle.delete(key);
+              break;
+            case 'stick':
+            case 'unstick': {
+              const member = members.get(one.member);
+              if (member !== undefined) member.isStuck = one.kind === 'stick';
+              break;
+            }
+            case 'join':
+              if (members.has(one.member)) break;
+              members.set(one.member, new Listener(one.member));
+              group.join(members.get(one.member)!);
+              break;
+            case 'leave':
+              if (members.has(one.member)) group.leave(members.get(one.member)!);
+              members.delete(one.member);
+              break;
+            case 'flush':
+              flush();
+          }
+        }
+        for (const member of members.values()) member.isStuck = false;
+        flush();
+        while (!group.sync(1));
+        for (const member of members.values()) {
+          const expected = new Map<Cidr, number>();
+          for (const [index, cidr] of prefixes.entries()) {
+            const paths = [1, 2, 3].flatMap((from) => {
+              const localPref = oracle.get(`${index} ${from}`);
+              return localPref === undefined ? [] : [{ from, localPref }];
+            });
+            const [best] = paths.sort((a, b) => b.localPref - a.localPref || a.from - b.from);
+            if (best !== undefined && best.from !== member.source) expected.set(cidr, best.localPref);
+          }
+          expect(member.view).toEqual(expected);
+          expect(group.announcedTo(member)).toBe(expected.size);
+        }
+        expect(table.size).toBe(new Set(oracle.values()).size);
+        for (const one of sources)
+          expect(rib.countOf(one)).toBe([...oracle.keys()].filter((key) => key.endsWith(` ${one.id}`)).length);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('does not use paths that a filter rejected or whose next hop cannot be reached', () => {
+    const table = new AttributeTable();
+    const rib = new Rib(4, table, () => undefined);
+    const peer = bgpSource(1, false);
+    rib.addSource(peer);
+    const id = rib.prefixes.internCidr(prefixes[0]!);
+    rib.announce(peer, id, table.acquire(attributes(100)), { filtered: true });
+    expect(rib.decide(id, () => 0)).toBeUndefined();
+    rib.setFiltered(rib.paths(id)[0]!.path, false);
+    expect(rib.decide(id, () => undefined)).toBeUndefined();
+    expect(rib.decide(id, () => 0)?.source).toBe(peer);
+  });
+});

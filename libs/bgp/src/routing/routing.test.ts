@@ -1,0 +1,269 @@
+import { parseCidr, parseIp } from '@calico-node/net';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { pathAttributes } from '../testing/arbitraries.ts';
+import type { PathAttributes } from '../wire/path-attributes.ts';
+import { decideAnnouncement, type AnnounceRules } from './announce-policy.ts';
+import { formatCommunity, parseCommunity } from './communities.ts';
+import { comparePaths, selectBest, type Candidate } from './decision.ts';
+import { exportAttributes, mayAdvertise, type ExportTarget } from './export.ts';
+import { evaluateFilters, type Filter } from './filter.ts';
+import { checkImport } from './import.ts';
+import { matchesPattern } from './pattern.ts';
+import type { RouteSource } from './route-source.ts';
+
+const plain: PathAttributes = { origin: 'IGP', asPath: [], nextHop: parseIp('10.0.0.9') };
+
+function peer(fields: Partial<Extract<RouteSource, { kind: 'bgp' }>> = {}): RouteSource {
+  return { kind: 'bgp', external: true, routerId: 7, address: parseIp('10.0.0.7'), client: false, ...fields };
+}
+
+function candidate(attributes: Partial<PathAttributes> = {}, source: RouteSource = peer(), igpMetric = 0): Candidate {
+  return { attributes: { ...plain, ...attributes }, source, igpMetric };
+}
+
+const path = (...asns: number[]): PathAttributes['asPath'] => [{ kind: 'sequence', asns }];
+
+describe('the decision process', () => {
+  it.each<readonly [string, Candidate, Candidate]>([
+    ['source', candidate({}, { kind: 'kernel' }), candidate({}, { kind: 'static' })],
+    ['source', candidate({}, { kind: 'static' }), candidate({ localPref: 900 })],
+    ['local-pref', candidate({ localPref: 101, asPath: path(1, 2) }), candidate({ asPath: path(1) })],
+    ['as-path', candidate({ asPath: path(1), origin: 'Incomplete' }), candidate({ asPath: path(1, 2) })],
+    ['origin', candidate({ origin: 'EGP', med: 9 }), candidate({ origin: 'Incomplete' })],
+    ['med', candidate({ asPath: path(5), med: 1 }, peer({ external: false })), candidate({ asPath: path(5), med: 2 })],
+    [
+      'external',
+      candidate({ asPath: path(5), med: 3 }, peer(), 9),
+      candidate({ asPath: path(6), med: 2 }, peer({ external: false })),
+    ],
+    ['igp-metric', candidate({}, peer({ routerId: 9 }), 1), candidate({}, peer({ routerId: 8 }), 2)],
+    ['router-id', candidate({ originatorId: 3 }, peer({ routerId: 9 })), candidate({}, peer({ routerId: 8 }))],
+    ['cluster-list', candidate({ clusterList: [1] }), candidate({ clusterList: [1, 2] })],
+    [
+      'address',
+      candidate({}, peer({ address: parseIp('10.0.0.2') })),
+      candidate({}, peer({ address: parseIp('10.0.0.10') })),
+    ],
+  ])('%s decides', (step, better, worse) => {
+    expect(comparePaths(better, worse)).toMatchObject({ step });
+    expect(comparePaths(better, worse).order).toBeLessThan(0);
+    expect(comparePaths(worse, better).order).toBeGreaterThan(0);
+    expect([selectBest([better, worse]), selectBest([worse, better])]).toEqual([0, 1]);
+  });
+
+  it('has the same outcome for any order of the paths', () => {
+    const some = fc
+      .record({
+        asPath: fc.constantFrom(path(1), path(2), path(1, 2)),
+        med: fc.constantFrom(0, 1, 2),
+        localPref: fc.constantFrom(undefined, 100, 200),
+        external: fc.boolean(),
+        id: fc.nat(1000),
+      })
+      .map(({ external, id, ...attributes }) =>
+        candidate(attributes, peer({ external, routerId: id, address: parseIp(`10.1.${id >> 8}.${id & 255}`) })),
+      );
+    const distinct = fc.uniqueArray(some, {
+      minLength: 1,
+      maxLength: 8,
+      selector: ({ source }) => (source.kind === 'bgp' ? source.routerId : 0),
+    });
+    fc.assert(
+      fc.property(
+        distinct.chain((all) => fc.tuple(fc.constant(all), fc.shuffledSubarray(all, { minLength: all.length }))),
+        ([all, shuffled]) => {
+          expect(shuffled[selectBest(shuffled)]).toBe(all[selectBest(all)]);
+        },
+      ),
+    );
+  });
+});
+
+describe('advertisement', () => {
+  const internal: ExportTarget = {
+    external: false,
+    localAs: 64512,
+    routerId: 1,
+    selfAddress: parseIp('10.0.0.1'),
+    nextHopMode: 'auto',
+    client: false,
+    clusterId: 99,
+  };
+  const external = { ...internal, external: true };
+
+  it('passes routes of internal peers to internal peers only by reflection', () => {
+    const from = (client: boolean): RouteSource => peer({ external: false, client });
+    expect(mayAdvertise(from(false), plain, internal)).toBe(false);
+    expect(mayAdvertise(from(true), plain, internal)).toBe(true);
+    expect(mayAdvertise(from(false), plain, { ...internal, client: true })).toBe(true);
+    expect(mayAdvertise(from(false), plain, external)).toBe(true);
+    expect(mayAdvertise(peer(), plain, internal)).toBe(true);
+  });
+
+  it('honours the well-known communities', () => {
+    const marked = (community: number): PathAttributes => ({ ...plain, communities: [community] });
+    expect(mayAdvertise(peer(), marked(0xffffff01), external)).toBe(false);
+    expect(mayAdvertise(peer(), marked(0xffffff01), internal)).toBe(true);
+    expect(mayAdvertise(peer(), marked(0xffffff02), internal)).toBe(false);
+  });
+
+  it('never lets out of the AS what belongs in it', () => {
+    fc.assert(
+      fc.property(pathAttributes(false), fc.boolean(), (attributes, isPeer) => {
+        const source: RouteSource = isPeer ? peer({ external: false }) : { kind: 'kernel' };
+        const out = exportAttributes(source, attributes, external);
+        expect(out.asPath[0]?.asns[0]).toBe(64512);
+        expect([out.localPref, out.originatorId, out.clusterList]).toEqual([undefined, undefined, undefined]);
+        expect(out.nextHop).toBe('10.0.0.1');
+        if (isPeer) expect(out.med).toBeUndefined();
+      }),
+    );
+  });
+
+  it('notes originator and cluster when it reflects, and leaves the next hop', () => {
+    const out = exportAttributes(peer({ external: false, client: true }), { ...plain, clusterList: [5] }, internal);
+    expect(out).toMatchObject({ originatorId: 7, clusterList: [99, 5], nextHop: '10.0.0.9', localPref: 100 });
+    expect(
+      checkImport(out, {
+        localAs: 64512,
+        allowedLocalAs: 0,
+        routerId: 7,
+        clusterId: 7,
+        external: false,
+        isLocalAddress: () => false,
+      }),
+    ).toBe('own-originator');
+  });
+
+  it('sets the next hop as told', () => {
+    const hop = (target: ExportTarget, source: RouteSource = peer()): unknown =>
+      exportAttributes(source, plain, target).nextHop;
+    expect(hop(internal)).toBe('10.0.0.9');
+    expect(hop({ ...internal, nextHopMode: 'self' })).toBe('10.0.0.1');
+    expect(hop({ ...external, nextHopMode: 'keep' })).toBe('10.0.0.9');
+    expect(hop({ ...external, nextHopMode: 'keep' }, { kind: 'static' })).toBe('10.0.0.1');
+  });
+
+  it('adds communities once', () => {
+    const out = exportAttributes({ kind: 'static' }, { ...plain, communities: [1] }, internal, {
+      standard: [1, 2],
+      large: [[1, 2, 3]],
+    });
+    expect(out).toMatchObject({ communities: [1, 2], largeCommunities: [[1, 2, 3]] });
+  });
+});
+
+describe('import', () => {
+  const target = {
+    localAs: 64512,
+    allowedLocalAs: 0,
+    routerId: 1,
+    clusterId: 2,
+    external: true,
+    isLocalAddress: (ip: string) => ip === '10.0.0.1',
+  };
+
+  it('refuses loops and routes through ourselves', () => {
+    expect(checkImport(plain, target)).toBeUndefined();
+    expect(checkImport({ ...plain, asPath: path(1, 64512) }, target)).toBe('as-loop');
+    expect(checkImport({ ...plain, asPath: path(1, 64512) }, { ...target, allowedLocalAs: 1 })).toBeUndefined();
+    expect(checkImport({ ...plain, clusterList: [2] }, { ...target, external: false })).toBe('cluster-loop');
+    expect(checkImport({ ...plain, nextHop: parseIp('10.0.0.1') }, target)).toBe('own-next-hop');
+  });
+});
+
+describe("what leaves a node (Calico's calico_export_to_bgp_peers)", () => {
+  const rules: AnnounceRules = {
+    neverAnnounce: [parseCidr('10.99.0.0/16')],
+    aggregates: [parseCidr('10.0.1.0/26')],
+    originated: [parseCidr('10.96.0.0/12')],
+    announceWithin: [parseCidr('10.0.0.0/16'), parseCidr('10.99.0.0/16')],
+    ignoredInterfaces: ['docker*'],
+  };
+
+  it.each<readonly [string, string | undefined, boolean, boolean, string]>([
+    ['10.0.1.0/26', undefined, true, true, 'aggregate'],
+    ['10.0.1.5/32', 'cali1', true, false, 'covered-by-aggregate'],
+    ['10.0.2.5/32', 'cali1', true, true, 'within'],
+    ['10.99.1.0/26', undefined, true, false, 'never-announce'],
+    ['10.96.0.10/32', undefined, false, true, 'originated'],
+    ['192.168.0.0/24', 'eth0', false, false, 'not-within'],
+    ['10.0.3.0/26', 'vxlan.calico', true, false, 'overlay-interface'],
+    ['10.0.3.0/26', 'vxlan.calico', false, true, 'within'],
+    ['10.0.3.0/26', 'bpfin.cali', false, false, 'overlay-interface'],
+    ['10.0.3.1/32', 'docker0', true, false, 'ignored-interface'],
+  ])('%s on %s, to an internal peer: %s', (prefix, interfaceName, toInternal, announce, reason) => {
+    const subject = { prefix: parseCidr(prefix), fromPeer: false, interfaceName };
+    expect(decideAnnouncement(rules, subject, toInternal)).toEqual({ announce, reason });
+  });
+});
+
+describe('filters', () => {
+  const rule = (fields: Partial<Filter['rules'][number]>): Filter['rules'][number] => ({
+    family: 4,
+    action: 'accept',
+    onlyRemotePeers: false,
+    ...fields,
+  });
+  const verdict = (
+    rules: Filter['rules'],
+    prefix: string,
+    rest: { fromPeer?: boolean; interfaceName?: string } = {},
+  ): unknown => evaluateFilters([{ name: 'f', rules }], { prefix: parseCidr(prefix), fromPeer: false, ...rest });
+
+  it('match by operator and length as BIRD does', () => {
+    const cidr = parseCidr('10.0.0.0/8');
+    const match = (operator: 'equal' | 'not-equal' | 'in' | 'not-in', lengths = {}): Filter['rules'] => [
+      rule({ match: { operator, cidr, ...lengths } }),
+    ];
+    expect([verdict(match('equal'), '10.0.0.0/8'), verdict(match('equal'), '10.1.0.0/16')]).toEqual([
+      'accept',
+      undefined,
+    ]);
+    expect([verdict(match('not-equal'), '10.0.0.0/8'), verdict(match('not-equal'), '10.1.0.0/16')]).toEqual([
+      undefined,
+      'accept',
+    ]);
+    expect([verdict(match('in'), '10.1.0.0/16'), verdict(match('in'), '11.0.0.0/8')]).toEqual(['accept', undefined]);
+    expect([verdict(match('not-in'), '10.1.0.0/16'), verdict(match('not-in'), '11.0.0.0/8')]).toEqual([
+      undefined,
+      'accept',
+    ]);
+    expect([
+      verdict(match('in', { minLength: 24, maxLength: 26 }), '10.1.0.0/16'),
+      verdict(match('in', { minLength: 24, maxLength: 26 }), '10.1.0.0/25'),
+    ]).toEqual([undefined, 'accept']);
+    expect(verdict(match('not-in', { minLength: 24, maxLength: 26 }), '10.1.0.0/16')).toBe('accept');
+  });
+
+  it('stop at the first match, and ask for source, interface and family', () => {
+    expect(
+      verdict([rule({ action: 'reject', onlyRemotePeers: true }), rule({})], '10.0.0.0/8', { fromPeer: true }),
+    ).toBe('reject');
+    expect(verdict([rule({ action: 'reject', onlyRemotePeers: true }), rule({})], '10.0.0.0/8')).toBe('accept');
+    expect(verdict([rule({ interfacePattern: 'eth*' })], '10.0.0.0/8', { interfaceName: 'eth1' })).toBe('accept');
+    expect(verdict([rule({ interfacePattern: 'eth*' })], '10.0.0.0/8')).toBeUndefined();
+    expect(verdict([rule({ family: 6 })], '10.0.0.0/8')).toBeUndefined();
+  });
+});
+
+describe('notations', () => {
+  it('reads and writes communities', () => {
+    expect(parseCommunity('64512:100')).toEqual({ kind: 'standard', value: 64512 * 65536 + 100 });
+    expect(parseCommunity('4200000000:1:2')).toEqual({ kind: 'large', value: [4200000000, 1, 2] });
+    for (const bad of ['70000:1', '1', '1:2:3:4', 'a:b', '1:5000000000:1']) expect(parseCommunity(bad)).toBeUndefined();
+    expect(formatCommunity(0xfc000064)).toBe('64512:100');
+  });
+
+  it('matches interface patterns like a regular expression would', () => {
+    const text = fc.stringMatching(/^[ab.]{0,8}$/);
+    const pattern = fc.stringMatching(/^[ab.*?]{0,8}$/);
+    fc.assert(
+      fc.property(text, pattern, (name, glob) => {
+        const oracle = new RegExp(`^${glob.replaceAll('.', '\\.').replaceAll('*', '.*').replaceAll('?', '.')}$`);
+        expect(matchesPattern(name, glob)).toBe(oracle.test(name));
+      }),
+    );
+  });
+});
