@@ -294,6 +294,24 @@ describe('an attachment', () => {
     node.removeWorkload(second);
   });
 
+  test('on a further network keeps its address and gets the further profile', async () => {
+    const first = await add('two', netns);
+    const second = await add('two', netns, config({ name: 'further' }));
+    expect(second.ips).toEqual(first.ips);
+    expect((await endpoints())[0]!.spec.profiles).toEqual(['net', 'further']);
+    expect(await heldBy('further.two')).toEqual([]);
+    await del('two', netns, config({ name: 'further' }));
+    await del('two', netns);
+    expect(await heldBy('net.two')).toEqual([]);
+  });
+
+  test('with labels that cannot be is refused, and nothing is left', async () => {
+    const bad = config({ args: { labels: { 'no good': 'x' } } });
+    expect(await failure(call('ADD', 'label', netns, bad))).toMatchObject({ code: 7 });
+    expect(linkNames(netns)).not.toContain('eth0');
+    expect(await heldBy('net.label')).toEqual([]);
+  });
+
   test('has an address of its own for each interface', async () => {
     const first = await add('multi', netns);
     const second = await add('multi', netns, config(), { CNI_IFNAME: 'net1' });
@@ -378,6 +396,7 @@ describe('an attachment', () => {
     ['a missing namespace', { CNI_NETNS: '' }, config(), 4],
     ['a missing interface name', { CNI_IFNAME: '' }, config(), 4],
     ['an interface name that no interface can have', { CNI_IFNAME: 'sixteen-letters-' }, config(), 4],
+    ['a container that cannot be named in the store', { CNI_CONTAINERID: 'ends-' }, config(), 4],
     ['malformed CNI_ARGS', { CNI_ARGS: 'K8S' }, config(), 4],
     ['what is not JSON', {}, '{"name": ', 6],
     ['an empty configuration', {}, '', 6],

@@ -1,6 +1,6 @@
 import type { WorkloadEndpoint } from '@calico-node/model';
 import { familyOf, hostCidr, parseCidr, splitCidr } from '@calico-node/net';
-import { buildEndpoint, endpointName, networkProfile } from '../endpoint/build-endpoint.ts';
+import { buildEndpoint, networkProfile } from '../endpoint/build-endpoint.ts';
 import { alternativeInterfaceName, hostInterfaceName } from '../endpoint/interface-name.ts';
 import { readMtu } from '../node/node-facts.ts';
 import { passReadinessGates } from '../node/readiness-gates.ts';
@@ -44,13 +44,26 @@ function toResult(call: AttachmentCall, hostName: string, attached: Attached, gi
   };
 }
 
+/**
+ * The attachment's addresses. An interface that is put on a further network keeps those that it has (Calico's
+ * rule for workloads that no orchestrator describes).
+ */
+async function addressesFor(call: AttachmentCall, stored: WorkloadEndpoint | undefined): Promise<GivenAddresses> {
+  const { config, workload } = call;
+  const { containerID, ipNetworks = [], profiles = [] } = stored?.spec ?? {};
+  const isOnAnother =
+    workload.orchestrator === 'cni' && containerID === workload.containerId && !profiles.includes(config.name);
+  if (!isOnAnother || ipNetworks.length === 0) return assignAddresses(call);
+  return { ips: ipNetworks.map((network) => splitCidr(parseCidr(network)).ip), routes: undefined, dns: {} };
+}
+
 async function build(call: AttachmentCall, stored: WorkloadEndpoint | undefined, mtu: number): Promise<Result> {
   const { config, attachment, node, workload, store, prefixes, signal } = call;
   const hostName = await chooseHostName(call, stored);
   // Both have to have ended before a failure is undone.
   const [profile, assigned] = await Promise.allSettled([
     store.endpoints.ensureProfile(networkProfile(config.name), { signal }),
-    assignAddresses(call),
+    addressesFor(call, stored),
   ]);
   if (assigned.status === 'rejected') throw assigned.reason;
   if (profile.status === 'rejected') throw profile.reason;
@@ -97,12 +110,12 @@ async function undo(call: AttachmentCall): Promise<void> {
  * an attachment that stood before is left as it is.
  */
 export async function attach(call: AttachmentCall): Promise<Result> {
-  const { config, node, workload, store, context, signal } = call;
+  const { config, workload, store, context, signal } = call;
   requireFelix(call);
   const mtu = readMtu(config, context.paths);
   const [isReady, stored] = await Promise.all([
     store.endpoints.isReady({ signal }),
-    store.endpoints.find(workload.namespace, endpointName(node, workload), { signal }),
+    store.endpoints.find(workload.namespace, call.endpointName, { signal }),
   ]);
   if (!isReady) {
     throw new CniError(cniCodes.tryAgainLater, 'Calico is currently not ready to process requests', {

@@ -1,8 +1,10 @@
 import type { NodeName } from '@calico-node/net';
 import { readNodeName } from '../node/node-facts.ts';
+import { CniError, cniCodes } from '../spec/cni-error.ts';
 import type { Attachment } from '../spec/environment.ts';
 import type { NetworkConfig } from '../spec/network-config.ts';
 import type { Store } from '../store/stores.ts';
+import { endpointName } from '../endpoint/build-endpoint.ts';
 import { workloadOf, type Workload } from '../endpoint/workload.ts';
 import { interfacePrefix } from '../endpoint/interface-name.ts';
 import type { HandlerContext } from './context.ts';
@@ -16,6 +18,8 @@ export interface AttachmentCall {
   readonly variables: Readonly<Record<string, string | undefined>>;
   readonly node: NodeName;
   readonly workload: Workload;
+  /** The name under which the workload's endpoint is stored. */
+  readonly endpointName: string;
   readonly store: Store;
   /** What the names of our interfaces on the host start with. */
   readonly prefixes: readonly string[];
@@ -28,13 +32,24 @@ export type CallInput = Pick<
   'config' | 'attachment' | 'pluginPath' | 'variables' | 'context' | 'signal'
 >;
 
-/** @throws CniError when the node or its store is not known. */
+function nameOf(node: NodeName, workload: Workload): string {
+  try {
+    return endpointName(node, workload);
+  } catch (error) {
+    throw new CniError(cniCodes.invalidEnvironment, 'this workload cannot be named in the store', { cause: error });
+  }
+}
+
+/** @throws CniError when the node or its store is not known, or the workload cannot be named. */
 export function identifyCall(input: CallInput): AttachmentCall {
   const { config, attachment, context } = input;
+  const node = readNodeName(config, context.paths);
+  const workload = workloadOf(attachment);
   return {
     ...input,
-    node: readNodeName(config, context.paths),
-    workload: workloadOf(attachment),
+    node,
+    workload,
+    endpointName: nameOf(node, workload),
     store: context.stores.open(config.datastoreEnvironment),
     prefixes: [...new Set([interfacePrefix(context.env), 'cali'])],
   };

@@ -1,4 +1,3 @@
-import { endpointName } from '../endpoint/build-endpoint.ts';
 import { CniError, cniCodes } from '../spec/cni-error.ts';
 import { inspectInterface } from '../wire/index.ts';
 import { isDelegated } from './addresses.ts';
@@ -16,12 +15,11 @@ function refuse(problem: string): never {
  * @throws CniError that names the first thing that is missing.
  */
 export async function check(call: AttachmentCall): Promise<void> {
-  const { config, attachment, node, workload, store, pluginPath, variables, signal } = call;
+  const { config, attachment, endpointName: name, workload, store, pluginPath, variables, signal } = call;
   const previous = config.prevResult;
   if (previous === undefined) {
     throw new CniError(cniCodes.invalidConfig, 'invalid network configuration: prevResult: missing');
   }
-  const name = endpointName(node, workload);
   const endpoint = await store.endpoints.find(workload.namespace, name, { signal });
   if (endpoint?.spec.interfaceName === undefined) refuse(`there is no WorkloadEndpoint ${workload.namespace}/${name}`);
   const state = inspectInterface(attachment.netns, endpoint.spec.interfaceName, attachment.ifName);

@@ -1,4 +1,3 @@
-import { endpointName } from '../endpoint/build-endpoint.ts';
 import { detachInterface } from '../wire/index.ts';
 import { releaseAddresses } from './addresses.ts';
 import type { AttachmentCall } from './call.ts';
@@ -11,10 +10,10 @@ import type { AttachmentCall } from './call.ts';
  * A pod that was created anew under the same name has another container: its endpoint and interface stay.
  */
 export async function detach(call: AttachmentCall): Promise<void> {
-  const { attachment, node, workload, store, prefixes, signal } = call;
+  const { attachment, endpointName, workload, store, prefixes, signal } = call;
   const isOurs = ({ spec }: { spec: { readonly containerID?: string | undefined } }): boolean =>
     (spec.containerID ?? '') === '' || spec.containerID === attachment.containerId;
-  const stored = await store.endpoints.remove(workload.namespace, endpointName(node, workload), isOurs, { signal });
+  const stored = await store.endpoints.remove(workload.namespace, endpointName, isOurs, { signal });
   if (stored === undefined || isOurs(stored)) {
     await detachInterface({
       netns: attachment.netns,

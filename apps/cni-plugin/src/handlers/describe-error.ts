@@ -1,5 +1,6 @@
 import { isDatastoreError } from '@calico-node/datastore';
 import { isIpamError } from '@calico-node/ipam';
+import { ValidationError } from '@calico-node/model';
 import { isRpcError } from '@calico-node/rpc';
 import { FelixTimeout } from '../felix/wait-for-endpoint.ts';
 import { cniCodes, toCniError, type CniCode, type CniError } from '../spec/cni-error.ts';
@@ -17,6 +18,8 @@ function codeOf(error: unknown): CniCode {
   if (error instanceof FelixTimeout) return cniCodes.tryAgainLater;
   if (isDatastoreError(error, 'unavailable', 'conflict')) return cniCodes.tryAgainLater;
   if (isDatastoreError(error, 'config')) return cniCodes.invalidConfig;
+  // What we write is made of the configuration: labels, names.
+  if (error instanceof ValidationError) return cniCodes.invalidConfig;
   if (isIpamError(error, 'contention')) return cniCodes.tryAgainLater;
   const isTransient = isRpcError(
     error,

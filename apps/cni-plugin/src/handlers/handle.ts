@@ -15,6 +15,9 @@ import { describeError } from './describe-error.ts';
 import { collectGarbage } from './gc.ts';
 import { checkStatus } from './status.ts';
 
+/** The commands that change something: an operator wants to see them. */
+const changing: ReadonlySet<string> = new Set(['ADD', 'DEL', 'GC']);
+
 /** The version from which a command exists. */
 const commandSince = { CHECK: '0.4.0', GC: '1.1.0', STATUS: '1.1.0' } as const satisfies Record<string, CniVersion>;
 
@@ -94,6 +97,8 @@ function requireCommand(command: string, version: CniVersion): void {
  */
 export async function handleCall(call: Call, context: HandlerContext, signal: AbortSignal): Promise<Answer> {
   let version: CniVersion = newestVersion;
+  const { CNI_COMMAND: command = '', CNI_CONTAINERID: container, CNI_IFNAME: ifName } = call.variables;
+  const startedMs = performance.now();
   try {
     const environment = parseEnvironment(call.variables);
     if (environment.command === 'VERSION') {
@@ -106,20 +111,14 @@ export async function handleCall(call: Call, context: HandlerContext, signal: Ab
     version = config.cniVersion;
     requireCommand(environment.command, version);
     const output = await runCommand(call, environment, config, context, signal);
+    const facts = { command, container, ifName, durationMs: Math.round(performance.now() - startedMs) };
+    context.log[changing.has(command) ? 'info' : 'debug'](facts, 'served a CNI call');
     return { stdout: output === '' ? '' : `${output}\n`, exitCode: 0 };
   } catch (error) {
     const failure = signal.aborted
       ? new CniError(cniCodes.tryAgainLater, 'the call took too long and was given up', { cause: error })
       : describeError(error);
-    context.log.warn(
-      {
-        err: error,
-        code: failure.code,
-        command: call.variables['CNI_COMMAND'],
-        container: call.variables['CNI_CONTAINERID'],
-      },
-      'a CNI call failed',
-    );
+    context.log.warn({ err: error, code: failure.code, command, container, ifName }, 'a CNI call failed');
     return { stdout: `${renderError(failure, version)}\n`, exitCode: 1 };
   }
 }
