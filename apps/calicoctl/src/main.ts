@@ -1,6 +1,12 @@
 import { text } from 'node:stream/consumers';
 import { runCalicoctl } from './program.ts';
 
+// Whoever reads our output may stop reading (`calicoctl get ... | head`); that is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
 process.exitCode = await runCalicoctl(process.argv.slice(2), {
   env: process.env,
   out: (output) => {

@@ -6,6 +6,7 @@ import {
   loadDatastoreConfig,
   Resources,
   type Backend,
+  type Log,
 } from '@calico-node/datastore';
 import { CommandError, type Io } from './io.ts';
 import { comparableVersion } from './release.ts';
@@ -16,6 +17,8 @@ const DEFAULT_CONFIG_FILE = '/etc/calico/calicoctl.cfg';
 export interface DatastoreOptions {
   readonly config?: string | undefined;
   readonly allowVersionMismatch?: boolean | undefined;
+  /** `panic` and `fatal`, the default, say nothing. */
+  readonly logLevel?: string | undefined;
 }
 
 export interface Session {
@@ -35,7 +38,7 @@ export async function withSession<T>(
   use: (session: Session) => Promise<T>,
   { checksVersion = true, needsIpam = false } = {},
 ): Promise<T> {
-  const backend = open(options, io);
+  const backend = await open(options, io);
   try {
     const session: Session = { backend, resources: await openResources(backend, needsIpam) };
     if (checksVersion && options.allowVersionMismatch !== true) await checkVersion(session);
@@ -52,15 +55,23 @@ async function openResources(backend: Backend, needsIpam: boolean): Promise<Reso
   return new Resources(backend, { ipam: new Ipam(backend) });
 }
 
-function open({ config = DEFAULT_CONFIG_FILE }: DatastoreOptions, io: Io): Backend {
+async function open({ config = DEFAULT_CONFIG_FILE, logLevel }: DatastoreOptions, io: Io): Promise<Backend> {
   const isReadable = canRead(config);
   if (!isReadable && config !== DEFAULT_CONFIG_FILE) throw new CommandError(`Error reading config file: ${config}`);
   try {
-    return connectDatastore(loadDatastoreConfig({ env: io.env, ...(isReadable ? { configFile: config } : {}) }));
+    return connectDatastore(loadDatastoreConfig({ env: io.env, ...(isReadable ? { configFile: config } : {}) }), {
+      log: await openLog(logLevel),
+    });
   } catch (error) {
     if (!isDatastoreError(error)) throw error;
     throw new CommandError(`Failed to create Calico API client: ${error.message}`, { cause: error });
   }
+}
+
+async function openLog(level = 'panic'): Promise<Log | undefined> {
+  if (level === 'panic' || level === 'fatal') return undefined;
+  const { createLogger } = await import('@calico-node/service');
+  return createLogger('calicoctl', level);
 }
 
 function canRead(path: string): boolean {

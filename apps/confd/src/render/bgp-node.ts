@@ -1,7 +1,7 @@
 import type { Node } from '@calico-node/model';
-import { tryParseIp, type Family, type IpAddress } from '@calico-node/net';
+import { familyOf, tryParseIp, type Family, type IpAddress } from '@calico-node/net';
 import { labelsOf, type Labels } from '@calico-node/selector';
-import { byName, type BgpResources, type Complain } from './resources.ts';
+import { byName, givenAsn, type BgpResources, type Complain } from './resources.ts';
 import type { Settings } from './settings.ts';
 
 /** A node as a BGP speaker. */
@@ -26,9 +26,9 @@ export function bgpNodes(nodes: BgpResources['nodes'], settings: Settings, compl
     return {
       name,
       labels: labelsOf(node.metadata.labels ?? {}),
-      ipv4: addressIn(node, bgp?.ipv4Address, complain),
-      ipv6: addressIn(node, bgp?.ipv6Address, complain),
-      asn: bgp?.asNumber ?? settings.globalAsn,
+      ipv4: addressIn(node, 4, bgp?.ipv4Address, complain),
+      ipv6: addressIn(node, 6, bgp?.ipv6Address, complain),
+      asn: givenAsn(bgp?.asNumber) ?? settings.globalAsn,
       clusterId: bgp?.routeReflectorClusterID ?? '',
       listenPort: settings.listenPortOf(name),
     };
@@ -39,9 +39,10 @@ export function addressOf(node: BgpNode, family: Family): IpAddress | undefined 
   return family === 4 ? node.ipv4 : node.ipv6;
 }
 
-function addressIn(node: Node, text: string | undefined, complain: Complain): IpAddress | undefined {
+function addressIn(node: Node, family: Family, text: string | undefined, complain: Complain): IpAddress | undefined {
   if (text === undefined || text === '') return undefined;
   const ip = tryParseIp(text.split('/', 1)[0] ?? '');
-  if (ip === undefined) complain(`Node(${node.metadata.name})`, `BGP address "${text}" is not an address: ignored`);
-  return ip;
+  if (ip !== undefined && familyOf(ip) === family && ip !== '0.0.0.0' && ip !== '::') return ip;
+  complain(`Node(${node.metadata.name})`, `BGP address "${text}" is not an IPv${family} address: ignored`);
+  return undefined;
 }

@@ -1,9 +1,12 @@
 import type { BGPFilter } from '@calico-node/model';
 import type { Family } from '@calico-node/net';
 import { bgpV1 } from '@calico-node/rpc';
-import { byName, type BgpResources, type Complain } from './resources.ts';
+import { byName, readCidr, type BgpResources, type Complain } from './resources.ts';
 
 type BGPFilterRule = NonNullable<BGPFilter['spec']['importV4']>[number];
+
+/** Conditions of releases after 3.32.1. */
+const BEYOND = ['peerType', 'communities', 'asPathPrefix', 'priority', 'operations'] as const;
 
 /** The filters that exist, and how neighbours refer to them. */
 export interface FilterNames {
@@ -21,8 +24,10 @@ export function renderFilters(
 ): { readonly filters: readonly bgpV1.Filter[]; readonly names: FilterNames } {
   const rendered = new Map<string, bgpV1.Filter>();
   for (const { metadata, spec } of byName(filters)) {
-    const imports = [...rules(spec.importV4, 4), ...rules(spec.importV6, 6)];
-    const exports = [...rules(spec.exportV4, 4), ...rules(spec.exportV6, 6)];
+    const render = (list: readonly BGPFilterRule[] | undefined, family: Family): readonly bgpV1.FilterRule[] =>
+      rules(list, family, `BGPFilter(${metadata.name})`, complain);
+    const imports = [...render(spec.importV4, 4), ...render(spec.importV6, 6)];
+    const exports = [...render(spec.exportV4, 4), ...render(spec.exportV6, 6)];
     if (imports.length > 0) add(rendered, { name: `${metadata.name}.import`, rules: imports });
     if (exports.length > 0) add(rendered, { name: `${metadata.name}.export`, rules: exports });
   }
@@ -40,15 +45,33 @@ function add(filters: Map<string, bgpV1.Filter>, filter: bgpV1.Filter): void {
   filters.set(filter.name, filter);
 }
 
-function rules(list: readonly BGPFilterRule[] | undefined, family: Family): readonly bgpV1.FilterRule[] {
-  return (list ?? []).map((rule) => renderRule(rule, family));
+function rules(
+  list: readonly BGPFilterRule[] | undefined,
+  family: Family,
+  subject: string,
+  complain: Complain,
+): readonly bgpV1.FilterRule[] {
+  return (list ?? []).flatMap((rule) => {
+    const beyond = BEYOND.filter((field) => rule[field] !== undefined);
+    if (beyond.length === 0) return renderRule(rule, family, subject, complain);
+    complain(subject, `a rule has ${beyond.join(', ')}, which the daemon can't match: applied only where it rejects`);
+    return rule.action === 'Reject' ? renderRule(rule, family, subject, complain) : [];
+  });
 }
 
-function renderRule(rule: BGPFilterRule, family: Family): bgpV1.FilterRule {
+/** A rule that can't be read rejects everything that reaches it: letting it pass could leak routes. */
+function renderRule(rule: BGPFilterRule, family: Family, subject: string, complain: Complain): bgpV1.FilterRule {
+  const { cidr: text = '' } = rule;
+  const operator = matchOperator(rule.matchOperator);
+  const cidr = text === '' ? '' : readCidr(text, subject, complain);
+  if (cidr === undefined || (cidr !== '' && operator === bgpV1.MatchOperator.UNSPECIFIED)) {
+    complain(subject, `the rule for "${text}" can't be applied: it rejects everything`);
+    return bgpV1.FilterRule.fromPartial({ family, action: bgpV1.FilterAction.REJECT });
+  }
   return bgpV1.FilterRule.fromPartial({
     family,
-    cidr: rule.cidr ?? '',
-    matchOperator: matchOperator(rule.matchOperator),
+    cidr,
+    matchOperator: operator,
     minLength: rule.prefixLength?.min,
     maxLength: rule.prefixLength?.max,
     interfacePattern: rule.interface ?? '',

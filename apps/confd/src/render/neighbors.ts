@@ -1,12 +1,12 @@
 import { bgpV1 } from '@calico-node/rpc';
-import { familyOf, type Family } from '@calico-node/net';
+import { familyOf, tryParseIp, type Family } from '@calico-node/net';
 import { addressOf, type BgpNode } from './bgp-node.ts';
 import { wholeSeconds } from './duration.ts';
 import type { FilterNames } from './filters.ts';
 import type { PeerTarget } from './peer-target.ts';
 import type { PeerTargets } from './peers.ts';
 import type { Settings } from './settings.ts';
-import { compareText, type Complain } from './resources.ts';
+import { compareText, givenAsn, type Complain } from './resources.ts';
 
 const FAMILIES: readonly Family[] = [4, 6];
 
@@ -82,7 +82,7 @@ function peerNeighbor(
   if (spec.password !== undefined) {
     complain(subject, 'its password is in a Kubernetes secret, which is out of reach: the session goes without');
   }
-  const isSameAs = (spec.localASNumber ?? me.asn) === target.asn;
+  const isSameAs = (givenAsn(spec.localASNumber) ?? me.asn) === target.asn;
   const reflects = isSameAs && me.clusterId !== '' && target.clusterId !== me.clusterId;
   return bgpV1.Neighbor.fromPartial({
     name: sessionName(isGlobal ? 'Global' : 'Node', target.ip, target.port),
@@ -96,13 +96,21 @@ function peerNeighbor(
     ttlSecurityHops: spec.ttlSecurity ?? 0,
     multihop: true,
     routeReflectorClient: reflects,
-    clusterId: reflects ? me.clusterId : '',
+    clusterId: reflects ? clusterIdOf(me, complain) : '',
     nextHopMode: nextHopMode(target, isSameAs),
     restartSeconds: wholeSeconds(spec.maxRestartTime),
     keepaliveSeconds: wholeSeconds(spec.keepaliveTime),
     allowedLocalAs: spec.numAllowedLocalASNumbers ?? 0,
     ...filters.of(spec.filters ?? [], subject),
   });
+}
+
+/** The reflector's cluster (RFC 4456 7); empty, so that the router ID stands for it, when it can't be read. */
+function clusterIdOf({ name, clusterId }: BgpNode, complain: Complain): string {
+  const id = tryParseIp(clusterId);
+  if (id !== undefined && familyOf(id) === 4 && id !== '0.0.0.0') return id;
+  complain(`Node(${name})`, `routeReflectorClusterID "${clusterId}" is not a dotted quad: the router ID is used`);
+  return '';
 }
 
 function nextHopMode({ resource }: PeerTarget, isSameAs: boolean): bgpV1.NextHopMode {

@@ -12,7 +12,7 @@ import type { BGPPeer } from '@calico-node/model';
 import { familyOf, type Family } from '@calico-node/net';
 import type { BgpNode } from './bgp-node.ts';
 import { matchingNodes, parsePeerIp, targetsOfNode, type PeerTarget } from './peer-target.ts';
-import { byName, type BgpResources, type Complain } from './resources.ts';
+import { byName, givenAsn, type BgpResources, type Complain } from './resources.ts';
 
 export interface PeerTargets {
   readonly global: readonly PeerTarget[];
@@ -131,5 +131,5 @@ function familiesInWhichIAmRemote(peer: BGPPeer, scope: Scope): readonly Family[
 
 /** The AS of a `peerIP`; not set means ours. */
 function asnOf(peer: BGPPeer, { globalAsn }: Scope): number {
-  return peer.spec.asNumber === undefined || peer.spec.asNumber === 0 ? globalAsn : peer.spec.asNumber;
+  return givenAsn(peer.spec.asNumber) ?? globalAsn;
 }

@@ -1,8 +1,7 @@
 import type { bgpV1 } from '@calico-node/rpc';
-import { compareCidr, familyOf, hostCidr, parseCidrLoose, splitCidr, tryParseIp, type Cidr } from '@calico-node/net';
-import { NetParseError } from '@calico-node/net';
+import { compareCidr, familyOf, hostCidr, splitCidr, tryParseIp, type Cidr, type IpAddress } from '@calico-node/net';
 import type { PeerTarget } from './peer-target.ts';
-import type { BgpResources, BlockClaim, Complain } from './resources.ts';
+import { readCidr, type BgpResources, type BlockClaim, type Complain } from './resources.ts';
 import type { Settings } from './settings.ts';
 
 /** Which prefixes leave the node, which it originates, and which of them reach the kernel. */
@@ -39,13 +38,18 @@ export function renderPrefixes(inputs: PrefixInputs, complain: Complain): Prefix
         complain,
       )
     : [];
+  const ways = reachability(inputs.targets, complain);
   return {
     announceWithin: sorted([
       ...pools.filter((pool) => pool.spec.disableBGPExport !== true).flatMap(poolCidr),
       ...services,
       ...reflected,
     ]),
-    neverAnnounce: sorted(pools.filter((pool) => pool.spec.disableBGPExport === true).flatMap(poolCidr)),
+    // The way to a peer is this node's own business.
+    neverAnnounce: sorted([
+      ...pools.filter((pool) => pool.spec.disableBGPExport === true).flatMap(poolCidr),
+      ...ways.map(({ cidr }) => cidr),
+    ]),
     neverProgram: sorted([
       ...pools.filter((pool) => isEncapsulated(pool) || !settings.programsPlainPools).flatMap(poolCidr),
       ...services,
@@ -53,7 +57,7 @@ export function renderPrefixes(inputs: PrefixInputs, complain: Complain): Prefix
     staticRoutes: [
       ...blockRoutes(inputs.blocks),
       ...serviceRoutes(services),
-      ...reachability(inputs.targets, complain),
+      ...ways.map(({ cidr, via }) => ({ prefix: cidr, nextHop: via, suppressSpecifics: false })),
     ],
   };
 }
@@ -91,8 +95,11 @@ function serviceRoutes(ranges: readonly Cidr[]): readonly bgpV1.StaticRoute[] {
 }
 
 /** `reachableBy`: the way to a peer that is not on a subnet of ours. */
-function reachability(targets: readonly PeerTarget[], complain: Complain): readonly bgpV1.StaticRoute[] {
-  const ways = new Map<Cidr, string>();
+function reachability(
+  targets: readonly PeerTarget[],
+  complain: Complain,
+): readonly { readonly cidr: Cidr; readonly via: IpAddress }[] {
+  const ways = new Map<Cidr, IpAddress>();
   for (const { ip, resource } of targets) {
     const text = resource.spec.reachableBy ?? '';
     const via = tryParseIp(text);
@@ -100,23 +107,11 @@ function reachability(targets: readonly PeerTarget[], complain: Complain): reado
     else if (text !== '')
       complain(`BGPPeer(${resource.metadata.name})`, `reachableBy "${text}" is not an address: ignored`);
   }
-  return sorted([...ways.keys()]).map((prefix) => ({
-    prefix,
-    nextHop: ways.get(prefix) ?? '',
-    suppressSpecifics: false,
-  }));
+  return [...ways].map(([cidr, via]) => ({ cidr, via })).sort((a, b) => compareCidr(a.cidr, b.cidr));
 }
 
 function parsed(texts: readonly string[], subject: string, complain: Complain): Cidr[] {
-  return texts.flatMap((text) => {
-    try {
-      return [parseCidrLoose(text)];
-    } catch (error) {
-      if (!(error instanceof NetParseError)) throw error;
-      complain(subject, `${error.message}: ignored`);
-      return [];
-    }
-  });
+  return texts.flatMap((text) => readCidr(text, subject, complain) ?? []);
 }
 
 function sorted(cidrs: readonly Cidr[]): readonly Cidr[] {

@@ -1,5 +1,5 @@
 import type { BGPConfiguration, BGPFilter, BGPPeer, IPPool, Node } from '@calico-node/model';
-import type { Cidr } from '@calico-node/net';
+import { NetParseError, parseCidrLoose, type Cidr } from '@calico-node/net';
 
 /** A block affinity of the rendering node, as the store has it. */
 export interface BlockClaim {
@@ -48,4 +48,20 @@ export function byName<R extends { readonly metadata: { readonly name: string } 
 /** Orders by code units, the same on every machine. */
 export function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** A network of the store in canonical text; none, with a complaint, for text that is no network. */
+export function readCidr(text: string, subject: string, complain: Complain): Cidr | undefined {
+  try {
+    return parseCidrLoose(text);
+  } catch (error) {
+    if (!(error instanceof NetParseError)) throw error;
+    complain(subject, error.message);
+    return undefined;
+  }
+}
+
+/** An AS number that is set: 0 is the store's "not set". */
+export function givenAsn(asn: number | undefined): number | undefined {
+  return asn === 0 ? undefined : asn;
 }

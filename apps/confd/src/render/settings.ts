@@ -1,6 +1,7 @@
+import { parseCommunity } from '@calico-node/bgp';
 import { bgpV1 } from '@calico-node/rpc';
 import type { BGPConfiguration } from '@calico-node/model';
-import { compareText, type BgpResources, type Complain } from './resources.ts';
+import { compareText, givenAsn, readCidr, type BgpResources, type Complain } from './resources.ts';
 import { wholeSeconds } from './duration.ts';
 
 /** Calico's default AS number for nodes that set none. */
@@ -49,13 +50,13 @@ export function settingsFor(
   }
   const programming = global?.programClusterRoutes;
   return {
-    globalAsn: global?.asNumber ?? DEFAULT_ASN,
+    globalAsn: givenAsn(global?.asNumber) ?? DEFAULT_ASN,
     isMeshEnabled: global?.nodeToNodeMeshEnabled ?? true,
     meshRestartSeconds: wholeSeconds(restartTime),
     bindsToNodeIp: (own?.bindMode ?? global?.bindMode) === 'NodeIP',
     logLevel: logLevelOf(own?.logSeverityScreen ?? global?.logSeverityScreen),
     ignoredInterfaces: own?.ignoredInterfaces ?? global?.ignoredInterfaces ?? [],
-    prefixCommunities: prefixCommunitiesOf(byConfigurationName.get(advertising)),
+    prefixCommunities: prefixCommunitiesOf(byConfigurationName.get(advertising), complain),
     programsPlainPools: programming === undefined || programming === 'Enabled' || programming === 'EnabledNoEncapOnly',
     serviceClusterIps: cidrsOf(global?.serviceClusterIPs),
     serviceExternalIps: cidrsOf(global?.serviceExternalIPs),
@@ -84,12 +85,24 @@ function logLevelOf(severity: string | undefined): bgpV1.LogLevel {
 }
 
 /** Advertised prefixes with their communities as values, names resolved, sorted (calico-confd 6.2). */
-function prefixCommunitiesOf(configuration: BGPConfiguration | undefined): readonly bgpV1.PrefixCommunities[] {
-  const values = new Map((configuration?.spec.communities ?? []).map(({ name, value }) => [name, value]));
-  return (configuration?.spec.prefixAdvertisements ?? [])
-    .map(({ cidr = '', communities = [] }) => ({
-      prefix: cidr,
-      communities: [...new Set(communities.map((text) => values.get(text) ?? text))].sort(),
-    }))
+function prefixCommunitiesOf(
+  configuration: BGPConfiguration | undefined,
+  complain: Complain,
+): readonly bgpV1.PrefixCommunities[] {
+  if (configuration === undefined) return [];
+  const { communities: names = [], prefixAdvertisements = [] } = configuration.spec;
+  const subject = `BGPConfiguration(${configuration.metadata.name})`;
+  const values = new Map(names.map(({ name, value }) => [name, value]));
+  const isCommunity = (text: string): boolean => {
+    if (parseCommunity(text) !== undefined) return true;
+    complain(subject, `"${text}" is neither a community nor the name of one: left out`);
+    return false;
+  };
+  return prefixAdvertisements
+    .flatMap(({ cidr = '', communities = [] }) => {
+      const prefix = readCidr(cidr, subject, complain);
+      const resolved = communities.map((text) => values.get(text) ?? text).filter(isCommunity);
+      return prefix === undefined ? [] : [{ prefix, communities: [...new Set(resolved)].sort() }];
+    })
     .sort((a, b) => compareText(a.prefix, b.prefix));
 }
