@@ -19,6 +19,7 @@
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <node_api.h>
 #include <uv.h>
@@ -186,6 +187,13 @@ static napi_value js_recv(napi_env env, napi_callback_info info) {
     result = recv(fd, buffer.data, buffer.length, flags);
   } while (result < 0 && errno == EINTR);
   return outcome(env, result);
+}
+
+static napi_value js_close(napi_env env, napi_callback_info info) {
+  napi_value args[MAX_ARGS];
+  int fd;
+  if (!get_args(env, info, args, 1) || !get_int(env, args[0], &fd)) return NULL;
+  return outcome(env, close(fd));
 }
 
 /* ---- send on the thread pool ---- */
@@ -415,7 +423,7 @@ static const struct {
     {"pollStart", js_poll_start},  {"pollStop", js_poll_stop},
     {"setns", js_setns},           {"unshare", js_unshare},
     {"mount", js_mount},           {"umount", js_umount},
-    {"flock", js_flock},
+    {"flock", js_flock},           {"close", js_close},
 };
 
 NAPI_MODULE_INIT() {

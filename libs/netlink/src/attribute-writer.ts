@@ -10,6 +10,16 @@ export function align4(length: number): number {
   return (length + 3) & ~3;
 }
 
+/** The view over a fixed header's bytes, or over a message's body. */
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** Out of Node's pool: an array buffer of its own for each of 100,000 small messages costs more than all the rest. */
+function zeroed(length: number): Uint8Array {
+  return Buffer.allocUnsafe(length).fill(0);
+}
+
 /**
  * Writes the body of one netlink message: its family's fixed header, then type-length-value attributes,
  * each padded to 4 bytes (include/uapi/linux/netlink.h, `struct nlattr`).
@@ -24,8 +34,8 @@ export class AttributeWriter {
 
   /** @param header the fixed header that the message's family wants before its attributes, if any. */
   constructor(header?: Uint8Array, capacity = 128) {
-    this.#bytes = new Uint8Array(Math.max(capacity, header?.length ?? 0));
-    this.#view = new DataView(this.#bytes.buffer);
+    this.#bytes = zeroed(Math.max(capacity, header?.length ?? 0));
+    this.#view = viewOf(this.#bytes);
     if (header !== undefined) this.raw(header);
   }
 
@@ -142,10 +152,10 @@ export class AttributeWriter {
     const start = this.#length;
     const end = start + byteCount;
     if (end > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(end, this.#bytes.length * 2));
+      const grown = zeroed(Math.max(end, this.#bytes.length * 2));
       grown.set(this.#bytes);
       this.#bytes = grown;
-      this.#view = new DataView(grown.buffer);
+      this.#view = viewOf(grown);
     }
     this.#length = end;
     return start;

@@ -70,7 +70,7 @@ describe('attributes', () => {
         const bytes = write(new AttributeWriter(header), values).finish();
         const offset = (header.length + 3) & ~3;
         expect(bytes.length % 4).toBe(0);
-        expect(bytes.subarray(0, header.length)).toEqual(header);
+        expect([...bytes.subarray(0, header.length)]).toEqual([...header]);
         const attributes = readAttributes(bytes, offset);
         expect(read(attributes, values)).toEqual(values);
         expect(attributes.entries().map(({ type }) => type)).toEqual(values.map((_, index) => index + 1));

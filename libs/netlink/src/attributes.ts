@@ -1,4 +1,4 @@
-import { align4 } from './attribute-writer.ts';
+import { align4, viewOf } from './attribute-writer.ts';
 import { NetlinkError } from './netlink-error.ts';
 
 const NLA_TYPE_MASK = 0x3fff;
@@ -148,5 +148,5 @@ export class Attributes {
 
 /** Reads the attributes of `bytes` from `offset` (behind the family's fixed header) to the end. */
 export function readAttributes(bytes: Uint8Array, offset = 0): Attributes {
-  return new Attributes(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), offset, bytes.byteLength);
+  return new Attributes(viewOf(bytes), offset, bytes.byteLength);
 }

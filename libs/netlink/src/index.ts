@@ -5,13 +5,8 @@ export { messageFlag, type NetlinkMessage, type NetlinkRequest } from './message
 export { loadNative } from './native/load.ts';
 export type { NativeTable } from './native/table.ts';
 export { NetlinkError } from './netlink-error.ts';
-export {
-  NetlinkSocket,
-  type BatchOutcome,
-  type NetlinkSocketOptions,
-  type TransactionOptions,
-  type WatchHandlers,
-} from './netlink-socket.ts';
+export { NetlinkSocket, type BatchOutcome, type TransactionOptions, type WatchHandlers } from './netlink-socket.ts';
+export type { NetlinkSocketOptions } from './netlink-open.ts';
 export { Netns, inNetns, netnsInode, openNetns, openOwnNetns, type NetnsRef } from './netns.ts';
 export { createNetns, deleteNetns } from './named-netns.ts';
 export { readSysctl, writeSysctl, type SysctlOptions } from './sysctl.ts';

@@ -1,4 +1,4 @@
-import { align4 } from './attribute-writer.ts';
+import { align4, viewOf } from './attribute-writer.ts';
 import { readAttributes } from './attributes.ts';
 import { NetlinkError } from './netlink-error.ts';
 
@@ -81,7 +81,7 @@ export function encodeMessages(
 
 /** Cuts what one receive brought into its messages. Throws NetlinkError EBADMSG when a length is wrong. */
 export function* readMessages(bytes: Uint8Array): Generator<NetlinkMessage> {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = viewOf(bytes);
   let at = 0;
   while (at + MESSAGE_HEADER_BYTES <= bytes.length) {
     const length = view.getUint32(at, true);
@@ -112,7 +112,7 @@ export interface Acknowledgement {
 export function readAcknowledgement(message: NetlinkMessage): Acknowledgement {
   const { body, flags } = message;
   if (body.length < 4) throw new NetlinkError({ code: 'EBADMSG', detail: `acknowledgement of ${body.length} bytes` });
-  const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
+  const view = viewOf(body);
   const errno = Math.abs(view.getInt32(0, true));
   let at = 4;
   if (message.type === controlType.error && body.length >= 4 + MESSAGE_HEADER_BYTES) {

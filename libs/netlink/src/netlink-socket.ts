@@ -1,6 +1,4 @@
-import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
-import { checkResult } from './errno.ts';
 import {
   controlType,
   encodeMessages,
@@ -13,24 +11,11 @@ import {
 import { loadNative } from './native/load.ts';
 import type { NativeTable } from './native/table.ts';
 import { NetlinkError } from './netlink-error.ts';
-import { inNetns, type NetnsRef } from './netns.ts';
+import { openNetlinkSocket, type NetlinkSocketOptions } from './netlink-open.ts';
 
-const AF_NETLINK = 16;
-const SOCK_RAW = 3;
-const SOCK_CLOEXEC = 0o2000000;
-const SOL_SOCKET = 1;
-const SO_SNDBUF = 7;
-const SO_RCVBUF = 8;
-const SO_SNDBUFFORCE = 32;
-const SO_RCVBUFFORCE = 33;
-const SOL_NETLINK = 270;
-const netlinkOption = { addMembership: 1, capAck: 10, extAck: 11, strictCheck: 12 } as const;
 const MSG_DONTWAIT = 0x40;
 const MSG_TRUNC = 0x20;
 
-const netlinkProtocol = { route: 0, netfilter: 12, generic: 16 } as const;
-
-const MIB = 1 << 20;
 /** A dump's parts have at most 32 KB; an error echoes its request, which can be longer than one attribute. */
 const RECEIVE_BYTES = 128 * 1024;
 /** Fits into the send buffer that an unprivileged socket has (212,992 bytes). */
@@ -41,19 +26,6 @@ const CHUNK_REQUESTS = 1000;
 const DUMP_ATTEMPTS = 16;
 /** Messages delivered to a watcher before the event loop gets its turn. */
 const WATCH_BURST = 1024;
-
-export interface NetlinkSocketOptions {
-  readonly protocol: keyof typeof netlinkProtocol;
-  /** Where the socket lives, for good; the caller's own namespace when absent. */
-  readonly netns?: NetnsRef;
-  /** Multicast groups by number (RTNLGRP_*, NFNLGRP_*). */
-  readonly groups?: readonly number[];
-  /** Past the system's limit when the process may; default 8 MiB, or 32 MiB with groups. */
-  readonly receiveBufferBytes?: number;
-  /** The largest single send; past the system's limit when the process may; default 64 MiB. */
-  readonly sendBufferBytes?: number;
-  readonly native?: NativeTable;
-}
 
 export interface TransactionOptions {
   /** Which request asks for the acknowledgement; the last one when absent. */
@@ -113,19 +85,8 @@ export class NetlinkSocket implements Disposable {
   /** Throws SyscallError when the kernel refuses, Node's file error when there is no such namespace. */
   static open(options: NetlinkSocketOptions): NetlinkSocket {
     const native = options.native ?? loadNative();
-    const protocol = netlinkProtocol[options.protocol];
-    const create = (): number => native.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
-    const result = options.netns === undefined ? create() : inNetns(options.netns, create, native);
-    const fd = checkResult(result, 'socket', `netlink ${options.protocol}`);
-    try {
-      configure(fd, options, native);
-      const portId = bindToKernelsChoice(fd, native);
-      join(fd, options.groups ?? [], native);
-      return new NetlinkSocket(fd, portId, native);
-    } catch (error) {
-      closeSync(fd);
-      throw error;
-    }
+    const { fd, portId } = openNetlinkSocket(options, native);
+    return new NetlinkSocket(fd, portId, native);
   }
 
   /**
@@ -206,7 +167,7 @@ export class NetlinkSocket implements Disposable {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#stopWatching?.();
-    if (this.#sendsInFlight === 0) closeSync(this.fd);
+    if (this.#sendsInFlight === 0) this.#native.close(this.fd);
   }
 
   [Symbol.dispose](): void {
@@ -242,7 +203,7 @@ export class NetlinkSocket implements Disposable {
     } finally {
       this.#exchanges.delete(exchange);
       this.#sendsInFlight--;
-      if (this.#isClosed && this.#sendsInFlight === 0) closeSync(this.fd);
+      if (this.#isClosed && this.#sendsInFlight === 0) this.#native.close(this.fd);
     }
   }
 
@@ -361,45 +322,6 @@ export class NetlinkSocket implements Disposable {
     let length;
     do length = this.#native.recv(this.fd, this.#buffer, MSG_DONTWAIT | MSG_TRUNC);
     while (length >= 0 || length === -constants.errno.ENOBUFS);
-  }
-}
-
-function int32(value: number): Uint8Array {
-  return new Uint8Array(Int32Array.of(value).buffer);
-}
-
-function configure(fd: number, options: NetlinkSocketOptions, native: NativeTable): void {
-  const hasGroups = (options.groups?.length ?? 0) > 0;
-  const buffers = [
-    [SO_RCVBUFFORCE, SO_RCVBUF, options.receiveBufferBytes ?? (hasGroups ? 32 : 8) * MIB],
-    [SO_SNDBUFFORCE, SO_SNDBUF, options.sendBufferBytes ?? 64 * MIB],
-  ] as const;
-  for (const [forced, limited, size] of buffers) {
-    // The kernel doubles the number for its own bookkeeping. Without the privilege the system's limit has to do.
-    if (native.setsockopt(fd, SOL_SOCKET, forced, int32(size)) < 0)
-      native.setsockopt(fd, SOL_SOCKET, limited, int32(size));
-  }
-  // Each of these is absent on some old kernel, and only makes for better messages or smaller dumps.
-  native.setsockopt(fd, SOL_NETLINK, netlinkOption.extAck, int32(1));
-  native.setsockopt(fd, SOL_NETLINK, netlinkOption.capAck, int32(1));
-  if (options.protocol === 'route') native.setsockopt(fd, SOL_NETLINK, netlinkOption.strictCheck, int32(1));
-}
-
-/** Binds to a port of the kernel's choosing and returns it (`struct sockaddr_nl`). */
-function bindToKernelsChoice(fd: number, native: NativeTable): number {
-  const address = new Uint8Array(12);
-  const view = new DataView(address.buffer);
-  view.setUint16(0, AF_NETLINK, true);
-  checkResult(native.bind(fd, address), 'bind');
-  checkResult(native.getsockname(fd, address), 'getsockname');
-  return view.getUint32(4, true);
-}
-
-/** Joins multicast groups; binding would end any membership that was there before. */
-function join(fd: number, groups: readonly number[], native: NativeTable): void {
-  for (const group of groups) {
-    const result = native.setsockopt(fd, SOL_NETLINK, netlinkOption.addMembership, int32(group));
-    checkResult(result, 'setsockopt', `netlink group ${group}`);
   }
 }
 

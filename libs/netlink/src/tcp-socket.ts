@@ -1,4 +1,3 @@
-import { closeSync } from 'node:fs';
 import { hostCidr, splitCidr, tryParseIp, type Cidr, type Family, type IpAddress } from '@calico-node/net';
 import { checkResult } from './errno.ts';
 import { loadNative } from './native/load.ts';
@@ -84,7 +83,7 @@ export function openTcpSocket(options: TcpSocketOptions): number {
     if (options.listenBacklog !== undefined) checkResult(native.listen(fd, options.listenBacklog), 'listen');
     return fd;
   } catch (error) {
-    closeSync(fd);
+    native.close(fd);
     throw error;
   }
 }

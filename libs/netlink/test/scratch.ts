@@ -4,11 +4,15 @@ import { loadNativeFrom } from '../src/native/load.ts';
 import type { NativeTable } from '../src/native/table.ts';
 import { createNetns, deleteNetns } from '../src/index.ts';
 
-/** Both ways to the kernel, by name; the same suites run on each. */
-export const backends: readonly (readonly [string, NativeTable])[] = (['addon', 'koffi'] as const).map((name) => [
-  name,
-  loadNativeFrom({ CALICO_NATIVE: name }),
-]);
+/** Every way to the kernel that there is here, by name; the same suites run on each. */
+export const backends: readonly (readonly [NativeTable['backend'], NativeTable])[] = [
+  ...new Map(
+    ['addon', 'koffi'].map((name) => {
+      const native = loadNativeFrom({ CALICO_NATIVE: name });
+      return [native.backend, native] as const;
+    }),
+  ),
+];
 
 /** A namespace with a name of its own, gone at the end of its scope. */
 export function scratchNetns(): Disposable & { readonly name: string } {

@@ -108,5 +108,6 @@ export function loadKoffi(): NativeTable {
     mount: (source, target, type, flags) => mount(source, target, type, flags, null),
     umount: bind('int umount2(const char *target, int flags)'),
     flock: bind('int flock(int fd, int operation)'),
+    close: bind('int close(int fd)'),
   };
 }

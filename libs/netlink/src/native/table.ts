@@ -33,4 +33,6 @@ export interface NativeTable {
   mount(source: string, target: string, type: string, flags: number): number;
   umount(target: string, flags: number): number;
   flock(fd: number, operation: number): number;
+  /** Closes what `socket` opened: `fs.closeSync` warns in worker threads of files that `fs` did not open. */
+  close(fd: number): number;
 }

@@ -1,8 +1,8 @@
 import { ipFromBytes, ipToBytes, familyOf, type Family, type IpAddress } from '@calico-node/net';
-import { AttributeWriter } from '../attribute-writer.ts';
+import { AttributeWriter, viewOf } from '../attribute-writer.ts';
 import { readAttributes } from '../attributes.ts';
 import { messageFlag, type NetlinkMessage, type NetlinkRequest } from '../message.ts';
-import { addressFamily, AF_UNSPEC, familyOfNumber, nameOf, rtm, viewOf } from './kernel-numbers.ts';
+import { addressFamily, AF_UNSPEC, familyOfNumber, nameOf, rtm } from './kernel-numbers.ts';
 import { scopeNumber, type RouteScope } from './route.ts';
 
 /** IFA_* (include/uapi/linux/if_addr.h). */

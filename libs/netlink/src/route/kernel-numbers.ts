@@ -32,11 +32,6 @@ export function familyOfNumber(value: number): Family | undefined {
   return value === AF_INET6 ? 6 : undefined;
 }
 
-/** The view over a fixed header's bytes, or over a message's body. */
-export function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
 /** The name that a table has for a number. */
 export function nameOf<Name extends string>(table: Readonly<Record<Name, number>>, value: number): Name | undefined {
   for (const name in table) {

@@ -1,7 +1,8 @@
 import { ipFromBytes, macFromBytes, type IpAddress, type Mac } from '@calico-node/net';
+import { viewOf } from '../attribute-writer.ts';
 import { readAttributes, type Attributes } from '../attributes.ts';
 import type { NetlinkMessage } from '../message.ts';
-import { AF_BRIDGE, rtm, viewOf } from './kernel-numbers.ts';
+import { AF_BRIDGE, rtm } from './kernel-numbers.ts';
 
 /** IFLA_* (include/uapi/linux/if_link.h). */
 export const linkAttribute = {

@@ -8,10 +8,10 @@ import {
   type IpAddress,
   type Mac,
 } from '@calico-node/net';
-import { AttributeWriter } from '../attribute-writer.ts';
+import { AttributeWriter, viewOf } from '../attribute-writer.ts';
 import { readAttributes } from '../attributes.ts';
 import { messageFlag, type NetlinkMessage, type NetlinkRequest } from '../message.ts';
-import { addressFamily, AF_BRIDGE, AF_UNSPEC, familyOfNumber, nameOf, rtm, viewOf } from './kernel-numbers.ts';
+import { addressFamily, AF_BRIDGE, AF_UNSPEC, familyOfNumber, nameOf, rtm } from './kernel-numbers.ts';
 
 /** NDA_* (include/uapi/linux/neighbour.h). */
 const neighbourAttribute = { destination: 1, linkAddress: 2 } as const;

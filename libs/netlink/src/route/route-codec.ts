@@ -1,8 +1,8 @@
 import { cidrOf, familyOf, ipFromBytes, ipToBytes, splitCidr, type Family, type IpAddress } from '@calico-node/net';
-import { AttributeWriter } from '../attribute-writer.ts';
+import { AttributeWriter, viewOf } from '../attribute-writer.ts';
 import { readAttributes, type Attributes } from '../attributes.ts';
 import { messageFlag, type NetlinkMessage, type NetlinkRequest } from '../message.ts';
-import { addressFamily, familyOfNumber, nameOf, rtm, viewOf } from './kernel-numbers.ts';
+import { addressFamily, familyOfNumber, nameOf, rtm } from './kernel-numbers.ts';
 import {
   NEXT_HOP_HEADER_BYTES,
   nextHopFlag,
@@ -25,25 +25,15 @@ interface RouteHeader {
   readonly protocol: number;
   readonly scope: number;
   readonly type: number;
+  /** Only those of the lowest byte. */
   readonly flags: number;
 }
 
 /** `struct rtmsg`. Tables above 255 stand in an attribute instead. */
 function routeHeader(header: RouteHeader): Uint8Array {
-  const bytes = new Uint8Array(ROUTE_HEADER_BYTES);
+  const { prefixLength, protocol, scope, type, flags } = header;
   const table = header.table > 255 ? 0 : header.table;
-  bytes.set([
-    addressFamily(header.family),
-    header.prefixLength,
-    0,
-    0,
-    table,
-    header.protocol,
-    header.scope,
-    header.type,
-  ]);
-  new DataView(bytes.buffer).setUint32(8, header.flags, true);
-  return bytes;
+  return Buffer.from([addressFamily(header.family), prefixLength, 0, 0, table, protocol, scope, type, flags, 0, 0, 0]);
 }
 
 /** `struct rtvia` for a gateway of the other family, plain bytes otherwise. */
