@@ -15,8 +15,9 @@ function addonFiles(env: Environment): readonly string[] {
   const configured = env['CALICO_NATIVE_DIR'];
   return [
     ...(configured === undefined ? [] : [join(configured, file)]),
-    // Beside the running bundle.
+    // Beside the running bundle, or beside the folder of the chunk that this is in.
     join(here, 'native', file),
+    join(here, '../native', file),
     // In the source tree, where native/build.sh puts it.
     join(here, '../../native/build', file),
   ];
