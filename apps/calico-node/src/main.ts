@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { ConfigError, nodePaths, runService, VERSION } from '@calico-node/service';
@@ -54,7 +54,6 @@ async function runOne(program: string, rest: readonly string[]): Promise<number>
   const spec = nodeComponent(program, {
     ownFile: import.meta.filename,
     nodeBinary: process.execPath,
-    runDir: realpathSync(paths.runDir),
     nodeName: name,
     env: process.env,
   });

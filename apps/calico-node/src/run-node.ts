@@ -20,6 +20,8 @@ function aborted(signal: AbortSignal): Promise<void> {
 /** Runs a whole node until the signal fires: start-up, then the processes. `ownFile` tells where they lie. */
 export async function runNode(context: ServiceContext, ownFile: string): Promise<void> {
   const { env, log, signal, health } = context;
+  // A node goes on when whoever read its log has gone.
+  process.stderr.on('error', () => undefined);
   const paths = nodePaths(env);
   mkdirSync(paths.runDir, { recursive: true });
   const runDir = realpathSync(paths.runDir);

@@ -85,13 +85,14 @@ export interface NodeLayout {
   /** `main.ts` or the bundle that runs now. */
   readonly ownFile: string;
   readonly nodeBinary: string;
+  /** Marks the children, so that they are known when they outlive us. */
   readonly runDir: string;
   readonly nodeName: string;
   readonly env: Variables;
 }
 
-function specOf(program: Program, layout: NodeLayout): ComponentSpec {
-  const { env, nodeName, ownFile, nodeBinary, runDir } = layout;
+function specOf(program: Program, layout: Omit<NodeLayout, 'runDir'>): ComponentSpec {
+  const { env, nodeName, ownFile, nodeBinary } = layout;
   const address = `127.0.0.1:${program.healthPort}`;
   return {
     name: program.name,
@@ -103,7 +104,6 @@ function specOf(program: Program, layout: NodeLayout): ComponentSpec {
       ...(program.name === 'felix' ? felixEnvironment(env, nodeName) : {}),
       NODENAME: nodeName,
       CALICO_HEALTH_ADDRESS: address,
-      [orphanMark]: runDir,
     },
     after: program.after,
     readinessUrl: `http://${address}/readiness`,
@@ -119,12 +119,16 @@ export function nodeComponents(backend: Backend, layout: NodeLayout): readonly C
   const names = new Set(chosen.map((program) => program.name));
   return chosen.map((program) => {
     const spec = specOf(program, layout);
-    return { ...spec, after: spec.after.filter((name) => names.has(name)) };
+    return {
+      ...spec,
+      env: { ...spec.env, [orphanMark]: layout.runDir },
+      after: spec.after.filter((name) => names.has(name)),
+    };
   });
 }
 
 /** How to run one program in the foreground, as `calico-node -felix` does; undefined when there is none. */
-export function nodeComponent(name: string, layout: NodeLayout): ComponentSpec | undefined {
+export function nodeComponent(name: string, layout: Omit<NodeLayout, 'runDir'>): ComponentSpec | undefined {
   const program = programs.find((candidate) => candidate.name === name);
   return program === undefined ? undefined : specOf(program, layout);
 }
