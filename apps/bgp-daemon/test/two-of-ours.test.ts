@@ -198,6 +198,29 @@ describe('a mesh of our own', () => {
     );
   });
 
+  it('carries IPv6 over IPv6 sessions, into the kernel', async () => {
+    const address = (host: Host): string => host.address.replace('10.9.0.', 'fd00:9::');
+    for (const [index, host] of hosts.slice(0, 2).entries()) {
+      host.ip('address', 'add', `${address(host)}/64`, 'dev', 'eth0', 'nodad');
+      const other = hosts[1 - index]!;
+      await daemons[index]!.apply(
+        bgpV1.BgpConfig.fromPartial({
+          routerId: host.address,
+          localAs: 64512,
+          neighbors: [{ name: 'other', address: address(other), remoteAs: 64512, sourceAddress: address(host) }],
+          staticRoutes: [{ prefix: `fd00:10:${index}::/122`, suppressSpecifics: true }],
+          kernel: { learn: true, program: true, announceWithin: ['fd00:10::/32'] },
+        }),
+      );
+    }
+    const shown = (): string => hosts[0]!.ip('-6', 'route', 'show', 'proto', 'bird');
+    const routes = await until('routes', shown, (text) => text.includes('fd00:10:1::'));
+    expect(routes).toMatch(/^blackhole fd00:10::\/122 dev lo metric 1024/m);
+    expect(routes).toMatch(/^fd00:10:1::\/122 via fd00:9::2 dev eth0 metric 1024/m);
+    hosts[0]!.ip('-6', 'route', 'del', 'fd00:10:1::/122');
+    await until('repair', shown, (text) => text.includes('fd00:10:1::'));
+  });
+
   it('follows a link that goes and comes back', async () => {
     await meshUp();
     execFileSync('ip', ['-n', hosts[0]!.name, 'link', 'set', 'eth0', 'down']);

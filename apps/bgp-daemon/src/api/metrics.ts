@@ -42,5 +42,5 @@ export function registerMetrics(registry: Registry, speaker: Speaker): void {
   };
   single('bgp_prefixes', 'prefixes in the routing tables', () => speaker.prefixes);
   single('bgp_kernel_routes', 'routes written to the kernel', () => speaker.kernelRoutes);
-  single('bgp_restarting', '1 while the daemon catches up after a restart', () => Number(!speaker.isConverged));
+  single('bgp_restarting', '1 while the daemon catches up after a restart', () => Number(speaker.isRestarting));
 }

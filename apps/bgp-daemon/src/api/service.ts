@@ -47,7 +47,7 @@ export function bgpService(speaker: Speaker, owner: ConfigOwner, startedMs: numb
       configuredUnixMillis: BigInt(owner.configuredMs),
       routes: BigInt(speaker.prefixes),
       kernelRoutes: BigInt(speaker.kernelRoutes),
-      restarting: !speaker.isConverged,
+      restarting: speaker.isRestarting,
     })),
   };
 }

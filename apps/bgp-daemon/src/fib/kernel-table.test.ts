@@ -137,6 +137,15 @@ describe('the kernel table', () => {
     expect(table.nextHops.resolve(far)).toBeUndefined();
   });
 
+  it('resolves next hops through configured routes too', () => {
+    const table = open();
+    const peer = parseIp('172.16.5.5');
+    expect(table.nextHops.resolve(peer)).toBeUndefined();
+    table.setStatics([[parseCidr('172.16.5.5/32'), parseIp('10.9.0.7')]]);
+    expect(moved).toEqual([peer]);
+    expect(table.nextHops.resolve(peer)).toEqual({ gateway: '10.9.0.7', interfaceIndex: 2, onlink: false, cost: 1 });
+  });
+
   it('finds out by reading what nobody told it', () => {
     const table = open();
     table.want(remote, via(remote));

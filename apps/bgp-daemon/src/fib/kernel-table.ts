@@ -88,6 +88,12 @@ export class KernelTable {
     return this.#foreign.keys();
   }
 
+  /** Next hops are also reached through these configured routes. */
+  setStatics(routes: Iterable<readonly [Cidr, IpAddress]>): void {
+    this.nextHops.setStatics(routes);
+    this.#refreshNextHops();
+  }
+
   /** Wants a route for a prefix, or none. */
   want(destination: Cidr, route: FibRoute | undefined): void {
     if (route === undefined) this.#desired.delete(destination);

@@ -1,4 +1,4 @@
-import { cidrContains, PrefixTrie, type Cidr, type IpAddress } from '@calico-node/net';
+import { cidrContains, PrefixTrie, splitCidr, type Cidr, type IpAddress } from '@calico-node/net';
 import type { KernelRoute } from './fib.ts';
 
 /** How packets for a next hop leave the node. */
@@ -11,12 +11,13 @@ export interface ResolvedHop {
 }
 
 /**
- * Resolves next hops (RFC 4271 5.1.3, 9.1.2.1) through the routes that are not ours: connected ones and
- * those of others. Never through a BGP route, so that no resolution depends on another.
+ * Resolves next hops (RFC 4271 5.1.3, 9.1.2.1) through connected routes, those of others, and the
+ * configured ones. Never through a BGP route, so that no resolution depends on another.
  */
 export class NextHops {
   readonly #routes = new PrefixTrie<readonly KernelRoute[]>();
   readonly #resolved = new Map<IpAddress, ResolvedHop | undefined>();
+  #statics = new PrefixTrie<IpAddress>();
 
   add(route: KernelRoute): void {
     const others = (this.#routes.get(route.destination) ?? []).filter((other) => !isSameRoute(other, route));
@@ -30,6 +31,12 @@ export class NextHops {
     const left = (this.#routes.get(route.destination) ?? []).filter((other) => !isSameRoute(other, route));
     if (left.length === 0) this.#routes.delete(route.destination);
     else this.#routes.set(route.destination, left);
+  }
+
+  /** Takes the configured routes that have a gateway: the way to a peer that is on no subnet of ours. */
+  setStatics(routes: Iterable<readonly [Cidr, IpAddress]>): void {
+    this.#statics = new PrefixTrie();
+    for (const [destination, gateway] of routes) this.#statics.set(destination, gateway);
   }
 
   resolve(nextHop: IpAddress): ResolvedHop | undefined {
@@ -53,12 +60,24 @@ export class NextHops {
   }
 
   #lookup(nextHop: IpAddress): ResolvedHop | undefined {
-    const [route] = this.#routes.lookup(nextHop)?.value ?? [];
+    const found = this.#routes.lookup(nextHop);
+    const fixed = this.#statics.lookup(nextHop);
+    if (fixed !== undefined && (found === undefined || lengthOf(fixed.cidr) >= lengthOf(found.cidr))) {
+      return this.#through(this.#routes.lookup(fixed.value)?.value[0], fixed.value, 1);
+    }
+    return this.#through(found?.value[0], nextHop, 0);
+  }
+
+  #through(route: KernelRoute | undefined, nextHop: IpAddress, cost: number): ResolvedHop | undefined {
     if (route?.kind !== 'unicast' || route.interfaceIndex === 0) return undefined;
     const { gateway, interfaceIndex } = route;
     if (gateway !== undefined) return { gateway, interfaceIndex, onlink: false, cost: 1 };
-    return { gateway: nextHop, interfaceIndex, onlink: !route.isLinkScope, cost: 0 };
+    return { gateway: nextHop, interfaceIndex, onlink: !route.isLinkScope, cost };
   }
+}
+
+function lengthOf(cidr: Cidr): number {
+  return splitCidr(cidr).prefixLength;
 }
 
 /** Whether two notices speak of the same route of the table. */

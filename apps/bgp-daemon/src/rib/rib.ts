@@ -26,6 +26,9 @@ export interface PathView {
   readonly interfaceName: string | undefined;
 }
 
+/** How many prefixes' names are remembered between the steps of a slice. */
+const maxNames = 4096;
+
 /**
  * The routes of one family: Adj-RIBs-In and Loc-RIB in one structure (RFC 4271 3.2). Prefixes and paths
  * are numbers, their properties columns of flat arrays; the paths of a prefix, and those of a source, are
@@ -58,6 +61,8 @@ export class Rib {
   readonly #generation = new IntColumn(0);
   readonly #freePaths: number[] = [];
   #pathsEnd = 0;
+  /** The names of the prefixes that the present slice works on. */
+  readonly #cidrs = new Map<number, Cidr>();
   #dirty: number[] = [];
   /** Those before this index have been taken. */
   #dirtyAt = 0;
@@ -203,11 +208,19 @@ export class Rib {
 
   /** Gives a prefix's number back when nothing refers to it any more. */
   releaseIfEmpty(prefix: number): void {
-    if (this.#firstPath.get(prefix) < 0 && this.#isDirty.get(prefix) === 0) this.prefixes.remove(prefix);
+    if (this.#firstPath.get(prefix) >= 0 || this.#isDirty.get(prefix) !== 0) return;
+    this.#cidrs.delete(prefix);
+    this.prefixes.remove(prefix);
   }
 
   cidr(prefix: number): Cidr {
-    return this.prefixes.cidr(prefix);
+    let cidr = this.#cidrs.get(prefix);
+    if (cidr === undefined) {
+      cidr = this.prefixes.cidr(prefix);
+      if (this.#cidrs.size >= maxNames) this.#cidrs.clear();
+      this.#cidrs.set(prefix, cidr);
+    }
+    return cidr;
   }
 
   #isUsable(path: number, cost: NextHopCost): boolean {

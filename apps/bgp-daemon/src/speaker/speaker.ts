@@ -116,7 +116,7 @@ export class Speaker {
       groups: this.#groups,
       config: () => this.#configured(),
       isLocalAddress: (address) => this.#kernel.isLocalAddress(address),
-      isRestarting: () => this.#hadLeftovers && !this.#convergence.isDone,
+      isRestarting: () => this.isRestarting,
       wake,
       sessionsChanged: () => {
         this.#sessionsChanged();
@@ -144,8 +144,9 @@ export class Speaker {
     return this.#listenProblem;
   }
 
-  get isConverged(): boolean {
-    return this.#convergence.isDone;
+  /** Started again over the routes of an earlier life, and not yet caught up with all peers. */
+  get isRestarting(): boolean {
+    return this.#hadLeftovers && !this.#convergence.isDone;
   }
 
   get kernelRoutes(): number {
@@ -175,6 +176,9 @@ export class Speaker {
   apply(config: DaemonConfig): ApplyResult {
     const before = this.#config;
     this.#config = config;
+    this.#kernel.setStatics(
+      config.staticRoutes.flatMap(({ prefix, nextHop }) => (nextHop === undefined ? [] : [[prefix, nextHop] as const])),
+    );
     this.#local.setStatics(config.staticRoutes);
     const isLearnChanged = before?.kernel.learn !== config.kernel.learn;
     if (isLearnChanged) for (const destination of [...this.#kernel.foreignDestinations()]) this.#learn(destination);
