@@ -266,10 +266,10 @@ describe('nf_tables transactions', () => {
     }
     expect(refusal).toBeInstanceOf(NftablesError);
     expect(refusal).toMatchObject({ code: 'ENOENT', refused: [{ index: 3 }] });
-    expect(socket.hasTable(ip6)).toBe(false);
-    expect(socket.hasTable(ip)).toBe(false);
+    expect(socket.getTable(ip6)).toBeUndefined();
+    expect(socket.getTable(ip)).toBeUndefined();
     socket.commit(good);
-    expect(socket.hasTable(ip6)).toBe(true);
+    expect(socket.getTable(ip6)).toEqual({ isDormant: false });
   });
 
   it('commit off the main thread too', async () => {

@@ -10,12 +10,20 @@ import {
   ruleAttribute,
   setAttribute,
   setFlag,
+  tableAttribute,
+  TABLE_DORMANT,
 } from './numbers.ts';
 import { hookNumber, type ChainHook } from './transaction.ts';
 import { decodeRuleComment } from './user-data.ts';
 
 /** Every nf_tables message begins with struct nfgenmsg. */
 export const NFGENMSG_BYTES = 4;
+
+/** A table as the kernel has it. */
+export interface KernelTable {
+  /** Its base chains are not called. */
+  readonly isDormant: boolean;
+}
 
 /** A chain as the kernel has it. */
 export interface KernelChain {
@@ -57,6 +65,10 @@ export function readFamily(message: NetlinkMessage): TableFamily | undefined {
 
 export function readBody(message: NetlinkMessage): Attributes {
   return readAttributes(message.body, NFGENMSG_BYTES);
+}
+
+export function readTable(attributes: Attributes): KernelTable {
+  return { isDormant: ((attributes.be32(tableAttribute.flags) ?? 0) & TABLE_DORMANT) !== 0 };
 }
 
 /** Reads a NEWCHAIN message of the table; `undefined` for another table's, since chain dumps have no filter. */

@@ -12,7 +12,7 @@ export { intervalElements, readIntervals, type Interval } from './interval.ts';
 export { concatKey, interfaceNameKey, keyLayout, splitKey, type SetType } from './set-type.ts';
 export { Transaction, type BaseChain, type ChainHook, type RuleSpec, type SetSpec } from './transaction.ts';
 export type { Verdict } from './verdict.ts';
-export type { KernelChain, KernelRule, KernelSet } from './decode.ts';
+export type { KernelChain, KernelRule, KernelSet, KernelTable } from './decode.ts';
 export { NftablesError, type RefusedChange } from './nftables-error.ts';
 export { NftablesSocket } from './nftables-socket.ts';
 export { NftablesMonitor, type NftablesEvent, type NftablesMonitorOptions } from './nftables-monitor.ts';

@@ -9,9 +9,11 @@ import {
   readElements,
   readRule,
   readSet,
+  readTable,
   type KernelChain,
   type KernelRule,
   type KernelSet,
+  type KernelTable,
 } from './decode.ts';
 import type { SetElement } from './element.ts';
 import { familyNumber, type TableId } from './family.ts';
@@ -63,16 +65,12 @@ export class NftablesSocket implements Disposable {
     check(await this.#socket.transactAsync(requests, { ackIndex: requests.length - 2 }));
   }
 
-  hasTable(table: TableId): boolean {
+  /** The table as the kernel has it, if it has. */
+  getTable(table: TableId): KernelTable | undefined {
     const request = get(messageType.getTable, table, 'get table', (writer) =>
       writer.string(tableAttribute.name, table.name),
     );
-    try {
-      return this.#socket.request(request, () => true).length > 0;
-    } catch (error) {
-      if (error instanceof NetlinkError && error.code === 'ENOENT') return false;
-      throw error;
-    }
+    return this.#listed(() => this.#socket.request(request, (message) => readTable(readBody(message))))[0];
   }
 
   /** The chains of a table; none when there is no such table. */

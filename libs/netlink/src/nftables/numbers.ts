@@ -37,6 +37,9 @@ export const NFTABLES_GROUP = 7;
 
 export const tableAttribute = { name: 1, flags: 2, use: 3, handle: 4 } as const;
 
+/** NFT_TABLE_F_DORMANT. */
+export const TABLE_DORMANT = 1;
+
 export const chainAttribute = { table: 1, handle: 2, name: 3, hook: 4, policy: 5, use: 6, type: 7, flags: 10 } as const;
 
 export const hookAttribute = { number: 1, priority: 2, device: 3 } as const;

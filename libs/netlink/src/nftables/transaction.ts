@@ -83,7 +83,7 @@ export class Transaction {
     return this.#requests.length === 0;
   }
 
-  /** Creates the table; harmless when it is there. */
+  /** Creates the table; harmless when it is there, and wakes it when it is dormant. */
   addTable(): this {
     const { name } = this.table;
     return this.#push(messageType.newTable, messageFlag.create, `add table ${name}`, (writer) =>

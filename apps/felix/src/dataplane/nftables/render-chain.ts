@@ -1,0 +1,178 @@
+import { createHash } from 'node:crypto';
+import { ipToBytes } from '@calico-node/net';
+import { encodeExpressions, type BaseChain, type Expression, type RuleSpec } from '@calico-node/netlink/nftables';
+import type { Action, Chain, DispatchMap, Hook, Rule } from '../../rules/model.ts';
+import { baseChainName, baseChainOf, chainNameInKernel } from './kernel-names.ts';
+import { hostWord, portBytes, renderMatch, type RenderContext } from './render-match.ts';
+
+/** What rules of chains refer to beside sets. */
+export interface ChainContext extends RenderContext {
+  readonly dispatchKey: (map: string) => DispatchMap['key'];
+}
+
+/** A chain as the kernel is to have it. */
+export interface ChainPlan {
+  readonly name: string;
+  /** Present for chains that the kernel calls. */
+  readonly base?: BaseChain;
+  /** Each with a comment that starts with its tag. */
+  readonly rules: readonly RuleSpec[];
+  /** Equal plans have equal fingerprints; it covers every byte that the kernel is given. */
+  readonly fingerprint: string;
+}
+
+/** Starts the comment of every rule of ours. */
+const TAG_PREFIX = 'cali:';
+
+/** LOG_NOTICE, as Felix logs. */
+const LOG_LEVEL = 5;
+
+export function planChain(chain: Chain, context: ChainContext): ChainPlan {
+  return plan(chainNameInKernel(chain.layer, chain.name), undefined, chain.rules, chain.layer, context);
+}
+
+export function planHook(hook: Hook, context: ChainContext): ChainPlan {
+  const { layer } = hook;
+  const rules = [...hook.rules, ...hook.appendedRules];
+  return plan(baseChainName(layer, hook.hook), baseChainOf(layer, hook.hook), rules, layer, context);
+}
+
+/** A chain that drops everything, in place of one that the kernel refuses. */
+export function planRefusal({ name, base }: ChainPlan): ChainPlan {
+  const comment = 'Refused by the kernel';
+  const expressions: readonly Expression[] = [{ type: 'counter' }, { type: 'verdict', verdict: { kind: 'drop' } }];
+  return seal(name, base, [{ expressions, comment }]);
+}
+
+/** The tag that the kernel's copy of a plan's rule carries: `cali:<fingerprint>.<index>`. */
+export function tagOf(fingerprint: string, index: number): string {
+  return `${TAG_PREFIX}${fingerprint}.${index}`;
+}
+
+/**
+ * The fingerprint of the chain that rules with these comments make up; `undefined` when they are not
+ * exactly the rules of one chain of ours, in order.
+ */
+export function fingerprintOf(comments: readonly (string | undefined)[]): string | undefined {
+  const fingerprint = /^cali:([\w-]+)\./.exec(comments[0] ?? '')?.[1];
+  if (fingerprint === undefined) return undefined;
+  const isWhole = comments.every((comment, index) => comment?.split(';', 1)[0] === tagOf(fingerprint, index));
+  return isWhole ? `${fingerprint}/${comments.length}` : undefined;
+}
+
+/** What `fingerprintOf` says of the plan's rules once the kernel has them. */
+export function expectedFingerprint(chain: ChainPlan): string | undefined {
+  return chain.rules.length === 0 ? undefined : `${chain.fingerprint}/${chain.rules.length}`;
+}
+
+function plan(
+  name: string,
+  base: BaseChain | undefined,
+  rules: readonly Rule[],
+  layer: Chain['layer'],
+  context: ChainContext,
+): ChainPlan {
+  return seal(
+    name,
+    base,
+    rules.flatMap((rule) => renderRule(rule, layer, context)),
+  );
+}
+
+function seal(name: string, base: BaseChain | undefined, rules: readonly RuleSpec[]): ChainPlan {
+  const digest = createHash('sha224').update(name);
+  for (const { expressions, comment = '' } of rules) {
+    const bytes = encodeExpressions(expressions);
+    digest.update(`${bytes.length} ${comment.length} ${comment}`).update(bytes);
+  }
+  const fingerprint = digest.digest('base64url').slice(0, 16);
+  const tagged = rules.map(({ expressions, comment }, index) => ({
+    expressions,
+    comment: comment === undefined ? tagOf(fingerprint, index) : `${tagOf(fingerprint, index)}; ${comment}`,
+  }));
+  return { name, rules: tagged, fingerprint, ...(base === undefined ? {} : { base }) };
+}
+
+/** One kernel rule per combination of the matches' alternatives, so that any of them makes the action happen. */
+function renderRule({ matches, action, comment }: Rule, layer: Chain['layer'], context: ChainContext): RuleSpec[] {
+  const isDisjoint = !isIdempotent(action);
+  let combinations: readonly (readonly Expression[])[] = [[]];
+  for (const match of matches) {
+    const alternatives = renderMatch(match, context, isDisjoint);
+    combinations = combinations.flatMap((prefix) => alternatives.map((suffix) => [...prefix, ...suffix]));
+  }
+  const effect = renderAction(action, layer, context);
+  return combinations.map((expressions) => ({
+    expressions: [...expressions, { type: 'counter' }, ...effect],
+    ...(comment === undefined ? {} : { comment }),
+  }));
+}
+
+/** Whether doing it twice to a packet is the same as doing it once. */
+function isIdempotent(action: Action): boolean {
+  return action.kind !== 'jump' && action.kind !== 'log' && action.kind !== 'none';
+}
+
+function renderAction(action: Action, layer: Chain['layer'], context: ChainContext): readonly Expression[] {
+  switch (action.kind) {
+    case 'accept':
+    case 'drop':
+    case 'return':
+      return [{ type: 'verdict', verdict: { kind: action.kind } }];
+    case 'reject':
+      return [{ type: 'reject', with: 'port-unreachable' }];
+    case 'jump':
+    case 'goto':
+      return [{ type: 'verdict', verdict: { kind: action.kind, chain: chainNameInKernel(layer, action.chain) } }];
+    case 'dispatch': {
+      const key = context.dispatchKey(action.map) === 'in-interface' ? 'iifname' : 'oifname';
+      return [
+        { type: 'meta', key, register: 1 },
+        { type: 'verdict-map', set: action.map, register: 1 },
+      ];
+    }
+    case 'set-mark':
+      return [
+        { type: 'meta', key: 'mark', register: 1 },
+        { type: 'bitwise', register: 1, mask: hostWord(~action.mask >>> 0), xor: hostWord(action.value) },
+        { type: 'meta-set', key: 'mark', register: 1 },
+      ];
+    case 'log':
+      return [{ type: 'log', prefix: `${action.prefix}: `, level: LOG_LEVEL }];
+    case 'notrack':
+      return [{ type: 'notrack' }];
+    case 'masquerade':
+      return action.ports === undefined
+        ? [{ type: 'masquerade' }]
+        : [...loadPorts(action.ports), { type: 'masquerade', port: { min: 2, max: 3 } }];
+    case 'snat':
+      return translate('snat', action.address, action.ports, context);
+    case 'dnat':
+      return translate(
+        'dnat',
+        action.address,
+        action.port === undefined ? undefined : { first: action.port, last: action.port },
+        context,
+      );
+    case 'none':
+      return [];
+  }
+}
+
+function loadPorts(ports: { readonly first: number; readonly last: number }): readonly Expression[] {
+  return [
+    { type: 'immediate', register: 2, value: portBytes(ports.first) },
+    { type: 'immediate', register: 3, value: portBytes(ports.last) },
+  ];
+}
+
+function translate(
+  kind: 'snat' | 'dnat',
+  address: Parameters<typeof ipToBytes>[0],
+  ports: { readonly first: number; readonly last: number } | undefined,
+  { family }: ChainContext,
+): readonly Expression[] {
+  const load: Expression = { type: 'immediate', register: 1, value: ipToBytes(address) };
+  const nat = { type: 'nat', kind, family: family === 4 ? 'ip' : 'ip6', address: 1 } as const;
+  return ports === undefined ? [load, nat] : [load, ...loadPorts(ports), { ...nat, port: { min: 2, max: 3 } }];
+}

@@ -1,0 +1,123 @@
+import type { Intent, LocalWorkloadEndpoint } from '../../calc/intents.ts';
+import type { WorkloadEndpointId } from '../../calc/endpoint-id.ts';
+import { renderDispatchMaps } from '../../rules/dispatch.ts';
+import { policyChainName, profileChainName, workloadChainName, type Direction } from '../../rules/names.ts';
+import type { RuleOptions } from '../../rules/options.ts';
+import { renderPolicyChains, renderProfileChains } from '../../rules/policy-chains.ts';
+import { renderReversePathSkip } from '../../rules/reverse-path.ts';
+import { renderHooks, renderStaticChains } from '../../rules/static-chains.ts';
+import { renderWorkloadChains } from '../../rules/workload-chains.ts';
+import type { Table } from './table.ts';
+
+const directions: readonly Direction[] = ['ingress', 'egress'];
+
+/** Turns what calc wants into what one table should hold. The work is that of what an intent touches. */
+export class TableIntents {
+  readonly #table: Table;
+  readonly #options: RuleOptions;
+  /** Endpoints by the interface that they name: the lowest id has it, the others wait. */
+  readonly #byInterface = new Map<string, Map<WorkloadEndpointId, LocalWorkloadEndpoint>>();
+  readonly #interfaceOf = new Map<WorkloadEndpointId, string>();
+  /** Endpoints with networks that their source address may lie in. */
+  readonly #spoofers = new Map<string, LocalWorkloadEndpoint>();
+
+  constructor(table: Table, options: RuleOptions) {
+    this.#table = table;
+    this.#options = options;
+    for (const map of renderDispatchMaps([])) table.dispatch.set(map);
+    for (const hook of renderHooks(options)) table.chains.setHook(hook);
+    for (const chain of renderStaticChains(table.family, options)) table.chains.setChain(chain);
+    this.#setReversePathSkip();
+  }
+
+  take(intent: Intent): void {
+    const { chains, sets, family } = this.#table;
+    const { maxChainNameLength } = this.#options;
+    switch (intent.type) {
+      case 'ip-set-update':
+        sets.replace(intent.id, intent.kind, intent.members);
+        return;
+      case 'ip-set-delta':
+        sets.change(intent.id, intent.added, intent.removed);
+        return;
+      case 'ip-set-remove':
+        sets.delete(intent.id);
+        return;
+      case 'profile-update':
+        for (const chain of renderProfileChains(intent, family, this.#options)) chains.setChain(chain);
+        return;
+      case 'profile-remove':
+        for (const direction of directions) {
+          chains.delete('filter', profileChainName(intent.name, direction, maxChainNameLength));
+        }
+        return;
+      case 'policy-update':
+        for (const chain of renderPolicyChains(intent, family, this.#options)) chains.setChain(chain);
+        return;
+      case 'policy-remove':
+        for (const direction of directions) {
+          chains.delete('filter', policyChainName(intent.id, direction, maxChainNameLength));
+        }
+        return;
+      case 'workload-endpoint-update':
+        this.#setEndpoint(intent.id, intent.endpoint);
+        return;
+      case 'workload-endpoint-remove':
+        this.#deleteEndpoint(intent.id);
+        return;
+      case 'config-update':
+      case 'host-update':
+      case 'host-remove':
+      case 'pool-update':
+      case 'pool-remove':
+      case 'in-sync':
+        return;
+    }
+  }
+
+  #setEndpoint(id: WorkloadEndpointId, endpoint: LocalWorkloadEndpoint): void {
+    const { interfaceName } = endpoint;
+    if (this.#interfaceOf.get(id) !== interfaceName) this.#deleteEndpoint(id);
+    const claims = this.#byInterface.get(interfaceName) ?? new Map<WorkloadEndpointId, LocalWorkloadEndpoint>();
+    this.#byInterface.set(interfaceName, claims.set(id, endpoint));
+    this.#interfaceOf.set(id, interfaceName);
+    this.#settle(interfaceName);
+  }
+
+  #deleteEndpoint(id: WorkloadEndpointId): void {
+    const interfaceName = this.#interfaceOf.get(id);
+    if (interfaceName === undefined) return;
+    this.#interfaceOf.delete(id);
+    this.#byInterface.get(interfaceName)?.delete(id);
+    this.#settle(interfaceName);
+  }
+
+  /** Gives the interface's chains to the endpoint that has it now. */
+  #settle(interfaceName: string): void {
+    const claims = this.#byInterface.get(interfaceName);
+    const [winner] = [...(claims ?? [])].sort(([a], [b]) => (a < b ? -1 : 1));
+    const { chains, dispatch } = this.#table;
+    if (winner === undefined) {
+      this.#byInterface.delete(interfaceName);
+      this.#noteSpoofer(interfaceName, undefined);
+      for (const { name } of renderDispatchMaps([])) dispatch.deleteEntry(name, { interfaceName });
+      for (const direction of directions) chains.delete('filter', workloadChainName(interfaceName, direction));
+      return;
+    }
+    const [, endpoint] = winner;
+    this.#noteSpoofer(interfaceName, endpoint);
+    for (const map of renderDispatchMaps([endpoint])) dispatch.set(map);
+    for (const chain of renderWorkloadChains(endpoint, this.#options)) chains.setChain(chain);
+  }
+
+  #noteSpoofer(interfaceName: string, endpoint: LocalWorkloadEndpoint | undefined): void {
+    if (endpoint !== undefined && endpoint.allowedSourcePrefixes.length > 0) {
+      this.#spoofers.set(interfaceName, endpoint);
+    } else if (!this.#spoofers.delete(interfaceName)) return;
+    this.#setReversePathSkip();
+  }
+
+  #setReversePathSkip(): void {
+    this.#table.chains.setChain(renderReversePathSkip(this.#spoofers.values(), this.#table.family));
+  }
+}

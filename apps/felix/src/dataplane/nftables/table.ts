@@ -1,0 +1,217 @@
+/**
+ * One nf_tables table: what should be in it beside what is, and the transactions that lead from one to the other.
+ *
+ *   1. sets and their members   so that rules find what they look into; never a matter of how many rules there are
+ *   2. chains, rules, dispatch  one transaction: all of a change to policy, or nothing
+ *   3. sets that nobody needs   once no rule looks into them
+ *
+ * A packet meets the old rules or the new. A step that fails leaves the later ones undone: a new endpoint is not
+ * in the dispatch maps before its chains are there, and what is not in the maps is dropped.
+ */
+import type { Family } from '@calico-node/net';
+import { NftablesError, Transaction, type NftablesSocket } from '@calico-node/netlink/nftables';
+import { tableOf } from './kernel-names.ts';
+import type { ChainContext } from './render-chain.ts';
+import { planRules, type RulesPlan } from './rules-plan.ts';
+import { TableChains } from './table-chains.ts';
+import { TableDispatch } from './table-dispatch.ts';
+import { TableSets, type SetsPlan } from './table-sets.ts';
+
+/** How often a transaction is tried again without the chains that the kernel refused. */
+const MAX_REFUSALS = 8;
+/** After so many failures in a row the table is made anew, in one transaction. */
+const FAILURES_BEFORE_REBUILD = 3;
+
+export class Table {
+  readonly family: Family;
+  readonly sets: TableSets;
+  readonly chains = new TableChains();
+  readonly dispatch: TableDispatch;
+  readonly #socket: NftablesSocket;
+  readonly #context: ChainContext;
+  /** Messages that asked for a change, since start. */
+  #writes = 0;
+  #state: 'missing' | 'dormant' | 'live' = 'missing';
+  #needsResync = true;
+  #needsRebuild = false;
+  #failures = 0;
+  #changed: string[] = [];
+
+  constructor(family: Family, socket: NftablesSocket) {
+    this.family = family;
+    this.sets = new TableSets(family);
+    this.dispatch = new TableDispatch(family);
+    this.#socket = socket;
+    this.#context = {
+      family,
+      setParts: (id) => this.sets.partsOf(id),
+      portSet: (id) => this.sets.partsOf(id)[0],
+      dispatchKey: (map) => this.dispatch.keyOf(map),
+    };
+  }
+
+  get writes(): number {
+    return this.#writes;
+  }
+
+  /** Reads the kernel anew at the next step, and gives refused chains another try. */
+  resync(): void {
+    this.#needsResync = true;
+  }
+
+  /**
+   * Unless the kernel calls chains of ours at every hook, puts those in that should be there, in one transaction,
+   * and takes nothing away. Gives whether it had to.
+   * @throws NftablesError when the kernel refuses; nothing was changed then.
+   */
+  installSkeleton(): boolean {
+    if (this.#needsResync) this.#read();
+    if (this.#state === 'live' && this.chains.isHookedIn()) return false;
+    const first = this.#tableTransaction();
+    const members = this.sets.planMembers(first, false);
+    const rules = planRules(this, this.#context, false);
+    try {
+      this.#socket.commit(first, rules.transaction);
+    } catch (error) {
+      this.#needsResync = true;
+      throw error;
+    }
+    this.#writes += first.requests.length + rules.transaction.requests.length;
+    this.#commitMembers(members);
+    this.#commitRules(rules);
+    return true;
+  }
+
+  /**
+   * Makes the kernel's table as it should be; writes nothing when it is. Gives what was changed, a text each.
+   * @throws NftablesError when the kernel refuses: it then has the old state or one between two steps, and the next
+   *   call tries again.
+   */
+  async apply(): Promise<readonly string[]> {
+    this.#changed = [];
+    try {
+      if (this.#needsResync) this.#read();
+      for (const id of this.sets.takeReshaped()) this.chains.touchUsersOf(id);
+      if (this.#needsRebuild) await this.#rebuild();
+      else await this.#update();
+      await this.#deleteSets();
+      this.#failures = 0;
+      return this.#changed;
+    } catch (error) {
+      this.#failures++;
+      this.#needsResync = true;
+      this.#needsRebuild ||= this.#failures >= FAILURES_BEFORE_REBUILD;
+      throw error;
+    }
+  }
+
+  #read(): void {
+    const id = tableOf(this.family);
+    const table = this.#socket.getTable(id);
+    this.#state = table === undefined ? 'missing' : table.isDormant ? 'dormant' : 'live';
+    const sets = table === undefined ? [] : this.#socket.listSets(id).filter(({ isAnonymous }) => !isAnonymous);
+    const list = (name: string) => this.#socket.listElements(id, name);
+    const maps = this.dispatch.names;
+    const ipSets = sets.filter(({ name }) => !maps.has(name));
+    const misfits = [...this.sets.takeActual(ipSets, list), ...this.dispatch.takeActual(sets, list)];
+    this.chains.takeActual(
+      table === undefined ? [] : this.#socket.listChains(id),
+      table === undefined ? [] : this.#socket.listRules(id),
+    );
+    this.chains.forgive();
+    this.#needsRebuild ||= misfits.length > 0;
+    this.#needsResync = false;
+  }
+
+  /** A transaction that begins with the table's being there and awake. */
+  #tableTransaction(): Transaction {
+    const transaction = new Transaction(tableOf(this.family));
+    return this.#state === 'live' ? transaction : transaction.addTable();
+  }
+
+  async #update(): Promise<void> {
+    const first = this.#tableTransaction();
+    const members = this.sets.planMembers(first, true);
+    await this.#commit([first]);
+    this.#commitMembers(members);
+    await this.#writeRules([]);
+  }
+
+  /** Everything in one transaction, so that the table is never seen half done. */
+  async #rebuild(): Promise<void> {
+    const first = new Transaction(tableOf(this.family));
+    if (this.#state !== 'missing') first.deleteTable();
+    first.addTable();
+    this.sets.takeActual([], () => []);
+    this.dispatch.takeActual([], () => []);
+    this.chains.takeActual([], []);
+    const members = this.sets.planMembers(first, true);
+    await this.#writeRules([first]);
+    this.#commitMembers(members);
+    this.#needsRebuild = false;
+    this.#changed.push('table made anew');
+  }
+
+  async #writeRules(before: readonly Transaction[]): Promise<void> {
+    for (let refusals = 0; ; refusals++) {
+      const rules = planRules(this, this.#context, true);
+      try {
+        await this.#commit([...before, rules.transaction]);
+        this.#commitRules(rules);
+        return;
+      } catch (error) {
+        const offset = before.reduce((sum, { requests }) => sum + requests.length, 0);
+        if (refusals === MAX_REFUSALS || !this.#blame(error, offset, rules)) throw error;
+      }
+    }
+  }
+
+  /** Finds the endpoint and policy chains that the kernel objects to and has them drop everything instead. */
+  #blame(error: unknown, offset: number, { ownerOf }: RulesPlan): boolean {
+    if (!(error instanceof NftablesError)) return false;
+    const culprits = new Map<string, string>();
+    for (const { index, error: reason } of error.refused) {
+      const name = index === undefined ? undefined : ownerOf(index - offset);
+      // Only chains that packets of single workloads pass: dropping in another would cut off the host.
+      if (name === undefined || !/^filter-cali-(pi|po|pri|pro|tw|fw)-/.test(name)) return false;
+      if (this.chains.refused.has(name)) return false;
+      culprits.set(name, reason.message);
+    }
+    for (const [name, reason] of culprits) this.chains.refuse(name, reason);
+    return culprits.size > 0;
+  }
+
+  async #deleteSets(): Promise<void> {
+    const transaction = new Transaction(tableOf(this.family));
+    const deleted = this.sets.planDeletions(transaction);
+    await this.#commit([transaction]);
+    this.sets.commitDeletions(deleted);
+    for (const name of deleted) this.#changed.push(`set ${name} deleted`);
+  }
+
+  async #commit(transactions: readonly Transaction[]): Promise<void> {
+    await this.#socket.commitAsync(...transactions);
+    for (const { requests } of transactions) this.#writes += requests.length;
+  }
+
+  #commitMembers(plan: SetsPlan): void {
+    this.#state = 'live';
+    this.sets.commitMembers(plan);
+    for (const name of plan.created) this.#changed.push(`set ${name} added`);
+    for (const { set, delta } of plan.changes) {
+      this.#changed.push(`set ${set.name} +${delta.additions.length} -${delta.removals.length}`);
+    }
+  }
+
+  #commitRules({ changes, deletions, maps }: RulesPlan): void {
+    this.chains.commit(changes, deletions);
+    this.dispatch.commit(maps);
+    for (const { plan, standing } of changes) {
+      this.#changed.push(`chain ${plan.name} ${standing === 'nothing' ? 'added' : 'rewritten'}`);
+    }
+    for (const name of deletions) this.#changed.push(`chain ${name} deleted`);
+    for (const { set, delta } of maps) {
+      this.#changed.push(`map ${set.name} +${delta.additions.length} -${delta.removals.length}`);
+    }
+  }
+}
