@@ -14,7 +14,10 @@ export default defineConfig(
     plugins: { '@nx': nx },
     rules: {
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
-      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true }],
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true },
+      ],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       '@typescript-eslint/consistent-type-imports': 'error',
       '@nx/enforce-module-boundaries': [
@@ -31,12 +34,23 @@ export default defineConfig(
     },
   },
   {
-    files: ['libs/{net,selector,model,bgp}/src/**/*.ts'],
+    files: [
+      'libs/{net,selector,model,bgp}/src/**/*.ts',
+      'apps/felix/src/{calc,rules}/**/*.ts',
+      'apps/confd/src/render/**/*.ts',
+    ],
     ignores: ['**/*.test.ts'],
     rules: {
       'no-restricted-imports': [
         'error',
-        { patterns: [{ regex: `^node:(?!${nodeAllowedInCore.map((name) => name.slice(5)).join('|')})`, message: 'Core libraries are pure.' }] },
+        {
+          patterns: [
+            {
+              regex: `^node:(?!${nodeAllowedInCore.map((name) => name.slice(5)).join('|')})`,
+              message: 'Core libraries are pure.',
+            },
+          ],
+        },
       ],
       'no-restricted-globals': ['error', 'process', 'setTimeout', 'setInterval', 'setImmediate', 'fetch', 'Buffer'],
     },

@@ -10,7 +10,11 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['{apps,libs,tools}/**/src/**/*.test.ts', 'tools/**/*.test.ts'], testTimeout: 20_000 },
+        test: {
+          name: 'unit',
+          include: ['{apps,libs,tools}/**/src/**/*.test.ts', 'tools/**/*.test.ts'],
+          testTimeout: 20_000,
+        },
       },
       {
         extends: true,

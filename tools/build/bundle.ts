@@ -36,7 +36,8 @@ async function buildBundle(bundle: Bundle): Promise<void> {
     target: 'node24',
     // The command line loads what a command needs and no more; a daemon is one file.
     splitting: bundle.name === 'calicoctl',
-    chunkNames: `chunks/${bundle.name}-[hash]`,
+    // Beside the entry, so that what a dependency looks for next to itself is found from a chunk too.
+    chunkNames: `${bundle.name}-[hash]`,
     external: ['koffi'],
     banner: { js: banner },
     legalComments: 'none',

@@ -1,3 +1,4 @@
+import type { Server } from 'node:http';
 import { parseArgs, type ParseArgsOptionDescriptor } from 'node:util';
 import { Health } from './health.ts';
 import { parseListenAddress, serveHealth } from './http.ts';
@@ -137,13 +138,15 @@ async function main(spec: ServiceSpec, options: Record<string, Option>, argv: re
   const metrics = new Metrics();
   metrics.collectProcess();
   const health = new Health();
+  let server: Server | undefined;
   try {
     const address = option('health-address') ?? 'off';
     if (address !== 'off') {
       const listen = parseListenAddress(address);
       if (listen === undefined) throw new ConfigError(`health address '${address}' is not HOST:PORT or off`);
-      await serveHealth(listen, health, metrics).catch((error: unknown) => {
+      server = await serveHealth(listen, health, metrics).catch((error: unknown) => {
         log.warn({ err: error, address }, 'health and metrics are not served');
+        return undefined;
       });
     }
     await spec.run({
@@ -166,6 +169,8 @@ async function main(spec: ServiceSpec, options: Record<string, Option>, argv: re
     log.fatal({ err: error }, 'failed');
     return 1;
   } finally {
+    // A client that keeps its connection open must not keep the process.
+    server?.closeAllConnections();
     process.removeListener('SIGTERM', stop).removeListener('SIGINT', stop);
     log.flush();
   }
