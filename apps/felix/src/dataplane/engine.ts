@@ -1,0 +1,238 @@
+/**
+ * The loop that brings the kernel to what calc wants.
+ *
+ *   intents ─► desired state of the drivers ─► one apply at a time:
+ *     routes that must go ─► rules and sets ─► settings, neighbours, routes that must come ─► states, waiters
+ *
+ * A change wakes the loop, and so does a driver that sees its part of the kernel changed by somebody else. A failed
+ * apply is tried again with back-off; until it succeeds no revision counts as applied and no endpoint of it as up.
+ */
+import { type Backoff, type Logger, type Reporter, sleep } from '@calico-node/service';
+import type { WorkloadEndpointId } from '../calc/endpoint-id.ts';
+import type { IntentBatch, LocalWorkloadEndpoint } from '../calc/intents.ts';
+import type { InterfaceState, WorkloadInterfaces } from './interfaces/workload-interfaces.ts';
+import type { PolicyDriver } from './policy-driver.ts';
+import { RevisionLog } from './revision-log.ts';
+
+/** What the loop counts and measures. */
+export interface EngineMetrics {
+  applied(seconds: number): void;
+  failed(): void;
+  /** From the arrival of the oldest change in the batch to the kernel. */
+  latency(seconds: number): void;
+}
+
+export interface EngineOptions {
+  readonly policy: PolicyDriver;
+  readonly interfaces: WorkloadInterfaces;
+  readonly log: Logger;
+  readonly health: Reporter;
+  readonly metrics: EngineMetrics;
+  readonly backoff: Backoff;
+  /** Called after each successful apply, with every endpoint whose state or record changed. */
+  readonly onStates: (changes: readonly EndpointChange[]) => void;
+  /** Unix time in nanoseconds. */
+  readonly now: () => bigint;
+}
+
+export interface EndpointChange {
+  readonly id: WorkloadEndpointId;
+  /** Absent when the endpoint is gone; `before` is what it was. */
+  readonly endpoint: LocalWorkloadEndpoint | undefined;
+  readonly before: LocalWorkloadEndpoint | undefined;
+  readonly state: InterfaceState;
+}
+
+interface Programmed {
+  readonly endpoint: LocalWorkloadEndpoint;
+  readonly state: InterfaceState;
+}
+
+/** What a caller waits for. */
+type EndpointWaiter = () => void;
+
+export class Engine {
+  readonly revisions = new RevisionLog();
+  readonly #options: EngineOptions;
+  readonly #wanted = new Map<WorkloadEndpointId, LocalWorkloadEndpoint>();
+  /** As of the last successful apply. */
+  readonly #programmed = new Map<WorkloadEndpointId, Programmed>();
+  readonly #waiters = new Set<EndpointWaiter>();
+  #received = 0n;
+  #oldestPending: bigint | undefined;
+  #isInSync = false;
+  #isDirty = false;
+  #wake = Promise.withResolvers<undefined>();
+  #applies = 0n;
+  #failures = 0n;
+  #lastError = '';
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+  }
+
+  get isInSync(): boolean {
+    return this.#isInSync && this.#programmedOnce();
+  }
+
+  get status(): { received: bigint; applies: bigint; failures: bigint; writes: number; lastError: string } {
+    const { policy, interfaces } = this.#options;
+    return {
+      received: this.#received,
+      applies: this.#applies,
+      failures: this.#failures,
+      writes: policy.writes + interfaces.writes,
+      lastError: this.#lastError,
+    };
+  }
+
+  /** The endpoints as last programmed, by id. */
+  get endpoints(): ReadonlyMap<WorkloadEndpointId, Programmed> {
+    return this.#programmed;
+  }
+
+  /** Takes one flush of calc. `inSync`: the store's first snapshot is in. */
+  take(batch: IntentBatch, inSync: boolean): void {
+    const { policy, interfaces } = this.#options;
+    this.#isInSync ||= inSync;
+    this.#received = batch.revision;
+    this.#oldestPending ??= this.#options.now();
+    policy.update(batch.intents);
+    for (const intent of batch.intents) {
+      if (intent.type === 'workload-endpoint-update') {
+        this.#wanted.set(intent.id, intent.endpoint);
+        interfaces.update(intent.id, intent.endpoint);
+      } else if (intent.type === 'workload-endpoint-remove') {
+        this.#wanted.delete(intent.id);
+        interfaces.remove(intent.id);
+      }
+    }
+    this.touch();
+  }
+
+  /** Something may differ: apply soon. */
+  touch(): void {
+    this.#isDirty = true;
+    this.#wake.resolve(undefined);
+  }
+
+  /** Reads the kernel anew and applies: the slow check behind the kernel's own notifications. */
+  resync(): void {
+    this.#options.policy.resync();
+    this.#options.interfaces.resync();
+    this.touch();
+  }
+
+  /**
+   * Resolves when the endpoint, from `minRevision` on, is up or has an error of its own; gives its state then, or
+   * `undefined` when the signal fired first.
+   */
+  async whenProgrammed(
+    id: WorkloadEndpointId,
+    minRevision: bigint,
+    signal: AbortSignal,
+  ): Promise<Programmed | undefined> {
+    for (;;) {
+      const known = this.#programmed.get(id);
+      const isCurrent = this.revisions.applied >= minRevision;
+      if (known !== undefined && isCurrent && known.state.state !== 'down') return known;
+      if (signal.aborted) return undefined;
+      await this.#nextApply(signal);
+    }
+  }
+
+  /** Applies whenever there is something to, until the signal fires. */
+  async run(signal: AbortSignal): Promise<void> {
+    const stopped = (): void => {
+      this.#wake.resolve(undefined);
+    };
+    signal.addEventListener('abort', stopped, { once: true });
+    while (!signal.aborted) {
+      await this.#wake.promise;
+      // All that arrives in one turn of the event loop is one apply.
+      await new Promise(setImmediate);
+      this.#wake = Promise.withResolvers<undefined>();
+      // Nothing is written before the store is in sync: what is there may be right.
+      if (!this.#isDirty || !this.#isInSync) continue;
+      if (!(await this.#attempt())) {
+        await sleep(this.#options.backoff.nextMs(), signal);
+        this.touch();
+      }
+    }
+  }
+
+  async #attempt(): Promise<boolean> {
+    const { policy, interfaces, log, health, metrics, backoff, now } = this.#options;
+    const startedAt = now();
+    const revision = this.#received;
+    const pendingSince = this.#oldestPending;
+    const wanted = new Map(this.#wanted);
+    this.#isDirty = false;
+    this.#oldestPending = undefined;
+    try {
+      const errors = interfaces.withdraw();
+      await policy.apply();
+      // What arrived meanwhile has no rules yet; its interface is unknown to them, and so closed, whatever its routes.
+      interfaces.establish();
+      if (errors.length > 0) throw new Error(errors.join('; '));
+    } catch (error) {
+      this.#failures += 1n;
+      this.#lastError = error instanceof Error ? error.message : String(error);
+      this.#oldestPending = pendingSince;
+      metrics.failed();
+      log.error({ err: error }, 'could not bring the kernel to what is wanted; trying again');
+      health.report({ ready: false, reason: `the kernel refused a change: ${this.#lastError}` });
+      return false;
+    }
+    const finishedAt = now();
+    this.#applies += 1n;
+    this.#lastError = '';
+    backoff.reset();
+    health.report({ ready: true });
+    metrics.applied(Number(finishedAt - startedAt) / 1e9);
+    if (pendingSince !== undefined) metrics.latency(Number(finishedAt - pendingSince) / 1e9);
+    this.#settle(wanted);
+    this.revisions.record(revision, finishedAt);
+    for (const wake of this.#waiters) wake();
+    return true;
+  }
+
+  /** Takes the endpoints' states after an apply, and tells of those that changed. */
+  #settle(wanted: ReadonlyMap<WorkloadEndpointId, LocalWorkloadEndpoint>): void {
+    const changes: EndpointChange[] = [];
+    for (const [id, endpoint] of wanted) {
+      const before = this.#programmed.get(id);
+      const state = this.#options.interfaces.stateOf(id);
+      if (before?.endpoint === endpoint && sameState(before.state, state)) continue;
+      this.#programmed.set(id, { endpoint, state });
+      changes.push({ id, endpoint, before: before?.endpoint, state });
+    }
+    for (const [id, before] of this.#programmed) {
+      if (wanted.has(id)) continue;
+      this.#programmed.delete(id);
+      const state: InterfaceState = { state: 'down', reason: 'the endpoint is gone' };
+      changes.push({ id, endpoint: undefined, before: before.endpoint, state });
+    }
+    if (changes.length > 0) this.#options.onStates(changes);
+  }
+
+  #programmedOnce(): boolean {
+    return this.#applies > 0n;
+  }
+
+  #nextApply(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        this.#waiters.delete(done);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      this.#waiters.add(done);
+      signal.addEventListener('abort', done, { once: true });
+    });
+  }
+}
+
+function sameState(a: InterfaceState, b: InterfaceState): boolean {
+  return a.state === b.state && (a.state === 'up' || b.state === 'up' || a.reason === b.reason);
+}

@@ -1,0 +1,62 @@
+import { Counter, Gauge, Histogram, Summary, type Registry } from 'prom-client';
+import type { EngineMetrics } from './engine.ts';
+
+/** What is measured when metrics are read. */
+export interface Measured {
+  localEndpoints(): number;
+  counts(): { readonly chains: number; readonly rules: number; readonly sets: number };
+  routes(): number;
+  writes(): number;
+}
+
+/** The dataplane's metrics, under Felix's names where Felix has them; they leave the registry when disposed of. */
+export function dataplaneMetrics(registry: Registry, measured: Measured): EngineMetrics & Disposable {
+  const registers = [registry];
+  const before = new Set(registry.getMetricsAsArray().map(({ name }) => name));
+  const gauge = (name: string, help: string, read: () => number): void => {
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+  };
+  gauge('felix_active_local_endpoints', 'Active workload endpoints on this host.', () => measured.localEndpoints());
+  gauge('felix_nft_chains', 'Chains in the kernel.', () => measured.counts().chains);
+  gauge('felix_nft_rules', 'Rules in the kernel.', () => measured.counts().rules);
+  gauge('felix_nft_sets', 'Sets in the kernel.', () => measured.counts().sets);
+  gauge('felix_route_table_num_routes', 'Routes over workload interfaces in the kernel.', () => measured.routes());
+  gauge('felix_kernel_writes', 'Requests for a change sent to the kernel since start.', () => measured.writes());
+  const applySeconds = new Summary({
+    name: 'felix_int_dataplane_apply_time_seconds',
+    help: 'Time for one apply of the dataplane.',
+    registers,
+  });
+  const failures = new Counter({
+    name: 'felix_int_dataplane_failures',
+    help: 'Applies that failed and were tried again.',
+    registers,
+  });
+  const latency = new Histogram({
+    name: 'felix_apply_latency_seconds',
+    help: 'From the arrival of a store revision to its being in the kernel.',
+    buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10],
+    registers,
+  });
+  return {
+    applied: (seconds) => {
+      applySeconds.observe(seconds);
+    },
+    failed: () => {
+      failures.inc();
+    },
+    latency: (seconds) => {
+      latency.observe(seconds);
+    },
+    [Symbol.dispose]: () => {
+      for (const { name } of registry.getMetricsAsArray()) if (!before.has(name)) registry.removeSingleMetric(name);
+    },
+  };
+}

@@ -1,0 +1,27 @@
+import type { Intent } from '../calc/intents.ts';
+
+/** What a driver has in the kernel now. */
+export interface PolicyCounts {
+  readonly chains: number;
+  readonly rules: number;
+  readonly sets: number;
+}
+
+/**
+ * A packet filter that is told what should be and makes it so. It keeps desired beside actual and writes the
+ * difference; it knows what is its own in the kernel without memory of an earlier run.
+ */
+export interface PolicyDriver {
+  /** Takes changes into what should be; no I/O. */
+  update(intents: readonly Intent[]): void;
+  /** Drops all workload traffic where nothing of ours is there yet. Before the store is in sync. */
+  installSkeleton(): void;
+  /** Makes it so. On failure it throws, the kernel holds the old state or the new, and the next call tries again. */
+  apply(): Promise<void>;
+  /** Reads the kernel anew at the next `apply`. */
+  resync(): void;
+  /** Messages that asked the kernel for a change, since start. */
+  readonly writes: number;
+  counts(): PolicyCounts;
+  close(): void;
+}

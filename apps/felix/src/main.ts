@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs';
+import { hostname as osHostname } from 'node:os';
+import { isDeepStrictEqual } from 'node:util';
+import { loadDatastoreConfig } from '@calico-node/datastore';
+import { parseNodeName } from '@calico-node/net';
+import { ConfigError, nodePaths, runService, type ServiceContext } from '@calico-node/service';
+import type { ConfigUpdate } from './calc/intents.ts';
+import { resolveParameters, type Resolved } from './config/resolve.ts';
+import { fromEnvironment, fromFile, fromResource, type Source } from './config/sources.ts';
+import { runFelix } from './wire.ts';
+
+const defaultConfigFile = '/etc/calico/felix.cfg';
+
+/** A configuration file that is named must be there; the default one need not. */
+function readConfigFile(path: string | undefined): Source {
+  try {
+    return fromFile(path ?? defaultConfigFile, readFileSync(path ?? defaultConfigFile, 'utf8'));
+  } catch (error) {
+    if (path === undefined) return { name: defaultConfigFile, values: new Map() };
+    throw new ConfigError(`cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function resolve(context: ServiceContext, local: readonly Source[], update?: ConfigUpdate): Resolved {
+  const resolved = resolveParameters([...local, fromResource(update?.node), fromResource(update?.global)]);
+  for (const problem of resolved.problems) {
+    const { parameter, source, value, message } = problem;
+    const text = `${parameter} is '${value}' in ${source}: ${message}`;
+    if (problem.fatal) throw new ConfigError(text);
+    context.log.warn({ parameter, source, value }, text);
+  }
+  return resolved;
+}
+
+async function run(context: ServiceContext): Promise<void> {
+  const local = [fromEnvironment(context.env), readConfigFile(context.option('config-file'))];
+  const paths = nodePaths(context.env);
+  const datastore = loadDatastoreConfig({ env: context.env });
+  // The datastore's part of the configuration comes with the first snapshot: start with what is here, and if that is
+  // another configuration, once more.
+  let config = resolve(context, local);
+  for (;;) {
+    const current = config;
+    const { FelixHostname } = current.values;
+    const hostname = parseNodeName(
+      context.option('node-name') ??
+        (FelixHostname === '' ? (context.env['NODENAME'] ?? osHostname().toLowerCase()) : FelixHostname),
+    );
+    const outcome = await runFelix(context, {
+      hostname,
+      datastore,
+      config: current,
+      paths,
+      socketPath: context.option('socket') ?? paths.felixSocket,
+      needsRestart: (update) => {
+        const next = resolve(context, local, update);
+        if (isDeepStrictEqual(next.values, current.values)) return false;
+        config = next;
+        return true;
+      },
+    });
+    if (outcome === 'stopped') return;
+    context.log.info('the configuration changed; starting over');
+  }
+}
+
+await runService({
+  name: 'felix',
+  description: 'programs routes and policy of the workloads on this host into the kernel',
+  healthAddress: '127.0.0.1:9099',
+  options: {
+    'node-name': { type: 'string', value: 'NAME', env: 'FELIX_FELIXHOSTNAME', help: 'which node this is' },
+    'config-file': {
+      type: 'string',
+      value: 'FILE',
+      help: `parameters as Key = value lines (default ${defaultConfigFile})`,
+    },
+    socket: { type: 'string', value: 'PATH', help: 'where to serve gRPC (default felix.sock in CALICO_RUN_DIR)' },
+  },
+  run,
+});

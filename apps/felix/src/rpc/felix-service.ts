@@ -1,0 +1,70 @@
+import { felixV1, RpcError, unary } from '@calico-node/rpc';
+import { workloadEndpointIdOf, type WorkloadEndpointIdentity } from '../calc/endpoint-id.ts';
+import type { LocalWorkloadEndpoint } from '../calc/intents.ts';
+import type { Engine } from '../dataplane/engine.ts';
+import type { InterfaceState } from '../dataplane/interfaces/workload-interfaces.ts';
+
+const stateNumber = {
+  up: felixV1.EndpointState.UP,
+  down: felixV1.EndpointState.DOWN,
+  error: felixV1.EndpointState.ERROR,
+} as const;
+
+const reasonOf = (state: InterfaceState): string => (state.state === 'up' ? '' : state.reason);
+
+/** @throws RpcError INVALID_ARGUMENT when a part is missing. */
+function identityOf(id: felixV1.WorkloadEndpointId | undefined): WorkloadEndpointIdentity {
+  const { orchestratorId = '', workloadId = '', endpointId = '' } = id ?? {};
+  const missing = Object.entries({ orchestratorId, workloadId, endpointId }).find(([, value]) => value === '');
+  if (missing !== undefined) throw new RpcError('INVALID_ARGUMENT', `id.${missing[0]} is missing`);
+  return { orchestratorId, workloadId, endpointId };
+}
+
+function toWire(endpoint: LocalWorkloadEndpoint, state: InterfaceState): felixV1.Endpoint {
+  const policies = endpoint.tiers.flatMap((tier) => [...tier.ingress, ...tier.egress]);
+  return {
+    id: endpoint.identity,
+    interfaceName: endpoint.interfaceName,
+    addresses: [...endpoint.addresses],
+    state: stateNumber[state.state],
+    reason: reasonOf(state),
+    policies: [...new Set<string>(policies)],
+    profiles: [...endpoint.profiles],
+  };
+}
+
+/** The implementation of proto/calico/felix/v1 on an engine. */
+export function felixService(engine: Engine): felixV1.FelixServiceServer {
+  return {
+    waitForEndpoint: unary(async ({ id, minRevision }: felixV1.WaitForEndpointRequest, { signal }) => {
+      const programmed = await engine.whenProgrammed(workloadEndpointIdOf(identityOf(id)), minRevision, signal);
+      if (programmed === undefined) throw new RpcError('CANCELLED', 'the caller gave up');
+      const { state } = programmed;
+      return { state: stateNumber[state.state], reason: reasonOf(state), revision: engine.revisions.applied };
+    }),
+    waitForRevision: unary(async ({ revision }: felixV1.WaitForRevisionRequest, { signal }) => {
+      await engine.revisions.reached(revision, signal);
+      const appliedUnixNanos = engine.revisions.appliedAt(revision);
+      if (appliedUnixNanos === undefined) throw new RpcError('CANCELLED', 'the caller gave up');
+      return { appliedRevision: engine.revisions.applied, appliedUnixNanos };
+    }),
+    listEndpoints: unary(() => ({
+      endpoints: [...engine.endpoints]
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([, { endpoint, state }]) => toWire(endpoint, state)),
+    })),
+    getStatus: unary(() => {
+      const { received, applies, failures, writes, lastError } = engine.status;
+      return {
+        inSync: engine.isInSync,
+        receivedRevision: received,
+        appliedRevision: engine.revisions.applied,
+        dataplane: 'nftables',
+        applies,
+        failures,
+        kernelWrites: BigInt(writes),
+        lastError,
+      };
+    }),
+  };
+}

@@ -1,0 +1,22 @@
+import type { FelixParameters } from './config/parameters.ts';
+import { allocateMarks } from './rules/marks.ts';
+import { defaultRuleOptions, type RuleOptions } from './rules/options.ts';
+
+/** What Felix's parameters mean for its rules. */
+export function ruleOptionsOf(values: FelixParameters): RuleOptions {
+  return {
+    ...defaultRuleOptions,
+    marks: allocateMarks(values.NftablesMarkMask),
+    interfacePrefixes: values.InterfacePrefix,
+    defaultEndpointToHostAction: values.DefaultEndpointToHostAction,
+    filterAllowAction: values.NftablesFilterAllowAction,
+    filterDenyAction: values.NftablesFilterDenyAction,
+    disableConntrackInvalidCheck: values.DisableConntrackInvalidCheck,
+    enforceReversePath: values.WorkloadSourceSpoofing !== 'Any',
+    vxlanPort: values.VXLANPort,
+    allowVxlanPacketsFromWorkloads: values.AllowVXLANPacketsFromWorkloads,
+    allowIpipPacketsFromWorkloads: values.AllowIPIPPacketsFromWorkloads,
+    logPrefix: values.LogPrefix,
+    natOutgoingExclusions: values.NATOutgoingExclusions,
+  };
+}

@@ -1,0 +1,228 @@
+/**
+ * Felix, put together:
+ *
+ *   etcd ─► syncer ─► CalcGraph ─► Engine ─► NftablesDriver, WorkloadInterfaces ─► kernel
+ *                                    │
+ *                                    ├─► endpoint-status files, status keys ─► etcd
+ *                                    └─► gRPC: who waits for an endpoint or a revision
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { connectDatastore, startSyncer, type DatastoreConfig } from '@calico-node/datastore';
+import { resourcePrefix, type Kind } from '@calico-node/model';
+import type { Family, NodeName } from '@calico-node/net';
+import { felixV1, serveUnix } from '@calico-node/rpc';
+import { Backoff, type NodePaths, type ServiceContext, sleep } from '@calico-node/service';
+import { CalcGraph } from './calc/calc-graph.ts';
+import type { ConfigUpdate } from './calc/intents.ts';
+import type { Resolved } from './config/resolve.ts';
+import { Engine, type EndpointChange } from './dataplane/engine.ts';
+import { WorkloadInterfaces } from './dataplane/interfaces/workload-interfaces.ts';
+import { dataplaneMetrics } from './dataplane/metrics.ts';
+import { NftablesDriver } from './dataplane/nftables/nftables-driver.ts';
+import { felixService } from './rpc/felix-service.ts';
+import { ruleOptionsOf } from './rule-options.ts';
+import { EndpointStatusFiles } from './status/endpoint-status-files.ts';
+import { StatusReporter } from './status/status-reporter.ts';
+
+/** The kinds that calc reads. */
+const watchedKinds: readonly Kind[] = [
+  'ClusterInformation',
+  'FelixConfiguration',
+  'GlobalNetworkPolicy',
+  'GlobalNetworkSet',
+  'HostEndpoint',
+  'IPPool',
+  'NetworkPolicy',
+  'NetworkSet',
+  'Node',
+  'Profile',
+  'Tier',
+  'WorkloadEndpoint',
+];
+
+export interface FelixOptions {
+  readonly hostname: NodeName;
+  readonly datastore: DatastoreConfig;
+  readonly config: Resolved;
+  readonly paths: NodePaths;
+  readonly socketPath: string;
+  /** Takes each new word of the datastore on the configuration; true: what is running no longer fits it. */
+  readonly needsRestart: (update: ConfigUpdate) => boolean;
+}
+
+/** Runs Felix until the signal fires, or its configuration has changed: then it returns `'restart'`. */
+export async function runFelix(context: ServiceContext, options: FelixOptions): Promise<'stopped' | 'restart'> {
+  const { log, health } = context;
+  const { values } = options.config;
+  const stop = new AbortController();
+  const signal = AbortSignal.any([context.signal, stop.signal]);
+  const restart = Promise.withResolvers<'restart'>();
+
+  const families: readonly Family[] = values.Ipv6Support ? [4, 6] : [4];
+  const storeHealth = health.register('datastore');
+  const kernelHealth = health.register('dataplane');
+  let touch = (): void => undefined;
+  const onDirty = (): void => {
+    touch();
+  };
+
+  const policy = new NftablesDriver({ families, rules: ruleOptionsOf(values), log, onDirty });
+  using _policy = disposable(policy);
+  policy.installSkeleton();
+  using interfaces = new WorkloadInterfaces({
+    prefixes: values.InterfacePrefix,
+    ipv6: values.Ipv6Support,
+    allowsSpoofing: values.WorkloadSourceSpoofing === 'Any',
+    routeProtocol: values.DeviceRouteProtocol,
+    metric: { 4: values.IPv4NormalRoutePriority, 6: values.IPv6NormalRoutePriority },
+    source: sourceOf(values.DeviceRouteSourceAddress, values.DeviceRouteSourceAddressIPv6),
+    onDirty,
+  });
+  if (values.IPForwarding === 'Enabled') interfaces.enableForwarding();
+
+  const backend = connectDatastore(options.datastore, { log, signal });
+  const statusDir =
+    options.config.origins.has('EndpointStatusPathPrefix') && values.EndpointStatusPathPrefix !== ''
+      ? join(values.EndpointStatusPathPrefix, 'endpoint-status')
+      : options.paths.endpointStatusDir;
+  const files = values.EndpointStatusPathPrefix === '' ? undefined : new EndpointStatusFiles(statusDir);
+  const reporter = new StatusReporter({
+    backend,
+    hostname: options.hostname,
+    region: values.OpenstackRegion,
+    intervalSeconds: values.ReportingIntervalSecs,
+    ttlSeconds: values.ReportingTTLSecs,
+    reportsEndpoints: values.EndpointReportingEnabled,
+    endpointDelaySeconds: values.EndpointReportingDelaySecs,
+    log,
+    now: Date.now,
+  });
+
+  let isFirst = true;
+  const onStates = (changes: readonly EndpointChange[]): void => {
+    for (const change of changes) reportState(change, files, reporter);
+  };
+  const endpoints = (): number => engine.endpoints.size;
+  using metrics = dataplaneMetrics(context.metrics.registry, {
+    localEndpoints: endpoints,
+    counts: () => policy.counts(),
+    routes: () => interfaces.routeCount,
+    writes: () => policy.writes + interfaces.writes,
+  });
+  const engine = new Engine({
+    policy,
+    interfaces,
+    log,
+    health: kernelHealth,
+    metrics,
+    backoff: new Backoff(50, 5000),
+    onStates,
+    now: () => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6)),
+  });
+  touch = () => {
+    engine.touch();
+  };
+
+  const calc = new CalcGraph({ hostname: options.hostname });
+  const syncer = startSyncer({
+    backend,
+    prefixes: watchedKinds.map((kind) => resourcePrefix(kind)),
+    log,
+    signal,
+    onConnection: ({ connected, reason }) => {
+      storeHealth.report({ ready: connected, reason });
+    },
+    onBatch: ({ updates, revision, inSync }) => {
+      for (const update of updates) calc.update(update);
+      if (inSync) calc.onInSync();
+      const batch = calc.flush();
+      for (const warning of batch.warnings) log.warn({ ...warning }, 'the store holds what cannot be programmed');
+      const isObsolete = batch.intents.some(
+        (intent) => intent.type === 'config-update' && options.needsRestart(intent),
+      );
+      if (isObsolete) restart.resolve('restart');
+      if (isObsolete || stop.signal.aborted) return;
+      engine.take({ ...batch, revision: batch.revision > revision ? batch.revision : revision }, inSync);
+      if (inSync && isFirst) {
+        isFirst = false;
+        reporter.inSync();
+        // The first apply has states of all endpoints; whatever other files there are is of an earlier run.
+        void engine.revisions.reached(0n, signal).then(() => {
+          files?.keepOnly([...engine.endpoints.values()].map(({ endpoint }) => endpoint.identity));
+        });
+        log.info({ revision: String(revision) }, 'in sync with the store');
+      }
+    },
+  });
+
+  mkdirSync(options.paths.runDir, { recursive: true, mode: 0o755 });
+  await using _server = await serveUnix(options.socketPath, [[felixV1.FelixServiceService, felixService(engine)]]);
+  log.info({ socket: options.socketPath, hostname: options.hostname }, 'felix is running');
+  const tasks = [
+    engine.run(signal),
+    reporter.run(signal),
+    resyncPeriodically(engine, Math.min(values.RouteRefreshInterval, values.NftablesRefreshInterval), signal),
+    syncer.done,
+  ];
+  // A task that fails ends Felix; the supervisor starts it anew.
+  const outcome = await Promise.race([...tasks.map((task) => untilFailure(task)), restart.promise, stopped(signal)]);
+  stop.abort();
+  await Promise.allSettled(tasks);
+  backend.close();
+  return outcome;
+}
+
+/** What an endpoint's new state means to those who look from outside. */
+function reportState(change: EndpointChange, files: EndpointStatusFiles | undefined, reporter: StatusReporter): void {
+  const { endpoint, before, state } = change;
+  if (endpoint === undefined) {
+    if (before === undefined) return;
+    files?.delete(before.identity);
+    reporter.removeEndpoint(before.identity);
+    return;
+  }
+  if (state.state === 'up') files?.set(endpoint.identity);
+  else files?.delete(endpoint.identity);
+  reporter.setEndpoint(endpoint.identity, state.state);
+}
+
+async function resyncPeriodically(engine: Engine, seconds: number, signal: AbortSignal): Promise<void> {
+  if (seconds === 0) return;
+  for (;;) {
+    await sleep(seconds * 1000, signal);
+    if (signal.aborted) return;
+    engine.resync();
+  }
+}
+
+/** Never resolves; rejects when the task does. */
+function untilFailure(task: Promise<unknown>): Promise<never> {
+  return new Promise((_, reject) => {
+    task.catch((error: unknown) => {
+      reject(error instanceof Error ? error : new Error(String(error)));
+    });
+  });
+}
+
+function stopped(signal: AbortSignal): Promise<'stopped'> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      resolve('stopped');
+    };
+    if (signal.aborted) done();
+    signal.addEventListener('abort', done, { once: true });
+  });
+}
+
+function disposable(closable: { close(): void }): Disposable {
+  return {
+    [Symbol.dispose]: () => {
+      closable.close();
+    },
+  };
+}
+
+function sourceOf<T>(v4: T | undefined, v6: T | undefined): Partial<Record<Family, T>> {
+  return { ...(v4 === undefined ? {} : { 4: v4 }), ...(v6 === undefined ? {} : { 6: v6 }) };
+}
