@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { familyOf, tryParseIp } from '@calico-node/net';
 import { ConfigError, nodePaths, type ServiceContext } from '@calico-node/service';
-import type { RenderOptions } from './render/resources.ts';
+import type { RenderOptions } from './derive/resources.ts';
 
 export interface ConfdConfig {
   readonly render: RenderOptions;

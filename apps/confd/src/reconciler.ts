@@ -11,13 +11,14 @@
 import { isRpcError, bgpV1 } from '@calico-node/rpc';
 import { Backoff, type Logger, type Reporter } from '@calico-node/service';
 import type { DaemonLink } from './daemon-link.ts';
+import type { RenderProblem } from './derive/resources.ts';
 import type { Rendered } from './render/render.ts';
 import { Wakeup } from './wakeup.ts';
 
 export interface ReconcilerOptions {
   readonly link: DaemonLink;
   /** Renders from what the store holds now. */
-  readonly render: () => Rendered;
+  readonly render: () => Rendered<bgpV1.BgpConfig>;
   readonly log: Logger;
   readonly health: Reporter;
   readonly signal: AbortSignal;
@@ -96,7 +97,7 @@ export class Reconciler {
   }
 
   /** Says each set of problems once, not at every rendering. */
-  #logProblems(problems: Rendered['problems']): void {
+  #logProblems(problems: readonly RenderProblem[]): void {
     const text = JSON.stringify(problems);
     if (text === this.#complaints) return;
     this.#complaints = text;

@@ -11,7 +11,7 @@ import {
   type IPPool,
   type Node,
 } from '@calico-node/model';
-import type { BgpResources, BlockClaim } from './render/resources.ts';
+import type { BgpResources, BlockClaim } from './derive/resources.ts';
 
 /** One change of the store: a value, or none where the key was deleted. */
 export interface StoreUpdate {

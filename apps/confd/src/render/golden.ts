@@ -2,7 +2,7 @@ import { bgpV1 } from '@calico-node/rpc';
 import type { Rendered } from './render.ts';
 
 /** A rendering as golden text: fields at their protobuf default left out, one neighbour or route to a line. */
-export function goldenText({ config, problems }: Rendered): string {
+export function goldenText({ config, problems }: Rendered<bgpV1.BgpConfig>): string {
   const lines = Object.entries(config).flatMap(([name, value]) => field(name, value));
   const complaints = problems.map(({ subject, message }) => `! ${subject}: ${message}`);
   return [...lines, ...complaints, ''].join('\n');

@@ -1,10 +1,10 @@
 import { parseAsn } from '@calico-node/net';
 import { bgpV1 } from '@calico-node/rpc';
 import { describe, expect, it } from 'vitest';
-import { block, configuration, filter, node, peer, pool, store, threeNodes } from './fixtures.ts';
+import { block, configuration, filter, node, peer, pool, store, threeNodes } from '../derive/fixtures.ts';
 import { goldenText } from './golden.ts';
 import { renderBgpConfig } from './render.ts';
-import type { BgpResources } from './resources.ts';
+import type { BgpResources } from '../derive/resources.ts';
 
 function render(resources: Partial<BgpResources>, nodeName = 'n2'): string {
   return goldenText(renderBgpConfig(store(resources), { nodeName }));

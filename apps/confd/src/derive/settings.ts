@@ -1,11 +1,20 @@
 import { parseCommunity } from '@calico-node/bgp';
-import { bgpV1 } from '@calico-node/rpc';
 import type { BGPConfiguration } from '@calico-node/model';
+import type { Cidr } from '@calico-node/net';
 import { compareText, givenAsn, readCidr, type BgpResources, type Complain } from './resources.ts';
 import { wholeSeconds } from './duration.ts';
+import { readPassword, type SecretLookup } from './password.ts';
 
 /** Calico's default AS number for nodes that set none. */
 const DEFAULT_ASN = 64512;
+
+export type LogLevel = 'none' | 'info' | 'debug';
+
+/** A prefix that is announced with communities, each in Calico's notation: `a:b` or `a:b:c`. */
+export interface AdvertisedPrefix {
+  readonly prefix: Cidr;
+  readonly communities: readonly string[];
+}
 
 /** What the `default` BGPConfiguration and the rendering node's own (`node.<name>`) come to. */
 export interface Settings {
@@ -14,12 +23,16 @@ export interface Settings {
   readonly isMeshEnabled: boolean;
   /** Graceful restart time for mesh sessions in seconds; 0: the daemon's default. */
   readonly meshRestartSeconds: number;
+  /** TCP MD5 for mesh sessions; empty: none. */
+  readonly meshPassword: string;
   readonly bindsToNodeIp: boolean;
-  readonly logLevel: bgpV1.LogLevel;
+  readonly logLevel: LogLevel;
   readonly ignoredInterfaces: readonly string[];
-  readonly prefixCommunities: readonly bgpV1.PrefixCommunities[];
+  readonly prefixCommunities: readonly AdvertisedPrefix[];
   /** Whether routes within pools without encapsulation are the BGP daemon's to program. */
   readonly programsPlainPools: boolean;
+  /** Whether the operator asks the daemon to program routes within IPIP pools as well, which none of ours does. */
+  readonly asksForIpip: boolean;
   readonly serviceClusterIps: readonly string[];
   readonly serviceExternalIps: readonly string[];
   readonly serviceLoadBalancerIps: readonly string[];
@@ -35,6 +48,7 @@ export interface Settings {
 export function settingsFor(
   nodeName: string,
   configurations: BgpResources['configurations'],
+  secretOf: SecretLookup | undefined,
   complain: Complain,
 ): Settings {
   const byConfigurationName = new Map(configurations.map((item) => [item.metadata.name, item]));
@@ -42,22 +56,18 @@ export function settingsFor(
   const own = byConfigurationName.get(`node.${nodeName}`)?.spec;
   const restartTime = global?.nodeMeshMaxRestartTime;
   const advertising = own?.prefixAdvertisements === undefined ? 'default' : `node.${nodeName}`;
-  if (global?.nodeMeshPassword !== undefined) {
-    complain(
-      'BGPConfiguration(default)',
-      'nodeMeshPassword refers to a Kubernetes secret, which is out of reach: mesh sessions go without a password',
-    );
-  }
   const programming = global?.programClusterRoutes;
   return {
     globalAsn: givenAsn(global?.asNumber) ?? DEFAULT_ASN,
     isMeshEnabled: global?.nodeToNodeMeshEnabled ?? true,
     meshRestartSeconds: wholeSeconds(restartTime),
+    meshPassword: readPassword(global?.nodeMeshPassword, secretOf, 'BGPConfiguration(default)', complain),
     bindsToNodeIp: (own?.bindMode ?? global?.bindMode) === 'NodeIP',
     logLevel: logLevelOf(own?.logSeverityScreen ?? global?.logSeverityScreen),
     ignoredInterfaces: own?.ignoredInterfaces ?? global?.ignoredInterfaces ?? [],
     prefixCommunities: prefixCommunitiesOf(byConfigurationName.get(advertising), complain),
     programsPlainPools: programming === undefined || programming === 'Enabled' || programming === 'EnabledNoEncapOnly',
+    asksForIpip: programming === 'Enabled' || programming === 'EnabledIPIPOnly',
     serviceClusterIps: cidrsOf(global?.serviceClusterIPs),
     serviceExternalIps: cidrsOf(global?.serviceExternalIPs),
     serviceLoadBalancerIps: cidrsOf(global?.serviceLoadBalancerIPs),
@@ -71,16 +81,16 @@ function cidrsOf(blocks: readonly { readonly cidr?: string | undefined }[] | und
 }
 
 /** Calico's mapping: Debug, Info (also when unset), and none for anything less talkative. */
-function logLevelOf(severity: string | undefined): bgpV1.LogLevel {
+function logLevelOf(severity: string | undefined): LogLevel {
   switch ((severity ?? '').toLowerCase()) {
     case '':
     case 'info':
-      return bgpV1.LogLevel.INFO;
+      return 'info';
     case 'debug':
     case 'trace':
-      return bgpV1.LogLevel.DEBUG;
+      return 'debug';
     default:
-      return bgpV1.LogLevel.NONE;
+      return 'none';
   }
 }
 
@@ -88,7 +98,7 @@ function logLevelOf(severity: string | undefined): bgpV1.LogLevel {
 function prefixCommunitiesOf(
   configuration: BGPConfiguration | undefined,
   complain: Complain,
-): readonly bgpV1.PrefixCommunities[] {
+): readonly AdvertisedPrefix[] {
   if (configuration === undefined) return [];
   const { communities: names = [], prefixAdvertisements = [] } = configuration.spec;
   const subject = `BGPConfiguration(${configuration.metadata.name})`;

@@ -1,5 +1,6 @@
 import type { BGPConfiguration, BGPFilter, BGPPeer, IPPool, Node } from '@calico-node/model';
 import { NetParseError, parseCidrLoose, type Cidr } from '@calico-node/net';
+import type { SecretLookup } from './password.ts';
 
 /** A block affinity of the rendering node, as the store has it. */
 export interface BlockClaim {
@@ -26,6 +27,8 @@ export interface RenderOptions {
   readonly routerId?: string | undefined;
   /** `CALICO_ADVERTISE_CLUSTER_IPS`: service ranges in place of those of the default BGPConfiguration. */
   readonly advertiseClusterIps?: readonly string[] | undefined;
+  /** Where passwords are looked up; without it there are none. */
+  readonly secretOf?: SecretLookup | undefined;
 }
 
 /** Something in the store that the configuration had to leave out or change. */

@@ -1,0 +1,109 @@
+import type { IPPool } from '@calico-node/model';
+import { compareCidr, familyOf, hostCidr, splitCidr, tryParseIp, type Cidr, type IpAddress } from '@calico-node/net';
+import type { PeerTarget } from './peer-target.ts';
+import { readCidr, type BgpResources, type BlockClaim, type Complain } from './resources.ts';
+import type { Settings } from './settings.ts';
+
+/** A pool as routing sees it. Disabled pools are pools like others here: their addresses stay in use. */
+export interface PoolPrefix {
+  readonly cidr: Cidr;
+  /** Whether its routes may leave the node. */
+  readonly isExported: boolean;
+  /** How packets between nodes travel, at least between subnets. */
+  readonly encapsulation: 'none' | 'ipip' | 'vxlan';
+}
+
+/** The way to a peer that is not on a subnet of ours. */
+export interface PeerRoute {
+  readonly cidr: Cidr;
+  readonly via: IpAddress;
+}
+
+/** The prefixes that decide what leaves the node, what it originates, and what reaches its kernel; each sorted. */
+export interface Prefixes {
+  readonly pools: readonly PoolPrefix[];
+  /** This node's blocks, whatever their state, but for those that it has not got yet. */
+  readonly blocks: readonly BlockClaim[];
+  /** Ranges of service addresses, which this node originates. */
+  readonly services: readonly Cidr[];
+  /** Service ranges that a route reflector passes on for others. */
+  readonly reflected: readonly Cidr[];
+  /** `reachableBy` of peers. */
+  readonly peerRoutes: readonly PeerRoute[];
+}
+
+interface PrefixInputs {
+  readonly pools: BgpResources['pools'];
+  readonly blocks: readonly BlockClaim[];
+  readonly settings: Settings;
+  readonly isReflector: boolean;
+  readonly clusterIps: readonly string[];
+  readonly targets: readonly PeerTarget[];
+}
+
+export function derivePrefixes(inputs: PrefixInputs, complain: Complain): Prefixes {
+  const { settings } = inputs;
+  const reflected = [...settings.serviceLoadBalancerIps, ...settings.serviceExternalIps];
+  return {
+    pools: poolPrefixes(inputs.pools, complain),
+    blocks: inputs.blocks.filter(({ state }) => state !== 'pending').toSorted((a, b) => compareCidr(a.cidr, b.cidr)),
+    services: serviceRanges(inputs, complain),
+    reflected: inputs.isReflector ? sorted(parsed(reflected, 'BGPConfiguration(default)', complain)) : [],
+    peerRoutes: peerRoutes(inputs.targets, complain),
+  };
+}
+
+/** Whether the node may originate the block: the store has confirmed that it is the node's. */
+export function isConfirmed({ state }: BlockClaim): boolean {
+  return state === 'confirmed' || state === '';
+}
+
+/** Whether it is one address, not a network. */
+export function isSingleAddress(cidr: Cidr): boolean {
+  return splitCidr(cidr).prefixLength === (familyOf(cidr) === 4 ? 32 : 128);
+}
+
+export function sorted(cidrs: readonly Cidr[]): readonly Cidr[] {
+  return [...new Set(cidrs)].sort(compareCidr);
+}
+
+function poolPrefixes(pools: BgpResources['pools'], complain: Complain): readonly PoolPrefix[] {
+  const prefixes = pools.flatMap(({ metadata, spec }) => {
+    const cidr = readCidr(spec.cidr, `IPPool(${metadata.name})`, complain);
+    if (cidr === undefined) return [];
+    return { cidr, isExported: spec.disableBGPExport !== true, encapsulation: encapsulationOf(spec) };
+  });
+  return prefixes.sort((a, b) => compareCidr(a.cidr, b.cidr));
+}
+
+function encapsulationOf({ vxlanMode = 'Never', ipipMode = 'Never' }: IPPool['spec']): PoolPrefix['encapsulation'] {
+  if (vxlanMode !== 'Never') return 'vxlan';
+  return ipipMode === 'Never' ? 'none' : 'ipip';
+}
+
+/** Single addresses are announced where their service has endpoints, not here (calico-confd 6.6). */
+function serviceRanges({ settings, clusterIps }: PrefixInputs, complain: Complain): readonly Cidr[] {
+  const ranges = (texts: readonly string[]): readonly Cidr[] => parsed(texts, 'BGPConfiguration(default)', complain);
+  const isRange = (cidr: Cidr): boolean => !isSingleAddress(cidr);
+  return sorted([
+    ...ranges(clusterIps),
+    ...ranges(settings.serviceExternalIps).filter(isRange),
+    ...(settings.aggregatesLoadBalancerIps ? ranges(settings.serviceLoadBalancerIps).filter(isRange) : []),
+  ]);
+}
+
+function peerRoutes(targets: readonly PeerTarget[], complain: Complain): readonly PeerRoute[] {
+  const ways = new Map<Cidr, IpAddress>();
+  for (const { ip, resource } of targets) {
+    const text = resource.spec.reachableBy ?? '';
+    if (text === '') continue;
+    const via = tryParseIp(text);
+    if (via !== undefined && familyOf(via) === familyOf(ip)) ways.set(hostCidr(ip), via);
+    else complain(`BGPPeer(${resource.metadata.name})`, `reachableBy "${text}" is no address of the peer's family`);
+  }
+  return [...ways].map(([cidr, via]) => ({ cidr, via })).sort((a, b) => compareCidr(a.cidr, b.cidr));
+}
+
+function parsed(texts: readonly string[], subject: string, complain: Complain): Cidr[] {
+  return texts.flatMap((text) => readCidr(text, subject, complain) ?? []);
+}
