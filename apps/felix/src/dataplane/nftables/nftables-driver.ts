@@ -37,10 +37,13 @@ export class NftablesDriver implements PolicyDriver {
   readonly #socket: NftablesSocket;
   readonly #monitor: NftablesMonitor;
   readonly #tables: readonly { readonly table: Table; readonly intents: TableIntents }[];
+  /** Arrived since the last apply began: an apply must not see the half of a change. */
+  #arrived: Intent[] = [];
   #isInSync = false;
   /** What somebody else did to our tables since the last apply. */
   #foreign = new Map<string, number>();
   #repairs = 0;
+  #isClosed = false;
 
   constructor(options: NftablesDriverOptions) {
     this.#options = options;
@@ -73,10 +76,7 @@ export class NftablesDriver implements PolicyDriver {
   }
 
   update(intents: readonly Intent[]): void {
-    for (const intent of intents) {
-      if (intent.type === 'in-sync') this.#isInSync = true;
-      for (const table of this.#tables) table.intents.take(intent);
-    }
+    for (const intent of intents) this.#arrived.push(intent);
   }
 
   /** @throws NftablesError when the kernel refuses. */
@@ -90,6 +90,7 @@ export class NftablesDriver implements PolicyDriver {
 
   /** @throws NftablesError of the first table that failed; the others have been applied all the same. */
   async apply(): Promise<void> {
+    this.#takeArrived();
     if (!this.#isInSync) {
       this.installSkeleton();
       return;
@@ -129,6 +130,7 @@ export class NftablesDriver implements PolicyDriver {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#monitor.close();
     this.#socket.close();
   }
@@ -140,9 +142,30 @@ export class NftablesDriver implements PolicyDriver {
   }
 
   #noteForeign(what: string): void {
+    const isFirst = this.#foreign.size === 0;
     this.#foreign.set(what, (this.#foreign.get(what) ?? 0) + 1);
     this.resync();
-    this.#options.onDirty();
+    if (this.#isInSync) this.#options.onDirty();
+    // Nobody applies before the store is in sync; the closed door has to be put back all the same.
+    else if (isFirst) setImmediate(this.#restoreSkeleton);
+  }
+
+  readonly #restoreSkeleton = (): void => {
+    if (this.#isClosed || this.#isInSync) return;
+    this.#foreign = new Map();
+    try {
+      this.installSkeleton();
+    } catch (error) {
+      this.#options.log.warn({ err: error }, 'workload traffic could not be dropped');
+    }
+  };
+
+  #takeArrived(): void {
+    for (const intent of this.#arrived) {
+      if (intent.type === 'in-sync') this.#isInSync = true;
+      for (const table of this.#tables) table.intents.take(intent);
+    }
+    this.#arrived = [];
   }
 
   #reportRepair(foreign: ReadonlyMap<string, number>, changed: readonly string[]): void {

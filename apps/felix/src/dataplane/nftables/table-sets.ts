@@ -23,6 +23,8 @@ export class TableSets {
   #existing = new Set<string>();
   /** Kernel sets whose members may differ, or that may have to come or go. */
   readonly #dirty = new Set<string>();
+  /** Whether the kernel has sets of ours whose members were not read, because they were not ours yet at that time. */
+  #hasUnread = false;
   /** Which kernel sets rules were last told to look into. */
   readonly #shapes = new Map<IpSetId, string>();
   /** IP sets whose members changed since rules were last told. */
@@ -30,6 +32,10 @@ export class TableSets {
 
   constructor(family: Family) {
     this.#family = family;
+  }
+
+  get hasUnread(): boolean {
+    return this.#hasUnread;
   }
 
   get count(): number {
@@ -86,6 +92,7 @@ export class TableSets {
   /** Takes what a dump found; gives the sets that can't hold our members, for which the table has to be made anew. */
   takeActual(kernelSets: readonly KernelSet[], list: (name: string) => readonly SetElement[]): string[] {
     this.#existing = new Set(kernelSets.map(({ name }) => name));
+    this.#hasUnread = false;
     const misfits: string[] = [];
     for (const kernel of kernelSets) {
       this.#dirty.add(kernel.name);
@@ -154,7 +161,10 @@ export class TableSets {
   #declare(id: IpSetId, kind: 'net' | 'ip-port'): IpSetState {
     const state = kind === 'net' ? new NetIpSet(id, this.#family) : new PortIpSet(id, this.#family);
     this.#byId.set(id, state);
-    for (const set of state.kernelSets) this.#states.set(set.name, { set, owner: state });
+    for (const set of state.kernelSets) {
+      this.#states.set(set.name, { set, owner: state });
+      this.#hasUnread ||= this.#existing.has(set.name);
+    }
     return state;
   }
 

@@ -65,7 +65,7 @@ export class Table {
    * @throws NftablesError when the kernel refuses; nothing was changed then.
    */
   installSkeleton(): boolean {
-    if (this.#needsResync) this.#read();
+    if (this.#needsResync || this.sets.hasUnread) this.#read();
     if (this.#state === 'live' && this.chains.isHookedIn()) return false;
     const first = this.#tableTransaction();
     const members = this.sets.planMembers(first, false);
@@ -90,7 +90,7 @@ export class Table {
   async apply(): Promise<readonly string[]> {
     this.#changed = [];
     try {
-      if (this.#needsResync) this.#read();
+      if (this.#needsResync || this.sets.hasUnread) this.#read();
       for (const id of this.sets.takeReshaped()) this.chains.touchUsersOf(id);
       if (this.#needsRebuild) await this.#rebuild();
       else await this.#update();
@@ -195,6 +195,7 @@ export class Table {
   }
 
   #commitMembers(plan: SetsPlan): void {
+    if (this.#state !== 'live') this.#changed.push(`table was ${this.#state}`);
     this.#state = 'live';
     this.sets.commitMembers(plan);
     for (const name of plan.created) this.#changed.push(`set ${name} added`);

@@ -1,0 +1,119 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { hostCidr, parseCidr, parseIp, type Cidr } from '@calico-node/net';
+import {
+  addAddress,
+  addRoute,
+  createNetns,
+  createVeth,
+  deleteNetns,
+  deleteRoute,
+  openNetns,
+  replaceNeighbour,
+  RouteSocket,
+  setLink,
+  writeSysctl,
+} from '@calico-node/netlink';
+
+/** A workload: a namespace behind a veth of the node. */
+export interface Workload {
+  readonly netns: string;
+  readonly interfaceName: string;
+  readonly address: string;
+}
+
+/** One node's network in namespaces of its own, with workloads cabled as the CNI plug-in cables them. */
+export class NodeLab implements Disposable {
+  readonly netns = `cnt-${randomBytes(5).toString('hex')}`;
+  readonly #namespaces: string[] = [];
+  readonly #node: RouteSocket;
+
+  constructor() {
+    createNetns(this.netns);
+    this.#namespaces.push(this.netns);
+    this.#node = RouteSocket.open({ netns: this.netns });
+    this.#node.apply([setLink({ name: 'lo', up: true })]);
+    writeSysctl('net.ipv4.ip_forward', '1', { netns: this.netns });
+  }
+
+  /** A workload with its interface up; the node's route and ARP proxy are set unless Felix is to do that. */
+  addWorkload(name: string, address: string, options: { readonly byFelix?: boolean } = {}): Workload {
+    const netns = `${this.netns}-${name}`;
+    const interfaceName = `cali${name}`;
+    createNetns(netns);
+    this.#namespaces.push(netns);
+    using namespace = openNetns(netns);
+    this.#node.apply([
+      createVeth({ name: interfaceName, peer: { name: 'eth0', netns: namespace } }),
+      setLink({ name: interfaceName, up: true }),
+    ]);
+    const link = this.#node.getLink(interfaceName)!;
+    using inside = RouteSocket.open({ netns });
+    const eth0 = inside.getLink('eth0')!;
+    inside.apply([
+      setLink({ name: 'lo', up: true }),
+      setLink({ name: 'eth0', up: true }),
+      addAddress({ interfaceIndex: eth0.index, ip: parseIp(address), prefixLength: 32 }),
+      addRoute({ destination: parseCidr('169.254.1.1/32'), interfaceIndex: eth0.index, scope: 'link' }),
+      addRoute({ destination: parseCidr('0.0.0.0/0'), gateway: parseIp('169.254.1.1'), interfaceIndex: eth0.index }),
+    ]);
+    if (options.byFelix !== true) {
+      this.#node.apply([
+        addRoute({ destination: hostCidr(parseIp(address)), interfaceIndex: link.index }),
+        replaceNeighbour({ interfaceIndex: link.index, ip: parseIp(address), mac: eth0.mac! }),
+      ]);
+      inside.apply([replaceNeighbour({ interfaceIndex: eth0.index, ip: parseIp('169.254.1.1'), mac: link.mac! })]);
+    }
+    return { netns, interfaceName, address };
+  }
+
+  /** Sends what is for a workload's address to another interface. */
+  moveRoute(address: string, interfaceName: string): void {
+    const destination = hostCidr(parseIp(address));
+    const [route] = this.#node.listRoutes({ family: 4 }).filter((candidate) => candidate.destination === destination);
+    this.#node.apply([
+      deleteRoute(route!),
+      addRoute({ destination, interfaceIndex: this.#node.getLink(interfaceName)!.index }),
+    ]);
+  }
+
+  /** Gives the node itself an address. */
+  addNodeAddress(address: Cidr): void {
+    const lo = this.#node.getLink('lo')!;
+    const [ip = ''] = address.split('/');
+    this.#node.apply([addAddress({ interfaceIndex: lo.index, ip: parseIp(ip), prefixLength: 32 })]);
+  }
+
+  /** Runs the real nft in the node; gives its lines without indentation. */
+  nft(...args: string[]): string[] {
+    return runIn(this.netns, 'nft', ...args)
+      .split('\n')
+      .map((line) => line.trim())
+      .filter((line) => line !== '');
+  }
+
+  [Symbol.dispose](): void {
+    this.#node.close();
+    for (const name of this.#namespaces.reverse()) if (existsSync(`/run/netns/${name}`)) deleteNetns(name);
+  }
+}
+
+/** Runs a program in a namespace and gives what it prints. */
+export function runIn(netns: string, ...command: string[]): string {
+  return execFileSync('nsenter', [`--net=/run/netns/${netns}`, ...command], { encoding: 'utf8' });
+}
+
+/**
+ * Whether a new TCP connection from a workload to an address and port gets through: nobody needs to listen,
+ * since a refusal comes from the other end too.
+ */
+export function canConnect(from: Workload, to: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const script = `exec 3<>/dev/tcp/${to}/${port}`;
+    const command = [`--net=/run/netns/${from.netns}`, 'timeout', '0.4', 'bash', '-c', script];
+    execFile('nsenter', command, (error, _, stderr) => {
+      resolve(error === null || stderr.includes('refused'));
+    });
+  });
+}
