@@ -59,11 +59,17 @@ export function isOfHandle(attribute: AllocationAttribute, handleId: string): bo
   return attribute.handle_id?.split('\r', 1)[0] === handleId;
 }
 
+/** Whether an attribute marks what Windows nodes keep back for themselves. */
+export function isWindowsReserved(attribute: AllocationAttribute): boolean {
+  return attribute.handle_id?.toLowerCase() === windowsReservedHandle;
+}
+
 /** Whether nothing is allocated, apart from what Windows keeps back. */
 export function isEmptyBlock(block: AllocationBlock): boolean {
-  return block.allocations.every(
-    (index) => index === null || block.attributes?.[index]?.handle_id?.toLowerCase() === windowsReservedHandle,
-  );
+  return block.allocations.every((index) => {
+    const attribute = index === null ? undefined : block.attributes?.[index];
+    return index === null || (attribute !== undefined && isWindowsReserved(attribute));
+  });
 }
 
 /** How many addresses could be given, reserved ones left out. */

@@ -4,3 +4,13 @@ export type { Assigned } from './auto-assign.ts';
 export type { Release } from './block.ts';
 export { IpamError, isIpamError, type IpamErrorCode } from './errors.ts';
 export type { IntendedUse } from './pools.ts';
+export { allocationsOf, ownerOf, type Allocation } from './allocations.ts';
+export { blockProblem } from './block-problem.ts';
+export {
+  checkConsistency,
+  type AddressUse,
+  type CheckedAllocation,
+  type Consistency,
+  type ConsistencyInputs,
+} from './consistency.ts';
+export { utilizationOf, type BlockUse, type PoolUse, type Utilization } from './utilization.ts';
