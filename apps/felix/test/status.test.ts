@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await backend.close();
+  backend.close();
   await etcd.stop();
 });
 

@@ -1,7 +1,7 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { hostCidr, parseCidr, parseIp, type Cidr } from '@calico-node/net';
+import { hostCidr, parseCidr, parseIp } from '@calico-node/net';
 import {
   addAddress,
   addRoute,
@@ -33,7 +33,18 @@ export class NodeLab implements Disposable {
     createNetns(this.netns);
     this.#namespaces.push(this.netns);
     this.#node = RouteSocket.open({ netns: this.netns });
-    this.#node.apply([setLink({ name: 'lo', up: true })]);
+    this.#node.apply([
+      setLink({ name: 'lo', up: true }),
+      createVeth({ name: 'eth0', peer: { name: 'fabric' } }),
+      setLink({ name: 'eth0', up: true }),
+      setLink({ name: 'fabric', up: true }),
+    ]);
+    // The host answers a workload's ARP for its gateway only if it could route there.
+    const eth0 = this.#node.getLink('eth0')!;
+    this.#node.apply([
+      addAddress({ interfaceIndex: eth0.index, ip: parseIp('172.16.0.1'), prefixLength: 24 }),
+      addRoute({ destination: parseCidr('0.0.0.0/0'), gateway: parseIp('172.16.0.254'), interfaceIndex: eth0.index }),
+    ]);
     writeSysctl('net.ipv4.ip_forward', '1', { netns: this.netns });
   }
 
@@ -76,13 +87,6 @@ export class NodeLab implements Disposable {
       deleteRoute(route!),
       addRoute({ destination, interfaceIndex: this.#node.getLink(interfaceName)!.index }),
     ]);
-  }
-
-  /** Gives the node itself an address. */
-  addNodeAddress(address: Cidr): void {
-    const lo = this.#node.getLink('lo')!;
-    const [ip = ''] = address.split('/');
-    this.#node.apply([addAddress({ interfaceIndex: lo.index, ip: parseIp(ip), prefixLength: 32 })]);
   }
 
   /** Runs the real nft in the node; gives its lines without indentation. */
