@@ -105,6 +105,10 @@ describe.each(['the server', 'the program itself'])('an attachment made by %s', 
         { destination: '0.0.0.0/0', gateway: '169.254.1.1', scope: 'universe' },
         { destination: '169.254.1.1/32', gateway: undefined, scope: 'link' },
       ]);
+      // The host has no default route here, so proxy ARP would not answer for the gateway.
+      expect(inside.listNeighbours({ family: 4, interfaceIndex: link.index })).toMatchObject([
+        { ip: '169.254.1.1', mac: 'ee:ee:ee:ee:ee:ee', state: 'permanent' },
+      ]);
       expect(readSysctl('net/ipv4/ip_forward', { netns })).toBe('0');
     }
     {

@@ -12,6 +12,7 @@ import {
   addAddress,
   deleteAddress,
   NetlinkError,
+  replaceNeighbour,
   replaceRoute,
   RouteSocket,
   setLink,
@@ -23,7 +24,10 @@ import { applySettings, forwardingSettings, hostSettings, workloadSettingsBefore
 
 /** The same for every workload: it never shows up on a wire. */
 const hostMac = parseMac('ee:ee:ee:ee:ee:ee');
-/** The gateway of every workload; the host answers for it by proxy ARP. */
+/**
+ * The gateway of every workload. The host answers for it by proxy ARP, but only while it has a route to it by
+ * another interface, which a host without a default route has not: so the workload is told the host's MAC.
+ */
 export const ipv4Gateway = parseIp('169.254.1.1');
 /** The link-local address that goes with {@link hostMac} (RFC 4291 2.5.6). */
 export const ipv6Gateway = parseIp('fe80::ecee:eeff:feee:eeee');
@@ -101,7 +105,11 @@ function routesInside(index: number, spec: AttachSpec, families: Families, gatew
       .filter((destination) => familyOf(destination) === family)
       .map((destination) => replaceRoute({ destination, gateway, interfaceIndex: index }));
   const onLink = replaceRoute({ destination: hostCidr(ipv4Gateway), interfaceIndex: index, scope: 'link' });
-  return [...(families.ipv4 ? [onLink, ...via(4, ipv4Gateway)] : []), ...(families.ipv6 ? via(6, gateway6) : [])];
+  const neighbour = replaceNeighbour({ interfaceIndex: index, ip: ipv4Gateway, mac: hostMac, state: 'permanent' });
+  return [
+    ...(families.ipv4 ? [onLink, neighbour, ...via(4, ipv4Gateway)] : []),
+    ...(families.ipv6 ? via(6, gateway6) : []),
+  ];
 }
 
 function addressesInside(workload: RouteSocket, index: number, wanted: readonly IpAddress[]): NetlinkRequest[] {
