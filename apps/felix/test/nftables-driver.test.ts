@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseCidr, parseIp } from '@calico-node/net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Intent } from '../src/calc/intents.ts';
+import type { Intent, LocalWorkloadEndpoint } from '../src/calc/intents.ts';
 import { ipPortMember, masqueradePoolsSet, networkPoolsSet, type IpSetId } from '../src/calc/ip-set.ts';
 import { NftablesDriver } from '../src/dataplane/nftables/nftables-driver.ts';
 import { defaultRuleOptions } from '../src/rules/options.ts';
@@ -394,6 +394,11 @@ describe('what somebody else does to our tables', () => {
   });
 });
 
+function local(intent: Intent): LocalWorkloadEndpoint {
+  if (intent.type !== 'workload-endpoint-update') throw new Error('not an endpoint');
+  return intent.endpoint;
+}
+
 describe('a chain that the kernel refuses', () => {
   it('drops its workload’s traffic and holds up nothing else', async () => {
     const a = lab.addWorkload('a', '10.65.0.1');
@@ -415,6 +420,8 @@ describe('a chain that the kernel refuses', () => {
       { family: 'ip6' },
       { family: 'ip6' },
     ]);
+    expect(driver.problemOf(local(endpoint('c', c.address, ['allow'])))).toContain('filter-cali-tw-calic');
+    expect(driver.problemOf(local(endpoint('a', a.address, ['allow'])))).toBeUndefined();
     await apply(endpoint('c', c.address, ['allow']));
     expect(await canConnect(a, c.address, 80)).toBe(true);
   });

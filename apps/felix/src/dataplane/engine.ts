@@ -202,7 +202,9 @@ export class Engine {
     const changes: EndpointChange[] = [];
     for (const [id, endpoint] of wanted) {
       const before = this.#programmed.get(id);
-      const state = this.#options.interfaces.stateOf(id);
+      const problem = this.#options.policy.problemOf(endpoint);
+      const state: InterfaceState =
+        problem === undefined ? this.#options.interfaces.stateOf(id) : { state: 'error', reason: problem };
       if (before?.endpoint === endpoint && sameState(before.state, state)) continue;
       this.#programmed.set(id, { endpoint, state });
       changes.push({ id, endpoint, before: before?.endpoint, state });

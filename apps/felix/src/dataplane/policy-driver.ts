@@ -1,4 +1,4 @@
-import type { Intent } from '../calc/intents.ts';
+import type { Intent, LocalWorkloadEndpoint } from '../calc/intents.ts';
 
 /** What a driver has in the kernel now. */
 export interface PolicyCounts {
@@ -20,6 +20,8 @@ export interface PolicyDriver {
   apply(): Promise<void>;
   /** Reads the kernel anew at the next `apply`. */
   resync(): void;
+  /** Why the endpoint's traffic is dropped although policy may allow it, as of the last `apply`; else nothing. */
+  problemOf(endpoint: LocalWorkloadEndpoint): string | undefined;
   /** Messages that asked the kernel for a change, since start. */
   readonly writes: number;
   counts(): PolicyCounts;

@@ -12,7 +12,7 @@ import type { Family } from '@calico-node/net';
 import type { NetnsRef } from '@calico-node/netlink';
 import { NftablesMonitor, NftablesSocket, type NftablesEvent } from '@calico-node/netlink/nftables';
 import type { Logger } from '@calico-node/service';
-import type { Intent } from '../../calc/intents.ts';
+import type { Intent, LocalWorkloadEndpoint } from '../../calc/intents.ts';
 import { allHostsSet, masqueradePoolsSet, networkPoolsSet } from '../../calc/ip-set.ts';
 import type { RuleOptions } from '../../rules/options.ts';
 import type { PolicyCounts, PolicyDriver } from '../policy-driver.ts';
@@ -117,6 +117,17 @@ export class NftablesDriver implements PolicyDriver {
 
   resync(): void {
     for (const { table } of this.#tables) table.resync();
+  }
+
+  problemOf(endpoint: LocalWorkloadEndpoint): string | undefined {
+    for (const { table, intents } of this.#tables) {
+      if (table.chains.refused.size === 0) continue;
+      for (const chain of intents.chainsOf(endpoint)) {
+        const reason = table.chains.refused.get(chain);
+        if (reason !== undefined) return `the kernel refused chain ${chain}: ${reason}`;
+      }
+    }
+    return undefined;
   }
 
   counts(): PolicyCounts {

@@ -7,6 +7,7 @@ import { renderPolicyChains, renderProfileChains } from '../../rules/policy-chai
 import { renderReversePathSkip } from '../../rules/reverse-path.ts';
 import { renderHooks, renderStaticChains } from '../../rules/static-chains.ts';
 import { renderWorkloadChains } from '../../rules/workload-chains.ts';
+import { chainNameInKernel } from './kernel-names.ts';
 import type { Table } from './table.ts';
 
 const directions: readonly Direction[] = ['ingress', 'egress'];
@@ -73,6 +74,19 @@ export class TableIntents {
       case 'in-sync':
         return;
     }
+  }
+
+  /** The kernel's names of the chains that an endpoint's packets may pass, beside the static ones. */
+  chainsOf(endpoint: LocalWorkloadEndpoint): readonly string[] {
+    const { maxChainNameLength } = this.#options;
+    const names = directions.flatMap((direction) => [
+      workloadChainName(endpoint.interfaceName, direction),
+      ...endpoint.tiers.flatMap((tier) =>
+        tier[direction].map((policy) => policyChainName(policy, direction, maxChainNameLength)),
+      ),
+      ...endpoint.profiles.map((profile) => profileChainName(profile, direction, maxChainNameLength)),
+    ]);
+    return names.map((name) => chainNameInKernel('filter', name));
   }
 
   #setEndpoint(id: WorkloadEndpointId, endpoint: LocalWorkloadEndpoint): void {
