@@ -34,7 +34,7 @@ export class RevisionLog {
 
   /** Resolves when a revision is in the kernel, or the signal fires. */
   async reached(revision: bigint, signal: AbortSignal): Promise<void> {
-    if (this.#applies.length > 0 && revision <= this.applied) return;
+    if (signal.aborted || (this.#applies.length > 0 && revision <= this.applied)) return;
     const { promise, resolve } = Promise.withResolvers<undefined>();
     const waiter = {
       revision,

@@ -105,6 +105,8 @@ function runStream(stream: Stream, options: WatchOptions, timing: WatchTiming): 
     for (const [index, prefix] of prefixes.entries()) {
       stream.write({ requestUnion: { $case: 'createRequest', value: createRequest(prefix, index, options) } });
     }
+    // It may have fired while the stream was being opened.
+    if (signal.aborted) finish();
   });
 }
 
