@@ -2,17 +2,38 @@ import { hostname } from 'node:os';
 import { familyOf, tryParseIp } from '@calico-node/net';
 import { ConfigError, nodePaths, type ServiceContext } from '@calico-node/service';
 import type { RenderOptions } from './derive/resources.ts';
+import { secretsIn } from './secrets.ts';
+
+/** Where Calico has BIRD's files. */
+const DEFAULT_BIRD_DIRECTORY = '/etc/calico/confd/config';
+
+/** Whom the configuration is for. */
+export type Target =
+  | {
+      readonly backend: 'native';
+      /** Where the BGP daemon listens. */
+      readonly socket: string;
+    }
+  | {
+      readonly backend: 'bird';
+      readonly directory: string;
+      /** Where the BIRDs have their control sockets. */
+      readonly controlDir: string;
+      readonly reloadCommand: string | undefined;
+    };
 
 export interface ConfdConfig {
   readonly render: RenderOptions;
-  /** Where the BGP daemon listens. */
-  readonly socket: string;
-  /** Print the configuration once, hand over nothing. */
+  readonly target: Target;
+  /** Render once and exit: print the configuration, or write the files without telling anybody. */
   readonly isOneTime: boolean;
 }
 
+type Sources = Pick<ServiceContext, 'option' | 'flag' | 'env'>;
+
 /** Reads flags and environment. Throws ConfigError. */
-export function readConfig({ option, flag, env }: Pick<ServiceContext, 'option' | 'flag' | 'env'>): ConfdConfig {
+export function readConfig(sources: Sources): ConfdConfig {
+  const { option, flag, env } = sources;
   const nodeName = option('node-name') ?? hostname().trim().toLowerCase();
   const routerId = env['CALICO_ROUTER_ID'];
   if (routerId !== undefined && routerId !== '' && routerId !== 'hash') {
@@ -22,13 +43,38 @@ export function readConfig({ option, flag, env }: Pick<ServiceContext, 'option' 
     }
   }
   const clusterIps = env['CALICO_ADVERTISE_CLUSTER_IPS'];
+  const secrets = option('secrets');
   return {
     render: {
       nodeName,
       routerId,
       advertiseClusterIps: clusterIps === undefined || clusterIps === '' ? undefined : clusterIps.split(','),
+      secretOf: secrets === undefined ? undefined : secretsIn(secrets),
     },
-    socket: option('socket') ?? nodePaths(env).bgpSocket,
+    target: readTarget(sources),
     isOneTime: flag('onetime'),
+  };
+}
+
+function readTarget({ option, flag, env }: Sources): Target {
+  const backend = option('backend') ?? 'native';
+  const directory = option('bird');
+  if (backend !== 'native' && backend !== 'bird') {
+    throw new ConfigError(`--backend (CALICO_BGP_BACKEND) is "${backend}": give native or bird`);
+  }
+  const isOneTime = flag('onetime');
+  if (backend === 'native' && !(isOneTime && directory !== undefined)) {
+    if (directory === undefined) return { backend, socket: option('socket') ?? nodePaths(env).bgpSocket };
+    throw new ConfigError('--bird DIR needs --backend bird (CALICO_BGP_BACKEND=bird), or --onetime');
+  }
+  const networking = env['CALICO_NETWORKING_BACKEND'] ?? '';
+  if (!isOneTime && networking !== '' && networking !== 'bird') {
+    throw new ConfigError(`the back end bird has nothing to do where CALICO_NETWORKING_BACKEND is "${networking}"`);
+  }
+  return {
+    backend: 'bird',
+    directory: directory ?? env['CALICO_BIRD_CONFIG_DIR'] ?? DEFAULT_BIRD_DIRECTORY,
+    controlDir: nodePaths(env).runDir,
+    reloadCommand: option('bird-reload'),
   };
 }

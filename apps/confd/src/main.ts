@@ -6,13 +6,39 @@ await runService({
   description: "keeps the node's BGP daemon configured as the store says",
   options: {
     'node-name': { type: 'string', value: 'NAME', env: 'NODENAME', help: 'the node to render for; default: host name' },
+    backend: {
+      type: 'string',
+      value: 'NAME',
+      env: 'CALICO_BGP_BACKEND',
+      help: 'native: our own BGP daemon, told over gRPC; bird: BIRD 2, by files; default: native',
+    },
     socket: {
       type: 'string',
       value: 'PATH',
       env: 'CALICO_BGP_SOCKET',
-      help: "the BGP daemon's socket; default: bgp.sock in CALICO_RUN_DIR",
+      help: "native: the BGP daemon's socket; default: bgp.sock in CALICO_RUN_DIR",
     },
-    onetime: { type: 'boolean', help: 'print the BGP configuration as JSON and exit' },
+    bird: {
+      type: 'string',
+      value: 'DIR',
+      help: "bird: where BIRD's files go; default: CALICO_BIRD_CONFIG_DIR, else /etc/calico/confd/config",
+    },
+    'bird-reload': {
+      type: 'string',
+      value: 'COMMAND',
+      env: 'CALICO_BIRD_RELOAD',
+      help: 'bird: shell command that reloads the BIRD named by $BIRD_NAME; default: birdc configure',
+    },
+    secrets: {
+      type: 'string',
+      value: 'DIR',
+      env: 'CALICO_BGP_SECRETS_DIR',
+      help: 'passwords of sessions, as files DIR/<secret>/<key>',
+    },
+    onetime: {
+      type: 'boolean',
+      help: 'print the configuration as JSON and exit; with --bird: write its files, reload nothing, and exit',
+    },
   },
   healthAddress: '127.0.0.1:9192',
   run: runConfd,

@@ -1,41 +1,40 @@
 /**
- * Keeps the BGP daemon's configuration what the store says.
+ * Keeps a destination's configuration what the store says.
  *
- *   store change ─┐
- *                 ├─ wake ─► render ─► differs from what the daemon accepted? ─► apply
- *   link lost ────┘                                   │ failed: again within a second
+ *   store change ───────┐
+ *                       ├─ wake ─► render ─► apply, which does nothing where nothing changed
+ *   destination lost ───┘                     │ failed: again, with back-off
  *
  * Nothing is rendered before the store was read whole: a configuration made of half the nodes would tear
  * down the other half's sessions.
  */
-import { isRpcError, bgpV1 } from '@calico-node/rpc';
-import { Backoff, type Logger, type Reporter } from '@calico-node/service';
-import type { DaemonLink } from './daemon-link.ts';
+import type { Backoff, Logger, Reporter } from '@calico-node/service';
 import type { RenderProblem } from './derive/resources.ts';
+import { NotApplied, type Destination } from './destination.ts';
 import type { Rendered } from './render/render.ts';
 import { Wakeup } from './wakeup.ts';
 
-export interface ReconcilerOptions {
-  readonly link: DaemonLink;
+export interface ReconcilerOptions<Config> {
+  readonly destination: Destination<Config>;
   /** Renders from what the store holds now. */
-  readonly render: () => Rendered<bgpV1.BgpConfig>;
+  readonly render: () => Rendered<Config>;
+  /** Delays between tries. */
+  readonly backoff: Backoff;
+  /** How long a configuration that was refused is left alone, if the store doesn't change; else the back-off. */
+  readonly refusedRetryMs?: number;
   readonly log: Logger;
   readonly health: Reporter;
   readonly signal: AbortSignal;
 }
 
-/** How long a configuration that the daemon refused is left alone, if the store doesn't change. */
-const REFUSED_RETRY_MS = 30_000;
-
-export class Reconciler {
-  readonly #options: ReconcilerOptions;
+export class Reconciler<Config> {
+  readonly #options: ReconcilerOptions<Config>;
   readonly #wakeup = new Wakeup();
-  readonly #backoff = new Backoff(50, 1000);
   #isInSync = false;
-  #accepted: Buffer | undefined;
   #complaints = '';
+  #refusal = '';
 
-  constructor(options: ReconcilerOptions) {
+  constructor(options: ReconcilerOptions<Config>) {
     this.#options = options;
   }
 
@@ -45,10 +44,9 @@ export class Reconciler {
     this.#wakeup.wake();
   }
 
-  /** The daemon may have been restarted. */
-  linkLost(): void {
-    this.#accepted = undefined;
-    this.#options.health.report({ ready: false, reason: 'the connection to the BGP daemon was lost' });
+  /** The destination may have forgotten what it took. */
+  destinationLost(reason: string): void {
+    this.#options.health.report({ ready: false, reason });
     this.#wakeup.wake();
   }
 
@@ -63,37 +61,37 @@ export class Reconciler {
     }
   }
 
-  /** Brings the daemon up to date; gives the time until the next try, or nothing when it succeeded. */
+  /** Brings the destination up to date; gives the time until the next try, or nothing when it succeeded. */
   async #reconcile(): Promise<number | undefined> {
-    const { link, log, health, signal } = this.#options;
-    const { config, problems } = this.#options.render();
+    const { destination, render, backoff, log, health, signal } = this.#options;
+    const { config, problems } = render();
     this.#logProblems(problems);
-    const encoded = Buffer.from(bgpV1.BgpConfig.encode(config).finish());
-    if (this.#accepted?.equals(encoded) === true) return undefined;
     try {
-      const counts = await link.apply(config, signal);
-      this.#accepted = encoded;
-      this.#backoff.reset();
+      const facts = await destination.apply(config, signal);
+      backoff.reset();
+      this.#refusal = '';
       health.report({ ready: true });
-      log.info({ neighbors: config.neighbors.length, ...counts }, 'BGP configuration applied');
+      if (facts !== undefined) log.info(facts, 'BGP configuration applied');
       return undefined;
     } catch (error) {
       if (signal.aborted) return undefined;
+      if (!(error instanceof NotApplied)) throw error;
       return this.#afterFailure(error);
     }
   }
 
-  #afterFailure(error: unknown): number {
-    const { log, health } = this.#options;
-    const message = error instanceof Error ? error.message : String(error);
-    if (isRpcError(error, 'INVALID_ARGUMENT')) {
-      health.report({ ready: false, reason: `the BGP daemon refuses the configuration: ${message}` });
-      log.error({ err: error }, 'BGP configuration refused; the daemon keeps the one it has');
-      return REFUSED_RETRY_MS;
+  #afterFailure(error: NotApplied): number {
+    const { log, health, backoff, refusedRetryMs } = this.#options;
+    health.report({ ready: false, reason: error.message });
+    if (error.code === 'unreachable') {
+      log.debug({ err: error }, 'BGP configuration not handed over; trying again');
+      return backoff.nextMs();
     }
-    health.report({ ready: false, reason: `the BGP daemon can't be reached: ${message}` });
-    log.debug({ err: error }, 'BGP daemon not reached; trying again');
-    return this.#backoff.nextMs();
+    if (this.#refusal !== error.message) {
+      this.#refusal = error.message;
+      log.error({ err: error }, 'BGP configuration refused; the one before stays');
+    }
+    return refusedRetryMs ?? backoff.nextMs();
   }
 
   /** Says each set of problems once, not at every rendering. */

@@ -5,19 +5,27 @@ import {
   startSyncer,
   type Backend,
 } from '@calico-node/datastore';
-import { ConfigError, type ServiceContext } from '@calico-node/service';
-import { readConfig, type ConfdConfig } from './config.ts';
+import { Backoff, ConfigError, type ServiceContext } from '@calico-node/service';
+import { renderBirdFiles } from './bird/render-bird.ts';
+import { readConfig, type ConfdConfig, type Target } from './config.ts';
 import { linkDaemon } from './daemon-link.ts';
+import { FileDestination } from './files/file-destination.ts';
+import { birdCommands } from './files/bird-commands.ts';
+import { NativeDestination } from './native-destination.ts';
+import { runOnce } from './once.ts';
 import { Reconciler } from './reconciler.ts';
 import { renderBgpConfig } from './render/render.ts';
 import { ResourceCache, watchedPrefixes } from './resource-cache.ts';
 
-/** Runs confd until it is told to stop, or, with `--onetime`, until the configuration is printed. */
+/** How long a configuration that the daemon refused is left alone, if the store doesn't change. */
+const REFUSED_RETRY_MS = 30_000;
+
+/** Runs confd until it is told to stop, or, with `--onetime`, until the configuration is out. */
 export async function runConfd(context: ServiceContext): Promise<void> {
   const config = readConfig(context);
   const backend = openDatastore(context);
   try {
-    if (config.isOneTime) await printOnce(config, backend, context);
+    if (config.isOneTime) await runOnce(config, backend, context.signal);
     else await keepApplied(config, backend, context);
   } finally {
     backend.close();
@@ -39,16 +47,7 @@ async function keepApplied(config: ConfdConfig, backend: Backend, context: Servi
   const { log, signal, health } = context;
   const cache = new ResourceCache();
   const store = health.register('datastore');
-  const link = linkDaemon(config.socket, () => {
-    reconciler.linkLost();
-  });
-  const reconciler = new Reconciler({
-    link,
-    render: () => renderBgpConfig(cache.resources(), config.render),
-    log,
-    health: health.register('bgp-daemon'),
-    signal,
-  });
+  const work = startWork(config, cache, context);
   store.report({ ready: false, reason: 'reading the store' });
   const syncer = startSyncer({
     backend,
@@ -58,24 +57,72 @@ async function keepApplied(config: ConfdConfig, backend: Backend, context: Servi
         log.warn({ key, err: error }, 'value in the store is not readable; treated as absent');
       }
       store.report(inSync ? { ready: true } : { ready: false, reason: 'reading the store' });
-      if (inSync) reconciler.storeChanged();
+      if (inSync) work.reconciler.storeChanged();
     },
     log,
     signal,
   });
   try {
-    await Promise.race([reconciler.run(), syncer.done]);
+    await Promise.race([work.reconciler.run(), syncer.done]);
   } finally {
-    link.close();
+    work.close();
   }
 }
 
-async function printOnce(config: ConfdConfig, backend: Backend, { signal }: ServiceContext): Promise<void> {
-  const cache = new ResourceCache();
-  for (const prefix of watchedPrefixes(config.render.nodeName)) {
-    cache.apply((await backend.list(prefix, { signal })).items);
-  }
-  const { config: rendered, problems } = renderBgpConfig(cache.resources(), config.render);
-  for (const { subject, message } of problems) process.stderr.write(`${subject}: ${message}\n`);
-  process.stdout.write(`${JSON.stringify(rendered, null, 2)}\n`);
+/** A reconciler, whatever it configures, and what has to be closed after it. */
+interface Work {
+  readonly reconciler: Pick<Reconciler<never>, 'storeChanged' | 'run'>;
+  close(): void;
+}
+
+function startWork(config: ConfdConfig, cache: ResourceCache, context: ServiceContext): Work {
+  const { target } = config;
+  return target.backend === 'native'
+    ? nativeWork(target, config, cache, context)
+    : birdWork(target, config, cache, context);
+}
+
+function nativeWork(
+  { socket }: Extract<Target, { backend: 'native' }>,
+  config: ConfdConfig,
+  cache: ResourceCache,
+  { log, health, signal }: ServiceContext,
+): Work {
+  const link = linkDaemon(socket, () => {
+    destination.linkLost();
+    reconciler.destinationLost('the connection to the BGP daemon was lost');
+  });
+  const destination = new NativeDestination(link);
+  const reconciler = new Reconciler({
+    destination,
+    render: () => renderBgpConfig(cache.resources(), config.render),
+    backoff: new Backoff(50, 1000),
+    refusedRetryMs: REFUSED_RETRY_MS,
+    log,
+    health: health.register('bgp-daemon'),
+    signal,
+  });
+  return {
+    reconciler,
+    close: () => {
+      link.close();
+    },
+  };
+}
+
+function birdWork(
+  target: Extract<Target, { backend: 'bird' }>,
+  config: ConfdConfig,
+  cache: ResourceCache,
+  { log, health, signal }: ServiceContext,
+): Work {
+  const reconciler = new Reconciler({
+    destination: new FileDestination(target.directory, birdCommands(target)),
+    render: () => renderBirdFiles(cache.resources(), config.render),
+    backoff: new Backoff(250, 5000),
+    log,
+    health: health.register('bird'),
+    signal,
+  });
+  return { reconciler, close: () => undefined };
 }

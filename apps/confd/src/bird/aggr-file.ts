@@ -1,0 +1,45 @@
+import type { Family } from '@calico-node/net';
+import type { NodeBgp } from '../derive/derive.ts';
+import { isConfirmed, isSingleAddress, type Prefixes } from '../derive/prefixes.ts';
+import type { BlockClaim } from '../derive/resources.ts';
+import { ofFamily } from './ipam-file.ts';
+import { block, document, functionOf, plain, type Lines } from './syntax.ts';
+
+/**
+ * `bird_aggr.cfg` or `bird6_aggr.cfg` (calico-confd 6.5): this node's blocks are announced as a whole, their
+ * addresses kept; addresses that no workload has end here.
+ */
+export function renderAggrFile({ prefixes }: NodeBgp, family: Family): string {
+  const ours = ofFamily(prefixes, family);
+  return document(staticProtocol(ours, family), functionOf('calico_aggr', '', ours.blocks.flatMap(aggregate)));
+}
+
+function staticProtocol({ blocks, services, peerRoutes }: Prefixes, family: Family): Lines {
+  const aggregates = blocks.filter((claim) => isConfirmed(claim) && !isSingleAddress(claim.cidr));
+  const routes = [
+    ...section(
+      "# This node's blocks.",
+      aggregates.map(({ cidr }) => `route ${cidr} blackhole;`),
+    ),
+    ...section(
+      '# Service addresses.',
+      services.map((cidr) => `route ${cidr} blackhole;`),
+    ),
+    ...section(
+      '# The way to peers.',
+      peerRoutes.map(({ cidr, via }) => `route ${cidr} via ${via};`),
+    ),
+  ];
+  return routes.length === 0 ? [] : block('protocol static', [`ipv${family};`, ...routes]);
+}
+
+function section(comment: string, routes: Lines): Lines {
+  return routes.length === 0 ? [] : [comment, ...routes];
+}
+
+function aggregate(claim: BlockClaim): Lines {
+  const { cidr, state } = claim;
+  const comment = `# Block ${cidr} is ${state === '' ? 'implicitly confirmed' : plain(state)}`;
+  if (!isConfirmed(claim)) return [comment];
+  return [comment, `if ( net = ${cidr} ) then { accept; }`, `if ( net ~ ${cidr} ) then { reject; }`];
+}

@@ -1,0 +1,81 @@
+import { familyOf, type Cidr, type Family } from '@calico-node/net';
+import type { NodeBgp } from '../derive/derive.ts';
+import type { Prefixes } from '../derive/prefixes.ts';
+import type { Settings } from '../derive/settings.ts';
+import { block, document, functionOf, type Lines } from './syntax.ts';
+
+/**
+ * `bird_ipam.cfg` or `bird6_ipam.cfg` (calico-confd 6.4): what leaves the node, and what reaches its kernel.
+ * BIRD 2 can't put routes into a tunnel, so Felix programs the encapsulated pools' routes, IPIP as VXLAN.
+ */
+export function renderIpamFile({ prefixes, settings }: NodeBgp, family: Family): string {
+  const ours = ofFamily(prefixes, family);
+  return document(
+    functionOf('reject_local_routes', '', ['# Of the eBPF data plane, for this node alone.', rejectFrom('bpf*.cali')]),
+    functionOf('calico_export_to_bgp_peers', 'bool internal_peer', exportBody(ours)),
+    block('filter calico_kernel_programming', kernelBody(ours, settings, family)),
+  );
+}
+
+/** The first statement that accepts or rejects decides; where none does, the caller goes on. */
+function exportBody({ pools, services, reflected, peerRoutes }: Prefixes): Lines {
+  const exported = pools.filter((pool) => pool.isExported);
+  return [
+    ...pools
+      .filter((pool) => !pool.isExported)
+      .map(({ cidr }) => `${within(cidr, 'reject')} # BGP export is disabled.`),
+    ...peerRoutes.map(({ cidr }) => `${within(cidr, 'reject')} # The way to a peer is this node's own business.`),
+    '# Nodes reach each other over these by themselves.',
+    ...block('if internal_peer then', ['*.cali', '*.calico', 'tunl0'].map(rejectFrom)),
+    'reject_local_routes();',
+    'apply_communities();',
+    'calico_aggr();',
+    ...section('# Service addresses.', services),
+    ...section('# Service addresses that a route reflector passes on.', reflected),
+    ...section(
+      '# Pools.',
+      exported.map(({ cidr }) => cidr),
+    ),
+  ];
+}
+
+function kernelBody({ pools, services }: Prefixes, { programsPlainPools }: Settings, family: Family): Lines {
+  const poolLines = pools.flatMap(({ cidr, encapsulation }) => {
+    if (encapsulation === 'vxlan') return [`${within(cidr, 'reject')} # VXLAN routes are handled by Felix.`];
+    if (encapsulation === 'ipip' || !programsPlainPools) {
+      return [`${within(cidr, 'reject')} # Cluster routes are handled by Felix.`];
+    }
+    return family === 4 ? [within(cidr, 'accept')] : [];
+  });
+  return [
+    '# The kernel has the routes of its interfaces. (BIRD 1 left them out by itself.)',
+    'if source = RTS_DEVICE then { reject; }',
+    ...services.map((cidr) => `${within(cidr, 'reject')} # Service addresses are not the kernel's to route.`),
+    ...poolLines,
+    'accept;',
+  ];
+}
+
+function section(comment: string, cidrs: readonly Cidr[]): Lines {
+  return cidrs.length === 0 ? [] : [comment, ...cidrs.map((cidr) => within(cidr, 'accept'))];
+}
+
+function within(cidr: Cidr, verdict: 'accept' | 'reject'): string {
+  return `if ( net ~ ${cidr} ) then { ${verdict}; }`;
+}
+
+function rejectFrom(interfacePattern: string): string {
+  return `if ( ifname ~ "${interfacePattern}" ) then { reject; }`;
+}
+
+/** The part of the prefixes that a family's files are about. */
+export function ofFamily({ pools, blocks, services, reflected, peerRoutes }: Prefixes, family: Family): Prefixes {
+  const isOurs = (cidr: Cidr): boolean => familyOf(cidr) === family;
+  return {
+    pools: pools.filter(({ cidr }) => isOurs(cidr)),
+    blocks: blocks.filter(({ cidr }) => isOurs(cidr)),
+    services: services.filter(isOurs),
+    reflected: reflected.filter(isOurs),
+    peerRoutes: peerRoutes.filter(({ cidr }) => isOurs(cidr)),
+  };
+}

@@ -1,0 +1,70 @@
+import { familyOf, type Family } from '@calico-node/net';
+import type { NodeBgp } from '../derive/derive.ts';
+import { addressOf } from '../derive/bgp-node.ts';
+import type { Complain } from '../derive/resources.ts';
+import type { Settings } from '../derive/settings.ts';
+import { addCommunity, birdCommunity } from './community.ts';
+import { debugging } from './debugging.ts';
+import { filterFunctions } from './filter-functions.ts';
+import { familySessions, sessionProtocol, sessionTemplate } from './sessions.ts';
+import { block, document, functionOf, plain, quote, type Lines } from './syntax.ts';
+
+/** Workload and kube-proxy interfaces, whose addresses are nobody's way to anywhere. */
+const IGNORED_INTERFACES = ['cali*', 'kube-ipvs*'];
+
+/** `bird.cfg` or `bird6.cfg` (calico-confd 6.3). The two files that it includes lie in its directory. */
+export function renderMainFile(node: NodeBgp, family: Family, includes: readonly string[], complain: Complain): string {
+  const functions = filterFunctions(node.filters, family, complain);
+  const sessions = familySessions(node, family, complain);
+  return document(
+    [`# IPv${family} routing of node ${plain(node.me.name)}. Written by confd: changes made here are lost.`],
+    applyCommunities(node.settings, family),
+    includes.map((file) => `include "${file}";`),
+    [`router id ${node.routerId};`],
+    kernelProtocol(family),
+    block('protocol device', [...debugging(node.settings.logLevel), 'scan time 2;']),
+    directProtocol(node.settings, family, complain),
+    ...(addressOf(node.me, family) === undefined
+      ? [[`# The node has no IPv${family} address for BGP, hence no sessions.`]]
+      : [
+          sessionTemplate(node, family),
+          ...functions.sections,
+          ...sessions.map((session) => sessionProtocol(session, node, functions, complain)),
+        ]),
+  );
+}
+
+/** Communities that leave with a prefix, and with all that lies in it. */
+function applyCommunities({ prefixCommunities }: Settings, family: Family): Lines {
+  const body = prefixCommunities
+    .filter(({ prefix }) => familyOf(prefix) === family)
+    .flatMap(({ prefix, communities }) => {
+      const additions = communities.flatMap((text) => birdCommunity(text) ?? []).map(addCommunity);
+      return additions.length === 0 ? [] : [`if ( net ~ ${prefix} ) then { ${additions.join(' ')} }`];
+    });
+  return functionOf('apply_communities', '', body);
+}
+
+function kernelProtocol(family: Family): Lines {
+  return block('protocol kernel', [
+    'learn; # What Felix and the administrator route.',
+    'persist; # Traffic goes on without BIRD.',
+    'scan time 2;',
+    'graceful restart;',
+    'merge paths on; # ECMP',
+    ...block(`ipv${family}`, ['import all;', 'export filter calico_kernel_programming;'], ';'),
+  ]);
+}
+
+function directProtocol({ logLevel, ignoredInterfaces }: Settings, family: Family, complain: Complain): Lines {
+  const ignored = [...ignoredInterfaces, ...IGNORED_INTERFACES].flatMap((pattern) => {
+    const literal = quote(pattern);
+    if (literal === undefined) complain('BGPConfiguration', 'an unreadable pattern in ignoredInterfaces is left out');
+    return literal === undefined ? [] : [`-${literal}`];
+  });
+  return block('protocol direct', [
+    ...debugging(logLevel),
+    `ipv${family};`,
+    `interface ${[...ignored, '"*"'].join(', ')};`,
+  ]);
+}

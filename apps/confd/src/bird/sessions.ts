@@ -1,0 +1,105 @@
+import { familyOf, type Family } from '@calico-node/net';
+import { addressOf } from '../derive/bgp-node.ts';
+import type { NodeBgp } from '../derive/derive.ts';
+import type { Complain } from '../derive/resources.ts';
+import { isInternal, type Session } from '../derive/session.ts';
+import { debugging } from './debugging.ts';
+import type { FilterFunctions } from './filter-functions.ts';
+import { block, quote, type Lines } from './syntax.ts';
+
+/** RFC 4724 3: the restart time has twelve bits. */
+const MAX_RESTART_SECONDS = 4095;
+
+/** What all sessions have in common. */
+export function sessionTemplate({ me, settings }: NodeBgp, family: Family): Lines {
+  const port = me.listenPort === 0 ? '' : ` port ${me.listenPort}`;
+  return block('template bgp bgp_template', [
+    ...debugging(settings.logLevel),
+    'description "Connection to BGP peer";',
+    `local${port} as ${me.asn};`,
+    'graceful restart;',
+    'connect delay time 2;',
+    'connect retry time 5;',
+    'error wait time 5, 30;',
+    ...block(`ipv${family}`, ['import none;', 'export none;', 'gateway recursive;', 'add paths on;'], ';'),
+  ]);
+}
+
+/** The sessions with peers of a family that BIRD can have. */
+export function familySessions({ sessions }: NodeBgp, family: Family, complain: Complain): readonly Session[] {
+  return sessions.filter(({ name, address }) => {
+    if (familyOf(address) !== family) return false;
+    if (isHostAddress(address)) return true;
+    complain(name, `left out: BIRD has no sessions over several hops with ${address}`);
+    return false;
+  });
+}
+
+/** Neither link-local, nor multicast, nor any other that is no host's. */
+function isHostAddress(ip: string): boolean {
+  return !/^(0\.|127\.|169\.254\.|22[4-9]\.|2[3-5]\d\.|::1?$|fe[89ab]|ff)/.test(ip);
+}
+
+/** One session. What it sends ends with calico_export_to_bgp_peers, which bird_ipam.cfg defines. */
+export function sessionProtocol(
+  session: Session,
+  node: NodeBgp,
+  functions: FilterFunctions,
+  complain: Complain,
+): Lines {
+  const { port, ttlSecurityHops } = session;
+  const internal = isInternal(session);
+  const imports = [...functions.callsFor(session.filters, 'import', internal), 'accept;'];
+  const exports = [
+    ...functions.callsFor(session.filters, 'export', internal),
+    `calico_export_to_bgp_peers(${internal});`,
+    'reject;',
+  ];
+  return block(`protocol bgp ${session.name} from bgp_template`, [
+    `neighbor ${session.address}${port === 0 ? '' : ` port ${port}`} as ${session.remoteAsn};`,
+    ...(session.localAsn === node.me.asn ? [] : [`local as ${session.localAsn};`]),
+    ...localEnd(session, node),
+    ...(ttlSecurityHops > 0
+      ? ['ttl security on;', `multihop ${ttlSecurityHops};`]
+      : ['ttl security off;', 'multihop;']),
+    ...(session.isPassive ? ['passive on;'] : []),
+    ...timers(session),
+    ...(session.allowedLocalAsns > 0 ? [`allow local as ${session.allowedLocalAsns};`] : []),
+    ...(session.isReflectorClient ? ['rr client;', `rr cluster id ${session.clusterId ?? node.routerId};`] : []),
+    ...password(session, complain),
+    ...block(
+      `ipv${familyOf(session.address)}`,
+      [
+        ...(session.nextHop === 'auto' ? [] : [`next hop ${session.nextHop};`]),
+        ...block('import filter', imports, ';'),
+        ...block('export filter', exports, ';'),
+      ],
+      ';',
+    ),
+  ]);
+}
+
+/**
+ * Whence to connect, and where to listen. BIRD binds to an address per session, not once for all; a session
+ * without one would take the port on all addresses, and none be left for the others.
+ */
+function localEnd({ source, address }: Session, { me, settings }: NodeBgp): Lines {
+  const local = settings.bindsToNodeIp ? addressOf(me, familyOf(address)) : source;
+  if (local === undefined) return [];
+  return [`source address ${local};`, ...(settings.bindsToNodeIp ? ['strict bind on;'] : [])];
+}
+
+function timers({ restartSeconds, keepaliveSeconds }: Session): Lines {
+  return [
+    ...(restartSeconds > 0 ? [`graceful restart time ${Math.min(restartSeconds, MAX_RESTART_SECONDS)};`] : []),
+    ...(keepaliveSeconds > 0 ? [`keepalive time ${keepaliveSeconds};`] : []),
+  ];
+}
+
+function password({ name, password: text }: Session, complain: Complain): Lines {
+  if (text === '') return [];
+  const literal = quote(text);
+  if (literal !== undefined) return [`password ${literal};`];
+  complain(name, 'goes without its password: BIRD has no way to write one with quotes or line ends');
+  return [];
+}

@@ -1,0 +1,162 @@
+import { parseAsn, parseCidr } from '@calico-node/net';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { renderBirdFiles } from '../src/bird/render-bird.ts';
+import { configuration, filter, node, peer, pool, store } from '../src/derive/fixtures.ts';
+import type { BgpResources } from '../src/derive/resources.ts';
+import { birdCommands } from '../src/files/bird-commands.ts';
+import { FileDestination } from '../src/files/file-destination.ts';
+import { BirdRig, until, type BirdNode } from './bird-rig.ts';
+
+let rig: BirdRig;
+let one: BirdNode;
+let two: BirdNode;
+const { signal } = new AbortController();
+
+beforeEach(() => {
+  rig = new BirdRig();
+  one = rig.addNode();
+  two = rig.addNode();
+});
+
+afterEach(async () => {
+  await rig.close();
+});
+
+const nodes = [
+  node('n1', { ipv4Address: '10.9.0.1/24', ipv6Address: 'fd09::1/64' }),
+  node('n2', { ipv4Address: '10.9.0.2/24', ipv6Address: 'fd09::2/64' }),
+];
+const pools = [
+  pool('workloads', { cidr: '10.65.0.0/16' }),
+  pool('workloads6', { cidr: 'fd65::/48' }),
+  pool('overlay', { cidr: '10.66.0.0/16', vxlanMode: 'Always' }),
+  pool('internal', { cidr: '10.67.0.0/16', disableBGPExport: true }),
+];
+const blocksOf: Readonly<Record<string, readonly string[]>> = {
+  n1: ['10.65.1.0/26', '10.66.1.0/26', 'fd65::100/122'],
+  n2: ['10.65.2.0/26', 'fd65::200/122'],
+};
+
+/** Applies a node's files, as confd does; a BIRD that isn't there is not told. */
+async function apply(name: string, host: BirdNode, resources: Partial<BgpResources>): Promise<void> {
+  const blocks = (blocksOf[name] ?? []).map((cidr) => ({ cidr: parseCidr(cidr), state: 'confirmed' }));
+  const { config } = renderBirdFiles(store({ nodes, pools, blocks, ...resources }), { nodeName: name });
+  const destination = new FileDestination(host.directory, birdCommands({ controlDir: host.directory }));
+  await destination.apply(config, signal).catch((error: unknown) => {
+    if (!String(error).includes('server control socket')) throw error;
+  });
+}
+
+async function start(resources: Partial<BgpResources>): Promise<void> {
+  await apply('n1', one, resources);
+  await apply('n2', two, resources);
+  for (const host of [one, two]) {
+    host.start('bird');
+    host.start('bird6');
+  }
+}
+
+describe('two BIRDs with rendered files', () => {
+  it('exchange what Calico exchanges, from kernel to kernel', async () => {
+    one.addLink('cali1');
+    one.ip('route', 'add', '10.65.1.5/32', 'dev', 'cali1', 'proto', 'boot'); // in its block: covered
+    one.ip('route', 'add', '10.65.2.9/32', 'dev', 'cali1', 'proto', 'boot'); // borrowed from the other's
+    one.ip('route', 'add', '10.67.0.5/32', 'dev', 'cali1', 'proto', 'boot'); // not to be exported
+    one.ip('route', 'add', '172.16.0.0/16', 'dev', 'cali1', 'proto', 'static'); // not ours to tell
+    one.ip('-6', 'route', 'add', 'fd65::109/128', 'dev', 'cali1', 'proto', 'boot');
+    one.ip('-6', 'route', 'add', 'fd65::209/128', 'dev', 'cali1', 'proto', 'boot');
+    await start({
+      configurations: [
+        configuration({
+          communities: [{ name: 'pods', value: '65000:7' }],
+          prefixAdvertisements: [{ cidr: '10.65.0.0/16', communities: ['pods', '65000:1:2'] }],
+        }),
+      ],
+    });
+    const v4 = 'via 10.9.0.1 dev eth0 metric 32';
+    const v6 = 'via fd09::1 dev eth0 metric 32 pref medium';
+    const wanted = [
+      `10.65.1.0/26 ${v4}`,
+      `10.65.2.9 ${v4}`,
+      'blackhole 10.65.2.0/26 metric 32',
+      'blackhole fd65::200/122 dev lo metric 32 pref medium',
+      `fd65::100/122 ${v6}`,
+      `fd65::209 ${v6}`,
+    ].sort();
+    await until(
+      'kernel',
+      () => two.routes('bird'),
+      (routes) => routes.length >= wanted.length,
+    );
+    expect(two.routes('bird')).toEqual(wanted);
+    // Felix programs the routes of VXLAN pools; BGP tells of them all the same, and not of the disabled pool's.
+    const shown = two.birdc('bird', 'show', 'route', 'all', 'protocol', 'Mesh_10_9_0_1');
+    expect(shown).toContain('10.66.1.0/26');
+    expect(shown).not.toMatch(/10\.67\.|172\.16\.|10\.65\.1\.5/);
+    expect(shown).toContain('(65000,7)');
+    expect(shown).toContain('(65000, 1, 2)');
+    // Withdrawn where it comes from, it goes.
+    one.ip('route', 'del', '10.65.2.9/32', 'dev', 'cali1');
+    await until(
+      'withdrawal',
+      () => two.routes('bird'),
+      (routes) => !routes.some((route) => route.startsWith('10.65.2.9 ')),
+    );
+  });
+
+  it('of different AS numbers obey filters, and a change of filters leaves the session up', async () => {
+    const isolated = [
+      node('n1', { ipv4Address: '10.9.0.1/24' }),
+      node('n2', { ipv4Address: '10.9.0.2/24', asNumber: parseAsn(64999) }),
+    ];
+    const peers = [
+      peer('out', {
+        node: 'n1',
+        peerIP: '10.9.0.2',
+        asNumber: parseAsn(64999),
+        filters: ['some'],
+        reversePeering: 'Manual',
+        ttlSecurity: 1,
+      }),
+      peer('back', {
+        node: 'n2',
+        peerIP: '10.9.0.1',
+        asNumber: parseAsn(64512),
+        reversePeering: 'Manual',
+        ttlSecurity: 1,
+      }),
+    ];
+    const configurations = [configuration({ nodeToNodeMeshEnabled: false })];
+    const resources = { nodes: isolated, peers, configurations };
+    const only = (cidr: string): Partial<BgpResources> => ({
+      ...resources,
+      filters: [
+        filter('some', {
+          exportV4: [
+            {
+              action: 'Accept',
+              matchOperator: 'In',
+              cidr,
+              prefixLength: { min: 26 },
+              peerType: 'eBGP',
+              operations: [{ prependASPath: { prefix: [parseAsn(65010), parseAsn(65011)] } }],
+            },
+            { action: 'Reject' },
+          ],
+        }),
+      ],
+    });
+    await start(only('10.66.0.0/16'));
+    const received = (): string => two.birdc('bird', 'show', 'route', 'all', 'protocol', 'Node_10_9_0_1');
+    const first = await until('route', received, (text) => text.includes('10.66.1.0/26'));
+    expect(first).toMatch(/as_path: 64512 65010 65011\s/);
+    expect(first).not.toContain('10.65.');
+    const session = (): string => /Node_10_9_0_2 .*/.exec(one.birdc('bird', 'show', 'protocols'))?.[0] ?? '';
+    const before = session();
+    expect(before).toContain('Established');
+    await apply('n1', one, only('10.65.0.0/16'));
+    const second = await until('route', received, (text) => text.includes('10.65.1.0/26'));
+    expect(second).not.toContain('10.66.');
+    expect(session()).toBe(before);
+  });
+});
