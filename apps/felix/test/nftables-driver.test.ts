@@ -148,6 +148,31 @@ describe('real packets', () => {
     expect(await canConnect(a, b.address, 8081)).toBe(false);
   });
 
+  it('of IPv6 pass by policy alone, and find their neighbours under it', async () => {
+    const a = lab.addWorkload('a', '10.65.0.1');
+    const b = lab.addWorkload('b', '10.65.0.2');
+    driver.installSkeleton();
+    lab.addIpv6(a, 'fd00::1');
+    lab.addIpv6(b, 'fd00::2');
+    expect(await canConnect(a, 'fd00::2', 80)).toBe(false);
+    const web = rule('allow', {
+      protocol: 6,
+      source: { sets: [setId('v6')], notNets: [parseCidr('fd00:7::/40')] },
+      destination: { ports: [{ first: 80, last: 80 }] },
+    });
+    await apply(
+      ...start,
+      netSet('v6', ['fd00::1/128', '10.65.0.9/32']),
+      policy('web', [web], [rule('allow')]),
+      endpoint('a', a.address, ['web']),
+      endpoint('b', b.address, ['web']),
+    );
+    // The first of them still waits for a neighbour that did not answer before.
+    while (!(await canConnect(a, 'fd00::2', 80))) await delay(10);
+    expect(await canConnect(a, 'fd00::2', 81)).toBe(false);
+    expect(await canConnect(a, b.address, 80)).toBe(false);
+  });
+
   it('with a source that is not the workload’s own go nowhere', async () => {
     const a = lab.addWorkload('a', '10.65.0.1');
     const b = lab.addWorkload('b', '10.65.0.2');

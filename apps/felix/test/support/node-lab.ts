@@ -79,6 +79,19 @@ export class NodeLab implements Disposable {
     return { netns, interfaceName, address };
   }
 
+  /** Gives a workload an IPv6 address too, with the node as its gateway: neighbours are found by discovery. */
+  addIpv6(workload: Workload, address: string): void {
+    const { netns, interfaceName } = workload;
+    for (const name of ['all', interfaceName]) {
+      writeSysctl(`net/ipv6/conf/${name}/forwarding`, 1, { netns: this.netns });
+    }
+    runIn(this.netns, 'ip', '-6', 'address', 'add', 'fe80::1/64', 'dev', interfaceName, 'nodad');
+    runIn(this.netns, 'ip', '-6', 'route', 'add', `${address}/128`, 'dev', interfaceName);
+    runIn(netns, 'ip', '-6', 'address', 'add', 'fe80::2/64', 'dev', 'eth0', 'nodad');
+    runIn(netns, 'ip', '-6', 'address', 'add', `${address}/128`, 'dev', 'eth0', 'nodad');
+    runIn(netns, 'ip', '-6', 'route', 'add', 'default', 'via', 'fe80::1', 'dev', 'eth0');
+  }
+
   /** Sends what is for a workload's address to another interface. */
   moveRoute(address: string, interfaceName: string): void {
     const destination = hostCidr(parseIp(address));
