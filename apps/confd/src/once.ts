@@ -12,6 +12,9 @@ import { ResourceCache, watchedPrefixes } from './resource-cache.ts';
 /** Renders what the store holds now: to standard output, or to BIRD's files. Throws NotApplied. */
 export async function runOnce({ render, target }: ConfdConfig, backend: Backend, signal: AbortSignal): Promise<void> {
   const resources = await readResources(render.nodeName, backend, signal);
+  if (!resources.nodes.some(({ metadata }) => metadata.name === render.nodeName)) {
+    process.stderr.write(`node ${render.nodeName} is not in the store: it has no sessions\n`);
+  }
   if (target.backend === 'native') {
     const { config, problems } = renderBgpConfig(resources, render);
     printProblems(problems);

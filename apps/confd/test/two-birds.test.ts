@@ -40,7 +40,10 @@ const blocksOf: Readonly<Record<string, readonly string[]>> = {
 /** Applies a node's files, as confd does; a BIRD that isn't there is not told. */
 async function apply(name: string, host: BirdNode, resources: Partial<BgpResources>): Promise<void> {
   const blocks = (blocksOf[name] ?? []).map((cidr) => ({ cidr: parseCidr(cidr), state: 'confirmed' }));
-  const { config } = renderBirdFiles(store({ nodes, pools, blocks, ...resources }), { nodeName: name });
+  const { config } = renderBirdFiles(store({ nodes, pools, blocks, ...resources }), {
+    nodeName: name,
+    secretOf: () => 'open sesame',
+  });
   const destination = new FileDestination(host.directory, birdCommands({ controlDir: host.directory }));
   await destination.apply(config, signal).catch((error: unknown) => {
     if (!String(error).includes('server control socket')) throw error;
@@ -104,29 +107,32 @@ describe('two BIRDs with rendered files', () => {
     );
   });
 
-  it('of different AS numbers obey filters, and a change of filters leaves the session up', async () => {
+  it('of different AS numbers, with passwords, on their own address and port, obey filters; changing these leaves the session up', async () => {
     const isolated = [
       node('n1', { ipv4Address: '10.9.0.1/24' }),
       node('n2', { ipv4Address: '10.9.0.2/24', asNumber: parseAsn(64999) }),
     ];
+    const password = { secretKeyRef: { name: 'bgp', key: 'between' } };
     const peers = [
       peer('out', {
         node: 'n1',
-        peerIP: '10.9.0.2',
+        peerIP: '10.9.0.2:1790',
         asNumber: parseAsn(64999),
         filters: ['some'],
         reversePeering: 'Manual',
         ttlSecurity: 1,
+        password,
       }),
       peer('back', {
         node: 'n2',
-        peerIP: '10.9.0.1',
+        peerIP: '10.9.0.1:1790',
         asNumber: parseAsn(64512),
         reversePeering: 'Manual',
         ttlSecurity: 1,
+        password,
       }),
     ];
-    const configurations = [configuration({ nodeToNodeMeshEnabled: false })];
+    const configurations = [configuration({ nodeToNodeMeshEnabled: false, bindMode: 'NodeIP', listenPort: 1790 })];
     const resources = { nodes: isolated, peers, configurations };
     const only = (cidr: string): Partial<BgpResources> => ({
       ...resources,
@@ -147,11 +153,11 @@ describe('two BIRDs with rendered files', () => {
       ],
     });
     await start(only('10.66.0.0/16'));
-    const received = (): string => two.birdc('bird', 'show', 'route', 'all', 'protocol', 'Node_10_9_0_1');
+    const received = (): string => two.birdc('bird', 'show', 'route', 'all', 'protocol', 'Node_10_9_0_1_port_1790');
     const first = await until('route', received, (text) => text.includes('10.66.1.0/26'));
     expect(first).toMatch(/as_path: 64512 65010 65011\s/);
     expect(first).not.toContain('10.65.');
-    const session = (): string => /Node_10_9_0_2 .*/.exec(one.birdc('bird', 'show', 'protocols'))?.[0] ?? '';
+    const session = (): string => /Node_10_9_0_2_port_1790 .*/.exec(one.birdc('bird', 'show', 'protocols'))?.[0] ?? '';
     const before = session();
     expect(before).toContain('Established');
     await apply('n1', one, only('10.65.0.0/16'));
