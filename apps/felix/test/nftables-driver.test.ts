@@ -232,12 +232,12 @@ describe('a new driver on an old table', () => {
 
   it('writes nothing when nothing differs', async () => {
     expect(await apply(...state)).toBeGreaterThan(0);
-    const before = lab.nft('-a', 'list', 'ruleset');
+    const before = lab.nft('-a', '-s', 'list', 'ruleset');
     driver.close();
     driver = open();
     driver.installSkeleton();
     expect(await apply(...state)).toBe(0);
-    expect(lab.nft('-a', 'list', 'ruleset')).toEqual(before);
+    expect(lab.nft('-a', '-s', 'list', 'ruleset')).toEqual(before);
     driver.resync();
     expect(await apply()).toBe(0);
   });
