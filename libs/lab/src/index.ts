@@ -5,6 +5,7 @@ export { attach, detach, down, findNode, isUp, type Progress, up, type WorkloadR
 export { deviations, type Expectation, type Matrix, probeMatrix, type Reach, renderMatrix } from './matrix.ts';
 export { killProcess, nodeEnvironment, nodeStatus, waitForNode } from './node.ts';
 export { processesOf, run } from './processes.ts';
+export { program } from './programs.ts';
 export { labDir, type LabState, nodeDirs, readState, type Workload } from './state.ts';
 export { type LabOptions, type LabPlan, namespaceOf, type NodePlan, planLab } from './topology.ts';
 export { type PingCounts, startPing, startStream, type StreamCounts, type Traffic } from './traffic.ts';
