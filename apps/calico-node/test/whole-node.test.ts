@@ -69,6 +69,16 @@ async function finish(child: ChildProcess): Promise<Finished> {
   return { code, ...output };
 }
 
+/** Signals a process and waits for its end, which may have come before. */
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+  if (child.exitCode === null && child.signalCode === null) {
+    const exited = once(child, 'exit');
+    child.kill(signal);
+    await exited;
+  }
+  return child.exitCode;
+}
+
 async function status(): Promise<nodeV1.GetStatusResponse> {
   const client = connectUnix(nodeV1.NodeServiceClient, join(dir, 'run/node.sock'));
   try {
@@ -129,8 +139,7 @@ describe('a node', () => {
   });
 
   test('is taken over after its supervisor was killed', async () => {
-    node.kill('SIGKILL');
-    await once(node, 'exit');
+    await end(node, 'SIGKILL');
     node = run();
     node.stderr!.resume();
     const fresh = await ready();
@@ -140,9 +149,7 @@ describe('a node', () => {
   });
 
   test('ends on SIGTERM and leaves no process and no socket', async () => {
-    node.kill('SIGTERM');
-    const [code] = (await once(node, 'exit')) as [number];
-    expect(code).toBe(0);
+    expect(await end(node, 'SIGTERM')).toBe(0);
     expect(findOrphans(join(dir, 'run'))).toEqual([]);
     expect(socketsIn(join(dir, 'run'))).toEqual([]);
   });
