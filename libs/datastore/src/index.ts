@@ -10,6 +10,7 @@ export type {
 } from './backend.ts';
 export { loadDatastoreConfig, type ConfigSource, type DatastoreConfig, type EtcdConfig } from './config.ts';
 export { connectDatastore, type ConnectOptions } from './connect.ts';
+export { openDatastore } from './open.ts';
 export { DatastoreError, isDatastoreError, type DatastoreErrorCode } from './errors.ts';
 export type { Log } from './log.ts';
 export { startSyncer, type Syncer, type SyncerBatch, type SyncerOptions } from './syncer/syncer.ts';

@@ -21,7 +21,7 @@ const pageSize = 2000;
 
 /**
  * The store on etcd v3. One key per object, one transaction per compare-and-swap, as Calico's etcd
- * back end (calico-store.md 1.3), so that both may write the same keys.
+ * back end, so that both may write the same keys.
  */
 export class EtcdBackend implements Backend {
   readonly #cluster: EtcdCluster;

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { RESERVED_TIERS, type Resource } from '@calico-node/model';
 import type { CallOptions } from '../backend.ts';
 import { isDatastoreError } from '../errors.ts';
@@ -15,7 +14,7 @@ export interface Initialization {
   readonly calicoVersion?: string | undefined;
 }
 
-/** Creates ClusterInformation and the tiers, or brings the first up to date (calico-store.md 1.3). */
+/** Creates ClusterInformation and the tiers, or brings the first up to date. */
 export async function ensureInitialized(
   resources: Resources,
   initialization: Initialization,
@@ -82,7 +81,7 @@ function mergeTypes(stored: string | undefined, added: string): string {
 }
 
 function newGuid(): string {
-  return randomUUID().replaceAll('-', '');
+  return globalThis.crypto.randomUUID().replaceAll('-', '');
 }
 
 function ignoreExisting(error: unknown): void {

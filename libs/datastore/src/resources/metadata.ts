@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { Kind, Resource } from '@calico-node/model';
 import { DatastoreError } from '../errors.ts';
 
@@ -15,12 +14,12 @@ export function atRevision<R extends Resource>(resource: R, revision: bigint): R
   return withMetadata(resource, { ...resource.metadata, resourceVersion: String(revision) });
 }
 
-/** What the client adds to a resource that is created: an identity and a time (calico-store.md 1.3). */
+/** What the client adds to a resource that is created: an identity and a time. */
 export function withIdentity<R extends Resource>(resource: R, now: number): Resource<R['kind']> {
   const { uid, creationTimestamp, ...rest } = resource.metadata;
   return withMetadata(resource, {
     ...rest,
-    uid: isGiven(uid) ? uid : randomUUID(),
+    uid: isGiven(uid) ? uid : globalThis.crypto.randomUUID(),
     creationTimestamp: isGiven(creationTimestamp) ? creationTimestamp : formatTime(now),
   });
 }

@@ -58,7 +58,7 @@ export interface ResourceList<K extends Kind> {
 }
 
 /**
- * Calico's typed resources, with the semantics of its own client (calico-store.md 1.3): identity and
+ * Calico's typed resources, with the semantics of its own client: identity and
  * time given on create, compare-and-swap on `metadata.resourceVersion`, validation of everything
  * written. Throws `DatastoreError`; a resource that breaks its kind's rules, model's `ValidationError`.
  */
