@@ -1,4 +1,3 @@
-import { text } from 'node:stream/consumers';
 import { runCalicoctl } from './program.ts';
 
 // Whoever reads our output may stop reading (`calicoctl get ... | head`); that is no failure.
@@ -6,6 +5,33 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
   throw error;
 });
+
+function interrupted(): AbortSignal {
+  const stop = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(name, () => {
+      stop.abort(); // asked a second time, the program ends at once
+    });
+  }
+  return stop.signal;
+}
+
+async function readStdin(): Promise<string> {
+  const { text } = await import('node:stream/consumers');
+  return text(process.stdin);
+}
+
+async function runInteractive(command: string, args: readonly string[]): Promise<number> {
+  const { spawn } = await import('node:child_process');
+  return new Promise((resolve, reject) => {
+    // As git and kubectl do: the setting is a shell command, what to open its argument.
+    spawn('/bin/sh', ['-c', `${command} "$@"`, command, ...args], { stdio: 'inherit' })
+      .on('error', reject)
+      .on('exit', (code) => {
+        resolve(code ?? 1);
+      });
+  });
+}
 
 process.exitCode = await runCalicoctl(process.argv.slice(2), {
   env: process.env,
@@ -15,7 +41,13 @@ process.exitCode = await runCalicoctl(process.argv.slice(2), {
   err: (output) => {
     process.stderr.write(output);
   },
-  readStdin: () => text(process.stdin),
+  // The stream is made when it is first used; what the terminal is can be told without.
+  get errIsTerminal() {
+    return process.stderr.isTTY;
+  },
+  readStdin,
   isRoot: process.getuid?.() === 0,
   now: () => new Date(),
+  interrupted,
+  runInteractive,
 });

@@ -1,9 +1,8 @@
 import { accessSync, constants } from 'node:fs';
 import {
   CALICO_VERSION,
-  connectDatastore,
   isDatastoreError,
-  loadDatastoreConfig,
+  openDatastore,
   Resources,
   type Backend,
   type Log,
@@ -21,6 +20,15 @@ export interface DatastoreOptions {
   readonly logLevel?: string | undefined;
 }
 
+export interface SessionNeeds {
+  /** Refuse a cluster of another release; the default. */
+  readonly checksVersion?: boolean;
+  /** Nodes or pools are to be deleted, and their addresses with them. */
+  readonly needsIpam?: boolean;
+  /** Nothing is written to the store, and everything looks as if it were. */
+  readonly isDryRun?: boolean;
+}
+
 export interface Session {
   readonly backend: Backend;
   readonly resources: Resources;
@@ -36,16 +44,22 @@ export async function withSession<T>(
   options: DatastoreOptions,
   io: Io,
   use: (session: Session) => Promise<T>,
-  { checksVersion = true, needsIpam = false } = {},
+  { checksVersion = true, needsIpam = false, isDryRun = false }: SessionNeeds = {},
 ): Promise<T> {
-  const backend = await open(options, io);
+  const store = await open(options, io);
   try {
+    const backend = isDryRun ? await layOver(store) : store;
     const session: Session = { backend, resources: await openResources(backend, needsIpam) };
     if (checksVersion && options.allowVersionMismatch !== true) await checkVersion(session);
     return await use(session);
   } finally {
-    backend.close();
+    store.close();
   }
+}
+
+async function layOver(store: Backend): Promise<Backend> {
+  const { OverlayBackend } = await import('./diff/overlay-backend.ts');
+  return new OverlayBackend(store);
 }
 
 /** Deleting nodes and pools takes their addresses along; nothing else needs the allocator. */
@@ -59,9 +73,10 @@ async function open({ config = DEFAULT_CONFIG_FILE, logLevel }: DatastoreOptions
   const isReadable = canRead(config);
   if (!isReadable && config !== DEFAULT_CONFIG_FILE) throw new CommandError(`Error reading config file: ${config}`);
   try {
-    return connectDatastore(loadDatastoreConfig({ env: io.env, ...(isReadable ? { configFile: config } : {}) }), {
-      log: await openLog(logLevel),
-    });
+    return await openDatastore(
+      { env: io.env, ...(isReadable ? { configFile: config } : {}) },
+      await openLog(logLevel),
+    );
   } catch (error) {
     if (!isDatastoreError(error)) throw error;
     throw new CommandError(`Failed to create Calico API client: ${error.message}`, { cause: error });

@@ -1,6 +1,7 @@
 import { findKind, kindInfo, type Kind } from '@calico-node/model';
 import { CommandError, type Io } from '../io.ts';
-import { loadResources, type LoadOptions } from '../input/load.ts';
+import type { Position } from '../input/documents.ts';
+import type { LoadOptions } from '../input/load.ts';
 import type { Named } from './named.ts';
 
 export interface TargetOptions extends LoadOptions {
@@ -12,7 +13,7 @@ export interface TargetOptions extends LoadOptions {
 
 /** One resource, or all of a kind in a namespace or in all (`namespace` undefined). */
 export type Target =
-  | { readonly type: 'one'; readonly named: Named }
+  | { readonly type: 'one'; readonly named: Named; readonly position?: Position }
   | { readonly type: 'all'; readonly kind: Kind; readonly namespace: string | undefined };
 
 /** The kind that a name or its abbreviation stands for. @throws CommandError */
@@ -33,8 +34,15 @@ export function namespaceFor(kind: Kind, asked: string | undefined, allNamespace
 export async function targetsOf(options: TargetOptions, io: Io): Promise<readonly Target[]> {
   if (options.kind === undefined) {
     if (options.filenames.length === 0) throw new CommandError('name a kind of resource, or give a file with -f');
-    const loaded = await loadResources(options, io);
-    return loaded.map(({ resource }) => ({ type: 'one', named: resource }));
+    const { stageResources } = await import('../input/stage.ts');
+    await using staged = await stageResources(options, io);
+    const targets: Target[] = [];
+    for await (const { resource, position } of staged.items()) {
+      const { kind, metadata } = resource;
+      const { name, namespace } = metadata;
+      targets.push({ type: 'one', named: { kind, metadata: { name, namespace } }, position });
+    }
+    return targets;
   }
   if (options.filenames.length > 0) throw new CommandError('give either a kind or a file, not both');
   const kind = kindOf(options.kind);

@@ -1,101 +1,88 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { isDatastoreError, type Resources } from '@calico-node/datastore';
 import type { Resource } from '@calico-node/model';
-import { CommandError, type Io } from '../io.ts';
-import { loadResources, type LoadOptions } from '../input/load.ts';
+import { DryRun } from '../diff/dry-run.ts';
+import type { LoadOptions } from '../input/load.ts';
+import { stageResources } from '../input/stage.ts';
+import type { Io } from '../io.ts';
 import { withSession, type DatastoreOptions } from '../session.ts';
-import { reportOutcome } from './outcome.ts';
-import { runAll } from './run-all.ts';
+import { reportOutcome, type Verb } from './outcome.ts';
 import { refuseReadOnly } from './read-only.ts';
+import { runAll } from './run-all.ts';
+import { update, withoutRevision } from './update.ts';
 
-export type WriteOptions = DatastoreOptions & LoadOptions & { readonly skipExists?: boolean };
+export type WriteOptions = DatastoreOptions &
+  LoadOptions & {
+    readonly skipExists?: boolean;
+    /** Say what would be written, and write nothing. */
+    readonly dryRun?: boolean;
+  };
 
-/** How often an update that lost a race is tried in all, and how long apart. */
-const UPDATE_TRIES = 5;
-const UPDATE_PAUSE_MS = 1000;
+/** Writes one resource. */
+export type WriteOne = (resource: Resource, resources: Resources) => Promise<void>;
 
 /** `calicoctl create`: resources that exist are errors, or left alone with `--skip-exists`. */
-export async function create(options: WriteOptions, io: Io): Promise<void> {
-  await write(options, io, { base: 'create', past: 'created' }, async (resource, resources) => {
-    refuseReadOnly('Create', resource);
-    try {
-      await resources.create(resource);
-    } catch (error) {
-      if (options.skipExists !== true || !isDatastoreError(error, 'already-exists')) throw error;
-    }
-  });
+export function create(options: WriteOptions, io: Io): Promise<void> {
+  return writeAll(options, io, { base: 'create', past: 'created' }, createOne(options.skipExists === true));
 }
 
 /** `calicoctl apply`: creates, or else updates. */
-export async function apply(options: WriteOptions, io: Io): Promise<void> {
-  await write(options, io, { base: 'apply', past: 'applied' }, async (resource, resources) => {
-    refuseReadOnly('Apply', resource);
-    try {
-      await resources.create(withoutRevision(resource));
-    } catch (error) {
-      if (!isDatastoreError(error, 'already-exists', 'unsupported')) throw error;
-      await update(resource, resources);
-    }
-  });
+export function apply(options: WriteOptions, io: Io): Promise<void> {
+  return writeAll(options, io, { base: 'apply', past: 'applied' }, applyOne);
 }
 
 /** `calicoctl replace`: updates resources that must exist. */
-export async function replace(options: WriteOptions, io: Io): Promise<void> {
-  await write(options, io, { base: 'replace', past: 'replaced' }, async (resource, resources) => {
+export function replace(options: WriteOptions, io: Io): Promise<void> {
+  return writeAll(options, io, { base: 'replace', past: 'replaced' }, async (resource, resources) => {
     refuseReadOnly('Update', resource);
     await update(resource, resources);
   });
 }
 
-async function write(
-  options: WriteOptions,
-  io: Io,
-  verb: { readonly base: string; readonly past: string },
-  one: (resource: Resource, resources: Resources) => Promise<void>,
-): Promise<void> {
-  if (options.filenames.length === 0) throw new CommandError('give a file with -f, or - for standard input');
-  const loaded = await loadResources(options, io);
-  const outcome = await withSession(options, io, async ({ resources }) => {
-    await resources.ensureInitialized({}).catch(() => undefined); // the write itself will say what is wrong
-    return runAll(
-      loaded.map(({ resource }) => resource),
-      (resource) => one(resource, resources),
-    );
-  });
-  reportOutcome(verb, outcome, io);
+/** `calicoctl import`: as `apply`, or, with `--skip-exists`, `create` of what is not there. */
+export function importResources(options: WriteOptions, io: Io): Promise<void> {
+  const one = options.skipExists === true ? createOne(true) : applyOne;
+  return writeAll(options, io, { base: 'import', past: 'imported' }, one);
 }
 
-/**
- * Writes over what the store has. The metadata that the store set stay; labels and annotations are the new
- * ones. A resource that carries a revision must carry the newest.
- */
-export async function update(resource: Resource, resources: Resources): Promise<Resource> {
-  const { name, namespace, resourceVersion } = resource.metadata;
-  for (let attempt = 1; ; attempt++) {
-    const current: Resource = await resources.get(resource.kind, name, namespace);
-    const latest = current.metadata.resourceVersion;
-    if (resourceVersion !== undefined && resourceVersion !== '' && resourceVersion !== latest) {
-      throw new CommandError(
-        `resource version '${resourceVersion}' is out of date (latest: ${latest ?? ''}). Update the resource YAML/JSON in order to make changes`,
-      );
-    }
+function createOne(skipExists: boolean): WriteOne {
+  return async (resource, resources) => {
+    refuseReadOnly('Create', resource);
     try {
-      return await resources.update(merged(resource, current));
+      await resources.create(resource);
     } catch (error) {
-      if (!isDatastoreError(error, 'conflict') || attempt === UPDATE_TRIES) throw error;
-      await delay(UPDATE_PAUSE_MS);
+      if (!skipExists || !isDatastoreError(error, 'already-exists')) throw error;
     }
+  };
+}
+
+export async function applyOne(resource: Resource, resources: Resources): Promise<void> {
+  refuseReadOnly('Apply', resource);
+  try {
+    await resources.create(withoutRevision(resource));
+  } catch (error) {
+    if (!isDatastoreError(error, 'already-exists', 'unsupported')) throw error;
+    await update(resource, resources);
   }
 }
 
-/** The new resource in place of the old one: its status too, where the new one has none. */
-function merged(resource: Resource, current: Resource): Resource {
-  const { labels, annotations } = resource.metadata;
-  // Both are of one kind, so that the status fits.
-  return { ...current, ...resource, metadata: { ...current.metadata, labels, annotations } } as Resource;
-}
-
-function withoutRevision(resource: Resource): Resource {
-  const { resourceVersion: _, ...metadata } = resource.metadata;
-  return { ...resource, metadata };
+async function writeAll(options: WriteOptions, io: Io, verb: Verb, one: WriteOne): Promise<void> {
+  const isDryRun = options.dryRun === true;
+  await using staged = await stageResources(options, io);
+  const { total, kind } = staged;
+  const run = { io, total, kind, past: isDryRun ? 'compared' : verb.past };
+  await withSession(
+    options,
+    io,
+    async ({ backend, resources }) => {
+      await resources.ensureInitialized({}).catch(() => undefined); // the write itself will say what is wrong
+      const dryRun = isDryRun ? new DryRun(backend, io) : undefined;
+      const outcome = await runAll(staged.items(), run, (resource, index) => {
+        const write = (): Promise<void> => one(resource, resources);
+        return dryRun === undefined ? write() : dryRun.observe(resource, index, write);
+      });
+      if (dryRun === undefined) reportOutcome(verb, outcome, io);
+      else dryRun.report(verb, outcome);
+    },
+    { isDryRun },
+  );
 }

@@ -64,8 +64,8 @@ metadata:
   });
 
   it('finds nothing in an empty file', () => {
-    expect(parseDocuments('f', '')).toEqual({ objects: [], problems: [] });
-    expect(parseDocuments('f', '# nothing\n---\n')).toEqual({ objects: [], problems: [] });
+    expect(parseDocuments('f', '')).toEqual({ objects: [], problems: [], count: 0 });
+    expect(parseDocuments('f', '# nothing\n---\n')).toEqual({ objects: [], problems: [], count: 0 });
   });
 });
 

@@ -36,6 +36,21 @@ const oldBooleans: ScalarTag = {
   resolve: (text) => /^(?:y|on)/i.test(text),
 };
 
+/** What some text holds. */
+export interface ParsedDocuments {
+  readonly objects: readonly InputObject[];
+  readonly problems: readonly InputProblem[];
+  /** How many documents that are not empty. */
+  readonly count: number;
+}
+
+/** Where the text stands in its file, when it is a part of it. */
+export interface Start {
+  readonly line: number;
+  /** How many documents came before. */
+  readonly documents: number;
+}
+
 /**
  * Reads a stream of YAML or JSON documents. Empty documents are left out; arrays and `<Kind>List` objects are
  * taken apart. Duplicate keys are problems.
@@ -43,7 +58,8 @@ const oldBooleans: ScalarTag = {
 export function parseDocuments(
   file: string,
   text: string,
-): { readonly objects: readonly InputObject[]; readonly problems: readonly InputProblem[] } {
+  start: Start = { line: 1, documents: 0 },
+): ParsedDocuments {
   const lines = new LineCounter();
   const parsed = parseAllDocuments(text, {
     lineCounter: lines,
@@ -55,14 +71,14 @@ export function parseDocuments(
   const documents: readonly Document.Parsed[] = 'empty' in parsed ? [] : parsed;
   const objects: InputObject[] = [];
   const problems: InputProblem[] = [];
-  let number = 0;
+  let number = start.documents;
   for (const document of documents) {
     if (document.contents === null && document.errors.length === 0) continue;
     number += 1;
     const position = (offset: number | undefined): Position => ({
       file,
       document: number,
-      line: offset === undefined ? undefined : lines.linePos(offset).line,
+      line: offset === undefined ? undefined : lines.linePos(offset).line + start.line - 1,
     });
     if (document.errors.length > 0) {
       for (const error of document.errors) problems.push({ position: position(error.pos[0]), message: error.message });
@@ -83,15 +99,14 @@ export function parseDocuments(
     for (const { item, base } of membersOf(value, [])) {
       objects.push({
         value: item,
-        positionOf: (path) => ({
-          file,
-          document: here,
-          line: lineAt(document, lines, [...base, ...splitPath(path)]),
-        }),
+        positionOf: (path) => {
+          const line = lineAt(document, lines, [...base, ...splitPath(path)]);
+          return { file, document: here, line: line === undefined ? undefined : line + start.line - 1 };
+        },
       });
     }
   }
-  return { objects, problems };
+  return { objects, problems, count: number - start.documents };
 }
 
 /** Arrays and lists by their members, at any depth. */

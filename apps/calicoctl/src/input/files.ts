@@ -1,42 +1,53 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { createReadStream, readdirSync, statSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { CommandError, type Io } from '../io.ts';
 
 export interface InputFile {
   /** As the user knows it; `<stdin>` for standard input. */
   readonly name: string;
-  readonly text: string;
+  /** The text, in parts. */
+  readonly chunks: AsyncIterable<string>;
 }
 
 const EXTENSIONS: ReadonlySet<string> = new Set(['.yaml', '.yml', '.json']);
 
 /**
- * Reads what `-f` names: a file, `-` for standard input, or the YAML and JSON files of a directory (with
- * `recursive` also of those in it), in the order of their names.
+ * What `-f` names: a file, `-` for standard input, or the YAML and JSON files of a directory (with `recursive`
+ * also of those in it), in the order of their names. A file is opened when its text is asked for.
  *
- * @throws CommandError when something can't be read.
+ * @throws CommandError when something is not there or can't be read, also while the text is read.
  */
-export async function readInputFiles(
-  names: readonly string[],
-  recursive: boolean,
-  io: Io,
-): Promise<readonly InputFile[]> {
-  const files: InputFile[] = [];
-  for (const name of names) {
-    if (name === '-') files.push({ name: '<stdin>', text: await io.readStdin() });
-    else files.push(...readPath(name, recursive));
-  }
-  return files;
+export function inputFiles(names: readonly string[], recursive: boolean, io: Io): readonly InputFile[] {
+  return names.flatMap((name) =>
+    name === '-'
+      ? [{ name: '<stdin>', chunks: standardInput(io) }]
+      : pathsOf(name, recursive).map((path) => ({ name: path, chunks: textOf(path) })),
+  );
 }
 
-function readPath(path: string, recursive: boolean): readonly InputFile[] {
+async function* standardInput(io: Io): AsyncGenerator<string> {
+  yield await io.readStdin();
+}
+
+async function* textOf(path: string): AsyncGenerator<string> {
   try {
-    if (!statSync(path).isDirectory()) return [{ name: path, text: readFileSync(path, 'utf8') }];
-    return filesIn(path, recursive).map((name) => ({ name, text: readFileSync(name, 'utf8') }));
+    for await (const chunk of createReadStream(path, { encoding: 'utf8' })) yield chunk as string; // by the encoding
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    throw new CommandError(`failed to execute command: ${message}`, { cause: error });
+    throw unreadable(error);
   }
+}
+
+function pathsOf(path: string, recursive: boolean): readonly string[] {
+  try {
+    return statSync(path).isDirectory() ? filesIn(path, recursive) : [path];
+  } catch (error) {
+    throw unreadable(error);
+  }
+}
+
+function unreadable(cause: unknown): CommandError {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new CommandError(`failed to execute command: ${message}`, { cause });
 }
 
 function filesIn(directory: string, recursive: boolean): readonly string[] {

@@ -3,10 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fakeIo } from '../fake-io.ts';
-import { InputError, loadResources, type LoadOptions } from './load.ts';
+import type { LoadedResource, LoadOptions } from './load.ts';
+import { InputError } from './problems.ts';
+import { stageResources } from './stage.ts';
 
-function load(stdin: string, options: Partial<LoadOptions> = {}): ReturnType<typeof loadResources> {
-  return loadResources({ filenames: ['-'], recursive: false, skipEmpty: false, ...options }, fakeIo({ stdin }));
+async function load(stdin: string, options: Partial<LoadOptions> = {}, io = fakeIo({ stdin })): Promise<LoadedResource[]> {
+  const all = { filenames: ['-'], recursive: false, skipEmpty: false, strict: true, ...options };
+  await using staged = await stageResources(all, io);
+  return await Array.fromAsync(staged.items());
 }
 
 async function refusal(stdin: string, options: Partial<LoadOptions> = {}): Promise<string> {
@@ -74,6 +78,33 @@ ${policy('fine')}`;
     ['apiVersion: projectcalico.org/v3\nkind: Node\n', 'metadata'],
   ])('refuses %j', async (text, reason) => {
     expect(await refusal(text)).toContain(reason);
+  });
+
+  it('tells of unknown fields, with their places, and leaves them out unless it is strict', async () => {
+    const io = fakeIo({ stdin: policy('p', 'spec:\n  order: 1\n  selektor: x\n') });
+    const [loaded] = await load('', { strict: false }, io);
+    expect(loaded?.resource.spec).toMatchObject({ order: 1 });
+    expect(loaded?.resource.spec).not.toHaveProperty('selektor');
+    expect(io.stderr).toBe(
+      'warning: <stdin>:7: document 1: NetworkPolicy(default/p): spec.selektor: is not a known field here; it is "x"; the field is left out\n',
+    );
+  });
+
+  it('leaves out what is not valid when asked to, and tells of it', async () => {
+    const io = fakeIo({ stdin: `${policy('a')}---\nkind: [\n---\n${policy('b', 'spec: {order: x}\n')}---\n${policy('c')}` });
+    const loaded = await load('', { skipInvalid: true }, io);
+    expect(loaded.map(({ resource, position }) => [resource.metadata.name, position])).toEqual([
+      ['a', { file: '<stdin>', document: 1, line: 1 }],
+      ['c', { file: '<stdin>', document: 4, line: 14 }],
+    ]);
+    expect(io.stderr).toMatch(/^skipped: <stdin>:\d+: document 2: /m);
+    expect(io.stderr).toMatch(/^skipped: <stdin>:12: document 3: NetworkPolicy\(default\/b\): spec\.order: /m);
+  });
+
+  it('lists no more problems than can be read', async () => {
+    const message = await refusal(`${policy('p', 'spec: {order: x}\n')}---\n`.repeat(150));
+    expect(message.split('\n')).toHaveLength(102);
+    expect(message).toMatch(/\n\.\.\. and 50 more\n150 problems were found; nothing was changed$/);
   });
 
   it('lets an empty input pass when asked to', async () => {

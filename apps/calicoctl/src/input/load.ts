@@ -1,17 +1,22 @@
 /**
- * From `-f` to typed resources, all or nothing: every problem of every document is found before anything is
- * done, so that a file with one bad document changes nothing.
+ * From `-f` to typed resources, one document after another, each with every problem that it has.
  */
-import { findKind, kindInfo, parseResource, ValidationError, type Kind, type Resource } from '@calico-node/model';
+import { findKind, kindInfo, parseResource, ValidationError, type Issue, type Kind, type Resource } from '@calico-node/model';
 import { CommandError, type Io } from '../io.ts';
 import { parseDocuments, type InputObject, type InputProblem, type Position } from './documents.ts';
-import { readInputFiles, type InputFile } from './files.ts';
+import { inputFiles, type InputFile } from './files.ts';
+import { splitPieces } from './pieces.ts';
+import { describeProblem } from './problems.ts';
 
 export interface LoadOptions {
   readonly filenames: readonly string[];
   readonly recursive: boolean;
   /** An input without any resource is no error. */
   readonly skipEmpty: boolean;
+  /** Unknown fields are problems; otherwise they are told of and left out. */
+  readonly strict?: boolean | undefined;
+  /** Documents with problems are told of and left out. */
+  readonly skipInvalid?: boolean | undefined;
   /** `--namespace`: for resources that name none; one that names another is a problem. */
   readonly namespace?: string | undefined;
 }
@@ -22,81 +27,95 @@ export interface LoadedResource {
   readonly position: Position;
 }
 
-/** Input that is refused whole; the message has a line per problem. */
-export class InputError extends CommandError {
-  readonly problems: readonly InputProblem[];
+/** What became of one object of the input, or of a document that holds none. */
+export type LoadResult =
+  | ({ readonly type: 'resource'; readonly warnings: readonly InputProblem[] } & LoadedResource)
+  | { readonly type: 'refused'; readonly problems: readonly InputProblem[] };
 
-  constructor(problems: readonly InputProblem[]) {
-    const [subject, verb] = problems.length === 1 ? ['problem', 'was'] : ['problems', 'were'];
-    const summary = `${problems.length} ${subject} ${verb} found; nothing was changed`;
-    super([...problems.map(describeProblem), summary].join('\n'));
-    this.problems = problems;
+type Refusal = Extract<LoadResult, { type: 'refused' }>;
+
+/** Reads and checks everything that `-f` names. @throws CommandError for files that can't be read. */
+export async function* readResources(options: LoadOptions, io: Io): AsyncGenerator<LoadResult> {
+  if (options.filenames.length === 0) throw new CommandError('give a file with -f, or - for standard input');
+  for (const file of inputFiles(options.filenames, options.recursive, io)) yield* readFile(file, options);
+}
+
+/** As readResources, from one text: what an editor left, what a test has. */
+export function readText(name: string, text: string, options: Omit<LoadOptions, 'filenames' | 'recursive'>): AsyncGenerator<LoadResult> {
+  return readFile({ name, chunks: toChunks(text) }, options);
+}
+
+async function* toChunks(text: string): AsyncGenerator<string> {
+  await Promise.resolve();
+  yield text;
+}
+
+type ReadOptions = Omit<LoadOptions, 'filenames' | 'recursive'>;
+
+async function* readFile({ name, chunks }: InputFile, options: ReadOptions): AsyncGenerator<LoadResult> {
+  let documents = 0;
+  let isEmpty = true;
+  for await (const { text, firstLine } of splitPieces(chunks)) {
+    const { objects, problems, count } = parseDocuments(name, text, { line: firstLine, documents });
+    documents += count;
+    if (objects.length > 0 || problems.length > 0) isEmpty = false;
+    if (problems.length > 0) yield { type: 'refused', problems };
+    for (const object of objects) yield loadObject(object, options);
   }
+  if (!isEmpty || options.skipEmpty) return;
+  const position = { file: name, document: 0, line: undefined };
+  yield { type: 'refused', problems: [{ position, message: `no resources specified in file ${name}` }] };
 }
 
-/** @throws InputError for resources that are refused, CommandError for files that can't be read. */
-export async function loadResources(options: LoadOptions, io: Io): Promise<readonly LoadedResource[]> {
-  const files = await readInputFiles(options.filenames, options.recursive, io);
-  const problems: InputProblem[] = [];
-  const loaded = files.flatMap((file) => loadFile(file, options, problems));
-  if (problems.length > 0) throw new InputError(problems);
-  return loaded;
-}
-
-function loadFile(file: InputFile, options: LoadOptions, problems: InputProblem[]): readonly LoadedResource[] {
-  const { objects, problems: syntax } = parseDocuments(file.name, file.text);
-  problems.push(...syntax);
-  if (objects.length === 0 && syntax.length === 0 && !options.skipEmpty) {
-    const position = { file: file.name, document: 0, line: undefined };
-    problems.push({ position, message: `no resources specified in file ${file.name}` });
-  }
-  return objects.flatMap((object) => {
-    const result = loadObject(object, options.namespace);
-    if ('resource' in result) return [result];
-    problems.push(...result.problems);
-    return [];
-  });
-}
-
-function loadObject(
-  object: InputObject,
-  namespace: string | undefined,
-): LoadedResource | { readonly problems: readonly InputProblem[] } {
-  const refuse = (path: string, message: string, subject?: string): { problems: InputProblem[] } => ({
-    problems: [
-      {
-        position: object.positionOf(path),
-        message,
-        ...(path === '' ? {} : { path }),
-        ...(subject === undefined ? {} : { subject }),
-      },
-    ],
-  });
+function loadObject(object: InputObject, options: ReadOptions): LoadResult {
   const { value } = object;
-  if (!isRecord(value)) return refuse('', 'not an object with apiVersion, kind and metadata');
+  if (!isRecord(value)) return refusal(object, '', 'not an object with apiVersion, kind and metadata');
   const { kind: kindName, apiVersion } = value;
   if (kindName === undefined || apiVersion === undefined) {
-    return refuse('', `${kindName === undefined ? 'kind' : 'apiVersion'} is missing`);
+    return refusal(object, '', `${kindName === undefined ? 'kind' : 'apiVersion'} is missing`);
   }
   const kind = typeof kindName === 'string' ? findKind(kindName) : undefined;
   if (kind === undefined || kind !== kindName || apiVersion !== 'projectcalico.org/v3') {
-    return refuse('kind', `unknown resource type (${plainText(kindName)}) and/or version (${plainText(apiVersion)})`);
+    const message = `unknown resource type (${plainText(kindName)}) and/or version (${plainText(apiVersion)})`;
+    return refusal(object, 'kind', message);
   }
-  const placed = placeInNamespace(kind, value, namespace);
-  if (typeof placed === 'string') return refuse('metadata.namespace', placed, subjectOf(kind, value['metadata']));
+  const placed = placeInNamespace(kind, value, options.namespace);
+  if (typeof placed === 'string') {
+    return refusal(object, 'metadata.namespace', placed, subjectOf(kind, value['metadata']));
+  }
+  return check(kind, placed, object, options);
+}
+
+function refusal(object: InputObject, path: string, message: string, subject?: string): Refusal {
+  const problem = {
+    position: object.positionOf(path),
+    message,
+    ...(path === '' ? {} : { path }),
+    ...(subject === undefined ? {} : { subject }),
+  };
+  return { type: 'refused', problems: [problem] };
+}
+
+/** Types, defaults and rules. */
+function check(
+  kind: Kind,
+  value: Readonly<Record<string, unknown>>,
+  object: InputObject,
+  { strict = false }: ReadOptions,
+): LoadResult {
+  const toProblem = ({ path, message, value: given }: Issue): InputProblem => ({
+    position: object.positionOf(path),
+    subject: subjectOf(kind, value['metadata']),
+    path,
+    message: `${message}${showValue(given)}`,
+  });
+  const unknown: Issue[] = [];
   try {
-    return { resource: parseResource(placed, { strict: true }), position: object.positionOf('') };
+    const resource = parseResource(value, { strict, onUnknownField: (issue) => unknown.push(issue) });
+    return { type: 'resource', resource, position: object.positionOf(''), warnings: unknown.map(toProblem) };
   } catch (error) {
     if (!(error instanceof ValidationError)) throw error;
-    const subject = subjectOf(kind, placed['metadata']);
-    return {
-      problems: error.issues.map(({ path, message, value: given }) => ({
-        position: object.positionOf(path),
-        subject,
-        path,
-        message: `${message}${showValue(given)}`,
-      })),
-    };
+    return { type: 'refused', problems: error.issues.map(toProblem) };
   }
 }
 
@@ -141,18 +160,11 @@ function showValue(value: unknown): string {
   return text === undefined ? '' : `; it is ${text.length > 80 ? `${text.slice(0, 77)}...` : text}`;
 }
 
-function describeProblem({ position, subject, path, message }: InputProblem): string {
-  const place = position.line === undefined ? position.file : `${position.file}:${position.line}`;
-  const parts = [
-    place,
-    position.document === 0 ? undefined : `document ${position.document}`,
-    subject,
-    path === '' ? undefined : path,
-    message,
-  ];
-  return parts.filter((part) => part !== undefined).join(': ');
-}
-
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Tells of what was left out of a document. */
+export function warn(io: Io, warnings: readonly InputProblem[]): void {
+  for (const warning of warnings) io.err(`warning: ${describeProblem(warning)}; the field is left out\n`);
 }
