@@ -3,6 +3,12 @@
  * so that starting up costs no more than the command needs.
  */
 import { Command, CommanderError, Option } from 'commander';
+import { addClusterCommands } from './commands/cluster/register.ts';
+import { withConfig } from './commands/config-option.ts';
+import { addConvertCommand } from './commands/convert/register.ts';
+import { addDatastoreCommands } from './commands/datastore/register.ts';
+import { addIpamCommands } from './commands/ipam/register.ts';
+import { addNodeCommands } from './commands/node/register.ts';
 import { CommandError, type Io } from './io.ts';
 
 /** Runs one command line (without program name) and gives the exit code: 0, or 1 for any failure. */
@@ -66,6 +72,8 @@ function buildProgram(io: Io): Command {
   addNodeCommands(program, io);
   addIpamCommands(program, io);
   addDatastoreCommands(program, io);
+  addClusterCommands(program, io);
+  addConvertCommand(program, io);
   program
     .command('version')
     .description('print the versions of calicoctl and of the cluster')
@@ -76,10 +84,6 @@ function buildProgram(io: Io): Command {
       await version(command.optsWithGlobals(), io);
     });
   return program;
-}
-
-function withConfig(command: Command): Command {
-  return command.option('-c, --config <file>', 'connection configuration (default: /etc/calico/calicoctl.cfg)');
 }
 
 function withNamespace(command: Command): Command {
@@ -156,66 +160,6 @@ function addResourceCommands(program: Command, io: Io): void {
       const { label: run } = await import('./commands/label.ts');
       await run({ ...command.optsWithGlobals(), kind, name, label }, io);
     });
-}
-
-function addNodeCommands(program: Command, io: Io): void {
-  const node = program.command('node').description('look into this node');
-  node
-    .command('status')
-    .description("whether this node's processes run, and its BGP sessions")
-    .action(async () => {
-      const { nodeStatus } = await import('./commands/node-status.ts');
-      await nodeStatus(io);
-    });
-}
-
-function addIpamCommands(program: Command, io: Io): void {
-  const ipam = program.command('ipam').description('look into and change IP address management');
-  withConfig(ipam.command('show').description('how many addresses are in use, and by whom'))
-    .option('--ip <address>', 'what one address is used for')
-    .option('--show-blocks', 'each block too')
-    .option('--show-borrowed', "addresses used on another node than their block's")
-    .option('--show-configuration', 'the settings')
-    .action(async (_options, command: Command) => {
-      const { ipamShow } = await import('./commands/ipam-show.ts');
-      await ipamShow(command.optsWithGlobals(), io);
-    });
-  withConfig(ipam.command('release').description('free an address'))
-    .requiredOption('--ip <address>', 'the address')
-    .action(async (_options, command: Command) => {
-      const { ipamRelease } = await import('./commands/ipam-release.ts');
-      await ipamRelease(command.optsWithGlobals(), io);
-    });
-  withConfig(ipam.command('configure').description('change the settings'))
-    .option('--strictaffinity <boolean>', "use only blocks of the node's own: true or false")
-    .option('--max-blocks-per-host <number>', 'how many blocks a node may have; 0 for 20')
-    .option('--kubevirt-ip-persistence <mode>', 'Enabled or Disabled')
-    .action(async (_options, command: Command) => {
-      const { ipamConfigure } = await import('./commands/ipam-configure.ts');
-      await ipamConfigure(command.optsWithGlobals(), io);
-    });
-  withConfig(ipam.command('check').description('compare addresses in use with those allocated'))
-    .option('--show-all-ips', 'list every address')
-    .option('--show-problem-ips', 'list addresses with problems')
-    .action(async (_options, command: Command) => {
-      const { ipamCheck } = await import('./commands/ipam-check.ts');
-      await ipamCheck(command.optsWithGlobals(), io);
-    });
-}
-
-function addDatastoreCommands(program: Command, io: Io): void {
-  const migrate = program.command('datastore').description('manage the datastore').command('migrate');
-  migrate.description('prepare a migration');
-  for (const verb of ['lock', 'unlock'] as const) {
-    withConfig(
-      migrate
-        .command(verb)
-        .description(`${verb} the datastore: nodes ${verb === 'lock' ? 'stop' : 'start'} taking changes`),
-    ).action(async (_options, command: Command) => {
-      const { setLock } = await import('./commands/datastore-lock.ts');
-      await setLock(verb, command.optsWithGlobals(), io);
-    });
-  }
 }
 
 /** Flags of commands that read files, under the names that the commands use. */

@@ -1,7 +1,7 @@
 import { Ipam } from '@calico-node/ipam';
 import type { IpamConfig } from '@calico-node/model';
-import { CommandError, type Io } from '../io.ts';
-import { withSession, type DatastoreOptions } from '../session.ts';
+import { CommandError, type Io } from '../../io.ts';
+import { withSession, type DatastoreOptions } from '../../session.ts';
 
 export interface IpamConfigureOptions extends DatastoreOptions {
   readonly strictaffinity?: string;
@@ -39,17 +39,24 @@ function readChanges({ strictaffinity, maxBlocksPerHost, kubevirtIpPersistence }
   };
 }
 
+/** What Go's strconv.ParseBool takes. */
+const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
+  ...['1', 't', 'T', 'true', 'TRUE', 'True'].map((text) => [text, true] as const),
+  ...['0', 'f', 'F', 'false', 'FALSE', 'False'].map((text) => [text, false] as const),
+]);
+
 function booleanOf(text: string): boolean {
-  if (text === 'true' || text === 'false') return text === 'true';
-  throw new CommandError(`invalid value for --strictaffinity: "${text}" is neither true nor false`);
+  const value = BOOLEANS.get(text);
+  if (value !== undefined) return value;
+  throw new CommandError('invalid value. Use true or false to set strictaffinity');
 }
 
 function countOf(text: string): number {
-  if (/^\d{1,7}$/.test(text)) return Number(text);
-  throw new CommandError(`invalid value for --max-blocks-per-host: "${text}" is not a number`);
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new CommandError('invalid value for --max-blocks-per-host. Use a valid number');
 }
 
 function persistenceOf(text: string): 'Enabled' | 'Disabled' {
   if (text === 'Enabled' || text === 'Disabled') return text;
-  throw new CommandError(`invalid value for --kubevirt-ip-persistence: "${text}" is neither Enabled nor Disabled`);
+  throw new CommandError('invalid value for --kubevirt-ip-persistence. Use Enabled or Disabled');
 }

@@ -1,10 +1,10 @@
 import { Ipam, isIpamError } from '@calico-node/ipam';
 import type { AllocationAttribute } from '@calico-node/model';
 import type { IpAddress } from '@calico-node/net';
-import type { Io } from '../io.ts';
-import { readBlocks } from '../ipam/blocks.ts';
-import { borrowedTable, configurationTable, utilisationTable } from '../output/ipam-tables.ts';
-import { withSession, type DatastoreOptions } from '../session.ts';
+import type { Io } from '../../io.ts';
+import { readBlocks } from './blocks.ts';
+import { borrowedTable, configurationTable, utilisationTable } from './tables.ts';
+import { withSession, type DatastoreOptions } from '../../session.ts';
 import { addressArgument } from './address-argument.ts';
 
 export interface IpamShowOptions extends DatastoreOptions {

@@ -1,5 +1,5 @@
 import { tryParseIp, type IpAddress } from '@calico-node/net';
-import { CommandError } from '../io.ts';
+import { CommandError } from '../../io.ts';
 
 /** An address given on the command line. @throws CommandError */
 export function addressArgument(text: string): IpAddress {

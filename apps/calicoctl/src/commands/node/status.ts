@@ -1,8 +1,9 @@
 import { createConnection } from 'node:net';
 import { bgpV1, callUnary, connectUnix, isRpcError } from '@calico-node/rpc';
 import { nodePaths, type NodePaths } from '@calico-node/service';
-import { CommandError, type Io } from '../io.ts';
-import { peerTable } from '../output/peer-table.ts';
+import { CommandError, type Io } from '../../io.ts';
+import { requireRoot } from './require-root.ts';
+import { peerTable } from '../../output/peer-table.ts';
 
 const CONNECT_TIMEOUT_MS = 1000;
 const CALL_TIMEOUT_MS = 5000;
@@ -12,7 +13,7 @@ const CALL_TIMEOUT_MS = 5000;
  * @throws CommandError when not root, when no process runs, or when the BGP daemon answers with an error.
  */
 export async function nodeStatus(io: Io): Promise<void> {
-  if (!io.isRoot) throw new CommandError('Need super user privileges: Operation not permitted');
+  requireRoot(io);
   const paths = nodePaths(io.env);
   if (!(await isAnyAlive(paths))) throw new CommandError('Calico process is not running.');
   io.out('Calico process is running.\n');

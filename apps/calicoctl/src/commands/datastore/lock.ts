@@ -1,6 +1,6 @@
-import { describeError } from '../describe-error.ts';
-import { CommandError, type Io } from '../io.ts';
-import { withSession, type DatastoreOptions } from '../session.ts';
+import { describeError } from '../../describe-error.ts';
+import { CommandError, type Io } from '../../io.ts';
+import { withSession, type DatastoreOptions } from '../../session.ts';
 
 /** `calicoctl datastore migrate lock|unlock`: while locked, nodes take no changes from the datastore. */
 export async function setLock(verb: 'lock' | 'unlock', options: DatastoreOptions, io: Io): Promise<void> {
