@@ -61,6 +61,32 @@ export interface WatchOptions {
   readonly signal: AbortSignal;
 }
 
+/** What must still be so for a commit to happen. */
+export type Guard =
+  /** The key was last written at the revision; 0: it does not exist. */
+  | { readonly type: 'key'; readonly key: string; readonly revision: bigint }
+  /** No key with the prefix was written after the revision. (One that was deleted since does not show.) */
+  | { readonly type: 'prefix'; readonly prefix: string; readonly unchangedSince: bigint };
+
+export type Change =
+  | { readonly type: 'put'; readonly key: string; readonly value: string }
+  | { readonly type: 'delete'; readonly key: string };
+
+export interface Commit {
+  readonly guards: readonly Guard[];
+  /** Each key at most once. */
+  readonly changes: readonly Change[];
+  /** Keys that are read, in the same step, when a guard does not hold. */
+  readonly otherwiseRead?: readonly string[];
+}
+
+export type CommitResult =
+  | { readonly isCommitted: true; readonly revision: bigint }
+  | { readonly isCommitted: false; readonly current: ReadonlyMap<string, KeyValue> };
+
+/** The most guards, and the most changes, that one commit may have: etcd's default limit of operations. */
+export const maxCommitSize = 128;
+
 /**
  * The store, as far as this project depends on it: compare-and-swap on single keys, consistent lists,
  * and a watch without gaps. Every function throws `DatastoreError` and ends at its time limit.
@@ -87,6 +113,11 @@ export interface Backend {
    *   connection broke: watch again from the revision after the last one delivered.
    */
   watch(options: WatchOptions): Promise<void>;
+  /**
+   * Makes all changes at once, as one revision, if every guard holds; otherwise none. Absent where a store
+   * has no such thing: do without, key by key. A commit whose answer was lost may have happened.
+   */
+  commit?(commit: Commit, options?: CallOptions): Promise<CommitResult>;
   /** Lets go of all connections; running calls fail. */
   close(): void;
 }

@@ -1,6 +1,11 @@
-export type {
-  Backend,
-  CallOptions,
+export {
+  maxCommitSize,
+  type Backend,
+  type CallOptions,
+  type Change,
+  type Commit,
+  type CommitResult,
+  type Guard,
   KeyValue,
   ListResult,
   ReadOptions,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
 /*
- * Identifiers that Calico derives from names (calico-resources.md 3.4), so that two programs that never
+ * Identifiers that Calico derives from names, so that two programs that never
  * talk to each other agree on them.
  */
 

@@ -3,7 +3,7 @@ import type { ObjectMeta } from './kinds/object-meta.ts';
 
 /*
  * How a policy keeps its name: in an annotation, since releases until 3.31 stored `default.foo` where the
- * user wrote `foo`, and both must read the same (calico-store.md, 0 and 1.3).
+ * user wrote `foo`, and both must read the same.
  */
 
 const NAME_ANNOTATION = 'projectcalico.org/metadata';

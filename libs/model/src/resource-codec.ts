@@ -4,7 +4,7 @@ import { hasNameAnnotation, withNameAnnotation, withoutNameAnnotation } from './
 import { isRecord } from './schema/containers.ts';
 import { FAILED, ParseContext, READING } from './schema/parse-context.ts';
 import type { ValueCheck } from './schema/schema.ts';
-import { ValidationError } from './validation-error.ts';
+import { ValidationError, type Issue } from './validation-error.ts';
 
 /** The JSON that the store holds: Go's bytes, without resourceVersion and selfLink, which etcd itself keeps. */
 export function encodeResource(resource: Resource): string {
@@ -58,6 +58,8 @@ function tierOf(spec: object): string | undefined {
 export interface ParseOptions {
   /** Whether unknown fields are refused (the default) or dropped. */
   readonly strict?: boolean;
+  /** Told of each unknown field that is dropped, where they are not refused. */
+  readonly onUnknownField?: (issue: Issue) => void;
 }
 
 /**
@@ -65,7 +67,7 @@ export interface ParseOptions {
  * them, and every rule. Throws ValidationError with all problems; the document is refused whole.
  * A namespaced kind without a namespace is refused, so the caller fills in its default first.
  */
-export function parseResource(input: unknown, { strict = true }: ParseOptions = {}): Resource {
+export function parseResource(input: unknown, options: ParseOptions = {}): Resource {
   if (!isRecord(input))
     throw new ValidationError('document', [{ path: '', value: input, message: 'must be an object' }]);
   const { kind, apiVersion } = input;
@@ -76,12 +78,21 @@ export function parseResource(input: unknown, { strict = true }: ParseOptions = 
   if (apiVersion !== API_VERSION) {
     throw new ValidationError(kind, [{ path: 'apiVersion', value: apiVersion, message: `must be "${API_VERSION}"` }]);
   }
-  return parseKind(kind, input, strict);
+  return parseKind(kind, input, options);
 }
 
-function parseKind(kind: Kind, input: Readonly<Record<string, unknown>>, strict: boolean): Resource {
+function parseKind(
+  kind: Kind,
+  input: Readonly<Record<string, unknown>>,
+  { strict = true, onUnknownField }: ParseOptions,
+): Resource {
   const { schema, name, onWrite, isNamespaced } = definitionOf(kind);
-  const filling = new ParseContext({ refusesUnknownFields: strict, fillsDefaults: true, runsChecks: false });
+  const filling = new ParseContext({
+    refusesUnknownFields: strict,
+    fillsDefaults: true,
+    runsChecks: false,
+    ...(onUnknownField === undefined ? {} : { onUnknownField }),
+  });
   const typed = schema.parse(input, undefined, filling);
   // Where the types are wrong already, the rules are run on the rest, so that the caller sees every problem at once.
   const context = new ParseContext({ refusesUnknownFields: strict, fillsDefaults: true, runsChecks: true });

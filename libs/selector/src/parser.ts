@@ -6,7 +6,7 @@ import { tokenize, type Token } from './tokenizer.ts';
 export const MAX_NESTING = 500;
 
 /**
- * Parses the selector language by recursive descent (calico-resources.md, 3.1): `||` binds weakest, then
+ * Parses the selector language by recursive descent: `||` binds weakest, then
  * `&&`, then `!`, whose pairs cancel. Empty text is `all()`. Time is linear in the text. Throws
  * SelectorError.
  */

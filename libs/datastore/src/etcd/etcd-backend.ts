@@ -2,6 +2,10 @@ import type { ICompare, IKeyValue, IPutRequest, IRequestOp, ITxnResponse } from 
 import type {
   Backend,
   CallOptions,
+  Change,
+  Commit,
+  CommitResult,
+  Guard,
   KeyValue,
   ListResult,
   ReadOptions,
@@ -99,6 +103,22 @@ export class EtcdBackend implements Backend {
     throw missed(key, expectedRevision, currentOf(answer));
   }
 
+  async commit(commit: Commit, options: CallOptions = {}): Promise<CommitResult> {
+    const answer = await this.#cluster.call('commit', 'write', options, (member, grpc) =>
+      member.etcd.kv.txn(
+        {
+          compare: commit.guards.map(compareOf),
+          success: commit.changes.map(operationOf),
+          failure: (commit.otherwiseRead ?? []).map((key) => ({ request_range: { key: keyBytes(key) } })),
+        },
+        grpc,
+      ),
+    );
+    if (answer.succeeded) return { isCommitted: true, revision: BigInt(answer.header.revision) };
+    const found = answer.responses.flatMap(({ response_range: range }) => range.kvs.map(toKeyValue));
+    return { isCommitted: false, current: new Map(found.map((item) => [item.key, item])) };
+  }
+
   watch(options: WatchOptions): Promise<void> {
     return watchStream(this.#cluster, options, this.#watchTiming);
   }
@@ -141,6 +161,28 @@ async function grantLease(member: EtcdMember, ttlSeconds: number, grpc: { deadli
 
 function atRevision(key: string, revision: bigint): ICompare {
   return { key: keyBytes(key), target: 'Mod', result: 'Equal', mod_revision: String(revision) };
+}
+
+function compareOf(guard: Guard): ICompare {
+  if (guard.type === 'key') {
+    return guard.revision === 0n
+      ? { key: keyBytes(guard.key), target: 'Version', result: 'Equal', version: 0 }
+      : atRevision(guard.key, guard.revision);
+  }
+  return {
+    key: keyBytes(guard.prefix),
+    range_end: prefixEnd(guard.prefix),
+    target: 'Mod',
+    result: 'Less',
+    mod_revision: String(guard.unchangedSince + 1n),
+  };
+}
+
+function operationOf(change: Change): IRequestOp {
+  const key = keyBytes(change.key);
+  return change.type === 'put'
+    ? { request_put: { key, value: Buffer.from(change.value) } }
+    : { request_delete_range: { key } };
 }
 
 function missed(key: string, expected: bigint | undefined, current: KeyValue | undefined): DatastoreError {

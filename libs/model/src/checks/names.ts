@@ -1,15 +1,24 @@
-import type { ValueCheck } from '../schema/schema.ts';
+import { noted, type ValueCheck } from '../schema/schema.ts';
 
 /** An RFC 1123 label. */
 const L = '[a-z0-9](?:[-a-z0-9]*[a-z0-9])?';
 
 /** A check by an anchored pattern. */
 export function matches(pattern: RegExp, message: string): ValueCheck<string> {
-  return (value) => (value === '' || pattern.test(value) ? undefined : message);
+  return noted(message.replace(/^must (?:be )?/, ''), (value: string) =>
+    value === '' || pattern.test(value) ? undefined : message,
+  );
 }
 
 export function maxLength(length: number): ValueCheck<string> {
-  return (value) => (value.length > length ? `must have at most ${length} characters` : undefined);
+  return noted(`at most ${length} characters`, (value: string) =>
+    hasMoreCharacters(value, length) ? `must have at most ${length} characters` : undefined,
+  );
+}
+
+/** Characters as Go counts them, each code point one; JavaScript's own length counts some twice. */
+function hasMoreCharacters(text: string, length: number): boolean {
+  return text.length > length && (text.length > 2 * length || Array.from(text).length > length);
 }
 
 const RESOURCE_NAME = new RegExp(`^${L}(?:\\.${L})*$`);
@@ -17,29 +26,39 @@ const TIER_NAME = new RegExp(`^${L}$`);
 const NETWORK_POLICY_NAME = new RegExp(`^(?:${L}(?:\\.${L})?|(?:knp|ossg)\\.default\\.${L}(?:\\.${L})*)$`);
 const GLOBAL_POLICY_NAME = new RegExp(`^(?:${L}\\.)?${L}$`);
 
+function nameOf(pattern: RegExp, maxLength: number, form: string): ValueCheck<string> {
+  return noted(form, (name: string) =>
+    name.length <= maxLength && pattern.test(name) ? undefined : `must be ${form}`,
+  );
+}
+
 /** The rule for most metadata.name: lower-case labels joined by dots, 253 characters at most. */
-export const resourceName: ValueCheck<string> = (name) =>
-  name.length <= 253 && RESOURCE_NAME.test(name)
-    ? undefined
-    : 'must consist of lower-case letters, digits, "-" and ".", start and end with a letter or digit, and have at most 253 characters';
+export const resourceName = nameOf(
+  RESOURCE_NAME,
+  253,
+  'lower-case letters, digits, "-" and ".", with a letter or digit at both ends and beside each ".", 253 characters at most',
+);
 
-export const tierName: ValueCheck<string> = (name) =>
-  name.length <= 63 && TIER_NAME.test(name)
-    ? undefined
-    : 'must consist of lower-case letters, digits and "-", start and end with a letter or digit, and have at most 63 characters';
+export const tierName = nameOf(
+  TIER_NAME,
+  63,
+  'lower-case letters, digits and "-", with a letter or digit at both ends, 63 characters at most',
+);
 
-export const networkPolicyName: ValueCheck<string> = (name) =>
-  name.length <= 253 && NETWORK_POLICY_NAME.test(name)
-    ? undefined
-    : 'must be a lower-case name of letters, digits and "-", with at most one "<tier>." before it';
+export const networkPolicyName = nameOf(
+  NETWORK_POLICY_NAME,
+  253,
+  'lower-case letters, digits and "-", with at most one "<tier>." before it, 253 characters at most',
+);
 
-export const globalPolicyName: ValueCheck<string> = (name) =>
-  name.length <= 253 && GLOBAL_POLICY_NAME.test(name)
-    ? undefined
-    : 'must be a lower-case name of letters, digits and "-", with at most one "<tier>." before it';
+export const globalPolicyName = nameOf(
+  GLOBAL_POLICY_NAME,
+  253,
+  'lower-case letters, digits and "-", with at most one "<tier>." before it, 253 characters at most',
+);
 
 /** For kinds of which there is only one. */
-export const onlyDefault: ValueCheck<string> = (name) => (name === 'default' ? undefined : 'must be "default"');
+export const onlyDefault = noted('"default"', (name: string) => (name === 'default' ? undefined : 'must be "default"'));
 
 /** An exact interface name, or `*` for all. */
 export const interfaceName = matches(
@@ -53,8 +72,9 @@ export const interfacePattern = matches(
   'must be an interface name of at most 15 characters, with "*" as wildcard',
 );
 
-export const ignoredInterface: ValueCheck<string> = (value) =>
-  value === '*' ? 'must not match every interface' : value === '' ? 'must not be empty' : interfacePattern(value);
+export const ignoredInterface = noted('an interface name with "*" as wildcard, but not "*" alone', (value: string) =>
+  value === '*' ? 'must not match every interface' : value === '' ? 'must not be empty' : interfacePattern(value),
+);
 
 /** Felix's interface filter, in which `+` at the end is the wildcard. */
 export const interfaceFilter = matches(
@@ -67,39 +87,43 @@ export const containerId = matches(
   'must consist of letters, digits and "-", and start and end with a letter or digit',
 );
 
+const PORT_NAME = 'at most 15 lower-case letters, digits and single "-" within, with at least one letter';
+
 /** Kubernetes' port names: an IANA service name. */
-export const endpointPortName: ValueCheck<string> = (name) =>
+export const endpointPortName = noted(PORT_NAME, (name: string) =>
   name.length <= 15 && /^[a-z0-9](?:-?[a-z0-9])*$/.test(name) && /[a-z]/.test(name)
     ? undefined
-    : 'must have at most 15 lower-case letters, digits and single "-", with at least one letter';
+    : `must have ${PORT_NAME}`,
+);
 
 const SUBDOMAIN = new RegExp(`^${L}(?:\\.${L})*$`);
 const QUALIFIED_PART = /^[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
 
 /** A Kubernetes qualified name: `name` or `prefix/name`. */
-export const labelKey: ValueCheck<string> = (key) => {
+export const labelKey = noted('a Kubernetes label name', (key: string) => {
   const slash = key.lastIndexOf('/');
   const prefix = slash < 0 ? undefined : key.slice(0, slash);
   const name = key.slice(slash + 1);
   const isPrefixValid = prefix === undefined || (prefix.length <= 253 && SUBDOMAIN.test(prefix));
   if (isPrefixValid && name.length <= 63 && QUALIFIED_PART.test(name)) return undefined;
   return 'must be a Kubernetes label name: [prefix/]name of letters, digits, "-", "_" and ".", 63 characters at most';
-};
+});
 
-export const labelValue: ValueCheck<string> = (value) =>
+export const labelValue = noted('a Kubernetes label value', (value: string) =>
   value === '' || (value.length <= 63 && QUALIFIED_PART.test(value))
     ? undefined
-    : 'must be a Kubernetes label value: letters, digits, "-", "_" and ".", 63 characters at most';
+    : 'must be a Kubernetes label value: letters, digits, "-", "_" and ".", 63 characters at most',
+);
 
 /** Annotation names are label names in any case. */
-export const annotationKey: ValueCheck<string> = (key) => labelKey(key.toLowerCase());
+export const annotationKey = noted('a Kubernetes label name in any case', (key: string) => labelKey(key.toLowerCase()));
 
 /** Text that must compile as a regular expression. */
-export const regularExpression: ValueCheck<string> = (value) => {
+export const regularExpression = noted('a regular expression', (value: string) => {
   try {
     new RegExp(value);
     return undefined;
   } catch {
     return 'must be a regular expression';
   }
-};
+});

@@ -1,13 +1,5 @@
-import {
-  familyOf,
-  NetParseError,
-  parseCidr,
-  parseCidrLoose,
-  parseMac,
-  tryParseIp,
-  type Family,
-} from '@calico-node/net';
-import type { ValueCheck } from '../schema/schema.ts';
+import { familyOf, NetParseError, parseCidr, parseCidrLoose, tryParseIp, type Family } from '@calico-node/net';
+import { noted, type ValueCheck } from '../schema/schema.ts';
 
 /** Runs a parser of libs/net for its complaint. */
 function complaintOf(parse: () => unknown): string | undefined {
@@ -21,49 +13,59 @@ function complaintOf(parse: () => unknown): string | undefined {
 }
 
 function ofFamily(family: Family, check: ValueCheck<string>): ValueCheck<string> {
-  return (value) => check(value) ?? (familyOf(value) === family ? undefined : `must be of IPv${family}`);
-}
-
-function unlessEmpty(check: ValueCheck<string>): ValueCheck<string> {
-  return (value) => (value === '' ? undefined : check(value));
+  return noted(`${check.note ?? ''} of IPv${family}`, (value: string) => {
+    if (value === '') return undefined;
+    return check(value) ?? (familyOf(value) === family ? undefined : `must be of IPv${family}`);
+  });
 }
 
 /** An address. */
-export const ip: ValueCheck<string> = unlessEmpty((value) =>
-  tryParseIp(value) === undefined ? `"${value}" is not an IP address` : undefined,
+export const ip = noted('an IP address', (value: string) =>
+  value === '' || tryParseIp(value) !== undefined ? undefined : `"${value}" is not an IP address`,
 );
-export const ipv4 = unlessEmpty(ofFamily(4, ip));
-export const ipv6 = unlessEmpty(ofFamily(6, ip));
+export const ipv4 = ofFamily(4, ip);
+export const ipv6 = ofFamily(6, ip);
 
 /** A network whose host bits are zero; the prefix length must be there. */
-export const strictCidr: ValueCheck<string> = (value) => complaintOf(() => parseCidr(value));
+export const strictCidr = noted('a network with its prefix length, host bits zero', (value: string) =>
+  complaintOf(() => parseCidr(value)),
+);
 
 /** An address, or a network whose host bits are zero. */
-export const net: ValueCheck<string> = (value) =>
-  complaintOf(() => (value.includes('/') ? parseCidr(value) : parseCidrLoose(value)));
-export const netV4 = unlessEmpty(ofFamily(4, net));
-export const netV6 = unlessEmpty(ofFamily(6, net));
+export const net = noted('an address, or a network with host bits zero', (value: string) =>
+  complaintOf(() => (value.includes('/') ? parseCidr(value) : parseCidrLoose(value))),
+);
+export const netV4 = ofFamily(4, net);
+export const netV6 = ofFamily(6, net);
 
 /** An address with or without a prefix length; host bits may be set. */
-export const cidr: ValueCheck<string> = (value) => complaintOf(() => parseCidrLoose(value));
-export const cidrV4 = unlessEmpty(ofFamily(4, cidr));
-export const cidrV6 = unlessEmpty(ofFamily(6, cidr));
+export const cidr = noted('an address or a network', (value: string) => complaintOf(() => parseCidrLoose(value)));
+export const cidrV4 = ofFamily(4, cidr);
+export const cidrV6 = ofFamily(6, cidr);
 
 /** The /32 or /128 of an address. */
-export const hostNet: ValueCheck<string> = (value) => {
+export const hostNet = noted('an address, or its network: /32 or /128', (value: string) => {
   const complaint = net(value);
   if (complaint !== undefined) return complaint;
   const length = value.split('/')[1];
   return length === undefined || length === (familyOf(value) === 4 ? '32' : '128')
     ? undefined
     : 'must be the network of one address: /32 or /128';
-};
+});
 
-export const mac: ValueCheck<string> = unlessEmpty((value) => complaintOf(() => parseMac(value)));
+/** Hex pairs by ":" or "-", or groups of four digits by "."; 6, 8 or 20 bytes, as Go's `net.ParseMAC` takes. */
+const MAC =
+  /^[0-9a-f]{2}(?:(?::[0-9a-f]{2}){5}(?:(?::[0-9a-f]{2}){2}(?:(?::[0-9a-f]{2}){12})?)?|(?:-[0-9a-f]{2}){5}(?:(?:-[0-9a-f]{2}){2}(?:(?:-[0-9a-f]{2}){12})?)?|[0-9a-f]{2}(?:\.[0-9a-f]{4}){2}(?:\.[0-9a-f]{4}(?:(?:\.[0-9a-f]{4}){6})?)?)$/i;
+
+export const mac = noted('a MAC address', (value: string) =>
+  value === '' || MAC.test(value) ? undefined : `"${value}" is not a MAC address`,
+);
+
+const IP_AND_PORT = 'an IP address, "a.b.c.d:port" or "[v6]:port"';
 
 /** `1.2.3.4`, `fd00::1`, `1.2.3.4:179` or `[fd00::1]:179`. */
-export const ipAndPort: ValueCheck<string> = unlessEmpty((value) =>
-  splitIpPort(value) === undefined ? 'must be an IP address, "a.b.c.d:port" or "[v6]:port"' : undefined,
+export const ipAndPort = noted(IP_AND_PORT, (value: string) =>
+  value === '' || splitIpPort(value) !== undefined ? undefined : `must be ${IP_AND_PORT}`,
 );
 
 /** The address and port of `ip`, `a.b.c.d:port` or `[v6]:port`; undefined where it is none of them. */
@@ -81,7 +83,8 @@ export function splitIpPort(value: string): { readonly ip: string; readonly port
 }
 
 /** A Curve25519 key: 32 bytes in base64. */
-export const wireguardKey: ValueCheck<string> = (value) =>
+export const wireguardKey = noted('a WireGuard key: 32 bytes in base64', (value: string) =>
   value === '' || /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/.test(value)
     ? undefined
-    : 'must be a WireGuard key: 32 bytes in base64';
+    : 'must be a WireGuard key: 32 bytes in base64',
+);

@@ -1,8 +1,8 @@
 import { parseSelector, SelectorError } from '@calico-node/selector';
-import type { ValueCheck } from '../schema/schema.ts';
+import { noted } from '../schema/schema.ts';
 
 /** A selector that parses. */
-export const selector: ValueCheck<string> = (value) => {
+const selector = (value: string): string | undefined => {
   try {
     parseSelector(value);
     return undefined;
@@ -13,14 +13,15 @@ export const selector: ValueCheck<string> = (value) => {
 };
 
 /** A selector in which `global()` has no meaning. */
-export const selectorWithoutGlobal: ValueCheck<string> = (value) =>
-  value.includes('global(') ? `must not use global(), which only a rule's namespaceSelector may be` : selector(value);
+export const selectorWithoutGlobal = noted('a selector without global()', (value: string) =>
+  value.includes('global(') ? `must not use global(), which only a rule's namespaceSelector may be` : selector(value),
+);
+
+const ONLY_GLOBAL = /^[ \t]*global\([ \t]*\)[ \t]*$/;
 
 /** A rule's namespace selector: `global()` stands alone or not at all. */
-export const ruleNamespaceSelector: ValueCheck<string> = (value) => {
-  const complaint = selector(value);
-  if (complaint !== undefined || !value.includes('global(')) return complaint;
-  return parseSelector(value).canonical === 'global()'
-    ? undefined
-    : 'must use global() alone, not as part of a selector';
-};
+export const ruleNamespaceSelector = noted('a selector, or global() alone', (value: string) =>
+  value.includes('global(') && !ONLY_GLOBAL.test(value)
+    ? 'must use global() alone, not as part of a selector'
+    : selector(value),
+);

@@ -12,6 +12,8 @@ const UNIT_NANOSECONDS: Readonly<Record<string, number>> = {
 const WHOLE = /^[-+]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|\u00b5s|\u03bcs|ms|s|m|h))+$/;
 const PART = /([0-9]*)(?:\.([0-9]*))?(ns|us|\u00b5s|\u03bcs|ms|s|m|h)/g;
 const MAX_NANOSECONDS = (1n << 63n) - 1n;
+/** More digits than any number of units that fits; leading zeros of that length are refused with them. */
+const MAX_DIGITS = 100;
 
 /** The nanoseconds of Go duration text ("1m30s", "1.5h"), or undefined where Go's `time.ParseDuration` fails. */
 export function parseGoDuration(text: string): bigint | undefined {
@@ -21,6 +23,7 @@ export function parseGoDuration(text: string): bigint | undefined {
   for (const [, whole = '', fraction = '', unit = ''] of text.matchAll(PART)) {
     const nanoseconds = BigInt(UNIT_NANOSECONDS[unit] ?? 0);
     const digits = fraction.slice(0, 18);
+    if (whole.length > MAX_DIGITS) return undefined;
     total += BigInt(whole || '0') * nanoseconds;
     total += (BigInt(digits || '0') * nanoseconds) / 10n ** BigInt(digits.length);
   }

@@ -5,7 +5,7 @@ import type { Infer, Schema } from '../schema/schema.ts';
 import { always, nullable, optional, pointer, struct } from '../schema/struct.ts';
 
 /*
- * IPAM's values in etcd (calico-store.md 1.4), which have their own keys and no resource around them.
+ * IPAM's values in etcd, which have their own keys and no resource around them.
  * Field names are those stored.
  */
 

@@ -5,9 +5,10 @@ import { always, optional, pointer, struct } from '../schema/struct.ts';
 export const bgpPassword = struct('BGPPassword', {
   secretKeyRef: pointer(
     struct('SecretKeySelector', {
-      name: optional(string),
-      key: always(string, { mandatory: true }),
-      optional: pointer(boolean),
+      name: optional(string, "The secret's name."),
+      key: always(string, { mandatory: true, description: 'The key within the secret.' }),
+      optional: pointer(boolean, 'Whether the secret may be missing.'),
     }),
+    'The key of a Kubernetes secret that holds the password.',
   ),
 });

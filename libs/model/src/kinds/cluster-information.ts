@@ -9,6 +9,18 @@ export const clusterInformation = defineKind({
   plural: 'clusterinformations',
   shortNames: ['clusterinfo', 'clusterinfos'],
   name: onlyDefault,
+  docs: {
+    summary: "The cluster's identity and whether its store may be used. Programs keep it; there is one, `default`.",
+    example: {
+      metadata: { name: 'default' },
+      spec: {
+        clusterGUID: '0123456789abcdef0123456789abcdef',
+        clusterType: 'k8s,bgp',
+        calicoVersion: 'v3.32.1',
+        datastoreReady: true,
+      },
+    },
+  },
   columns: {
     get: ['NAME', 'CLUSTERGUID', 'CLUSTERTYPE', 'CALICOVERSION', 'DATASTOREREADY'],
     cells: {
@@ -21,11 +33,14 @@ export const clusterInformation = defineKind({
   body: {
     spec: always(
       struct('ClusterInformationSpec', {
-        clusterGUID: optional(string),
-        clusterType: optional(string),
-        calicoVersion: optional(string),
-        datastoreReady: pointer(boolean),
-        variant: optional(string),
+        clusterGUID: optional(string, "The cluster's identity."),
+        clusterType: optional(string, 'What it is made of, as a comma-separated list.'),
+        calicoVersion: optional(string, 'The release that its nodes run.'),
+        datastoreReady: pointer(
+          boolean,
+          'Whether programs may act on the store; false while it is locked for migration.',
+        ),
+        variant: optional(string, 'The product.'),
       }),
     ),
   },

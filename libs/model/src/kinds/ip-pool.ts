@@ -1,11 +1,11 @@
-import { cidrsOverlap, familyOf, parseCidr, parseCidrLoose, splitCidr, tryParseCidr } from '@calico-node/net';
+import { cidrsOverlap, familyOf, parseCidr, splitCidr, tryParseCidr } from '@calico-node/net';
 import { parseSelector } from '@calico-node/selector';
-import { net } from '../checks/nets.ts';
+import { strictCidr } from '../checks/nets.ts';
 import { resourceName } from '../checks/names.ts';
 import { selectorWithoutGlobal } from '../checks/selectors.ts';
 import { isRecord, list } from '../schema/containers.ts';
 import { boolean, int, oneOf, text } from '../schema/scalars.ts';
-import type { Infer } from '../schema/schema.ts';
+import { noted, type Infer } from '../schema/schema.ts';
 import { always, optional, pointer, struct, type Report } from '../schema/struct.ts';
 import { condition } from './condition.ts';
 import { orNil } from './columns.ts';
@@ -18,17 +18,29 @@ const LINK_LOCAL = [parseCidr('169.254.0.0/16'), parseCidr('fe80::/10')];
 
 /** Fields in the order that Go prints them. */
 const ipPoolSpec = struct('IPPoolSpec', {
-  cidr: always(text(net), { mandatory: true }),
-  vxlanMode: optional(encapsulation),
-  ipipMode: optional(encapsulation),
-  natOutgoing: optional(boolean),
-  disabled: optional(boolean),
-  disableBGPExport: optional(boolean),
-  blockSize: optional(int()),
-  nodeSelector: optional(text(selectorWithoutGlobal), { default: 'all()' }),
-  namespaceSelector: optional(text(selectorWithoutGlobal)),
-  allowedUses: optional(list(oneOf('Workload', 'Tunnel', 'LoadBalancer'), { uniqueBy: (use) => use })),
-  assignmentMode: pointer(oneOf('Automatic', 'Manual'), { default: 'Automatic' }),
+  cidr: always(text(strictCidr), { mandatory: true, description: 'The addresses.' }),
+  vxlanMode: optional(
+    encapsulation,
+    'Whether traffic to the pool is encapsulated in VXLAN: never, always, or between subnets.',
+  ),
+  ipipMode: optional(encapsulation, 'The same for IP in IP.'),
+  natOutgoing: optional(boolean, "Whether traffic from the pool to elsewhere gets the node's address."),
+  disabled: optional(boolean, 'Whether no more addresses are taken from it.'),
+  disableBGPExport: optional(boolean, 'Whether its routes are kept from BGP peers.'),
+  blockSize: optional(int(), {
+    unset: '26 for IPv4, 122 for IPv6',
+    description: 'The prefix length of the blocks that nodes take.',
+  }),
+  nodeSelector: optional(text(selectorWithoutGlobal), { default: 'all()', description: 'The nodes that may use it.' }),
+  namespaceSelector: optional(text(selectorWithoutGlobal), 'The namespaces whose workloads may use it.'),
+  allowedUses: optional(list(oneOf('Workload', 'Tunnel', 'LoadBalancer'), { uniqueBy: (use) => use }), {
+    unset: 'Workload and Tunnel',
+    description: 'What its addresses are for.',
+  }),
+  assignmentMode: pointer(oneOf('Automatic', 'Manual'), {
+    default: 'Automatic',
+    description: 'Whether addresses are taken from it unless asked for.',
+  }),
 });
 
 type IPPoolSpec = Infer<typeof ipPoolSpec>;
@@ -38,6 +50,19 @@ export const ipPool = defineKind({
   plural: 'ippools',
   shortNames: ['ipp', 'ipps', 'pool', 'pools'],
   name: resourceName,
+  docs: {
+    summary: 'Addresses for workloads, tunnels or load balancers, and how traffic to them travels.',
+    example: {
+      metadata: { name: 'pool-1' },
+      spec: { cidr: '10.0.0.0/16', vxlanMode: 'CrossSubnet', natOutgoing: true },
+    },
+    storeRules: [
+      'a new pool must not overlap another, nor blocks of another size',
+      '`cidr` and `blockSize` cannot be changed',
+      'a pool for LoadBalancer stays one',
+      'deletion disables the pool and takes its blocks from their nodes first',
+    ],
+  },
   columns: {
     get: ['NAME', 'CIDR', 'SELECTOR'],
     wide: [
@@ -64,9 +89,19 @@ export const ipPool = defineKind({
   },
   body: {
     spec: always(ipPoolSpec),
-    status: pointer(struct('IPPoolStatus', { conditions: optional(list(condition)) })),
+    status: pointer(
+      struct('IPPoolStatus', { conditions: optional(list(condition), 'Whether it can be used, and why not.') }),
+    ),
   },
-  checks: [checkBlockSize, checkNetwork, checkEncapsulation, checkUses],
+  checks: [
+    noted('blockSize 20 to 32 (IPv4) or 116 to 128 (IPv6), and of a cidr as large unless disabled', checkBlockSize),
+    noted(`no link-local addresses (${LINK_LOCAL.join(', ')})`, checkNetwork),
+    noted('not both ipipMode and vxlanMode; no ipipMode for IPv6', checkEncapsulation),
+    noted(
+      'LoadBalancer as the only use, without encapsulation and disableBGPExport, on all nodes; namespaceSelector not with Tunnel',
+      checkUses,
+    ),
+  ],
   onWrite: (pool) => fillDefaults({ ...pool, spec: { ...pool.spec, cidr: canonicalCidr(pool.spec.cidr) } }),
   onRead: fillDefaults,
   readLegacy,
@@ -76,7 +111,6 @@ export type IPPool = ResourceOfDefinition<typeof ipPool>;
 
 /** The spelling that Calico's client stores; text that is no network stays, for validation to refuse. */
 function canonicalCidr(text: string): string {
-  if (!text.includes('/')) return net(text) === undefined && text !== '' ? parseCidrLoose(text) : text;
   return tryParseCidr(text) ?? text;
 }
 

@@ -11,8 +11,18 @@ export const ipReservation = defineKind({
   plural: 'ipreservations',
   shortNames: ['reservation', 'reservations'],
   name: resourceName,
+  docs: {
+    summary: 'Addresses that are never assigned automatically.',
+    example: { metadata: { name: 'routers' }, spec: { reservedCIDRs: ['10.0.0.1', '10.0.1.0/28'] } },
+  },
   columns: { get: ['NAME'], wide: ['NAME', 'CIDRS'], cells: { CIDRS: ({ spec }) => joinedShort(spec.reservedCIDRs) } },
-  body: { spec: always(struct('IPReservationSpec', { reservedCIDRs: optional(list(text(net))) })) },
+  body: {
+    spec: always(
+      struct('IPReservationSpec', {
+        reservedCIDRs: optional(list(text(net)), 'Addresses that are never assigned automatically.'),
+      }),
+    ),
+  },
 });
 
 export type IPReservation = ResourceOfDefinition<typeof ipReservation>;

@@ -12,6 +12,11 @@ export const ipamConfiguration = defineKind({
   plural: 'ipamconfigurations',
   shortNames: ['ipamconfig', 'ipamconfigs'],
   name: onlyDefault,
+  docs: {
+    summary:
+      'How addresses are assigned, in the form of the API; there is one, `default`. In etcd, IPAM goes by `calicoctl ipam configure`.',
+    example: { metadata: { name: 'default' }, spec: { strictAffinity: true, maxBlocksPerHost: 4 } },
+  },
   columns: {
     get: ['NAME', 'STRICTAFFINITY', 'AUTOALLOCATEBLOCKS'],
     wide: ['NAME', 'STRICTAFFINITY', 'AUTOALLOCATEBLOCKS', 'MAXBLOCKSPERHOST'],
@@ -24,11 +29,17 @@ export const ipamConfiguration = defineKind({
   body: {
     spec: always(
       struct('IPAMConfigurationSpec', {
-        strictAffinity: always(boolean, { default: false }),
-        maxBlocksPerHost: optional(int32(0, MAX_BLOCKS)),
-        autoAllocateBlocks: always(boolean, { default: true }),
-        kubeVirtVMAddressPersistence: pointer(oneOf('Enabled', 'Disabled')),
-        ipCooldownSeconds: optional(int32(0, MAX_COOLDOWN_SECONDS)),
+        strictAffinity: always(boolean, { default: false, description: 'Whether a node may use its own blocks only.' }),
+        maxBlocksPerHost: optional(int32(0, MAX_BLOCKS), 'How many blocks a node may hold; 0 for any number.'),
+        autoAllocateBlocks: always(boolean, { default: true, description: 'Whether nodes take blocks by themselves.' }),
+        kubeVirtVMAddressPersistence: pointer(
+          oneOf('Enabled', 'Disabled'),
+          'Whether a virtual machine keeps its address over restarts.',
+        ),
+        ipCooldownSeconds: optional(
+          int32(0, MAX_COOLDOWN_SECONDS),
+          'Seconds before an address that was given back is used again.',
+        ),
       }),
     ),
   },

@@ -2,16 +2,17 @@ import { globalPolicyName, networkPolicyName } from '../checks/names.ts';
 import { always, struct } from '../schema/struct.ts';
 import { defineKind, type ResourceOfDefinition } from './definition.ts';
 import {
-  checkPolicy,
-  checkStagedDeletion,
   fillPolicyDefaults,
   globalPolicyFields,
+  globalSwitches,
   namespaceSelector,
   performanceHints,
   policyColumns,
   policyHead,
+  policyRules,
   serviceAccountSelector,
   stagedAction,
+  stagedDeletion,
 } from './policy.ts';
 
 export const networkPolicy = defineKind({
@@ -20,11 +21,32 @@ export const networkPolicy = defineKind({
   isNamespaced: true,
   shortNames: ['policy', 'policies', 'np', 'nps', 'pol', 'pols'],
   name: networkPolicyName,
+  docs: {
+    summary: 'Policy for the endpoints of one namespace.',
+    example: {
+      metadata: { name: 'allow-web', namespace: 'prod' },
+      spec: {
+        selector: "app == 'web'",
+        ingress: [
+          {
+            action: 'Allow',
+            protocol: 'TCP',
+            source: { selector: "role == 'client'" },
+            destination: { ports: [80, 443] },
+          },
+        ],
+      },
+    },
+    storeRules: [
+      'its tier must exist when it is created',
+      "names that begin with `knp.default.` are Kubernetes' and cannot be written",
+    ],
+  },
   columns: policyColumns,
   body: {
     spec: always(struct('NetworkPolicySpec', { ...policyHead, ...serviceAccountSelector, ...performanceHints })),
   },
-  checks: [checkPolicy],
+  checks: [policyRules],
   onWrite: fillPolicyDefaults,
 });
 
@@ -43,9 +65,22 @@ export const globalNetworkPolicy = defineKind({
   plural: 'globalnetworkpolicies',
   shortNames: ['gnp', 'gnps'],
   name: globalPolicyName,
+  docs: {
+    summary: 'Policy for endpoints of all namespaces and of hosts.',
+    example: {
+      metadata: { name: 'allow-dns' },
+      spec: {
+        order: 100,
+        selector: 'all()',
+        types: ['Egress'],
+        egress: [{ action: 'Allow', protocol: 'UDP', destination: { ports: [53] } }],
+      },
+    },
+    storeRules: ['its tier must exist when it is created'],
+  },
   columns: policyColumns,
   body: { spec: always(struct('GlobalNetworkPolicySpec', globalPolicyBody)) },
-  checks: [checkPolicy],
+  checks: [policyRules, globalSwitches],
   onWrite: fillPolicyDefaults,
 });
 
@@ -57,6 +92,11 @@ export const stagedNetworkPolicy = defineKind({
   isNamespaced: true,
   shortNames: ['stagedpolicy', 'stagedpolicies', 'snp', 'snps', 'spol', 'spols'],
   name: networkPolicyName,
+  docs: {
+    summary: 'A NetworkPolicy that is only reported on, not enforced.',
+    example: { metadata: { name: 'allow-web', namespace: 'prod' }, spec: { stagedAction: 'Delete' } },
+    storeRules: ['its tier must exist when it is created'],
+  },
   columns: policyColumns,
   body: {
     spec: always(
@@ -68,7 +108,7 @@ export const stagedNetworkPolicy = defineKind({
       }),
     ),
   },
-  checks: [checkPolicy, checkStagedDeletion],
+  checks: [policyRules, stagedDeletion],
   onWrite: fillPolicyDefaults,
 });
 
@@ -79,9 +119,23 @@ export const stagedGlobalNetworkPolicy = defineKind({
   plural: 'stagedglobalnetworkpolicies',
   shortNames: ['sgnp', 'sgnps'],
   name: globalPolicyName,
+  docs: {
+    summary: 'A GlobalNetworkPolicy that is only reported on, not enforced.',
+    example: {
+      metadata: { name: 'allow-dns' },
+      spec: {
+        stagedAction: 'Set',
+        order: 100,
+        selector: 'all()',
+        types: ['Egress'],
+        egress: [{ action: 'Allow', protocol: 'UDP', destination: { ports: [53] } }],
+      },
+    },
+    storeRules: ['its tier must exist when it is created'],
+  },
   columns: policyColumns,
   body: { spec: always(struct('StagedGlobalNetworkPolicySpec', { ...stagedAction, ...globalPolicyBody })) },
-  checks: [checkPolicy, checkStagedDeletion],
+  checks: [policyRules, globalSwitches, stagedDeletion],
   onWrite: fillPolicyDefaults,
 });
 

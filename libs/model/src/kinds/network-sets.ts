@@ -2,6 +2,7 @@ import { net } from '../checks/nets.ts';
 import { resourceName } from '../checks/names.ts';
 import { list } from '../schema/containers.ts';
 import { text } from '../schema/scalars.ts';
+import { noted } from '../schema/schema.ts';
 import { always, optional, struct, type Report } from '../schema/struct.ts';
 import { joinedShort, type Columns } from './columns.ts';
 import { defineKind, type ResourceOfDefinition } from './definition.ts';
@@ -10,7 +11,7 @@ import type { ObjectMeta } from './object-meta.ts';
 /** The label that says which namespace an endpoint or network set is in; only Calico itself sets it. */
 export const NAMESPACE_LABEL = 'projectcalico.org/namespace';
 
-const nets = optional(list(text(net)));
+const nets = optional(list(text(net)), 'Addresses and networks.');
 
 const columns: Columns<{ readonly spec: { readonly nets?: readonly string[] | undefined } }> = {
   get: ['NAME'],
@@ -24,9 +25,16 @@ export const networkSet = defineKind({
   isNamespaced: true,
   shortNames: ['netset', 'netsets'],
   name: resourceName,
+  docs: {
+    summary: 'Networks with labels, for rules of policies of one namespace to select.',
+    example: {
+      metadata: { name: 'databases', namespace: 'prod', labels: { role: 'db' } },
+      spec: { nets: ['10.5.0.0/24'] },
+    },
+  },
   columns,
   body: { spec: always(struct('NetworkSetSpec', { nets })) },
-  checks: [checkNamespaceLabel],
+  checks: [noted(`no label ${NAMESPACE_LABEL}`, checkNamespaceLabel)],
 });
 
 export type NetworkSet = ResourceOfDefinition<typeof networkSet>;
@@ -36,9 +44,16 @@ export const globalNetworkSet = defineKind({
   plural: 'globalnetworksets',
   shortNames: ['gnetset', 'gnetsets'],
   name: resourceName,
+  docs: {
+    summary: 'Networks with labels, for rules of policies to select.',
+    example: {
+      metadata: { name: 'office', labels: { role: 'office' } },
+      spec: { nets: ['192.0.2.0/24', '2001:db8::/32'] },
+    },
+  },
   columns,
   body: { spec: always(struct('GlobalNetworkSetSpec', { nets })) },
-  checks: [checkNamespaceLabel],
+  checks: [noted(`no label ${NAMESPACE_LABEL}`, checkNamespaceLabel)],
 });
 
 export type GlobalNetworkSet = ResourceOfDefinition<typeof globalNetworkSet>;

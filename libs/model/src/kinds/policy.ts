@@ -2,11 +2,12 @@ import { selectorWithoutGlobal } from '../checks/selectors.ts';
 import { tierName } from '../checks/names.ts';
 import { list } from '../schema/containers.ts';
 import { boolean, float, oneOf, text } from '../schema/scalars.ts';
+import { noted } from '../schema/schema.ts';
 import { optional, pointer, type Report } from '../schema/struct.ts';
 import { goFloat, type Columns } from './columns.ts';
 import type { ObjectMeta } from './object-meta.ts';
 import { nonEmpty } from '../non-empty.ts';
-import { checkDirections } from './rule-checks.ts';
+import { checkDirections, DIRECTION_RULES } from './rule-checks.ts';
 import { rules, type Rule } from './rule.ts';
 
 /** The label that says which tier a policy is in. */
@@ -17,29 +18,42 @@ const policySelector = text(selectorWithoutGlobal);
 
 /** The fields that policies start with, in Go's order. */
 export const policyHead = {
-  tier: optional(text(tierName), { default: DEFAULT_TIER }),
-  order: pointer(float),
-  ingress: optional(rules),
-  egress: optional(rules),
-  selector: optional(policySelector),
-  types: optional(list(oneOf('Ingress', 'Egress'), { maxItems: 2, uniqueBy: (type) => type })),
+  tier: optional(text(tierName), { default: DEFAULT_TIER, description: 'The tier that the policy is in.' }),
+  order: pointer(float, 'Where in its tier: smaller first, without one last, equals by name.'),
+  ingress: optional(rules, 'Rules for traffic to the endpoints; the first that matches decides.'),
+  egress: optional(rules, 'Rules for traffic from the endpoints.'),
+  selector: optional(policySelector, 'The endpoints that the policy applies to; empty for all.'),
+  types: optional(list(oneOf('Ingress', 'Egress'), { maxItems: 2, uniqueBy: (type) => type }), {
+    unset: 'Ingress; Egress where there are egress rules only; both where there are both',
+    description: 'The directions that the policy applies to.',
+  }),
 };
 
 /** What only global policies have. */
 export const globalPolicyFields = {
-  doNotTrack: optional(boolean),
-  preDNAT: optional(boolean),
-  applyOnForward: optional(boolean),
+  doNotTrack: optional(boolean, 'Applied before connection tracking, to untracked traffic of host endpoints.'),
+  preDNAT: optional(boolean, 'Applied before destination NAT.'),
+  applyOnForward: optional(boolean, 'Whether it also applies to traffic that a host endpoint forwards.'),
 };
 
-export const serviceAccountSelector = { serviceAccountSelector: optional(policySelector) };
-export const namespaceSelector = { namespaceSelector: optional(policySelector) };
+export const serviceAccountSelector = {
+  serviceAccountSelector: optional(policySelector, 'Narrows the selection to endpoints of these service accounts.'),
+};
+export const namespaceSelector = {
+  namespaceSelector: optional(policySelector, 'Narrows the selection to endpoints in these namespaces.'),
+};
 export const performanceHints = {
-  performanceHints: optional(list(oneOf('AssumeNeededOnEveryNode'), { uniqueBy: (hint) => hint })),
+  performanceHints: optional(
+    list(oneOf('AssumeNeededOnEveryNode'), { uniqueBy: (hint) => hint }),
+    'What the data plane may assume.',
+  ),
 };
 
 export const stagedAction = {
-  stagedAction: optional(oneOf('Set', 'Delete', 'Learn', 'Ignore'), { default: 'Set' }),
+  stagedAction: optional(oneOf('Set', 'Delete', 'Learn', 'Ignore'), {
+    default: 'Set',
+    description: 'What enforcing the policy would do.',
+  }),
 };
 
 export const policyColumns: Columns<PolicyLike> = {
@@ -88,9 +102,18 @@ export function fillPolicyDefaults<R extends PolicyLike>(policy: R): R {
   };
 }
 
-/** The rules about policies that no single field can check. */
-export function checkPolicy({ metadata, spec }: PolicyLike, report: Report): void {
+/** The rules about policies' rules that depend on the policy around them. */
+export const policyRules = noted(DIRECTION_RULES, ({ metadata, spec }: PolicyLike, report: Report) => {
   checkDirections(spec, metadata.namespace !== undefined && metadata.namespace !== '', report);
+});
+
+/** Which of a global policy's switches go together. */
+export const globalSwitches = noted(
+  'not both doNotTrack and preDNAT; applyOnForward with either; no egress with preDNAT',
+  checkGlobalSwitches,
+);
+
+function checkGlobalSwitches({ spec }: PolicyLike, report: Report): void {
   const { doNotTrack = false, preDNAT = false, applyOnForward = false, egress = [], types = [] } = spec;
   if (doNotTrack && preDNAT) report(['spec', 'preDNAT'], preDNAT, 'must not be set together with doNotTrack');
   if (preDNAT && egress.length > 0) report(['spec', 'egress'], egress, 'must be empty where preDNAT is set');
@@ -103,7 +126,9 @@ export function checkPolicy({ metadata, spec }: PolicyLike, report: Report): voi
 }
 
 /** A staged deletion says nothing but which policy, in which tier. */
-export function checkStagedDeletion({ spec }: { readonly spec: object }, report: Report): void {
+export const stagedDeletion = noted('with stagedAction Delete, nothing else but tier', checkStagedDeletion);
+
+function checkStagedDeletion({ spec }: { readonly spec: object }, report: Report): void {
   if (!('stagedAction' in spec) || spec.stagedAction !== 'Delete') return;
   for (const [field, value] of Object.entries<unknown>(spec)) {
     if (field === 'stagedAction' || field === 'tier' || field === 'podSelector') continue;

@@ -1,17 +1,34 @@
 import { labelKey, labelValue, resourceName } from '../checks/names.ts';
 import { map } from '../schema/containers.ts';
 import { text } from '../schema/scalars.ts';
-import { always, optional, struct } from '../schema/struct.ts';
+import { noted } from '../schema/schema.ts';
+import { always, optional, struct, type Report } from '../schema/struct.ts';
 import { joined } from './columns.ts';
 import { defineKind, type ResourceOfDefinition } from './definition.ts';
-import { checkDirections } from './rule-checks.ts';
-import { rules } from './rule.ts';
+import { checkDirections, DIRECTION_RULES } from './rule-checks.ts';
+import { rules, type Rule } from './rule.ts';
+
+interface ProfileLike {
+  readonly spec: { readonly ingress?: readonly Rule[] | undefined; readonly egress?: readonly Rule[] | undefined };
+}
 
 export const profile = defineKind({
   kind: 'Profile',
   plural: 'profiles',
   shortNames: ['pro', 'pros'],
   name: resourceName,
+  docs: {
+    summary: 'Rules for endpoints that no policy applies to, and labels that they get.',
+    example: {
+      metadata: { name: 'kns.prod' },
+      spec: {
+        ingress: [{ action: 'Allow' }],
+        egress: [{ action: 'Allow' }],
+        labelsToApply: { 'pcns.projectcalico.org/name': 'prod' },
+      },
+    },
+    storeRules: ['`projectcalico-default-allow` allows everything, always exists and cannot be changed'],
+  },
   columns: {
     get: ['NAME'],
     wide: ['NAME', 'LABELS'],
@@ -22,16 +39,19 @@ export const profile = defineKind({
   body: {
     spec: always(
       struct('ProfileSpec', {
-        ingress: optional(rules),
-        egress: optional(rules),
-        labelsToApply: optional(map(text(labelValue), { key: labelKey })),
+        ingress: optional(rules, 'Rules for traffic to the endpoint, where no policy applies.'),
+        egress: optional(rules, 'Rules for traffic from the endpoint.'),
+        labelsToApply: optional(
+          map(text(labelValue), { key: labelKey }),
+          'Labels that endpoints with the profile get.',
+        ),
       }),
     ),
   },
   checks: [
-    ({ spec }, report) => {
+    noted(DIRECTION_RULES, ({ spec }: ProfileLike, report: Report) => {
       checkDirections(spec, true, report);
-    },
+    }),
   ],
 });
 

@@ -4,7 +4,7 @@ import type { Report } from '../schema/struct.ts';
 import type { Rule } from './rule.ts';
 
 /*
- * The rules about rules (calico-resources.md, 2.1) that no single field can check.
+ * The rules about rules that no single field can check.
  */
 
 const ICMP = 1;
@@ -75,6 +75,10 @@ export function checkHttp({ http, action, protocol: given }: Rule, report: Repor
   if (given !== undefined && protocolNumber(given) !== TCP) report(['http'], http, 'needs protocol TCP');
 }
 
+/** What {@link checkDirections} checks, in words. */
+export const DIRECTION_RULES =
+  'services only in the source of ingress and the destination of egress rules, there without ports, and with a namespace in global policies';
+
 /**
  * The checks of rules that depend on their direction and on the policy around them.
  */
@@ -92,8 +96,10 @@ export function checkDirections(
       if (own?.services) {
         report([...path, ownName, 'services'], own.services, `is not possible in the ${ownName} of ${direction} rules`);
       }
-      if (destination?.services && (destination.ports?.length ?? 0) + (destination.notPorts?.length ?? 0) > 0) {
-        report([...path, 'destination', 'ports'], destination.ports, 'must not be used together with services');
+      for (const field of ['ports', 'notPorts'] as const) {
+        const ports = destination?.[field] ?? [];
+        if (destination?.services && ports.length > 0)
+          report([...path, 'destination', field], ports, 'must not be used together with services');
       }
       for (const [end, entity] of Object.entries({ source, destination })) {
         if (!isNamespaced && entity?.services && (entity.services.namespace ?? '') === '') {

@@ -1,13 +1,13 @@
 import { cidrContains, parseCidr } from '@calico-node/net';
 import { strictCidr } from '../checks/nets.ts';
-import { endpointPortName, labelKey, labelValue, networkPolicyName } from '../checks/names.ts';
+import { endpointPortName, labelKey, labelValue, resourceName } from '../checks/names.ts';
 import { goJsonStringify } from '../go/go-json.ts';
 import { list, map } from '../schema/containers.ts';
 import { int32, oneOf, text } from '../schema/scalars.ts';
 import type { Infer, Schema } from '../schema/schema.ts';
 import { always, optional, pointer, struct, type Report } from '../schema/struct.ts';
 import { defineKind, type ResourceOfDefinition } from './definition.ts';
-import { checkStagedDeletion, stagedAction } from './policy.ts';
+import { stagedAction, stagedDeletion } from './policy.ts';
 
 /*
  * Kubernetes' NetworkPolicy (networking.k8s.io/v1) in a staged resource of Calico's.
@@ -16,9 +16,12 @@ import { checkStagedDeletion, stagedAction } from './policy.ts';
 const requirement = struct(
   'LabelSelectorRequirement',
   {
-    key: always(text(labelKey), { mandatory: true }),
-    operator: always(oneOf('In', 'NotIn', 'Exists', 'DoesNotExist'), { mandatory: true }),
-    values: optional(list(text(labelValue))),
+    key: always(text(labelKey), { mandatory: true, description: 'The label.' }),
+    operator: always(oneOf('In', 'NotIn', 'Exists', 'DoesNotExist'), {
+      mandatory: true,
+      description: 'How its value is compared.',
+    }),
+    values: optional(list(text(labelValue)), 'With what.'),
   },
   ({ operator, values = [] }, report) => {
     const takesValues = operator === 'In' || operator === 'NotIn';
@@ -28,8 +31,8 @@ const requirement = struct(
 );
 
 const labelSelector = struct('LabelSelector', {
-  matchLabels: optional(map(text(labelValue), { key: labelKey })),
-  matchExpressions: optional(list(requirement)),
+  matchLabels: optional(map(text(labelValue), { key: labelKey }), 'Labels with these values.'),
+  matchExpressions: optional(list(requirement), 'Further conditions; all must hold.'),
 });
 
 export type LabelSelector = Infer<typeof labelSelector>;
@@ -56,9 +59,9 @@ const portNumberOrName: Schema<number | string> = {
 const policyPort = struct(
   'NetworkPolicyPort',
   {
-    protocol: pointer(oneOf('TCP', 'UDP', 'SCTP')),
-    port: pointer(portNumberOrName),
-    endPort: pointer(int32(1, 65_535)),
+    protocol: pointer(oneOf('TCP', 'UDP', 'SCTP'), { unset: 'TCP', description: 'The protocol.' }),
+    port: pointer(portNumberOrName, "The port's number or name."),
+    endPort: pointer(int32(1, 65_535), 'The last port of a range.'),
   },
   ({ port, endPort }, report) => {
     if (endPort === undefined) return;
@@ -69,7 +72,10 @@ const policyPort = struct(
 
 const ipBlock = struct(
   'IPBlock',
-  { cidr: always(text(strictCidr), { mandatory: true }), except: optional(list(text(strictCidr))) },
+  {
+    cidr: always(text(strictCidr), { mandatory: true, description: 'The network.' }),
+    except: optional(list(text(strictCidr)), 'Parts of it that are not meant.'),
+  },
   ({ cidr, except = [] }, report) => {
     if (strictCidr(cidr) !== undefined) return;
     for (const [index, excluded] of except.entries()) {
@@ -82,7 +88,11 @@ const ipBlock = struct(
 
 const policyPeer = struct(
   'NetworkPolicyPeer',
-  { podSelector: pointer(labelSelector), namespaceSelector: pointer(labelSelector), ipBlock: pointer(ipBlock) },
+  {
+    podSelector: pointer(labelSelector, 'Pods.'),
+    namespaceSelector: pointer(labelSelector, 'Namespaces of pods.'),
+    ipBlock: pointer(ipBlock, 'Addresses.'),
+  },
   (peer, report) => {
     const { podSelector, namespaceSelector, ipBlock: block } = peer;
     const hasSelector = podSelector !== undefined || namespaceSelector !== undefined;
@@ -90,14 +100,25 @@ const policyPeer = struct(
   },
 );
 
-const policyPorts = optional(list(policyPort));
+const policyPorts = list(policyPort);
 
 export const stagedKubernetesNetworkPolicy = defineKind({
   kind: 'StagedKubernetesNetworkPolicy',
   plural: 'stagedkubernetesnetworkpolicies',
   isNamespaced: true,
   shortNames: ['stagedkubernetespolicy', 'stagedkubernetespolicies', 'sknp', 'sknps', 'skpol', 'skpols'],
-  name: networkPolicyName,
+  name: resourceName,
+  docs: {
+    summary: 'A Kubernetes NetworkPolicy that is only reported on, not enforced.',
+    example: {
+      metadata: { name: 'allow-web', namespace: 'prod' },
+      spec: {
+        podSelector: { matchLabels: { app: 'web' } },
+        policyTypes: ['Ingress'],
+        ingress: [{ ports: [{ port: 80, protocol: 'TCP' }], from: [{ podSelector: {} }] }],
+      },
+    },
+  },
   columns: {
     get: ['NAME'],
     wide: ['NAME', 'PODSELECTOR'],
@@ -107,18 +128,33 @@ export const stagedKubernetesNetworkPolicy = defineKind({
     spec: always(
       struct('StagedKubernetesNetworkPolicySpec', {
         ...stagedAction,
-        podSelector: always(labelSelector),
+        podSelector: always(labelSelector, 'The pods that the policy applies to; empty for all of the namespace.'),
         ingress: optional(
-          list(struct('NetworkPolicyIngressRule', { ports: policyPorts, from: optional(list(policyPeer)) })),
+          list(
+            struct('NetworkPolicyIngressRule', {
+              ports: optional(policyPorts, "The pods' ports; all where there are none."),
+              from: optional(list(policyPeer), 'Where it comes from; anywhere where there is none.'),
+            }),
+          ),
+          'Traffic to the pods that is allowed.',
         ),
         egress: optional(
-          list(struct('NetworkPolicyEgressRule', { ports: policyPorts, to: optional(list(policyPeer)) })),
+          list(
+            struct('NetworkPolicyEgressRule', {
+              ports: optional(policyPorts, 'Ports of where it goes; all where there are none.'),
+              to: optional(list(policyPeer), 'Where it goes; anywhere where there is none.'),
+            }),
+          ),
+          'Traffic from the pods that is allowed.',
         ),
-        policyTypes: optional(list(oneOf('Ingress', 'Egress'), { uniqueBy: (type) => type })),
+        policyTypes: optional(
+          list(oneOf('Ingress', 'Egress'), { uniqueBy: (type) => type }),
+          'The directions that the policy applies to.',
+        ),
       }),
     ),
   },
-  checks: [checkStagedDeletion, checkEmptySelector],
+  checks: [stagedDeletion, checkEmptySelector],
 });
 
 export type StagedKubernetesNetworkPolicy = ResourceOfDefinition<typeof stagedKubernetesNetworkPolicy>;

@@ -1,6 +1,7 @@
 import { tierName } from '../checks/names.ts';
 import { list } from '../schema/containers.ts';
 import { float, oneOf } from '../schema/scalars.ts';
+import { noted } from '../schema/schema.ts';
 import { always, optional, pointer, struct, type Report } from '../schema/struct.ts';
 import { condition } from './condition.ts';
 import type { ObjectMeta } from './object-meta.ts';
@@ -27,17 +28,37 @@ export const tier = defineKind({
   plural: 'tiers',
   shortNames: [],
   name: tierName,
+  docs: {
+    summary: 'A group of policies that is decided before the tiers after it.',
+    example: { metadata: { name: 'security' }, spec: { order: 100, defaultAction: 'Pass' } },
+    storeRules: [
+      '`default`, `kube-admin` and `kube-baseline` cannot be deleted',
+      'a tier with policies in it cannot be deleted',
+    ],
+  },
   columns: { get: ['NAME', 'ORDER'], cells: { ORDER: ({ spec }) => goFloat(spec.order) } },
   body: {
     spec: always(
       struct('TierSpec', {
-        order: pointer(float),
-        defaultAction: pointer(oneOf('Deny', 'Pass'), { default: 'Deny' }),
+        order: pointer(float, { unset: '1000000', description: 'Where among the tiers: smaller first.' }),
+        defaultAction: pointer(oneOf('Deny', 'Pass'), {
+          default: 'Deny',
+          description: 'What happens to traffic that policies of the tier apply to and no rule matches.',
+        }),
       }),
     ),
-    status: optional(struct('TierStatus', { conditions: optional(list(condition)) })),
+    status: optional(
+      struct('TierStatus', { conditions: optional(list(condition), 'Whether the tier may go, and why not.') }),
+    ),
   },
-  checks: [checkReserved],
+  checks: [
+    noted(
+      Object.entries(RESERVED_TIERS)
+        .map(([name, { order, defaultAction }]) => `in "${name}", order ${order} and defaultAction ${defaultAction}`)
+        .join('; '),
+      checkReserved,
+    ),
+  ],
   onWrite: fillOrder,
   onRead: fillOrder,
 });

@@ -17,11 +17,11 @@ export const ORCHESTRATOR_LABEL = 'projectcalico.org/orchestrator';
 const workloadEndpointPort = struct(
   'WorkloadEndpointPort',
   {
-    name: always(string),
-    protocol: always(protocol, { mandatory: true }),
-    port: always(uint16(1), { mandatory: true }),
-    hostPort: alwaysPrinted(uint16()),
-    hostIP: alwaysPrinted(text(ip)),
+    name: always(string, 'The name that rules use.'),
+    protocol: always(protocol, { mandatory: true, description: 'The protocol.' }),
+    port: always(uint16(1), { mandatory: true, description: 'The number.' }),
+    hostPort: alwaysPrinted(uint16(), 'The port of the node that leads to it; 0 for none.'),
+    hostIP: alwaysPrinted(text(ip), 'The address of the node that leads to it; empty for all.'),
   },
   ({ name, protocol, hostPort = 0 }, report) => {
     const complaint = name === '' && hostPort !== 0 ? undefined : endpointPortName(name);
@@ -33,7 +33,10 @@ const workloadEndpointPort = struct(
 
 const ipNat = struct(
   'IPNAT',
-  { internalIP: always(text(ip), { mandatory: true }), externalIP: always(text(ip), { mandatory: true }) },
+  {
+    internalIP: always(text(ip), { mandatory: true, description: "The workload's address." }),
+    externalIP: always(text(ip), { mandatory: true, description: 'The address outside.' }),
+  },
   ({ internalIP, externalIP }, report) => {
     if (familyOf(internalIP) !== familyOf(externalIP)) {
       report(['externalIP'], externalIP, 'must be of the same IP version as internalIP');
@@ -41,44 +44,47 @@ const ipNat = struct(
   },
 );
 
-const rate = optional(int(0));
+const rate = int(0);
 
 const qosControls = struct('QoSControls', {
-  ingressBandwidth: rate,
-  ingressBurst: rate,
-  ingressPeakrate: rate,
-  ingressMinburst: rate,
-  egressBandwidth: rate,
-  egressBurst: rate,
-  egressPeakrate: rate,
-  egressMinburst: rate,
-  ingressPacketRate: rate,
-  ingressPacketBurst: rate,
-  egressPacketRate: rate,
-  egressPacketBurst: rate,
-  ingressMaxConnections: rate,
-  egressMaxConnections: rate,
-  dscp: pointer(dscp),
+  ingressBandwidth: optional(rate, 'Bits per second towards it.'),
+  ingressBurst: optional(rate, 'Bits at once towards it.'),
+  ingressPeakrate: optional(rate, 'Bits per second within a burst towards it.'),
+  ingressMinburst: optional(rate, 'Bits that a burst towards it starts with.'),
+  egressBandwidth: optional(rate, 'Bits per second from it.'),
+  egressBurst: optional(rate, 'Bits at once from it.'),
+  egressPeakrate: optional(rate, 'Bits per second within a burst from it.'),
+  egressMinburst: optional(rate, 'Bits that a burst from it starts with.'),
+  ingressPacketRate: optional(rate, 'Packets per second towards it.'),
+  ingressPacketBurst: optional(rate, 'Packets at once towards it.'),
+  egressPacketRate: optional(rate, 'Packets per second from it.'),
+  egressPacketBurst: optional(rate, 'Packets at once from it.'),
+  ingressMaxConnections: optional(rate, 'Connections towards it.'),
+  egressMaxConnections: optional(rate, 'Connections from it.'),
+  dscp: pointer(dscp, 'The DiffServ code point of packets that leave the cluster.'),
 });
 
 const workloadEndpointFields = {
-  orchestrator: optional(string, { mandatory: true }),
-  workload: optional(string),
-  node: optional(string, { mandatory: true }),
-  containerID: optional(text(containerId)),
-  pod: optional(string),
-  endpoint: optional(string, { mandatory: true }),
-  serviceAccountName: optional(string),
-  ipNetworks: optional(list(text(hostNet))),
-  ipNATs: optional(list(ipNat)),
-  ipv4Gateway: optional(text(ipv4)),
-  ipv6Gateway: optional(text(ipv6)),
-  profiles: optional(list(string)),
-  interfaceName: optional(text(interfaceName), { mandatory: true }),
-  mac: optional(text(mac)),
-  ports: optional(list(workloadEndpointPort)),
-  allowSpoofedSourcePrefixes: optional(list(text(net))),
-  qosControls: pointer(qosControls),
+  orchestrator: optional(string, {
+    mandatory: true,
+    description: 'Who made the workload: `k8s`, `cni`, `libnetwork`, `openstack`.',
+  }),
+  workload: optional(string, "The orchestrator's name for it, where that is no pod or container."),
+  node: optional(string, { mandatory: true, description: 'The node that it is on.' }),
+  containerID: optional(text(containerId), 'The container.'),
+  pod: optional(string, 'The pod.'),
+  endpoint: optional(string, { mandatory: true, description: "The interface's name within the workload." }),
+  serviceAccountName: optional(string, 'The service account that it runs under.'),
+  ipNetworks: optional(list(text(hostNet)), 'Its addresses, each as a network of one.'),
+  ipNATs: optional(list(ipNat), 'Addresses outside that stand for its own.'),
+  ipv4Gateway: optional(text(ipv4), 'Its IPv4 gateway.'),
+  ipv6Gateway: optional(text(ipv6), 'Its IPv6 gateway.'),
+  profiles: optional(list(string), 'Profiles that apply where no policy does, and give it labels.'),
+  interfaceName: optional(text(interfaceName), { mandatory: true, description: 'The interface on the node.' }),
+  mac: optional(text(mac), 'The MAC of its interface.'),
+  ports: optional(list(workloadEndpointPort), 'Names for ports, and ports of the node that lead to it.'),
+  allowSpoofedSourcePrefixes: optional(list(text(net)), 'Networks that it may send from besides its addresses.'),
+  qosControls: pointer(qosControls, 'Limits to its traffic.'),
 };
 
 const workloadEndpointSpec = struct(
@@ -101,6 +107,22 @@ export const workloadEndpoint = defineKind({
   isNamespaced: true,
   shortNames: ['wep', 'weps'],
   name: resourceName,
+  docs: {
+    summary: "A workload's interface. The CNI plugin writes it; its name is made of its spec.",
+    example: {
+      metadata: { name: 'node--1-k8s-web--0-eth0', namespace: 'prod', labels: { app: 'web' } },
+      spec: {
+        orchestrator: 'k8s',
+        node: 'node-1',
+        pod: 'web-0',
+        endpoint: 'eth0',
+        interfaceName: 'cali0d7763386da',
+        ipNetworks: ['10.0.0.5/32'],
+        profiles: ['kns.prod'],
+      },
+    },
+    storeRules: ['the name must be the one that the spec gives'],
+  },
   columns: {
     get: ['WORKLOAD', 'NODE', 'NETWORKS', 'INTERFACE'],
     wide: ['NAME', 'WORKLOAD', 'NODE', 'NETWORKS', 'INTERFACE', 'PROFILES', 'NATS'],

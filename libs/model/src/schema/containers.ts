@@ -15,8 +15,15 @@ export function list<T>(
   item: Schema<T>,
   { minItems = 0, maxItems = Infinity, uniqueBy }: ListRules<T> = {},
 ): Schema<readonly T[]> {
+  const notes = [
+    ...(minItems > 0 ? [`at least ${plural(minItems, 'item')}`] : []),
+    ...(maxItems < Infinity ? [`at most ${plural(maxItems, 'item')}`] : []),
+    ...(uniqueBy === undefined ? [] : ['none twice']),
+  ];
   return {
     typeName: `[]${item.typeName}`,
+    notes,
+    member: item,
     parse(input, place, context) {
       if (!Array.isArray(input)) return context.fail(place, input, 'must be a list');
       const values: T[] = [];
@@ -32,9 +39,8 @@ export function list<T>(
         seen.add(identity);
       }
       if (context.mode.runsChecks) {
-        if (input.length > maxItems) context.report(place, input, `must have at most ${maxItems} items`);
-        if (input.length < minItems)
-          context.report(place, input, `must have at least ${minItems} item${minItems === 1 ? '' : 's'}`);
+        if (input.length > maxItems) context.report(place, input, `must have at most ${plural(maxItems, 'item')}`);
+        if (input.length < minItems) context.report(place, input, `must have at least ${plural(minItems, 'item')}`);
       }
       return values;
     },
@@ -65,6 +71,8 @@ export interface MapRules {
 export function map<T>(member: Schema<T>, { key: checkKey }: MapRules = {}): Schema<Readonly<Record<string, T>>> {
   return {
     typeName: `map[string]${member.typeName}`,
+    notes: checkKey?.note === undefined ? [] : [`keys: ${checkKey.note}`],
+    member,
     parse(input, place, context) {
       if (!isRecord(input)) return context.fail(place, input, 'must be an object');
       const members: [string, T][] = [];
@@ -87,15 +95,37 @@ export function map<T>(member: Schema<T>, { key: checkKey }: MapRules = {}): Sch
   };
 }
 
+const MAX_DEPTH = 64;
+const MAX_NODES = 100_000;
+
+/** Whether a value can be printed: neither too deep nor, by aliases, too large or endless. */
+function isModest(value: object): boolean {
+  const pending: { readonly value: unknown; readonly depth: number }[] = [{ value, depth: 1 }];
+  for (let nodes = 1; ; nodes++) {
+    const next = pending.pop();
+    if (next === undefined) return true;
+    if (next.depth > MAX_DEPTH || nodes > MAX_NODES) return false;
+    if (typeof next.value !== 'object' || next.value === null) continue;
+    for (const member of Object.values(next.value)) pending.push({ value: member, depth: next.depth + 1 });
+  }
+}
+
 /** Any JSON object, kept as it is: parts of Kubernetes' metadata that Calico only passes on. */
 export const opaque: Schema<Readonly<Record<string, unknown>>> = {
   typeName: 'object',
-  parse: (input, place, context) => (isRecord(input) ? input : context.fail(place, input, 'must be an object')),
+  parse(input, place, context) {
+    if (!isRecord(input)) return context.fail(place, input, 'must be an object');
+    return isModest(input) ? input : context.fail(place, input, `must not be nested deeper than ${MAX_DEPTH} levels`);
+  },
   encode: goJsonStringify,
   isEmpty: () => false,
   isZero: (value) => Object.keys(value).length === 0,
   zero: () => ({}),
 };
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
 
 /** Whether it is a JSON object: neither null nor a list. */
 export function isRecord(input: unknown): input is Readonly<Record<string, unknown>> {

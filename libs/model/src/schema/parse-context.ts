@@ -11,6 +11,8 @@ export interface ParseMode {
   readonly refusesUnknownFields: boolean;
   /** Fields that are missing get the CRD's defaults. */
   readonly fillsDefaults: boolean;
+  /** Told of each unknown field that is dropped. */
+  readonly onUnknownField?: (issue: Issue) => void;
   /** Values are held to the rules, as on the way into the store; what comes out of it is taken as it is. */
   readonly runsChecks: boolean;
 }
@@ -35,6 +37,13 @@ export class ParseContext {
   /** A value that could be read but must not be. */
   report(place: Place | undefined, value: unknown, message: string): void {
     this.issues.push({ path: pathText(place), value, message });
+  }
+
+  /** A field that no schema knows: a problem, or dropped. */
+  unknownField(place: Place, value: unknown): void {
+    const message = 'is not a known field here';
+    if (this.mode.refusesUnknownFields) this.fail(place, value, message);
+    else this.mode.onUnknownField?.({ path: pathText(place), value, message });
   }
 
   /** A value that could not be read. */

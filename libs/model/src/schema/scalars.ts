@@ -2,7 +2,7 @@ import { goJsonNumber, goJsonString } from '../go/go-json.ts';
 import { formatGoDuration, parseGoDuration } from '../go/go-duration.ts';
 import { normaliseTime } from '../go/go-time.ts';
 import type { ParseContext } from './parse-context.ts';
-import { firstComplaint, type Schema, type ValueCheck } from './schema.ts';
+import { firstComplaint, notesOf, type Schema, type ValueCheck } from './schema.ts';
 
 const stringTraits = {
   encode: goJsonString,
@@ -16,6 +16,7 @@ export function text(...checks: readonly ValueCheck<string>[]): Schema<string> {
   return {
     ...stringTraits,
     typeName: 'string',
+    notes: notesOf(checks),
     parse(input, place, context) {
       if (typeof input !== 'string') return context.fail(place, input, 'must be a string');
       const complaint = isChecked(context) ? firstComplaint(checks, input) : undefined;
@@ -74,6 +75,7 @@ function whole(typeName: string, typeMin: number, typeMax: number, min: number, 
   return {
     ...numberTraits,
     typeName,
+    notes: min === typeMin && max === typeMax ? [] : [rangeNote(min, max)],
     parse(input, place, context) {
       if (typeof input !== 'number' || !Number.isInteger(input))
         return context.fail(place, input, 'must be a whole number');
@@ -85,8 +87,11 @@ function whole(typeName: string, typeMin: number, typeMax: number, min: number, 
 }
 
 function rangeComplaint(min: number, max: number): string {
-  if (max === Number.MAX_SAFE_INTEGER || max === 0x7fff_ffff) return `must be at least ${min}`;
-  return `must be ${min} to ${max}`;
+  return `must be ${rangeNote(min, max)}`;
+}
+
+function rangeNote(min: number, max: number): string {
+  return max === Number.MAX_SAFE_INTEGER || max === 0x7fff_ffff ? `at least ${min}` : `${min} to ${max}`;
 }
 
 /** Go's `int` and `int64`, as far as a double is exact. */

@@ -9,6 +9,10 @@ export interface Schema<T> {
   readonly typeName: string;
   /** The values that it is limited to, where it is an enumeration. */
   readonly values?: readonly string[];
+  /** What its values are held to, in words, for the reference pages. */
+  readonly notes?: readonly string[];
+  /** Of a list or map: what its members are. */
+  readonly member?: Schema<unknown>;
   /** Reads a value that is not null. */
   parse(input: unknown, place: Place | undefined, context: ParseContext): T | typeof FAILED;
   /** The bytes that Go prints. */
@@ -25,7 +29,24 @@ export interface Schema<T> {
 export type Infer<S> = S extends Schema<infer T> ? T : never;
 
 /** Says what is wrong with a value, or undefined. */
-export type ValueCheck<T> = (value: T) => string | undefined;
+export interface ValueCheck<T> {
+  (value: T): string | undefined;
+  /** The rule in words, for the reference pages. */
+  readonly note?: string | undefined;
+}
+
+/** A check that says its rule in words. */
+export function noted<C extends (...values: never[]) => unknown>(
+  note: string,
+  check: C,
+): C & { readonly note: string } {
+  return Object.assign(check.bind(undefined) as C, { note });
+}
+
+/** The rules in words of checks that have any. */
+export function notesOf(checks: readonly { readonly note?: string | undefined }[]): readonly string[] {
+  return checks.flatMap(({ note }) => note ?? []);
+}
 
 /** The first complaint of several checks. */
 export function firstComplaint<T>(checks: readonly ValueCheck<T>[], value: T): string | undefined {

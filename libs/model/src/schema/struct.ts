@@ -1,7 +1,7 @@
 import { goJsonString } from '../go/go-json.ts';
 import { isRecord } from './containers.ts';
 import { FAILED } from './parse-context.ts';
-import type { Schema } from './schema.ts';
+import { notesOf, type Schema } from './schema.ts';
 
 /**
  * When Go leaves a field out: `never`; when `empty` (`omitempty`; no effect on a struct); when `nil` (a pointer
@@ -14,8 +14,17 @@ export interface FieldRules<T> {
   readonly default?: T;
   /** The document must have it, and not empty. */
   readonly mandatory?: boolean;
-  /** For documentation. */
+  /** For documentation: what it means. */
   readonly description?: string;
+  /** For documentation: what the programs that read it go by where it is not set. */
+  readonly unset?: string;
+}
+
+/** A field's rules, or its description alone. */
+export type FieldRulesOrText<T> = FieldRules<T> | string;
+
+function rulesOf<T>(rules: FieldRulesOrText<T>): FieldRules<T> {
+  return typeof rules === 'string' ? { description: rules } : rules;
 }
 
 export interface Field<T, IsRequired extends boolean> extends FieldRules<T> {
@@ -26,33 +35,33 @@ export interface Field<T, IsRequired extends boolean> extends FieldRules<T> {
 }
 
 /** No `omitempty`: always printed. */
-export function always<T>(schema: Schema<T>, rules: FieldRules<T> = {}): Field<T, true> {
-  return { ...rules, schema, omission: 'never', isRequired: true };
+export function always<T>(schema: Schema<T>, rules: FieldRulesOrText<T> = {}): Field<T, true> {
+  return { ...rulesOf(rules), schema, omission: 'never', isRequired: true };
 }
 
 /** As always, for a field that callers may leave out. */
-export function alwaysPrinted<T>(schema: Schema<T>, rules: FieldRules<T> = {}): Field<T, false> {
-  return { ...rules, schema, omission: 'never', isRequired: false };
+export function alwaysPrinted<T>(schema: Schema<T>, rules: FieldRulesOrText<T> = {}): Field<T, false> {
+  return { ...rulesOf(rules), schema, omission: 'never', isRequired: false };
 }
 
 /** `omitempty` on a value that every object has. */
-export function required<T>(schema: Schema<T>, rules: FieldRules<T> = {}): Field<T, true> {
-  return { ...rules, schema, omission: 'empty', isRequired: true };
+export function required<T>(schema: Schema<T>, rules: FieldRulesOrText<T> = {}): Field<T, true> {
+  return { ...rulesOf(rules), schema, omission: 'empty', isRequired: true };
 }
 
 /** `omitempty`. */
-export function optional<T>(schema: Schema<T>, rules: FieldRules<T> = {}): Field<T, false> {
-  return { ...rules, schema, omission: 'empty', isRequired: false };
+export function optional<T>(schema: Schema<T>, rules: FieldRulesOrText<T> = {}): Field<T, false> {
+  return { ...rulesOf(rules), schema, omission: 'empty', isRequired: false };
 }
 
 /** A pointer with `omitempty`. */
-export function pointer<T>(schema: Schema<T>, rules: FieldRules<T> = {}): Field<T, false> {
-  return { ...rules, schema, omission: 'nil', isRequired: false };
+export function pointer<T>(schema: Schema<T>, rules: FieldRulesOrText<T> = {}): Field<T, false> {
+  return { ...rulesOf(rules), schema, omission: 'nil', isRequired: false };
 }
 
 /** `omitzero`. */
-export function zeroable<T>(schema: Schema<T>, rules: FieldRules<T> = {}): Field<T, false> {
-  return { ...rules, schema, omission: 'zero', isRequired: false };
+export function zeroable<T>(schema: Schema<T>, rules: FieldRulesOrText<T> = {}): Field<T, false> {
+  return { ...rulesOf(rules), schema, omission: 'zero', isRequired: false };
 }
 
 /** A pointer or slice without `omitempty`: null where there is nothing. */
@@ -85,14 +94,19 @@ export type StructValue<F extends Fields> = Flat<
 export type Report = (path: readonly (string | number)[], value: unknown, message: string) => void;
 
 /** A rule over several fields of a struct; runs only where all of them could be read. */
-export type StructCheck<T> = (value: T, report: Report) => void;
+export interface StructCheck<T> {
+  (value: T, report: Report): void;
+  /** The rule in words, for the reference pages. */
+  readonly note?: string | undefined;
+}
 
 export interface StructSchema<T> extends Schema<T> {
   readonly fields: Fields;
   readonly isStruct: true;
 }
 
-function isStruct(schema: Schema<unknown>): boolean {
+/** Whether it is a struct's schema, with fields. */
+export function isStruct(schema: Schema<unknown>): schema is StructSchema<unknown> {
   return 'isStruct' in schema;
 }
 
@@ -132,10 +146,11 @@ export function struct<const F extends Fields>(
   return {
     typeName,
     fields,
+    notes: notesOf(checks),
     isStruct: true,
     parse(input, place, context) {
       if (!isRecord(input)) return context.fail(place, input, 'must be an object');
-      const { fillsDefaults, runsChecks, refusesUnknownFields } = context.mode;
+      const { fillsDefaults, runsChecks, refusesUnknownFields, onUnknownField } = context.mode;
       const failuresBefore = context.failures;
       const value: Record<string, unknown> = {};
       for (const { name, field } of entries) {
@@ -151,10 +166,9 @@ export function struct<const F extends Fields>(
         if (raw === undefined && parsed === undefined && field.isRequired) parsed = field.schema.zero();
         if (parsed !== undefined) value[name] = parsed;
       }
-      if (refusesUnknownFields) {
+      if (refusesUnknownFields || onUnknownField !== undefined) {
         for (const key of Object.keys(input)) {
-          if (!Object.hasOwn(fields, key))
-            context.fail({ parent: place, key }, input[key], 'is not a known field here');
+          if (!Object.hasOwn(fields, key)) context.unknownField({ parent: place, key }, input[key]);
         }
       }
       if (context.failures > failuresBefore) return FAILED;

@@ -4,7 +4,7 @@ import type { Infer } from '../schema/schema.ts';
 import { always, struct } from '../schema/struct.ts';
 
 /*
- * What Felix reports into the store (calico-store.md 1.2.2).
+ * What Felix reports into the store.
  */
 
 const felixStatus = struct('StatusReport', {
