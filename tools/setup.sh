@@ -60,6 +60,11 @@ lock=$(cksum package.json package-lock.json apps/*/package.json libs/*/package.j
 if [ "$(cat "$stamp" 2>/dev/null)" != "$lock" ]; then
   echo "setup: npm ci"
   npm ci --no-progress --loglevel=error
+  case $(uname -m) in x86_64) arch=x64 ;; *) arch=arm64 ;; esac
+  node=node_modules/node-linux-$arch/bin/node
+  [ -x "$node" ] || fail "npm did not install the Node.js binary ($node)"
+  # Older releases of npm link no program that has npm's own name for its interpreter.
+  ln -sfn "../node-linux-$arch/bin/node" node_modules/.bin/node
   echo "$lock" >"$stamp"
 fi
 
