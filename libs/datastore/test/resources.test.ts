@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ValidationError, type Resource } from '@calico-node/model';
 import { parseAsn } from '@calico-node/net';
+import { Etcd3 } from 'etcd3';
 import {
   connectDatastore,
   isDatastoreError,
@@ -66,12 +67,36 @@ function policy(name: string, order = 1): Resource<'GlobalNetworkPolicy'> {
   return { kind: 'GlobalNetworkPolicy', apiVersion, metadata: { name }, spec: { order, selector: 'all()' } };
 }
 
+const policyKinds = [
+  'NetworkPolicy',
+  'GlobalNetworkPolicy',
+  'StagedNetworkPolicy',
+  'StagedGlobalNetworkPolicy',
+] as const;
+
+function isNamespaced(kind: (typeof policyKinds)[number]): boolean {
+  return kind === 'NetworkPolicy' || kind === 'StagedNetworkPolicy';
+}
+
+function tieredPolicy(kind: (typeof policyKinds)[number], tierName: string): Resource {
+  const metadata = isNamespaced(kind) ? { name: 'a', namespace: 'prod' } : { name: 'a' };
+  return { kind, apiVersion, metadata, spec: { tier: tierName, selector: 'all()' } };
+}
+
+function tier(name: string): Resource<'Tier'> {
+  return { kind: 'Tier', apiVersion, metadata: { name }, spec: { order: 1 } };
+}
+
 function node(name: string): Resource<'Node'> {
   return {
     kind: 'Node',
     apiVersion,
     metadata: { name },
-    spec: { bgp: { ipv4IPIPTunnelAddr: '10.9.0.1' } },
+    spec: {
+      bgp: { ipv4IPIPTunnelAddr: '10.9.0.1' },
+      ipv4VXLANTunnelAddr: '10.9.0.2',
+      wireguard: { interfaceIPv4Address: '10.9.0.3' },
+    },
   };
 }
 
@@ -153,6 +178,20 @@ describe('list', () => {
     expect(await names('y')).toEqual(['y/set']);
   });
 
+  it('gives only names with a prefix where asked', async () => {
+    for (const name of ['a-1', 'a-2', 'b-1']) await resources.create(policy(name));
+    const { items } = await resources.list('GlobalNetworkPolicy', undefined, { namePrefix: 'a-' });
+    expect(items.map(({ metadata }) => metadata.name)).toEqual(['a-1', 'a-2']);
+  });
+
+  it('gives what was there at an earlier revision', async () => {
+    const first = await resources.create(policy('a', 1));
+    await resources.update({ ...first, spec: { ...first.spec, order: 2 } });
+    const revision = BigInt(first.metadata.resourceVersion!);
+    expect((await resources.list('GlobalNetworkPolicy', undefined, { revision })).items).toEqual([first]);
+    expect(await resources.get('GlobalNetworkPolicy', 'a', undefined, { revision })).toEqual(first);
+  });
+
   it('has the profile that allows everything, which nobody can change', async () => {
     const { items } = await resources.list('Profile');
     expect(items.map(({ metadata }) => metadata.name)).toEqual(['projectcalico-default-allow']);
@@ -162,6 +201,13 @@ describe('list', () => {
       'already-exists',
     );
     expect(await codeOf(resources.delete('Profile', 'projectcalico-default-allow'))).toBe('unsupported');
+    const changed = {
+      ...profile,
+      metadata: { ...profile.metadata, uid: 'u', creationTimestamp: '2026-01-02T03:04:05Z' },
+    };
+    expect(await codeOf(resources.update(changed))).toBe('unsupported');
+    expect(profile.spec).toEqual({ ingress: [{ action: 'Allow' }], egress: [{ action: 'Allow' }] });
+    expect((await backend.list(`${root}/profiles/`)).items).toEqual([]);
   });
 });
 
@@ -204,14 +250,31 @@ describe('delete', () => {
         spec: { node: name, peerIP: '10.1.1.1', asNumber: parseAsn(64512) },
       });
     }
-    await resources.create({ kind: 'FelixConfiguration', apiVersion, metadata: { name: 'node.n-1' }, spec: {} });
+    for (const name of ['n-1', 'n']) {
+      await resources.create({
+        kind: 'HostEndpoint',
+        apiVersion,
+        metadata: { name: `${name}-eth0` },
+        spec: { node: name, interfaceName: 'eth0' },
+      });
+      for (const kind of ['FelixConfiguration', 'BGPConfiguration'] as const) {
+        await resources.create({ kind, apiVersion, metadata: { name: `node.${name}` }, spec: {} });
+      }
+    }
     await resources.delete('Node', 'n-1');
     expect(cleaned).toEqual([
-      ['ips', '10.0.0.1', '10.9.0.1'],
+      ['ips', '10.0.0.1', '10.9.0.1', '10.9.0.2', '10.9.0.3'],
       ['host', 'n-1'],
     ]);
     const left = (await backend.list(root)).items.map(({ key }) => key.slice(root.length));
-    expect(left).toEqual(['/bgppeers/peer-n', '/nodes/n', '/workloadendpoints/default/n-cni-abc-eth0']);
+    expect(left).toEqual([
+      '/bgpconfigurations/node.n',
+      '/bgppeers/peer-n',
+      '/felixconfigurations/node.n',
+      '/hostendpoints/n-eth0',
+      '/nodes/n',
+      '/workloadendpoints/default/n-cni-abc-eth0',
+    ]);
   });
 
   it('disables an IP pool and takes its blocks before it goes', async () => {
@@ -226,14 +289,80 @@ describe('delete', () => {
     expect(await codeOf(new Resources(backend).delete('Node', 'n1'))).toBe('unsupported');
   });
 
-  it('keeps tiers that are built in or in use', async () => {
+  it.each(['default', 'kube-admin', 'kube-baseline'])('keeps the tier %s, which is built in', async (name) => {
     await resources.ensureInitialized();
-    expect(await codeOf(resources.delete('Tier', 'default'))).toBe('unsupported');
-    await resources.create({ kind: 'Tier', apiVersion, metadata: { name: 'web' }, spec: { order: 1 } });
-    await resources.create({ ...policy('a'), spec: { tier: 'web', selector: 'all()' } });
-    expect(await codeOf(resources.delete('Tier', 'web'))).toBe('validation');
-    await resources.delete('GlobalNetworkPolicy', 'a');
+    expect(await codeOf(resources.delete('Tier', name))).toBe('unsupported');
+    expect((await resources.get('Tier', name)).metadata.name).toBe(name);
+  });
+
+  it.each(policyKinds)('keeps a tier while a %s is in it', async (kind) => {
+    await resources.create(tier('web'));
+    const namespace = isNamespaced(kind) ? 'prod' : undefined;
+    await resources.create(tieredPolicy(kind, 'web'));
+    expect(await codeOf(resources.delete('Tier', 'web'))).toBe('unsupported');
+    await resources.delete(kind, 'a', namespace);
     expect((await resources.delete('Tier', 'web')).metadata.name).toBe('web');
+  });
+});
+
+describe('policies', () => {
+  it.each(policyKinds)('of kind %s are created in tiers that exist', async (kind) => {
+    expect(await codeOf(resources.create(tieredPolicy(kind, 'web')))).toBe('validation');
+    expect((await backend.list('/calico/')).items).toEqual([]);
+    await resources.create(tier('web'));
+    expect(await codeOf(resources.create(tieredPolicy(kind, 'web')))).toBe('ok');
+  });
+
+  it.each(policyKinds)('of kind %s may be in the default tier before the store is initialized', async (kind) => {
+    expect(await codeOf(resources.create(tieredPolicy(kind, 'default')))).toBe('ok');
+  });
+
+  it('of Kubernetes are not ours to write', async () => {
+    const kubernetes = (name: string): Resource<'NetworkPolicy'> => ({
+      kind: 'NetworkPolicy',
+      apiVersion,
+      metadata: { name, namespace: 'prod' },
+      spec: {},
+    });
+    expect(await codeOf(resources.create(kubernetes('knp.default.a')))).toBe('unsupported');
+    expect(await codeOf(resources.delete('NetworkPolicy', 'knp.default.a', 'prod'))).toBe('unsupported');
+    const created = await resources.create(kubernetes('ossg.default.a'));
+    const renamed = { ...created, metadata: { ...created.metadata, name: 'knp.default.a' } };
+    expect(await codeOf(resources.update(renamed))).toBe('unsupported');
+  });
+});
+
+describe('kinds of which there is one', () => {
+  it.each([
+    ['ClusterInformation', {}],
+    ['KubeControllersConfiguration', { controllers: {} }],
+    ['IPAMConfiguration', { strictAffinity: false, autoAllocateBlocks: true }],
+  ] as const)('%s is called "default"', async (kind, spec) => {
+    const named = (name: string): Resource => ({ kind, apiVersion, metadata: { name }, spec }) as Resource;
+    expect(await codeOf(resources.create(named('other')))).toBe('invalid');
+    expect(await codeOf(resources.create(named('default')))).toBe('ok');
+    expect(await codeOf(resources.create(named('default')))).toBe('already-exists');
+  });
+
+  it('leave a node its own configuration', async () => {
+    for (const name of ['default', 'node.n1']) {
+      await resources.create({
+        kind: 'FelixConfiguration',
+        apiVersion,
+        metadata: { name },
+        spec: { logSeverityScreen: 'Info' },
+      });
+      await resources.create({ kind: 'BGPConfiguration', apiVersion, metadata: { name }, spec: { listenPort: 179 } });
+    }
+    const { items } = await resources.list('FelixConfiguration', undefined, { namePrefix: 'node.' });
+    expect(items.map(({ metadata }) => metadata.name)).toEqual(['node.n1']);
+    const wrong: Resource<'BGPConfiguration'> = {
+      kind: 'BGPConfiguration',
+      apiVersion,
+      metadata: { name: 'node.n2' },
+      spec: { nodeToNodeMeshEnabled: false },
+    };
+    expect(await codeOf(resources.create(wrong))).toBe('invalid');
   });
 });
 
@@ -251,8 +380,40 @@ describe('IP pools', () => {
     expect(await codeOf(resources.update({ ...created, spec: { ...created.spec, cidr: '10.0.0.0/17' } }))).toBe(
       'validation',
     );
+    expect(await codeOf(resources.update({ ...created, spec: { ...created.spec, blockSize: 27 } }))).toBe('validation');
     const disabled = await resources.update({ ...created, spec: { ...created.spec, disabled: true } });
     expect(disabled.spec.disabled).toBe(true);
+  });
+
+  it('may have their network spelt anew', async () => {
+    const created = await resources.create(pool('a', 'fd00::/48'));
+    const stored = (await backend.get(`${root}/ippools/a`))?.value ?? '';
+    await backend.put(`${root}/ippools/a`, stored.replace('fd00::/48', 'FD00:0:0::/48'));
+    const read = await resources.get('IPPool', 'a');
+    expect(read.spec.cidr).toBe('FD00:0:0::/48');
+    expect((await resources.update(read)).spec.cidr).toBe(created.spec.cidr);
+  });
+
+  it('stay with load balancers once they are theirs', async () => {
+    const uses = (...allowedUses: ('LoadBalancer' | 'Workload' | 'Tunnel')[]): object => ({ allowedUses });
+    const created = await resources.create(pool('a', '10.0.0.0/16', uses('LoadBalancer')));
+    expect(await codeOf(resources.update({ ...created, spec: { ...created.spec, allowedUses: ['Workload'] } }))).toBe(
+      'validation',
+    );
+    expect(await codeOf(resources.update(created))).toBe('ok');
+    const other = await resources.create(pool('b', '10.1.0.0/16', uses('Workload', 'Tunnel')));
+    expect(await codeOf(resources.update({ ...other, spec: { ...other.spec, allowedUses: ['LoadBalancer'] } }))).toBe(
+      'ok',
+    );
+  });
+
+  it('are not deleted under somebody who changed them', async () => {
+    const created = await resources.create(pool('a', '10.0.0.0/16'));
+    await resources.update(created);
+    const { resourceVersion } = created.metadata;
+    expect(await codeOf(resources.delete('IPPool', 'a', undefined, { resourceVersion }))).toBe('conflict');
+    expect((await resources.get('IPPool', 'a')).spec.disabled).toBeUndefined();
+    expect(cleaned).toEqual([]);
   });
 });
 
@@ -287,6 +448,20 @@ describe('ensureInitialized', () => {
 });
 
 describe('watch', () => {
+  it('ends with the reason when what it missed was compacted away', async () => {
+    const first = await resources.create(policy('a', 1));
+    const second = await resources.update({ ...first, spec: { ...first.spec, order: 2 } });
+    const admin = new Etcd3({ hosts: [...etcd.endpoints] });
+    await admin.kv.compact({ revision: second.metadata.resourceVersion! });
+    admin.close();
+    const watch = resources.watch('GlobalNetworkPolicy', {
+      revision: BigInt(first.metadata.resourceVersion!) - 1n,
+      signal: AbortSignal.timeout(20_000),
+      onEvent: () => undefined,
+    });
+    expect(await codeOf(watch)).toBe('compacted');
+  });
+
   it('gives what there is, then each change with what was before', async () => {
     const first = await resources.create(policy('a', 1));
     const events: ResourceEvent<'GlobalNetworkPolicy'>[] = [];

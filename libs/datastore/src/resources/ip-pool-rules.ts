@@ -41,18 +41,27 @@ export async function checkPoolIsNew(
   }
 }
 
-/** A pool's network and block size are for ever. @throws DatastoreError `validation` */
+/**
+ * A pool's network and block size are for ever, and a load balancer's pool stays one. Another spelling of
+ * the same network is no change: older clients stored what the user wrote.
+ * @throws DatastoreError `validation`
+ */
 export async function checkPoolUpdate(resources: Resources, pool: IPPool, options: CallOptions): Promise<void> {
   const { name } = pool.metadata;
   const current = await resources.get('IPPool', name, undefined, options);
   const identity = identityOf('IPPool', name);
-  for (const field of ['cidr', 'blockSize'] as const) {
-    if (current.spec[field] === pool.spec[field]) continue;
-    throw new DatastoreError('validation', `${identity}: spec.${field} cannot be changed`, {
+  const refuse = (field: string): DatastoreError =>
+    new DatastoreError('validation', `${identity}: spec.${field} cannot be changed`, {
       identity,
       hint: 'create another pool',
     });
-  }
+  if (current.spec.cidr !== pool.spec.cidr && tryParseCidr(current.spec.cidr) !== pool.spec.cidr) throw refuse('cidr');
+  if (current.spec.blockSize !== pool.spec.blockSize) throw refuse('blockSize');
+  if (isForLoadBalancers(current) && !isForLoadBalancers(pool)) throw refuse('allowedUses');
+}
+
+function isForLoadBalancers({ spec }: IPPool): boolean {
+  return spec.allowedUses?.includes('LoadBalancer') ?? false;
 }
 
 /**

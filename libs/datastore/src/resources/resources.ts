@@ -25,6 +25,7 @@ import {
   withMetadata,
 } from './metadata.ts';
 import { deleteWithNode } from './node-rules.ts';
+import { checkNotKubernetes, checkTierExists, isTiered } from './policy-rules.ts';
 import { checkTierIsUnused } from './tier-rules.ts';
 import { watchResources, type ResourceWatch } from './watch-resources.ts';
 import type { IpamCleanup } from './ipam-cleanup.ts';
@@ -79,8 +80,10 @@ export class Resources {
     const { kind, metadata } = resource;
     const identity = identityOf(kind, metadata.name, metadata.namespace);
     if (isDefaultAllow(kind, metadata.name)) throw exists(identity);
+    checkNotKubernetes(kind, metadata.name, identity);
     const complete = withIdentity(validated<R>(resource), this.#now());
     if (complete.kind === 'IPPool') await checkPoolIsNew(this.#backend, this, complete, options);
+    if (isTiered(complete)) await checkTierExists(this, complete, options);
     try {
       const written = await this.#backend.create(keyOf(complete), encodeResource(complete), options);
       return atRevision(complete, written.revision);
@@ -99,6 +102,7 @@ export class Resources {
     const { kind, metadata } = resource;
     const identity = identityOf(kind, metadata.name, metadata.namespace);
     if (isDefaultAllow(kind, metadata.name)) throw unsupported(identity);
+    checkNotKubernetes(kind, metadata.name, identity);
     const complete = validated(resource);
     if (complete.kind === 'IPPool') await checkPoolUpdate(this, complete, options);
     try {
@@ -169,6 +173,7 @@ export class Resources {
   ): Promise<Resource<K>> {
     const identity = identityOf(kind, name, namespace);
     if (isDefaultAllow(kind, name)) throw unsupported(identity);
+    checkNotKubernetes(kind, name, identity);
     const given = isGiven(options.resourceVersion) ? parseRevision(options.resourceVersion, identity) : undefined;
     let revision = given;
     if (kind === 'Node' || kind === 'IPPool' || kind === 'Tier' || isGiven(options.uid)) {

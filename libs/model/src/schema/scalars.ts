@@ -160,6 +160,7 @@ export const time: Schema<string> = {
   ...stringTraits,
   typeName: 'time',
   parse(input, place, context) {
+    if (input === '') return input;
     const value = typeof input === 'string' ? normaliseTime(input) : undefined;
     return value ?? context.fail(place, input, 'must be an RFC 3339 time such as "2026-01-02T03:04:05Z"');
   },

@@ -1,0 +1,1 @@
+export { CREATED, goldens, type Golden } from './goldens.ts';
