@@ -1,4 +1,4 @@
-import { workloadEndpointName, type Profile, type WorkloadEndpoint } from '@calico-node/model';
+import { workloadEndpointName, type WorkloadEndpoint } from '@calico-node/model';
 import { hostCidr, type IpAddress, type Mac, type NodeName } from '@calico-node/net';
 import type { Workload } from './workload.ts';
 
@@ -58,23 +58,6 @@ export function buildEndpoint(facts: EndpointFacts, stored: WorkloadEndpoint | u
       profiles: profiles.includes(network) ? profiles : [...profiles, network],
       interfaceName,
       mac,
-    },
-  };
-}
-
-/**
- * The profile of a network that no orchestrator describes: its members reach each other and everything else,
- * and nothing else reaches them.
- */
-export function networkProfile(network: string): Profile {
-  return {
-    kind: 'Profile',
-    apiVersion,
-    metadata: { name: network },
-    spec: {
-      egress: [{ action: 'Allow', source: {}, destination: {} }],
-      ingress: [{ action: 'Allow', source: { selector: `has(${network})` }, destination: {} }],
-      labelsToApply: { [network]: '' },
     },
   };
 }

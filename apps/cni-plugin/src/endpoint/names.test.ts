@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { statusFileName } from '../felix/status-file.ts';
 import { goTimeString } from '../handlers/addresses.ts';
 import { buildEndpoint, endpointName } from './build-endpoint.ts';
-import { alternativeInterfaceName, hostInterfaceName, interfacePrefix } from './interface-name.ts';
+import { alternativeInterfaceName, hostInterfaceName } from './interface-name.ts';
 import { ipamHandle, workloadOf, type Workload } from './workload.ts';
 
 const pod = (namespace: string, name: string): Workload => ({
@@ -43,11 +43,6 @@ test('every name of an interface is one that the kernel takes, and differs by in
   const names = workloads.map((workload) => hostInterfaceName(workload, 'cali'));
   expect(new Set([...names, alternativeInterfaceName(workloads[0]!)]).size).toBe(5);
   for (const name of names) expect(name.length).toBeLessThanOrEqual(15);
-});
-
-test('the prefix is the first of felix’s', () => {
-  expect(interfacePrefix({})).toBe('cali');
-  expect(interfacePrefix({ FELIX_INTERFACEPREFIX: 'tap,cali' })).toBe('tap');
 });
 
 test('the workload is the pod where the runtime names one', () => {

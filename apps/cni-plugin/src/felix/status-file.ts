@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { sleep } from '@calico-node/service';
-import { felixEndpointId } from './wait-for-endpoint.ts';
+import { felixEndpointId } from './endpoint-id.ts';
 import type { Workload } from '../endpoint/workload.ts';
 
 const pollMs = 50;

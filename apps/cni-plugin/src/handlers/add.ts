@@ -1,12 +1,19 @@
 import type { WorkloadEndpoint } from '@calico-node/model';
 import { familyOf, hostCidr, parseCidr, splitCidr } from '@calico-node/net';
-import { buildEndpoint, networkProfile } from '../endpoint/build-endpoint.ts';
+import {
+  attachInterface,
+  hasHostInterface,
+  ipv4Gateway,
+  ipv6Gateway,
+  networkProfile,
+  type Attached,
+} from '@calico-node/workload';
+import { buildEndpoint } from '../endpoint/build-endpoint.ts';
 import { alternativeInterfaceName, hostInterfaceName } from '../endpoint/interface-name.ts';
 import { readMtu } from '../node/node-facts.ts';
 import { passReadinessGates } from '../node/readiness-gates.ts';
 import { CniError, cniCodes } from '../spec/cni-error.ts';
 import type { Result } from '../spec/result.ts';
-import { attachInterface, hasHostInterface, ipv4Gateway, ipv6Gateway, type Attached } from '../wire/index.ts';
 import { assignAddresses, type GivenAddresses } from './addresses.ts';
 import type { AttachmentCall } from './call.ts';
 import { detach } from './del.ts';

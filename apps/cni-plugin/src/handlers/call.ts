@@ -1,4 +1,5 @@
 import type { NodeName } from '@calico-node/net';
+import { interfacePrefix } from '@calico-node/workload';
 import { readNodeName } from '../node/node-facts.ts';
 import { CniError, cniCodes } from '../spec/cni-error.ts';
 import type { Attachment } from '../spec/environment.ts';
@@ -6,7 +7,6 @@ import type { NetworkConfig } from '../spec/network-config.ts';
 import type { Store } from '../store/stores.ts';
 import { endpointName } from '../endpoint/build-endpoint.ts';
 import { workloadOf, type Workload } from '../endpoint/workload.ts';
-import { interfacePrefix } from '../endpoint/interface-name.ts';
 import type { HandlerContext } from './context.ts';
 
 /** One command about one attachment, with everything that identifies it. */

@@ -1,5 +1,5 @@
+import { inspectInterface } from '@calico-node/workload';
 import { CniError, cniCodes } from '../spec/cni-error.ts';
-import { inspectInterface } from '../wire/index.ts';
 import { isDelegated } from './addresses.ts';
 import type { AttachmentCall } from './call.ts';
 import { delegate } from './ipam-delegate.ts';

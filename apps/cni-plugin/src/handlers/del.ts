@@ -1,4 +1,4 @@
-import { detachInterface } from '../wire/index.ts';
+import { detachInterface } from '@calico-node/workload';
 import { releaseAddresses } from './addresses.ts';
 import type { AttachmentCall } from './call.ts';
 

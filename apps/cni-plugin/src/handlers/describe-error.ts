@@ -2,9 +2,8 @@ import { isDatastoreError } from '@calico-node/datastore';
 import { isIpamError } from '@calico-node/ipam';
 import { ValidationError } from '@calico-node/model';
 import { isRpcError } from '@calico-node/rpc';
-import { FelixTimeout } from '../felix/wait-for-endpoint.ts';
+import { FelixTimeout, WireError } from '@calico-node/workload';
 import { cniCodes, toCniError, type CniCode, type CniError } from '../spec/cni-error.ts';
-import { WireError } from '../wire/index.ts';
 
 function codeOf(error: unknown): CniCode {
   if (error instanceof WireError) {

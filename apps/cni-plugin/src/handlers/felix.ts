@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
+import { waitForFelix } from '@calico-node/workload';
+import { felixEndpointId } from '../felix/endpoint-id.ts';
 import { waitForStatusFile } from '../felix/status-file.ts';
-import { waitForFelix } from '../felix/wait-for-endpoint.ts';
 import { CniError, cniCodes } from '../spec/cni-error.ts';
 import type { AttachmentCall } from './call.ts';
 
@@ -33,7 +34,7 @@ export async function awaitPolicy(call: AttachmentCall, minRevision: bigint): Pr
   if (lenientMs === 0 || hasSocket) {
     const timeoutMs = lenientMs === 0 ? defaultTimeoutMs : lenientMs;
     try {
-      await waitForFelix({ socket: felixSocket, workload, minRevision, timeoutMs, signal });
+      await waitForFelix({ socket: felixSocket, id: felixEndpointId(workload), minRevision, timeoutMs, signal });
     } catch (error) {
       if (lenientMs === 0) throw error;
       context.log.warn({ err: error }, 'going on without felix, as policy_setup_timeout_seconds asks');

@@ -1,9 +1,8 @@
 import type { WorkloadEndpoint } from '@calico-node/model';
+import { detachInterface, interfacePrefix } from '@calico-node/workload';
 import { ipamHandle, type Workload } from '../endpoint/workload.ts';
-import { interfacePrefix } from '../endpoint/interface-name.ts';
 import { readNodeName } from '../node/node-facts.ts';
 import { CniError, cniCodes } from '../spec/cni-error.ts';
-import { detachInterface } from '../wire/index.ts';
 import { isDelegated } from './addresses.ts';
 import type { CallInput } from './call.ts';
 import { delegate } from './ipam-delegate.ts';

@@ -8,9 +8,9 @@ import {
 } from '@calico-node/datastore';
 import { Ipam } from '@calico-node/ipam';
 import type { Logger, NodePaths } from '@calico-node/service';
+import { EndpointStore } from '@calico-node/workload';
 import { LibraryAddresses, ServiceAddresses, type Addresses } from '../addresses/addresses.ts';
 import { CniError, cniCodes } from '../spec/cni-error.ts';
-import { EndpointStore } from './endpoint-store.ts';
 
 type Variables = Readonly<Record<string, string | undefined>>;
 

@@ -1,36 +1,17 @@
-import {
-  familyOf,
-  hostCidr,
-  parseCidr,
-  parseIp,
-  parseMac,
-  type Cidr,
-  type IpAddress,
-  type Mac,
-} from '@calico-node/net';
+import { familyOf, hostCidr, parseCidr, type Cidr, type IpAddress, type Mac } from '@calico-node/net';
 import {
   addAddress,
   deleteAddress,
-  NetlinkError,
   replaceNeighbour,
   replaceRoute,
   RouteSocket,
   setLink,
   type NetlinkRequest,
 } from '@calico-node/netlink';
+import { applyTolerant, configureHostEnd, hostMac, ipv4Gateway, type Families } from './host-end.ts';
 import { openWorkloadNetns } from './namespace.ts';
-import { ensurePair, type Pair } from './pair.ts';
-import { applySettings, forwardingSettings, hostSettings, workloadSettingsBeforeUp } from './sysctls.ts';
-
-/** The same for every workload: it never shows up on a wire. */
-const hostMac = parseMac('ee:ee:ee:ee:ee:ee');
-/**
- * The gateway of every workload. The host answers for it by proxy ARP, but only while it has a route to it by
- * another interface, which a host without a default route has not: so the workload is told the host's MAC.
- */
-export const ipv4Gateway = parseIp('169.254.1.1');
-/** The link-local address that goes with {@link hostMac} (RFC 4291 2.5.6). */
-export const ipv6Gateway = parseIp('fe80::ecee:eeff:feee:eeee');
+import { ensurePair } from './pair.ts';
+import { applySettings, forwardingSettings, workloadSettingsBeforeUp } from './sysctls.ts';
 
 export interface AttachSpec {
   /** Path of the workload's network namespace. */
@@ -55,48 +36,6 @@ export interface Attached {
   readonly mtu: number;
 }
 
-interface Families {
-  readonly ipv4: boolean;
-  readonly ipv6: boolean;
-}
-
-/** Applies requests one by one; an object that is there already is well. */
-function applyTolerant(socket: RouteSocket, requests: readonly NetlinkRequest[]): void {
-  for (const error of socket.execute(requests)) {
-    if (error !== undefined && !(error instanceof NetlinkError && error.code === 'EEXIST')) throw error;
-  }
-}
-
-function configureHostEnd(host: RouteSocket, { host: link }: Pair, mtu: number, families: Families): IpAddress {
-  applySettings(hostSettings(link.name, families));
-  host.apply([
-    setLink({
-      index: link.index,
-      up: true,
-      mtu,
-      mac: hostMac,
-      ...(families.ipv4 ? { inetConf: { forwarding: true, proxyArp: true, routeLocalnet: true } } : {}),
-    }),
-  ]);
-  if (!families.ipv6) return ipv6Gateway;
-  const linkLocal = (): IpAddress | undefined =>
-    host
-      .listAddresses({ family: 6, interfaceIndex: link.index })
-      .find((address) => address.scope === 'link' && !address.isTentative)?.ip;
-  // The kernel gives the address only once there is a carrier; it may as well be there at once.
-  if (linkLocal() === undefined) {
-    const address = {
-      interfaceIndex: link.index,
-      ip: ipv6Gateway,
-      prefixLength: 64,
-      scope: 'link',
-      skipsDad: true,
-    } as const;
-    applyTolerant(host, [addAddress(address)]);
-  }
-  return linkLocal() ?? ipv6Gateway;
-}
-
 function routesInside(index: number, spec: AttachSpec, families: Families, gateway6: IpAddress): NetlinkRequest[] {
   const everywhere = [parseCidr('0.0.0.0/0'), parseCidr('::/0')];
   const routes = spec.routes === undefined || spec.routes.length === 0 ? everywhere : spec.routes;
@@ -104,6 +43,8 @@ function routesInside(index: number, spec: AttachSpec, families: Families, gatew
     routes
       .filter((destination) => familyOf(destination) === family)
       .map((destination) => replaceRoute({ destination, gateway, interfaceIndex: index }));
+  // The host's proxy ARP answers only while the host has a route to the gateway by another interface, which a host
+  // without a default route has not: so the workload is told the host's MAC.
   const onLink = replaceRoute({ destination: hostCidr(ipv4Gateway), interfaceIndex: index, scope: 'link' });
   const neighbour = replaceNeighbour({ interfaceIndex: index, ip: ipv4Gateway, mac: hostMac, state: 'permanent' });
   return [
@@ -141,7 +82,7 @@ export async function attachInterface(spec: AttachSpec): Promise<Attached> {
   const pair = await ensurePair(host, workload, netns, { ...spec, hostMac, workloadMac: spec.mac });
   const { index } = pair.workload;
   applySettings(workloadSettingsBeforeUp(spec.workloadName, families.ipv6), netns);
-  const gateway6 = configureHostEnd(host, pair, spec.mtu, families);
+  const gateway6 = configureHostEnd(host, pair.host, spec.mtu, families);
   const { mac } = spec;
   workload.apply([setLink({ index, up: true, mtu: spec.mtu, ...(mac === undefined ? {} : { mac }) })]);
   workload.apply(routesInside(index, spec, families, gateway6));

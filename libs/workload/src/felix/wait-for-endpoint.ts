@@ -1,6 +1,5 @@
 import { callUnary, connectUnix, felixV1, isRpcError } from '@calico-node/rpc';
 import { sleep } from '@calico-node/service';
-import { workloadSegment, type Workload } from '../endpoint/workload.ts';
 
 const pollMs = 50;
 
@@ -9,18 +8,9 @@ export class FelixTimeout extends Error {
   override readonly name = 'FelixTimeout';
 }
 
-/** The endpoint's identity as Felix knows it. */
-export function felixEndpointId(workload: Workload): felixV1.WorkloadEndpointId {
-  return {
-    orchestratorId: workload.orchestrator,
-    workloadId: `${workload.namespace}/${workloadSegment(workload)}`,
-    endpointId: workload.endpoint,
-  };
-}
-
 export interface FelixWait {
   readonly socket: string;
-  readonly workload: Workload;
+  readonly id: felixV1.WorkloadEndpointId;
   /** The store revision of the endpoint that has to be in the kernel. */
   readonly minRevision: bigint;
   readonly timeoutMs: number;
@@ -33,10 +23,10 @@ export interface FelixWait {
  *
  * @throws FelixTimeout with what Felix said last.
  */
-export async function waitForFelix({ socket, workload, minRevision, timeoutMs, signal }: FelixWait): Promise<void> {
+export async function waitForFelix({ socket, id, minRevision, timeoutMs, signal }: FelixWait): Promise<void> {
   const client = connectUnix(felixV1.FelixServiceClient, socket);
   const deadline = Date.now() + timeoutMs;
-  const request: felixV1.WaitForEndpointRequest = { id: felixEndpointId(workload), minRevision };
+  const request: felixV1.WaitForEndpointRequest = { id, minRevision };
   let last = 'it has not answered';
   try {
     for (let left = timeoutMs; left > 0 && !signal.aborted; left = deadline - Date.now()) {

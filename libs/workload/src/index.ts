@@ -1,0 +1,10 @@
+export { FelixTimeout, waitForFelix, type FelixWait } from './felix/wait-for-endpoint.ts';
+export { interfacePrefix } from './interface-prefix.ts';
+export { networkProfile } from './network-profile.ts';
+export { EndpointStore, type HeldAddress } from './store/endpoint-store.ts';
+export { attachInterface, type Attached, type AttachSpec } from './wire/attach.ts';
+export { detachInterface, type DetachSpec } from './wire/detach.ts';
+export { ipv4Gateway, ipv6Gateway, type Families } from './wire/host-end.ts';
+export { hasHostInterface, inspectInterface, type Inspection } from './wire/inspect.ts';
+export { makeMovablePair, removeHostEnd, type MovablePair, type MovablePairSpec } from './wire/movable-pair.ts';
+export { WireError, type WireErrorCode } from './wire/wire-error.ts';
