@@ -20,7 +20,7 @@ export interface Io {
   runInteractive(command: string, args: readonly string[]): Promise<number>;
 }
 
-/** An error that the user is told of by its message alone. */
+/** An error that the user is told of by its message alone, if it has one. */
 export class CommandError extends Error {
   override readonly name = 'CommandError';
   /** What the program ends with: 1 unless the command says otherwise. */

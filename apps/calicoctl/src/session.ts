@@ -73,10 +73,7 @@ async function open({ config = DEFAULT_CONFIG_FILE, logLevel }: DatastoreOptions
   const isReadable = canRead(config);
   if (!isReadable && config !== DEFAULT_CONFIG_FILE) throw new CommandError(`Error reading config file: ${config}`);
   try {
-    return await openDatastore(
-      { env: io.env, ...(isReadable ? { configFile: config } : {}) },
-      await openLog(logLevel),
-    );
+    return await openDatastore({ env: io.env, ...(isReadable ? { configFile: config } : {}) }, await openLog(logLevel));
   } catch (error) {
     if (!isDatastoreError(error)) throw error;
     throw new CommandError(`Failed to create Calico API client: ${error.message}`, { cause: error });

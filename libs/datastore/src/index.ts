@@ -6,12 +6,12 @@ export {
   type Commit,
   type CommitResult,
   type Guard,
-  KeyValue,
-  ListResult,
-  ReadOptions,
-  WatchEvent,
-  WatchOptions,
-  WriteOptions,
+  type KeyValue,
+  type ListResult,
+  type ReadOptions,
+  type WatchEvent,
+  type WatchOptions,
+  type WriteOptions,
 } from './backend.ts';
 export { loadDatastoreConfig, type ConfigSource, type DatastoreConfig, type EtcdConfig } from './config.ts';
 export { connectDatastore, type ConnectOptions } from './connect.ts';

@@ -1,5 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { connectDatastore, isDatastoreError, type Backend, type DatastoreConfig } from '../src/index.ts';
+import {
+  connectDatastore,
+  isDatastoreError,
+  type Backend,
+  type CommitResult,
+  type DatastoreConfig,
+  type Guard,
+} from '../src/index.ts';
 import { freePort, startEtcd, startTcpProxy, type EtcdProcess } from '../src/testing/index.ts';
 
 /** Waits until a value is as expected, long enough for a busy machine. */
@@ -64,6 +71,50 @@ describe('compare-and-swap', () => {
       Array.from({ length: 20 }, (_, writer) => backend.update('/t/race', String(writer), start.revision)),
     );
     expect(results.filter((result) => result.status === 'fulfilled')).toHaveLength(1);
+  });
+});
+
+describe('a commit', () => {
+  const commit = (...args: Parameters<NonNullable<Backend['commit']>>): Promise<CommitResult> =>
+    backend.commit!(...args);
+
+  it('makes all changes as one revision while its guards hold', async () => {
+    const old = await backend.put('/c/old', 'x');
+    const result = await commit({
+      guards: [
+        { type: 'key', key: '/c/old', revision: old.revision },
+        { type: 'key', key: '/c/new', revision: 0n },
+        { type: 'prefix', prefix: '/c/', unchangedSince: old.revision },
+        { type: 'prefix', prefix: '/c/nothing/', unchangedSince: 0n },
+      ],
+      changes: [
+        { type: 'delete', key: '/c/old' },
+        { type: 'put', key: '/c/new', value: 'y' },
+        { type: 'put', key: '/c/more', value: 'z' },
+      ],
+    });
+    const { items } = await backend.list('/c/');
+    expect(items.map(({ key, value }) => [key, value])).toEqual([
+      ['/c/more', 'z'],
+      ['/c/new', 'y'],
+    ]);
+    expect(result).toEqual({ isCommitted: true, revision: items[0]!.revision });
+  });
+
+  it.each<[string, (revision: bigint) => Guard]>([
+    ['a key was written', (revision) => ({ type: 'key', key: '/g/there', revision: revision - 1n })],
+    ['a key is there that must not be', () => ({ type: 'key', key: '/g/there', revision: 0n })],
+    ['a key is gone', (revision) => ({ type: 'key', key: '/g/gone', revision })],
+    ['a key of a prefix is newer', (revision) => ({ type: 'prefix', prefix: '/g/', unchangedSince: revision - 1n })],
+  ])('changes nothing when %s, and tells what there is', async (_, guardFor) => {
+    const there = await backend.put('/g/there', 'x');
+    const result = await commit({
+      guards: [guardFor(there.revision)],
+      changes: [{ type: 'put', key: '/g/never', value: 'y' }],
+      otherwiseRead: ['/g/there', '/g/gone'],
+    });
+    expect(result).toEqual({ isCommitted: false, current: new Map([['/g/there', there]]) });
+    expect(await backend.get('/g/never')).toBeUndefined();
   });
 });
 

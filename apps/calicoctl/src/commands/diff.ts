@@ -6,16 +6,19 @@ import { withSession, type DatastoreOptions } from '../session.ts';
 import { runAll } from './run-all.ts';
 import { applyOne } from './write.ts';
 
-/** As of diff(1). */
-const EQUAL = 0;
+/** Exit codes, as of diff(1). */
 const DIFFERENT = 1;
 const TROUBLE = 2;
 
 /**
- * `calicoctl diff -f`: what `apply` would change. Gives the exit code: 0 for nothing, 1 for something.
- * @throws CommandError with exit code 2 when it can't be told.
+ * `calicoctl diff -f`: what `apply` would change. The exit code is 0 for nothing, 1 for something, 2 when it can't
+ * be told.
  */
-export async function diff(options: DatastoreOptions & LoadOptions, io: Io): Promise<number> {
+export async function diff(options: DatastoreOptions & LoadOptions, io: Io): Promise<void> {
+  if (await hasDifferences(options, io)) throw new CommandError('', { exitCode: DIFFERENT });
+}
+
+async function hasDifferences(options: DatastoreOptions & LoadOptions, io: Io): Promise<boolean> {
   try {
     await using staged = await stageResources(options, io);
     const { total, kind } = staged;
@@ -31,7 +34,7 @@ export async function diff(options: DatastoreOptions & LoadOptions, io: Io): Pro
         );
         if (isInterrupted) throw new CommandError('interrupted');
         if (errors.length > 0) throw new CommandError(`apply would fail: [${errors.join(' ')}]`);
-        return dryRun.hasDifferences ? DIFFERENT : EQUAL;
+        return dryRun.hasDifferences;
       },
       { isDryRun: true },
     );

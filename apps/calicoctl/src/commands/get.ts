@@ -2,7 +2,7 @@ import { isDatastoreError, type Resources } from '@calico-node/datastore';
 import type { Resource } from '@calico-node/model';
 import { CommandError, type Io } from '../io.ts';
 import { describeError } from '../describe-error.ts';
-import { parseFormat, printAnswers, type Answer } from '../output/printer.ts';
+import { parseFormat, printAnswers, type Answer, type Format } from '../output/printer.ts';
 import { withSession, type DatastoreOptions } from '../session.ts';
 import { targetsOf, type Target, type TargetOptions } from './targets.ts';
 
@@ -28,9 +28,9 @@ export async function get(options: GetOptions, io: Io): Promise<void> {
     }
     if (answers.length === 0) return '';
     const showsNamespace = options.allNamespaces === true || options.namespace !== undefined;
-    const needsAsn = format.type === 'table' && answers.some(isOfNodes);
+    const needsAsn = usesAsn(format, answers);
     const context = { asNumber: needsAsn ? await globalAsn(resources) : DEFAULT_ASN };
-    return printAnswers(answers, { format, showsNamespace, context });
+    return await printAnswers(answers, { format, showsNamespace, context });
   });
   io.out(text);
   if (errors.length > 0) throw new CommandError(errors.join('\n'));
@@ -58,6 +58,21 @@ function exported(resource: Resource): Resource {
     ...metadata
   } = resource.metadata;
   return { ...resource, metadata };
+}
+
+/** Whether the cluster's AS number is to be printed, which costs a request. */
+function usesAsn(format: Format, answers: readonly Answer[]): boolean {
+  switch (format.type) {
+    case 'table': {
+      const names = format.headings ?? (format.isWide ? ['ASN'] : []);
+      return names.includes('ASN') && answers.some(isOfNodes);
+    }
+    case 'go-template':
+    case 'go-template-file':
+      return true;
+    default:
+      return false;
+  }
 }
 
 function isOfNodes(answer: Answer): boolean {

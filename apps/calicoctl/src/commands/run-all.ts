@@ -77,5 +77,12 @@ export async function runAll<N extends Named>(
   await Promise.all(running.values());
   progress.end();
   errors.sort((a, b) => a.index - b.index);
-  return { total, handled, failed, kind, errors: errors.map(({ text }) => text), isInterrupted: stop.aborted && index < total };
+  return {
+    total,
+    handled,
+    failed,
+    kind,
+    errors: errors.map(({ text }) => text),
+    isInterrupted: stop.aborted && index < total,
+  };
 }

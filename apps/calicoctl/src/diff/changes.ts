@@ -31,7 +31,8 @@ function changesOfRecord(
 /** A whole object that comes or goes is its fields, so that each can be read on a line. */
 function changesOfMember(before: unknown, after: unknown, path: string): readonly Change[] {
   if (before === undefined && isRecord(after) && Object.keys(after).length > 0) return changesOfRecord({}, after, path);
-  if (after === undefined && isRecord(before) && Object.keys(before).length > 0) return changesOfRecord(before, {}, path);
+  if (after === undefined && isRecord(before) && Object.keys(before).length > 0)
+    return changesOfRecord(before, {}, path);
   return changesBetween(before, after, path);
 }
 

@@ -29,7 +29,8 @@ function meaningOf(resource: Resource | undefined): Readonly<Record<string, unkn
   const { metadata, spec, status } = JSON.parse(resourceToJson(resource)) as Record<string, Record<string, unknown>>;
   const { name: _name, namespace: _namespace, ...others } = metadata ?? {};
   const kept = Object.entries(others).filter(([field]) => !SET_BY_STORE.has(field));
-  return { metadata: Object.fromEntries(kept), spec, ...(status === undefined ? {} : { status }) };
+  const parts = { metadata: Object.fromEntries(kept), spec, status };
+  return Object.fromEntries(Object.entries(parts).filter(([, part]) => Object.keys(part ?? {}).length > 0));
 }
 
 /** The changes, a line each: `  ~ spec.disabled: false -> true`. */

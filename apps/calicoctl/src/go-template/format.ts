@@ -5,13 +5,15 @@
 /** What a `%` verb or a value that does not fit it is told with. */
 export function goSprintf(format: string, args: readonly unknown[]): string {
   let next = 0;
-  const take = (): { readonly value: unknown } | undefined => (next < args.length ? { value: args[next++] } : undefined);
+  const take = (): { readonly value: unknown } | undefined =>
+    next < args.length ? { value: args[next++] } : undefined;
   const text = format.replaceAll(
     /%([-+# 0]*)(\*|\d+)?(?:\.(\*|\d*))?(.|$)/gsu,
     (_whole, flags: string, width: string | undefined, precision: string | undefined, verb: string) => {
       if (verb === '%') return '%';
       const size = width === '*' ? Number(take()?.value) : Number(width ?? 0);
-      const digits = precision === '*' ? Number(take()?.value) : precision === undefined ? undefined : Number(precision);
+      const digits =
+        precision === '*' ? Number(take()?.value) : precision === undefined ? undefined : Number(precision);
       if (verb === '') return '%!(NOVERB)';
       const argument = take();
       if (argument === undefined) return `%!${verb}(MISSING)`;

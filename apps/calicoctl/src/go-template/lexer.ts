@@ -100,7 +100,11 @@ function tokenAt(text: string, at: number): { readonly token: Token; readonly le
     [STRING, ([, body = '']) => ({ type: 'literal', at, value: unescape(text, at, body) })],
     [RAW, ([, body = '']) => ({ type: 'literal', at, value: body })],
     [CHARACTER, ([, body = '']) => ({ type: 'literal', at, value: unescape(text, at, body).codePointAt(0) ?? 0 })],
-    [NAME, ([name]) => (WORDS.has(name) ? { type: 'literal', at, value: WORDS.get(name) ?? null } : { type: 'word', at, name })],
+    [
+      NAME,
+      ([name]) =>
+        WORDS.has(name) ? { type: 'literal', at, value: WORDS.get(name) ?? null } : { type: 'word', at, name },
+    ],
   ];
   for (const [pattern, toToken] of readers) {
     const found = match(pattern, text, at);
@@ -126,17 +130,20 @@ const ESCAPES: Readonly<Record<string, string>> = {
 
 /** The text of a Go string or character literal. */
 function unescape(text: string, at: number, body: string): string {
-  return body.replaceAll(/\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3})|(.))/g, (whole, ...groups) => {
-    const [x, u, long, octal, single] = groups as (string | undefined)[];
-    const hex = x ?? u ?? long;
-    if (hex !== undefined || octal !== undefined) {
-      const code = hex === undefined ? Number.parseInt(octal ?? '', 8) : Number.parseInt(hex, 16);
-      if (code <= 0x10ffff) return String.fromCodePoint(code);
-    }
-    const plain = ESCAPES[single ?? ''];
-    if (plain === undefined) throw new TemplateError(text, at, `unknown escape ${whole}`);
-    return plain;
-  });
+  return body.replaceAll(
+    /\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3})|(.))/g,
+    (whole, ...groups) => {
+      const [x, u, long, octal, single] = groups as (string | undefined)[];
+      const hex = x ?? u ?? long;
+      if (hex !== undefined || octal !== undefined) {
+        const code = hex === undefined ? Number.parseInt(octal ?? '', 8) : Number.parseInt(hex, 16);
+        if (code <= 0x10ffff) return String.fromCodePoint(code);
+      }
+      const plain = ESCAPES[single ?? ''];
+      if (plain === undefined) throw new TemplateError(text, at, `unknown escape ${whole}`);
+      return plain;
+    },
+  );
 }
 
 function match(pattern: RegExp, text: string, at: number): RegExpExecArray | null {

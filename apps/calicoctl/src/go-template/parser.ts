@@ -205,7 +205,8 @@ class Parser {
         if (!this.#variables.includes(token.name)) throw this.#error(at, `undefined variable $${token.name}`);
         return { type: 'variable', at, name: token.name };
       case 'word':
-        if (!this.#functions.has(token.name)) throw this.#error(at, `function ${JSON.stringify(token.name)} not defined`);
+        if (!this.#functions.has(token.name))
+          throw this.#error(at, `function ${JSON.stringify(token.name)} not defined`);
         return { type: 'function', at, name: token.name };
       default:
     }

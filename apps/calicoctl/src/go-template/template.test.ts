@@ -11,7 +11,11 @@ const pools = [
     kind: 'IPPoolList',
     metadata: { resourceVersion: '7' },
     items: [
-      { kind: 'IPPool', metadata: { name: 'a', labels: { x: '1', y: '2' } }, spec: { cidr: '10.0.0.0/8', blockSize: 26 } },
+      {
+        kind: 'IPPool',
+        metadata: { name: 'a', labels: { x: '1', y: '2' } },
+        spec: { cidr: '10.0.0.0/8', blockSize: 26 },
+      },
       { kind: 'IPPool', metadata: { name: 'b' }, spec: { cidr: 'fd00::/48', blockSize: 122, allowedUses: ['Tunnel'] } },
     ],
   },
@@ -37,13 +41,29 @@ describe('a template', () => {
     ['{{$x := 1}}{{if true}}{{$x = 2}}{{$y := 3}}{{$x}}{{$y}}{{end}}{{$x}}', {}, '232'],
     ['{{$x := 1}}{{with 5}}{{$x := .}}{{$x}}{{end}}{{$x}} {{$.a}}', { a: 'root' }, '51 root'],
     ['{{.a | printf "%s-%s" "b"}}', { a: 'x' }, 'b-x'],
-    ['{{printf "%05d|%-4s|%4s|%q|%.2f|%v|%t|%x|%%|%+d" 42 "a" "b" "c" 1.234 .l true 255 1}}', { l: [1] }, '00042|a   |   b|"c"|1.23|[1]|true|ff|%|+1'],
+    [
+      '{{printf "%05d|%-4s|%4s|%q|%.2f|%v|%t|%x|%%|%+d" 42 "a" "b" "c" 1.234 .l true 255 1}}',
+      { l: [1] },
+      '00042|a   |   b|"c"|1.23|[1]|true|ff|%|+1',
+    ],
     ['{{printf "%d" "x"}}{{printf "%s %s" "a"}}{{printf "a" 1}}', {}, '%!d(string=x)a %!s(MISSING)a%!(EXTRA int=1)'],
     ['{{print 1 2 "a" 3}}{{println "x" 1}}', {}, '1 2a3x 1\n'],
-    ['{{len .l}}{{len "é"}}{{index .l 1}}{{index .m "a-b" "c"}}{{slice "abc" 1 2}}', { l: [1, 2], m: { 'a-b': { c: 3 } } }, '2223b'],
-    ['{{eq 1 1}}{{eq "a" "b" "a"}}{{ne 1 2}}{{lt 1 2}}{{le "a" "a"}}{{gt 1 2}}{{ge 2 2}}', {}, 'truetruetruetruetruefalsetrue'],
+    [
+      '{{len .l}}{{len "é"}}{{index .l 1}}{{index .m "a-b" "c"}}{{slice "abc" 1 2}}',
+      { l: [1, 2], m: { 'a-b': { c: 3 } } },
+      '2223b',
+    ],
+    [
+      '{{eq 1 1}}{{eq "a" "b" "a"}}{{ne 1 2}}{{lt 1 2}}{{le "a" "a"}}{{gt 1 2}}{{ge 2 2}}',
+      {},
+      'truetruetruetruetruefalsetrue',
+    ],
     ['{{and 1 0 (index .l 9)}}{{or 0 "x" (index .l 9)}}{{not 0}}', { l: [] }, '0xtrue'],
-    ['{{join .l ","}} {{join .m ";"}} {{joinAndTruncate .l "," 4}}', { l: ['a', 'b', 'c'], m: { y: 1, x: 2 } }, 'a,b,c x=2;y=1 a...'],
+    [
+      '{{join .l ","}} {{join .m ";"}} {{joinAndTruncate .l "," 4}}',
+      { l: ['a', 'b', 'c'], m: { y: 1, x: 2 } },
+      'a,b,c x=2;y=1 a...',
+    ],
     ['{{(index .l 0).name}}{{(printf "%s" "x") | printf "<%s>"}}', { l: [{ name: 'n' }] }, 'n<x>'],
     ['{{1e6}} {{1e21}} {{0.00001}}', {}, '1000000 1e+21 1e-05'],
   ])('%j', (text, data, expected) => {
@@ -51,9 +71,9 @@ describe('a template', () => {
   });
 
   it('takes the names of Go fields as well as those of JSON', () => {
-    expect(render('{{range .}}{{range .Items}}{{.ObjectMeta.Name}}={{.Spec.CIDR}},{{.Name}} {{end}}{{end}}', pools)).toBe(
-      'a=10.0.0.0/8,a b=fd00::/48,b ',
-    );
+    expect(
+      render('{{range .}}{{range .Items}}{{.ObjectMeta.Name}}={{.Spec.CIDR}},{{.Name}} {{end}}{{end}}', pools),
+    ).toBe('a=10.0.0.0/8,a b=fd00::/48,b ');
     expect(render('{{range .}}{{.Kind}} {{.TypeMeta.Kind}} {{.ListMeta.ResourceVersion}}{{end}}', pools)).toBe(
       'IPPoolList IPPoolList 7',
     );
@@ -61,7 +81,9 @@ describe('a template', () => {
 
   it('may name the fields of a list of one as if it stood alone', () => {
     expect(render('{{range .items}}{{.metadata.name}}{{"\\n"}}{{end}}', pools)).toBe('a\nb\n');
-    expect(() => render('{{.items}}', [...pools, ...pools])).toThrow("can't evaluate field items in type []interface {}");
+    expect(() => render('{{.items}}', [...pools, ...pools])).toThrow(
+      "can't evaluate field items in type []interface {}",
+    );
   });
 
   it.each([
@@ -100,7 +122,34 @@ describe('a template', () => {
   });
 
   it('never fails in another way, whatever it is', () => {
-    const piece = fc.constantFrom('{{', '}}', 'if', 'range', 'end', 'else', ' ', '.', '.a', '$', '$x', ':=', '|', '(', ')', '"', 'index', 'printf', '1', '-', '/*', '*/', '=', ',', 'x', '\n');
+    const piece = fc.constantFrom(
+      '{{',
+      '}}',
+      'if',
+      'range',
+      'end',
+      'else',
+      ' ',
+      '.',
+      '.a',
+      '$',
+      '$x',
+      ':=',
+      '|',
+      '(',
+      ')',
+      '"',
+      'index',
+      'printf',
+      '1',
+      '-',
+      '/*',
+      '*/',
+      '=',
+      ',',
+      'x',
+      '\n',
+    );
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 25 }), fc.jsonValue(), (pieces, data) => {
         try {

@@ -3,7 +3,7 @@
  * `if`, `with` and `range` with their `else`, comments and trimming. Not there: templates within templates.
  */
 import { fieldOf } from './field.ts';
-import { goType, goValue } from './format.ts';
+import { goValue } from './format.ts';
 import { builtins, isTrue, type TemplateFunction } from './functions.ts';
 import { parseTemplate } from './parser.ts';
 import type { Command, Node, Nodes, Operand, Pipeline } from './syntax.ts';

@@ -55,11 +55,7 @@ export interface Start {
  * Reads a stream of YAML or JSON documents. Empty documents are left out; arrays and `<Kind>List` objects are
  * taken apart. Duplicate keys are problems.
  */
-export function parseDocuments(
-  file: string,
-  text: string,
-  start: Start = { line: 1, documents: 0 },
-): ParsedDocuments {
+export function parseDocuments(file: string, text: string, start: Start = { line: 1, documents: 0 }): ParsedDocuments {
   const lines = new LineCounter();
   const parsed = parseAllDocuments(text, {
     lineCounter: lines,

@@ -7,7 +7,11 @@ import type { LoadedResource, LoadOptions } from './load.ts';
 import { InputError } from './problems.ts';
 import { stageResources } from './stage.ts';
 
-async function load(stdin: string, options: Partial<LoadOptions> = {}, io = fakeIo({ stdin })): Promise<LoadedResource[]> {
+async function load(
+  stdin: string,
+  options: Partial<LoadOptions> = {},
+  io = fakeIo({ stdin }),
+): Promise<LoadedResource[]> {
   const all = { filenames: ['-'], recursive: false, skipEmpty: false, strict: true, ...options };
   await using staged = await stageResources(all, io);
   return await Array.fromAsync(staged.items());
@@ -91,7 +95,9 @@ ${policy('fine')}`;
   });
 
   it('leaves out what is not valid when asked to, and tells of it', async () => {
-    const io = fakeIo({ stdin: `${policy('a')}---\nkind: [\n---\n${policy('b', 'spec: {order: x}\n')}---\n${policy('c')}` });
+    const io = fakeIo({
+      stdin: `${policy('a')}---\nkind: [\n---\n${policy('b', 'spec: {order: x}\n')}---\n${policy('c')}`,
+    });
     const loaded = await load('', { skipInvalid: true }, io);
     expect(loaded.map(({ resource, position }) => [resource.metadata.name, position])).toEqual([
       ['a', { file: '<stdin>', document: 1, line: 1 }],

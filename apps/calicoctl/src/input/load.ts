@@ -1,7 +1,15 @@
 /**
  * From `-f` to typed resources, one document after another, each with every problem that it has.
  */
-import { findKind, kindInfo, parseResource, ValidationError, type Issue, type Kind, type Resource } from '@calico-node/model';
+import {
+  findKind,
+  kindInfo,
+  parseResource,
+  ValidationError,
+  type Issue,
+  type Kind,
+  type Resource,
+} from '@calico-node/model';
 import { CommandError, type Io } from '../io.ts';
 import { parseDocuments, type InputObject, type InputProblem, type Position } from './documents.ts';
 import { inputFiles, type InputFile } from './files.ts';
@@ -41,7 +49,11 @@ export async function* readResources(options: LoadOptions, io: Io): AsyncGenerat
 }
 
 /** As readResources, from one text: what an editor left, what a test has. */
-export function readText(name: string, text: string, options: Omit<LoadOptions, 'filenames' | 'recursive'>): AsyncGenerator<LoadResult> {
+export function readText(
+  name: string,
+  text: string,
+  options: Omit<LoadOptions, 'filenames' | 'recursive'>,
+): AsyncGenerator<LoadResult> {
   return readFile({ name, chunks: toChunks(text) }, options);
 }
 

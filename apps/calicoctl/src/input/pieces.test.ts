@@ -33,7 +33,14 @@ describe('the pieces of a stream', () => {
   });
 
   it('say together what the whole says', async () => {
-    const document = fc.constantFrom('a: 1\n', '- x\n- y\n', '# only a comment\n', 'text\n', '{"j": [1,\n2]}\n', 'b: |\n  x\n\n  y\n');
+    const document = fc.constantFrom(
+      'a: 1\n',
+      '- x\n- y\n',
+      '# only a comment\n',
+      'text\n',
+      '{"j": [1,\n2]}\n',
+      'b: |\n  x\n\n  y\n',
+    );
     await fc.assert(
       fc.asyncProperty(fc.array(document, { minLength: 1 }), async (documents) => {
         const text = documents.join('---\n');

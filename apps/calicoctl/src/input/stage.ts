@@ -19,7 +19,11 @@ export interface Staged extends AsyncDisposable {
 }
 
 /** @throws InputError for resources that are refused, CommandError for files that can't be read. */
-export async function stageResources(options: LoadOptions, io: Io, spool = new Spool<LoadedResource>()): Promise<Staged> {
+export async function stageResources(
+  options: LoadOptions,
+  io: Io,
+  spool = new Spool<LoadedResource>(),
+): Promise<Staged> {
   const problems = new ProblemList();
   const kinds = new Set<Kind>();
   const progress = new Progress(io, 'read');

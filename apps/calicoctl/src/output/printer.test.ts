@@ -12,7 +12,7 @@ function list(...items: readonly Resource[]): Answer {
   return { type: 'list', kind: first.kind, items, revision: 42n };
 }
 
-function print(answers: readonly Answer[], output: string, showsNamespace = false): string {
+function print(answers: readonly Answer[], output: string, showsNamespace = false): Promise<string> {
   return printAnswers(answers, { format: parseFormat(output), showsNamespace, context: { asNumber: 64512 } });
 }
 
@@ -28,15 +28,15 @@ const policy = resource(
 );
 
 describe('tables', () => {
-  it('of a named resource have the bytes of calicoctl', () => {
-    expect(print([{ type: 'one', resource: pool }], 'ps')).toBe(
+  it('of a named resource have the bytes of calicoctl', async () => {
+    expect(await print([{ type: 'one', resource: pool }], 'ps')).toBe(
       "NAME           CIDR          SELECTOR       \nippool-name1   10.0.1.0/24   foo == 'bar'   \n\n",
     );
   });
 
-  it('come one for each argument', () => {
+  it('come one for each argument', async () => {
     expect(
-      print(
+      await print(
         [
           { type: 'one', resource: pool },
           { type: 'one', resource: policy },
@@ -55,15 +55,15 @@ describe('tables', () => {
     );
   });
 
-  it('are wide on request, and begin with the namespace where one was asked for', () => {
-    expect(print([list(policy)], 'wide', true)).toBe(
+  it('are wide on request, and begin with the namespace where one was asked for', async () => {
+    expect(await print([list(policy)], 'wide', true)).toBe(
       `${[
         'NAMESPACE   NAME        TIER      ORDER   SELECTOR                  ',
         "prod        allow-web   default   100     app == 'web' && !has(x)   ",
         '',
       ].join('\n')}\n`,
     );
-    expect(print([list(pool)], 'wide')).toBe(
+    expect(await print([list(pool)], 'wide')).toBe(
       `${[
         'NAME           CIDR          NAT     IPIPMODE   VXLANMODE   DISABLED   DISABLEBGPEXPORT   SELECTOR       ASSIGNMENTMODE   ',
         "ippool-name1   10.0.1.0/24   false   Never      Never       false      false              foo == 'bar'   Automatic        ",
@@ -72,13 +72,13 @@ describe('tables', () => {
     );
   });
 
-  it('of nodes show an inherited AS number in parentheses', () => {
+  it('of nodes show an inherited AS number in parentheses', async () => {
     const nodes = list(
       resource('Node', { name: 'n1' }, { bgp: { ipv4Address: '10.0.0.1/24' } }),
       resource('Node', { name: 'n2' }, { bgp: { ipv4Address: '10.0.0.2/24', asNumber: 65001 } }),
       resource('Node', { name: 'n3' }, {}),
     );
-    expect(print([nodes], 'wide')).toBe(
+    expect(await print([nodes], 'wide')).toBe(
       `${[
         'NAME   ASN       IPV4          IPV6   ',
         'n1     (64512)   10.0.0.1/24          ',
@@ -89,31 +89,31 @@ describe('tables', () => {
     );
   });
 
-  it('of tiers are in the order in which the tiers apply', () => {
+  it('of tiers are in the order in which the tiers apply', async () => {
     const tiers = list(
       resource('Tier', { name: 'default' }, { order: 1_000_000, defaultAction: 'Deny' }),
       resource('Tier', { name: 'security' }, { order: 100.5 }),
     );
-    expect(print([tiers], 'ps')).toBe('NAME       ORDER   \nsecurity   100.5   \ndefault    1e+06   \n\n');
+    expect(await print([tiers], 'ps')).toBe('NAME       ORDER   \nsecurity   100.5   \ndefault    1e+06   \n\n');
   });
 
-  it('have the columns that are asked for', () => {
-    expect(print([list(policy)], 'custom-columns=name,Namespace')).toBe(
+  it('have the columns that are asked for', async () => {
+    expect(await print([list(policy)], 'custom-columns=name,Namespace')).toBe(
       'NAME        NAMESPACE   \nallow-web   prod        \n\n',
     );
-    expect(() => print([list(pool)], 'custom-columns=COLOUR')).toThrow('unknown output column COLOUR');
+    await expect(print([list(pool)], 'custom-columns=COLOUR')).rejects.toThrow('unknown output column COLOUR');
   });
 
-  it('of nothing have headings only', () => {
-    expect(print([{ type: 'list', kind: 'BGPPeer', items: [], revision: 1n }], 'ps')).toBe(
+  it('of nothing have headings only', async () => {
+    expect(await print([{ type: 'list', kind: 'BGPPeer', items: [], revision: 1n }], 'ps')).toBe(
       'NAME   PEERIP   NODE   ASN   \n\n',
     );
   });
 });
 
 describe('whole resources', () => {
-  it('are JSON in the order of the fields, escaped as Go does, without a newline at the end', () => {
-    expect(print([{ type: 'one', resource: policy }], 'json')).toBe(`{
+  it('are JSON in the order of the fields, escaped as Go does, without a newline at the end', async () => {
+    expect(await print([{ type: 'one', resource: policy }], 'json')).toBe(`{
   "kind": "NetworkPolicy",
   "apiVersion": "projectcalico.org/v3",
   "metadata": {
@@ -134,8 +134,8 @@ describe('whole resources', () => {
 }`);
   });
 
-  it('are a list when a kind was asked for, and an array when there were several arguments', () => {
-    expect(print([list(pool)], 'yaml')).toBe(`apiVersion: projectcalico.org/v3
+  it('are a list when a kind was asked for, and an array when there were several arguments', async () => {
+    expect(await print([list(pool)], 'yaml')).toBe(`apiVersion: projectcalico.org/v3
 items:
 - apiVersion: projectcalico.org/v3
   kind: IPPool
@@ -157,7 +157,7 @@ metadata:
   resourceVersion: "42"
 `);
     const several = JSON.parse(
-      print(
+      await print(
         [
           { type: 'one', resource: pool },
           { type: 'one', resource: policy },
@@ -168,13 +168,28 @@ metadata:
     expect(several).toHaveLength(2);
   });
 
-  it('are names on request', () => {
-    expect(print([list(pool), { type: 'one', resource: policy }], 'name')).toBe(
+  it('are names on request', async () => {
+    expect(await print([list(pool), { type: 'one', resource: policy }], 'name')).toBe(
       'ippool.projectcalico.org/ippool-name1\nnetworkpolicy.projectcalico.org/allow-web\n',
     );
   });
 
+  it('go through templates', async () => {
+    expect(
+      await print([list(pool)], 'go-template={{range .}}{{range .Items}}{{.Name}} {{.Spec.CIDR}}{{end}}{{end}}'),
+    ).toBe('ippool-name1 10.0.1.0/24');
+    expect(await print([{ type: 'one', resource: pool }], 'go-template={{.spec.cidr}} {{config "asNumber"}}')).toBe(
+      '10.0.1.0/24 64512',
+    );
+    expect(await print([list(pool)], 'jsonpath={.items[*].spec.cidr}')).toBe('10.0.1.0/24');
+    const both: Answer[] = [pool, policy].map((one) => ({ type: 'one', resource: one }));
+    expect(await print(both, 'jsonpath={.items[*].kind}')).toBe('IPPool NetworkPolicy');
+    await expect(print(both, 'go-template={{nope}}')).rejects.toThrow('template:1:3: function "nope" not defined');
+    await expect(print(both, 'go-template-file=/nonexistent')).rejects.toThrow('no such file');
+  });
+
   it('in an unknown format are refused', () => {
+    expect(() => parseFormat('jsonpath=')).toThrow('needs a value');
     expect(() => parseFormat('xml')).toThrow("unrecognized output format 'xml'");
   });
 });

@@ -2,7 +2,6 @@ import { kindInfo, resourceToJson, type ColumnContext, type Kind, type Resource 
 import { CommandError } from '../io.ts';
 import { renderJson } from './json.ts';
 import { tabTable } from './tab-table.ts';
-import { renderYaml } from './yaml.ts';
 
 /** One argument's answer: a resource, or the list of a kind. */
 export type Answer =
@@ -12,7 +11,8 @@ export type Answer =
 /** How `get` prints: `-o`. */
 export type Format =
   | { readonly type: 'table'; readonly isWide: boolean; readonly headings?: readonly string[] }
-  | { readonly type: 'yaml' | 'json' | 'name' };
+  | { readonly type: 'yaml' | 'json' | 'name' }
+  | { readonly type: 'go-template' | 'go-template-file' | 'jsonpath'; readonly text: string };
 
 /** Reads `-o`. @throws CommandError */
 export function parseFormat(text: string): Format {
@@ -30,13 +30,17 @@ export function parseFormat(text: string): Format {
       return { type: text };
     default:
   }
-  const [name, headings] = splitOnce(text);
-  if (name === 'custom-columns' && headings !== '') {
+  const [name, argument] = splitOnce(text);
+  if (name === 'custom-columns' && argument !== '') {
     return {
       type: 'table',
       isWide: false,
-      headings: headings.split(',').map((heading) => heading.trim().toUpperCase()),
+      headings: argument.split(',').map((heading) => heading.trim().toUpperCase()),
     };
+  }
+  if (name === 'go-template' || name === 'go-template-file' || name === 'jsonpath') {
+    if (argument !== '') return { type: name, text: argument };
+    throw new CommandError(`output format ${name} needs a value: -o ${name}=...`);
   }
   throw new CommandError(`unrecognized output format '${text}'`);
 }
@@ -53,15 +57,33 @@ export interface PrintOptions {
   readonly context: ColumnContext;
 }
 
-/** The answers as text, in calicoctl's layout (calico-calicoctl 9.3, 9.4). */
-export function printAnswers(answers: readonly Answer[], { format, showsNamespace, context }: PrintOptions): string {
+/**
+ * The answers as text, in the layout of Calico's calicoctl.
+ * @throws CommandError for columns and templates that can't be used.
+ */
+export async function printAnswers(
+  answers: readonly Answer[],
+  { format, showsNamespace, context }: PrintOptions,
+): Promise<string> {
   switch (format.type) {
-    case 'yaml':
+    case 'yaml': {
+      const { renderYaml } = await import('./yaml.ts');
       return renderYaml(wholeOf(answers));
+    }
     case 'json':
       return renderJson(wholeOf(answers));
     case 'name':
       return answers.flatMap(resourcesOf).map(nameLine).join('');
+    case 'go-template':
+    case 'go-template-file': {
+      const { renderGoTemplate } = await import('./templates.ts');
+      const text = format.type === 'go-template' ? format.text : await templateFile(format.text);
+      return renderGoTemplate(text, valuesOf(answers), context);
+    }
+    case 'jsonpath': {
+      const { renderJsonPath } = await import('./templates.ts');
+      return renderJsonPath(format.text, valuesOf(answers));
+    }
     case 'table':
       return answers.map((answer) => `${tableOf(answer, format, showsNamespace, context)}\n`).join('');
   }
@@ -75,9 +97,23 @@ function nameLine({ kind, metadata }: Resource): string {
   return `${kind.toLowerCase()}.projectcalico.org/${metadata.name}\n`;
 }
 
+async function templateFile(path: string): Promise<string> {
+  const { readFile } = await import('node:fs/promises');
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    throw new CommandError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
+
 /** One answer as itself, several as an array. */
 function wholeOf(answers: readonly Answer[]): unknown {
-  const values = answers.map((answer) =>
+  const values = valuesOf(answers);
+  return values.length === 1 ? values[0] : values;
+}
+
+function valuesOf(answers: readonly Answer[]): readonly unknown[] {
+  return answers.map((answer) =>
     answer.type === 'one'
       ? plain(answer.resource)
       : {
@@ -87,7 +123,6 @@ function wholeOf(answers: readonly Answer[]): unknown {
           items: answer.items.map(plain),
         },
   );
-  return values.length === 1 ? values[0] : values;
 }
 
 /** A resource with its fields in Go's order, and without what Go leaves out. */

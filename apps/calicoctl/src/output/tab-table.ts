@@ -1,4 +1,4 @@
-/** The narrowest column, and the spaces after each, as calicoctl sets Go's text/tabwriter (calico-calicoctl 9.4). */
+/** The narrowest column, and the spaces after each, as calicoctl sets Go's text/tabwriter. */
 const MIN_WIDTH = 5;
 const PADDING = 3;
 
