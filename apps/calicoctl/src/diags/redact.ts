@@ -1,8 +1,11 @@
 /** What stands in place of a secret. */
 const REDACTED = '[redacted]';
 
-/** Names of settings whose value is a secret: `etcdPassword`, `ETCD_PASSWORD`, `client-key-data`, `k8sAPIToken`. */
-const SECRET_NAME = String.raw`[\w.-]*(?:passw(?:or)?d|passphrase|secret|token|private[_-]?key|key-data|api[_-]?key|etcdKey)(?![\w]*File)\b`;
+/**
+ * Names of settings whose value is a secret: `etcdPassword`, `ETCD_PASSWORD`, `client-key-data`, `k8sAPIToken`. Tried
+ * from the start of a word only, so that long words cost no more than their length.
+ */
+const SECRET_NAME = String.raw`(?<![\w.-])[\w.-]*(?:passw(?:or)?d|passphrase|secret|token|private[_-]?key|key-data|api[_-]?key|etcdKey)(?![\w]*File)\b`;
 
 const RULES: readonly (readonly [RegExp, string])[] = [
   // PEM, also with its line breaks escaped in JSON.
@@ -12,6 +15,8 @@ const RULES: readonly (readonly [RegExp, string])[] = [
     new RegExp(String.raw`(["']?${SECRET_NAME}["']?\s*[:=]\s*)(["'])(?:\\.|(?!\2)[^\\\n])*\2`, 'gi'),
     `$1$2${REDACTED}$2`,
   ],
+  // A line `password: some words` of YAML
+  [new RegExp(String.raw`^([ \t]*(?:- )?${SECRET_NAME}:[ \t]+)(?!["'{\[|>])\S.*$`, 'gim'), `$1${REDACTED}`],
   // password: x and PASSWORD=x, to the end of the word
   [
     new RegExp(String.raw`(${SECRET_NAME}["']?\s*[:=]\s*)(?!["'{\[|>]|${escape(REDACTED)})[^\s,;}\]\u0000]+`, 'gi'),
@@ -23,7 +28,7 @@ const RULES: readonly (readonly [RegExp, string])[] = [
   [/(--?(?:password|token|secret)[ =])(?!\[)\S+/gi, `$1${REDACTED}`],
   [/(\bBearer\s+)[\w.~+/-]+=*/g, `$1${REDACTED}`],
   // https://user:password@host
-  [/(\b[a-z][a-z0-9+.-]*:\/\/[^\s:@/]+:)[^\s@/]+(?=@)/gi, `$1${REDACTED}`],
+  [/((?<![a-z0-9+.-])[a-z][a-z0-9+.-]*:\/\/[^\s:@/]+:)[^\s@/]+(?=@)/gi, `$1${REDACTED}`],
 ];
 
 function escape(text: string): string {

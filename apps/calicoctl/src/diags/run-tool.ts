@@ -14,10 +14,16 @@ export type ToolResult =
 
 const MAX_OUTPUT_BYTES = 256 * 1024 * 1024;
 
+export interface RunToolOptions {
+  readonly timeoutMs: number;
+  /** Its `PATH` is where the program is looked for. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
 /** Runs a program to its end, or to the time limit; gives what it printed on both streams. */
-export function runTool({ command, args }: Tool, timeoutMs: number): Promise<ToolResult> {
+export function runTool({ command, args }: Tool, { timeoutMs, env }: RunToolOptions): Promise<ToolResult> {
   return new Promise((resolve) => {
-    const options = { timeout: timeoutMs, maxBuffer: MAX_OUTPUT_BYTES, encoding: 'utf8' } as const;
+    const options = { timeout: timeoutMs, maxBuffer: MAX_OUTPUT_BYTES, encoding: 'utf8', env } as const;
     execFile(command, [...args], options, (error, stdout, stderr) => {
       const output = `${stdout}${stderr}`;
       if (error === null) resolve({ type: 'done', output });

@@ -38,7 +38,7 @@ async function describeAddress(ip: IpAddress, ipam: Ipam): Promise<string> {
   }
 }
 
-/** Who holds an address, as of 3.32 (calico-calicoctl 9.6). */
+/** Who holds an address, as Calico says it since 3.32. */
 function describeAllocation(
   ip: IpAddress,
   { handle_id: handle, secondary, alternateOwnerAttrs }: AllocationAttribute,

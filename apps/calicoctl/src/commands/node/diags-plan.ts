@@ -64,8 +64,6 @@ export const DIAGS_FILES: readonly string[] = [
   '/proc/sys/net/ipv6/conf/all/forwarding',
   '/proc/sys/net/netfilter/nf_conntrack_count',
   '/proc/sys/net/netfilter/nf_conntrack_max',
-  '/etc/calico/calicoctl.cfg',
-  '/etc/calico/felix.cfg',
 ];
 
 /** Directories whose files are copied the same way. */

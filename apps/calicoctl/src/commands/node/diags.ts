@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { CALICO_VERSION } from '@calico-node/datastore';
 import { nodePaths, VERSION } from '@calico-node/service';
 import { startBundle, timestamp, type Bundle } from '../../diags/bundle.ts';
-import { runTool } from '../../diags/run-tool.ts';
+import { runTool, type ToolResult } from '../../diags/run-tool.ts';
 import type { Io } from '../../io.ts';
 import { DIAGS_DIRECTORIES, DIAGS_FILES, DIAGS_STEPS } from './diags-plan.ts';
 import { askServices } from './diags-services.ts';
@@ -59,7 +59,7 @@ async function runSteps(collection: Collection): Promise<void> {
   const { bundle, io } = collection;
   for (const { file, info, command, args } of DIAGS_STEPS) {
     if (info !== undefined) io.out(`${info}\n`);
-    const result = await runTool({ command, args }, TOOL_TIMEOUT_MS);
+    const result = await runTool({ command, args }, { timeoutMs: TOOL_TIMEOUT_MS, env: io.env });
     if (result.type === 'missing') {
       note(collection, `Skipped ${file}: ${command} is not installed`);
       continue;
@@ -136,13 +136,14 @@ async function copyFile(bundle: Bundle, from: string, to: string): Promise<void>
 
 /** Logs of nodes that run as containers. */
 async function addContainerLogs(collection: Collection): Promise<void> {
-  const list = ['ps', '-a', '--filter', 'name=calico', '--format', '{{.Names}}'];
-  const result = await runTool({ command: 'docker', args: list }, TOOL_TIMEOUT_MS);
+  const docker = (...args: string[]): Promise<ToolResult> =>
+    runTool({ command: 'docker', args }, { timeoutMs: TOOL_TIMEOUT_MS, env: collection.io.env });
+  const result = await docker('ps', '-a', '--filter', 'name=calico', '--format', '{{.Names}}');
   if (result.type !== 'done') return; // said already
   const names = result.output.split('\n').filter((name) => name !== '' && !name.includes('k8s_POD'));
   if (names.length > 0) collection.io.out('Copying logs from Calico containers\n');
   for (const name of names) {
-    const log = await runTool({ command: 'docker', args: ['logs', '--tail', '100000', name] }, TOOL_TIMEOUT_MS);
+    const log = await docker('logs', '--tail', '100000', name);
     if (log.type === 'done') await collection.bundle.add(`logs/${name.replaceAll('/', '_')}.log`, log.output);
     else note(collection, `Could not pull log for container ${name}`);
   }

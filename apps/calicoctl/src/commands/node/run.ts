@@ -24,7 +24,7 @@ export async function nodeRun(options: NodeRunOptions, io: Io): Promise<void> {
   // A calicoctl in a container can't change the host's kernel.
   if ((io.env['CALICO_CTL_CONTAINER'] ?? '') === '') await prepareKernel(io);
   io.out('Removing old calico-node container (if running).\n');
-  await runTool({ command: 'docker', args: ['rm', '-f', 'calico-node'] }, TOOL_TIMEOUT_MS);
+  await runTool({ command: 'docker', args: ['rm', '-f', 'calico-node'] }, { timeoutMs: TOOL_TIMEOUT_MS, env: io.env });
   io.out('Running the following command to start calico-node:\n');
   io.out(`\n${command.join(' ')}\n\n`);
   io.out('Image may take a short time to download if it is not available locally.\n');
@@ -49,7 +49,10 @@ function explain(command: readonly string[], settings: RunSettings, io: Io): voi
 /** Loads modules that a container can't, lets the host forward, and makes room for connections. */
 async function prepareKernel(io: Io): Promise<void> {
   io.out('Running command to load modules: modprobe -a xt_set ip6_tables\n');
-  await runTool({ command: 'modprobe', args: ['-a', 'xt_set', 'ip6_tables'] }, TOOL_TIMEOUT_MS); // may be built in
+  await runTool(
+    { command: 'modprobe', args: ['-a', 'xt_set', 'ip6_tables'] },
+    { timeoutMs: TOOL_TIMEOUT_MS, env: io.env },
+  ); // may be built in
   io.out('Enabling IPv4 forwarding\n');
   await writeSetting('/proc/sys/net/ipv4/ip_forward', '1', 'could not enable ipv4 forwarding');
   if (await exists('/proc/sys/net/ipv6')) {
