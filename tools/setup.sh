@@ -55,15 +55,30 @@ fi
 
 unshare --net true 2>/dev/null || fail "network namespaces are not available (CONFIG_NET_NS and CAP_SYS_ADMIN are needed)"
 
+case $(uname -m) in x86_64) arch=x64 ;; *) arch=arm64 ;; esac
+
+# The pinned Node.js runs npm too: npm leaves out optional packages that its own Node.js is too old for.
+install_packages() {
+  boot=$(mktemp -d)
+  version=$(sed -n "s/.*\"node-linux-$arch\": \"\([^\"]*\)\".*/\1/p" package.json)
+  quiet="--ignore-scripts --no-audit --no-fund --no-progress --loglevel=error"
+  # shellcheck disable=SC2086
+  (cd "$boot" && npm install $quiet --no-save "node-linux-$arch@$version" npm@11.19.1 >/dev/null) || return 1
+  PATH="$boot/node_modules/node-linux-$arch/bin:$PATH" \
+    "$boot/node_modules/node-linux-$arch/bin/node" "$boot/node_modules/npm/bin/npm-cli.js" ci --no-progress --loglevel=error
+  status=$?
+  rm -rf "$boot"
+  return $status
+}
+
 stamp=node_modules/.calico-node-setup
 lock=$(cksum package.json package-lock.json apps/*/package.json libs/*/package.json | cksum)
 if [ "$(cat "$stamp" 2>/dev/null)" != "$lock" ]; then
   echo "setup: npm ci"
-  npm ci --no-progress --loglevel=error
-  case $(uname -m) in x86_64) arch=x64 ;; *) arch=arm64 ;; esac
+  install_packages || fail "npm could not install the packages"
   node=node_modules/node-linux-$arch/bin/node
   [ -x "$node" ] || fail "npm did not install the Node.js binary ($node)"
-  # Older releases of npm link no program that has npm's own name for its interpreter.
+  # npm does not always link a program that is called node.
   ln -sfn "../node-linux-$arch/bin/node" node_modules/.bin/node
   echo "$lock" >"$stamp"
 fi
