@@ -1,8 +1,15 @@
 /*
  * What each call of the service means: the message read into domain types, the work done so that asking
- * twice changes nothing, and the answer. Runs one at a time, under the queue.
+ * twice changes nothing, and the answer. Runs under the queue; what is done from memory, in batches.
  */
-import { isIpamError, type Assigned, type IntendedUse, type Ipam } from '@calico-node/ipam';
+import {
+  isIpamError,
+  type Assigned,
+  type IntendedUse,
+  type Ipam,
+  type WarmOutcome,
+  type WarmRequest,
+} from '@calico-node/ipam';
 import { familyOf, parseIp, parseNodeName, type NodeName } from '@calico-node/net';
 import { ipamV1, RpcError } from '@calico-node/rpc';
 
@@ -58,6 +65,25 @@ export async function autoAssign(
   return answer([...held4, ...ipv4], [...held6, ...ipv6]);
 }
 
+/** The same, of a node's own blocks; nothing for what takes more than those, or is wrong. */
+export function warmAutoAssign(request: ipamV1.AutoAssignRequest, ownNode: NodeName): WarmRequest | undefined {
+  const use = uses[request.use];
+  const { num4, num6, handleId, nodeName } = request;
+  if (use === undefined || use === 'LoadBalancer' || !isHandle(handleId)) return undefined;
+  if (num4 + num6 === 0 || num4 + num6 > maxAddresses || (nodeName !== '' && nodeName !== ownNode)) return undefined;
+  const { attributes, ipv4Pools, ipv6Pools } = request;
+  return { type: 'assign', num4, num6, handleId, attributes, ipv4Pools, ipv6Pools, use };
+}
+
+/** Whether a handle can be stored. */
+function isHandle(id: string): boolean {
+  return id !== '' && !id.includes('/');
+}
+
+export function autoAssignAnswer(outcome: WarmOutcome): ipamV1.AutoAssignResponse | undefined {
+  return outcome.type === 'assigned' ? answer(outcome.ipv4, outcome.ipv6) : undefined;
+}
+
 function answer(ipv4: readonly Assigned[], ipv6: readonly Assigned[]): ipamV1.AutoAssignResponse {
   return { ipv4: ipv4.map(withPrefix), ipv6: ipv6.map(withPrefix) };
 }
@@ -95,6 +121,14 @@ export async function releaseByHandle(
 ): Promise<ipamV1.ReleaseByHandleResponse> {
   if (request.handleId === '') throw new RpcError('INVALID_ARGUMENT', 'handle_id is not given');
   return { released: [...(await ipam.releaseByHandle(request.handleId, signal))] };
+}
+
+export function warmRelease({ handleId }: ipamV1.ReleaseByHandleRequest): WarmRequest | undefined {
+  return isHandle(handleId) ? { type: 'release', handleId } : undefined;
+}
+
+export function releaseAnswer(outcome: WarmOutcome): ipamV1.ReleaseByHandleResponse | undefined {
+  return outcome.type === 'released' ? { released: [...outcome.ips] } : undefined;
 }
 
 export async function releaseIps(

@@ -4,6 +4,8 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 export interface ServiceMetrics {
   /** One call ended with a gRPC code (`OK` or another), after a time in seconds. */
   ended(method: string, code: string, seconds: number): void;
+  /** One call was served from the node's own blocks in memory, or from the store. */
+  served: (how: 'memory' | 'store') => void;
 }
 
 export function registerMetrics(registry: Registry, queueLength: () => number): ServiceMetrics {
@@ -20,6 +22,12 @@ export function registerMetrics(registry: Registry, queueLength: () => number): 
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers: [registry],
   });
+  const served = new Counter({
+    name: 'ipam_served_total',
+    help: 'calls by where what they needed was read: from memory, or from the store',
+    labelNames: ['from'],
+    registers: [registry],
+  });
   const queue: Gauge = new Gauge({
     name: 'ipam_queue_length',
     help: 'calls that wait or run',
@@ -32,6 +40,9 @@ export function registerMetrics(registry: Registry, queueLength: () => number): 
     ended: (method, code, seconds) => {
       requests.inc({ method, code });
       duration.observe({ method }, seconds);
+    },
+    served: (from) => {
+      served.inc({ from });
     },
   };
 }

@@ -1,12 +1,22 @@
 import { performance } from 'node:perf_hooks';
 import { connectDatastore, type Backend } from '@calico-node/datastore';
-import { Ipam } from '@calico-node/ipam';
+import { Ipam, maxBatch, NodeAllocator, type WarmOutcome, type WarmRequest } from '@calico-node/ipam';
 import { ipamConfigKey } from '@calico-node/model';
 import { ipamV1, serveUnix, unary, type UnaryContext } from '@calico-node/rpc';
 import { sleep, type Reporter, type ServiceContext } from '@calico-node/service';
 import { readConfig } from './config.ts';
-import { assignIp, autoAssign, releaseByHandle, releaseIps } from './requests.ts';
+import {
+  assignIp,
+  autoAssign,
+  autoAssignAnswer,
+  releaseAnswer,
+  releaseByHandle,
+  releaseIps,
+  warmAutoAssign,
+  warmRelease,
+} from './requests.ts';
 import { toRpcError } from './rpc-errors.ts';
+import { serveBatch, type Work } from './serve-batch.ts';
 import { registerMetrics } from './service-metrics.ts';
 import { WorkQueue } from './work-queue.ts';
 
@@ -25,16 +35,32 @@ export async function runIpam(context: ServiceContext): Promise<void> {
   const config = readConfig(context);
   const backend = connectDatastore(config.datastore, { log });
   const ipam = new Ipam(backend, { timeoutMs: storeTimeoutMs });
-  const queue = new WorkQueue(queueLimit);
+  const allocator = new NodeAllocator(backend, config.nodeName, { timeoutMs: storeTimeoutMs });
+  const queue = new WorkQueue<Work, undefined>({
+    limit: queueLimit,
+    batchSize: maxBatch,
+    keyOf: ({ warm }) => warm?.request.handleId,
+    serve: (works) => serveBatch(allocator, works, counted.served),
+  });
   const counted = registerMetrics(metrics.registry, () => queue.length);
 
   /** A call: queued, counted, its errors translated. */
-  function call<Req, Res>(name: string, work: (request: Req, signal: AbortSignal) => Promise<Res>) {
+  function call<Req, Res>(name: string, ways: (request: Req, signal: AbortSignal) => Ways<Res>) {
     return unary<Req, Res>(async (request: Req, caller: UnaryContext) => {
       const start = performance.now();
       let code = 'OK';
       try {
-        return await queue.run(() => work(request, caller.signal), caller.signal);
+        const { warm, cold } = ways(request, caller.signal);
+        let response: Res | undefined;
+        const work: Work = {
+          warm: warm && { request: warm.request, accept: (outcome) => (response = warm.answer(outcome)) !== undefined },
+          cold: async () => {
+            response = await cold();
+          },
+        };
+        await queue.run(work, caller.signal);
+        if (response === undefined) throw new Error(`${name} was served without an answer`);
+        return response;
       } catch (error) {
         const refusal = toRpcError(error);
         code = refusal.code;
@@ -46,11 +72,24 @@ export async function runIpam(context: ServiceContext): Promise<void> {
     });
   }
 
+  const { nodeName } = config;
   const service: ipamV1.IpamServiceServer = {
-    autoAssign: call('AutoAssign', (request, caller) => autoAssign(ipam, request, config.nodeName, caller)),
-    assignIp: call('AssignIp', (request, caller) => assignIp(ipam, request, config.nodeName, caller)),
-    releaseByHandle: call('ReleaseByHandle', (request, caller) => releaseByHandle(ipam, request, caller)),
-    releaseIps: call('ReleaseIps', (request, caller) => releaseIps(ipam, request, caller)),
+    autoAssign: call('AutoAssign', (request: ipamV1.AutoAssignRequest, caller) => ({
+      warm: fromMemory(warmAutoAssign(request, nodeName), autoAssignAnswer),
+      cold: () => autoAssign(ipam, request, nodeName, caller),
+    })),
+    assignIp: call('AssignIp', (request: ipamV1.AssignIpRequest, caller) => ({
+      warm: undefined,
+      cold: () => assignIp(ipam, request, nodeName, caller),
+    })),
+    releaseByHandle: call('ReleaseByHandle', (request: ipamV1.ReleaseByHandleRequest, caller) => ({
+      warm: fromMemory(warmRelease(request), releaseAnswer),
+      cold: () => releaseByHandle(ipam, request, caller),
+    })),
+    releaseIps: call('ReleaseIps', (request: ipamV1.ReleaseIpsRequest, caller) => ({
+      warm: undefined,
+      cold: () => releaseIps(ipam, request, caller),
+    })),
   };
   try {
     await using server = await serveUnix(config.socket, [[ipamV1.IpamServiceService, service]]);
@@ -60,6 +99,20 @@ export async function runIpam(context: ServiceContext): Promise<void> {
   } finally {
     backend.close();
   }
+}
+
+/** How one kind of call is served: from memory, if it can be, and from the store. */
+interface Ways<Res> {
+  readonly warm:
+    { readonly request: WarmRequest; readonly answer: (outcome: WarmOutcome) => Res | undefined } | undefined;
+  readonly cold: () => Promise<Res>;
+}
+
+function fromMemory<Res>(
+  request: WarmRequest | undefined,
+  answer: (outcome: WarmOutcome) => Res | undefined,
+): Ways<Res>['warm'] {
+  return request && { request, answer };
 }
 
 /** Says whether the store answers, until the signal fires. */

@@ -1,56 +1,102 @@
 import { describe, expect, it } from 'vitest';
-import { AbandonedError, QueueFullError, WorkQueue } from './work-queue.ts';
+import { AbandonedError, QueueFullError, WorkQueue, type Settled } from './work-queue.ts';
 
 const never = new AbortController().signal;
 
+/** A queue whose batches end when the test says so. */
+function queueOf(options: { limit?: number; batchSize?: number } = {}) {
+  const batches: string[][] = [];
+  const gates: PromiseWithResolvers<undefined>[] = [];
+  const queue = new WorkQueue<string, string>({
+    limit: 10,
+    batchSize: 10,
+    keyOf: (request) => request.split('.')[1],
+    serve: async (requests) => {
+      batches.push([...requests]);
+      const gate = Promise.withResolvers<undefined>();
+      gates.push(gate);
+      await gate.promise;
+      return requests.map((request): Settled<string> =>
+        request.startsWith('bad')
+          ? { status: 'rejected', reason: new Error(request) }
+          : { status: 'fulfilled', value: request.toUpperCase() },
+      );
+    },
+    ...options,
+  });
+  const begun = (count: number): Promise<void> => expect.poll(() => batches.length).toBe(count);
+  return { queue, batches, gates, begun };
+}
+
 describe('WorkQueue', () => {
-  it('does one after another, in order, and goes on after a failure', async () => {
-    const queue = new WorkQueue(10);
-    const log: string[] = [];
-    const work =
-      (name: string, fails = false) =>
-      async (): Promise<string> => {
-        log.push(`${name} begins`);
-        await Promise.resolve();
-        log.push(`${name} ends`);
-        if (fails) throw new Error(name);
-        return name;
-      };
-    const results = await Promise.allSettled([
-      queue.run(work('a'), never),
-      queue.run(work('b', true), never),
-      queue.run(work('c'), never),
+  it('does together what arrives together, and what arrives meanwhile next', async () => {
+    const { queue, batches, gates, begun } = queueOf({ batchSize: 2 });
+    const first = Promise.allSettled(['a', 'bad', 'c'].map((name) => queue.run(name, never)));
+    await begun(1);
+    const second = queue.run('d', never);
+    gates[0]!.resolve(undefined);
+    await begun(2);
+    gates[1]!.resolve(undefined);
+    const results = [...(await first), ...(await Promise.allSettled([second]))];
+    expect(batches).toEqual([
+      ['a', 'bad'],
+      ['c', 'd'],
     ]);
-    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
-    expect(log).toEqual(['a begins', 'a ends', 'b begins', 'b ends', 'c begins', 'c ends']);
+    expect(results.map((result) => (result.status === 'fulfilled' ? result.value : result.status))).toEqual([
+      'A',
+      'rejected',
+      'C',
+      'D',
+    ]);
     expect(queue.length).toBe(0);
   });
 
-  it('refuses more than its limit, and takes work again when some is done', async () => {
-    const queue = new WorkQueue(2);
-    const gate = Promise.withResolvers<undefined>();
-    const first = queue.run(() => gate.promise, never);
-    const second = queue.run(() => Promise.resolve(), never);
-    await expect(queue.run(() => Promise.resolve(), never)).rejects.toThrow(QueueFullError);
-    gate.resolve(undefined);
-    await Promise.all([first, second]);
-    await expect(queue.run(() => Promise.resolve('done'), never)).resolves.toBe('done');
+  it('never does two requests of one key together, and keeps their order', async () => {
+    const { queue, batches, gates, begun } = queueOf();
+    const all = ['give.h', 'take.h', 'give.i'].map((name) => queue.run(name, never));
+    await begun(1);
+    gates[0]!.resolve(undefined);
+    await begun(2);
+    gates[1]!.resolve(undefined);
+    await Promise.all(all);
+    expect(batches).toEqual([['give.h', 'give.i'], ['take.h']]);
   });
 
-  it('drops work whose caller gave up while it waited', async () => {
-    const queue = new WorkQueue(2);
-    const gate = Promise.withResolvers<undefined>();
+  it('refuses more than its limit, and takes work again when some is done', async () => {
+    const { queue, gates, begun } = queueOf({ limit: 2 });
+    const both = [queue.run('a', never), queue.run('b', never)];
+    await expect(queue.run('c', never)).rejects.toThrow(QueueFullError);
+    await begun(1);
+    gates[0]!.resolve(undefined);
+    await Promise.all(both);
+    const again = queue.run('d', never);
+    await begun(2);
+    gates[1]!.resolve(undefined);
+    await expect(again).resolves.toBe('D');
+  });
+
+  it('drops what was given up while it waited', async () => {
+    const { queue, batches, gates, begun } = queueOf();
     const abort = new AbortController();
-    const first = queue.run(() => gate.promise, never);
-    let ran = false;
-    const second = queue.run(() => {
-      ran = true;
-      return Promise.resolve();
-    }, abort.signal);
+    const first = queue.run('a', never);
+    await begun(1);
+    const second = queue.run('b', abort.signal);
     abort.abort();
-    gate.resolve(undefined);
+    gates[0]!.resolve(undefined);
     await first;
     await expect(second).rejects.toThrow(AbandonedError);
-    expect(ran).toBe(false);
+    expect(batches).toEqual([['a']]);
+  });
+
+  it('fails a batch as a whole when it cannot be served, and goes on', async () => {
+    const { queue, gates, begun } = queueOf();
+    const first = queue.run('a', never);
+    await begun(1);
+    gates[0]!.reject(new Error('the store is away'));
+    await expect(first).rejects.toThrow('the store is away');
+    const second = queue.run('b', never);
+    await begun(2);
+    gates[1]!.resolve(undefined);
+    await expect(second).resolves.toBe('B');
   });
 });

@@ -1,23 +1,16 @@
 /*
  * How a host comes to own a block and gives it back: the states pending, confirmed, pendingDeletion of
- * the affinity beside the block's own affinity field (calico-ipam.md 4.5). The block's field decides;
+ * the affinity beside the block's own affinity field (Calico's documented behaviour). The block's field decides;
  * the affinity record says what a host has begun, so that anybody can finish it after a crash.
  */
 import { isDatastoreError } from '@calico-node/datastore';
 import type { AllocationBlock, BlockAffinity, IpamConfig } from '@calico-node/model';
 import type { Cidr } from '@calico-node/net';
 import { isEmptyBlock, newBlock } from './block.ts';
+import type { Clock } from './clock.ts';
 import { IpamError } from './errors.ts';
 import { RetryNeeded } from './retry.ts';
 import { affinityText, type Host, type IpamStore, type Stored } from './store.ts';
-
-/** Where sequence numbers of new blocks and claim times come from. */
-export interface Clock {
-  /** Milliseconds since 1970. */
-  now(): number;
-  /** Nanoseconds since 1970; never the same twice. */
-  nanoseconds(): bigint;
-}
 
 /** Notes that a host is about to claim a block. An affinity that is confirmed stays so. */
 export async function pendingAffinity(store: IpamStore, host: Host, cidr: Cidr): Promise<Stored<BlockAffinity>> {

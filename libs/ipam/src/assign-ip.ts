@@ -1,7 +1,8 @@
 import type { AllocationBlock, IpamConfig } from '@calico-node/model';
 import { cidrOf, type IpAddress } from '@calico-node/net';
-import { blockOfAffinity, pendingAffinity, type Clock } from './affinity.ts';
+import { blockOfAffinity, pendingAffinity } from './affinity.ts';
 import { assignInBlock, checkAffinity, type Owner } from './block.ts';
+import type { Clock } from './clock.ts';
 import { isIpamError } from './errors.ts';
 import { decrementHandle, incrementHandle } from './handles.ts';
 import type { Pool } from './pools.ts';

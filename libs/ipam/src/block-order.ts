@@ -30,7 +30,7 @@ export function blockCount(pool: Cidr, blockSize: number): bigint {
 /**
  * Every block of a pool once, from a start that depends on the host's name, wrapping around, so that
  * hosts seldom meet. Real Calico walks the same way from another start (Go's generator seeded with the
- * same {@link fnv1}); any walk over every block works together with any other (calico-ipam.md 4.4).
+ * same {@link fnv1}); any walk over every block works together with any other (Calico's documented behaviour).
  */
 export function* blocksInOrder(pool: Cidr, blockSize: number, hostname: string): Generator<Cidr> {
   const count = blockCount(pool, blockSize);

@@ -1,12 +1,13 @@
 /*
- * Where the next addresses of a host come from: a block that it owns, or a new one (calico-ipam.md 4.3
- * and 4.4).
+ * Where the next addresses of a host come from: a block that it owns, or a new one (Calico's
+ * documented IPAM behaviour).
  */
 import type { AllocationBlock, IpamConfig } from '@calico-node/model';
 import type { Cidr, Family } from '@calico-node/net';
-import { blockOfAffinity, pendingAffinity, releaseAffinity, type Clock } from './affinity.ts';
+import { blockOfAffinity, pendingAffinity, releaseAffinity } from './affinity.ts';
 import { countFree, isEmptyBlock } from './block.ts';
 import { blocksInOrder } from './block-order.ts';
+import type { Clock } from './clock.ts';
 import { IpamError, isIpamError } from './errors.ts';
 import { poolOf, type ChosenPools, type Pool } from './pools.ts';
 import type { Reservations } from './reservations.ts';

@@ -1,7 +1,7 @@
 /*
  * The arithmetic of one allocation block: who holds which ordinal, what is free, in which order. Pure:
  * each function takes a block and gives another; the caller writes it by compare-and-swap, which also
- * raises the sequence number (calico-ipam.md 4.5 to 4.7, layout in calico-store.md 1.4.1).
+ * raises the sequence number (Calico's documented IPAM behaviour and store layout).
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { AllocationAttribute, AllocationBlock } from '@calico-node/model';

@@ -1,5 +1,5 @@
 export { Ipam, type AssignIpRequest, type AutoAssignRequest, type AutoAssignResult, type IpamOptions } from './ipam.ts';
-export type { Clock } from './affinity.ts';
+export type { Clock } from './clock.ts';
 export type { Assigned } from './auto-assign.ts';
 export type { Release } from './block.ts';
 export { IpamError, isIpamError, type IpamErrorCode } from './errors.ts';
@@ -14,3 +14,5 @@ export {
   type ConsistencyInputs,
 } from './consistency.ts';
 export { utilizationOf, type BlockUse, type PoolUse, type Utilization } from './utilization.ts';
+export { maxBatch, NodeAllocator, type NodeAllocatorOptions } from './warm/node-allocator.ts';
+export type { WarmAssign, WarmOutcome, WarmRelease, WarmRequest } from './warm/requests.ts';

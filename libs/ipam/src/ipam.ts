@@ -11,11 +11,12 @@ import {
   type Family,
   type IpAddress,
 } from '@calico-node/net';
-import { blockOfAffinity, pendingAffinity, releaseAffinity, type Clock } from './affinity.ts';
+import { blockOfAffinity, pendingAffinity, releaseAffinity } from './affinity.ts';
 import { assignSpecific } from './assign-ip.ts';
 import { assignFamily, type Assigned } from './auto-assign.ts';
 import { addressesOfHandle, attributesAt, ordinalOf, type Release } from './block.ts';
 import { parseAffinityText } from './block-source.ts';
+import { systemClock, type Clock } from './clock.ts';
 import { IpamError, isIpamError } from './errors.ts';
 import { choosePools, poolOf, type IntendedUse, type Pool } from './pools.ts';
 import { releaseAddresses, releaseHandle } from './release.ts';
@@ -88,7 +89,7 @@ export class Ipam {
   }
 
   /**
-   * Gives addresses by itself (calico-ipam.md 4).
+   * Gives addresses by itself (Calico's documented behaviour).
    * @throws IpamError `no-pool`, `node-unknown`; a shortage is no error but a `shortfall`.
    */
   async autoAssign(request: AutoAssignRequest): Promise<AutoAssignResult> {
@@ -310,15 +311,3 @@ export class Ipam {
 }
 
 const noLabels: Readonly<Record<string, string>> = {};
-
-function systemClock(): Clock {
-  let last = 0n;
-  return {
-    now: () => Date.now(),
-    nanoseconds: () => {
-      const now = BigInt(Date.now()) * 1_000_000n;
-      last = now > last ? now : last + 1n;
-      return last;
-    },
-  };
-}

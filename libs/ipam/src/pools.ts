@@ -67,7 +67,7 @@ export interface ChosenPools {
 }
 
 /**
- * The pools that serve a request (calico-ipam.md 4.2). A pool asked for by name or network is taken
+ * The pools that serve a request (Calico's documented behaviour). A pool asked for by name or network is taken
  * whatever it selects, but must be enabled and allow the use.
  * @throws IpamError `no-pool`, naming what is missing.
  */

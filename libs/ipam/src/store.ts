@@ -42,6 +42,9 @@ export interface Host {
   readonly name: string;
 }
 
+/** What holds when no IPAM configuration is stored. */
+export const defaultIpamConfig: IpamConfig = { strict_affinity: false, auto_allocate_blocks: true };
+
 /** The text by which a block names its host. */
 export function affinityText(host: Host): string {
   return `${host.type}:${host.name}`;
@@ -156,7 +159,7 @@ export class IpamStore {
   /** The cluster's IPAM configuration; Calico's defaults when none is stored. */
   async config(): Promise<IpamConfig> {
     const found = await this.#backend.get(ipamConfigKey, this.#options);
-    return found === undefined ? { strict_affinity: false, auto_allocate_blocks: true } : decodeIpamConfig(found.value);
+    return found === undefined ? defaultIpamConfig : decodeIpamConfig(found.value);
   }
 
   /** Every pool, in name order, also disabled ones; those that cannot be read are left out. */

@@ -1,0 +1,235 @@
+/*
+ * A node's addresses in one round trip. Blocks that are the node's are kept in memory with their revisions,
+ * as are the settings that allocations depend on. A batch of requests is drawn up on them and committed in
+ * one transaction that writes each block once and each handle, and that holds only if nothing of what it was
+ * drawn from has changed. So memory is never trusted: what it got wrong costs another round trip.
+ *
+ * The objects written, and the sequence numbers in them, are what one writer after another would leave;
+ * no reader can tell the difference (Calico's documented IPAM behaviour), except that a handle is never seen
+ * without its addresses.
+ */
+import type { Backend, CallOptions, CommitResult, Guard, KeyValue } from '@calico-node/datastore';
+import {
+  affinityKey,
+  affinityPrefix,
+  blockKey,
+  decodeAffinity,
+  decodeBlock,
+  decodeHandle,
+  encodeBlock,
+  encodeHandle,
+  handleKey,
+  parseAffinityKey,
+  type AllocationBlock,
+  type IpamHandle,
+} from '@calico-node/model';
+import type { Cidr } from '@calico-node/net';
+import { hostAffinity } from '../block.ts';
+import { systemClock, type Clock } from '../clock.ts';
+import type { Stored } from '../store.ts';
+import { Draft, type OwnBlock } from './draft.ts';
+import { loadReference, type Reference } from './reference.ts';
+import { unserved, type WarmOutcome, type WarmRequest } from './requests.ts';
+
+/** How many requests one transaction may carry: each has a guard and a change, besides blocks and settings. */
+export const maxBatch = 96;
+
+/** How many handles are remembered, so that their release needs no reading. */
+const maxHandles = 4096;
+
+/** How often a batch is drawn up again before its requests are left to others. */
+const attempts = 4;
+
+interface Knowledge {
+  readonly reference: Reference;
+  readonly blocks: Map<Cidr, OwnBlock>;
+}
+
+export interface NodeAllocatorOptions {
+  /** How long one call to the store may take, in milliseconds. */
+  readonly timeoutMs?: number;
+  /** For tests. */
+  readonly clock?: Clock;
+}
+
+/** Serves requests from one node's own blocks. One batch at a time; the caller sees to that. */
+export class NodeAllocator {
+  readonly #backend: Backend;
+  readonly #nodeName: string;
+  readonly #options: CallOptions;
+  readonly #clock: Clock;
+  readonly #handles = new Map<string, Stored<IpamHandle>>();
+  #knowledge: Knowledge | undefined;
+
+  constructor(backend: Backend, nodeName: string, options: NodeAllocatorOptions = {}) {
+    this.#backend = backend;
+    this.#nodeName = nodeName;
+    this.#options = { timeoutMs: options.timeoutMs };
+    this.#clock = options.clock ?? systemClock();
+  }
+
+  /** Somebody else has, or may have, changed the node's blocks: read them again before they are used. */
+  forget(): void {
+    this.#knowledge = undefined;
+  }
+
+  /**
+   * Serves what can be served from the node's own blocks, all in one transaction; the outcomes are in the
+   * requests' order. At most `maxBatch` requests, no handle twice.
+   * @throws DatastoreError `unavailable`: what was asked for may have been done.
+   */
+  async serve(requests: readonly WarmRequest[]): Promise<readonly WarmOutcome[]> {
+    if (this.#backend.commit === undefined) return requests.map(() => unserved);
+    try {
+      await this.#readHandles(requests);
+      for (let attempt = 0; attempt < attempts; attempt++) {
+        const { draft, outcomes } = await this.#draw(requests);
+        if (draft.handles.size === 0) return outcomes;
+        const result = await this.#commit(draft);
+        if (result.isCommitted) {
+          this.#remember(draft, result.revision);
+          return outcomes;
+        }
+        if (!this.#correct(draft, result.current)) this.forget();
+      }
+    } catch (error) {
+      this.forget();
+      this.#handles.clear();
+      throw error;
+    }
+    return requests.map(() => unserved);
+  }
+
+  /**
+   * Draws up what requests would change: assignments first, so that no address changes hands within a batch.
+   * Who asks again with a handle that is stored is not served from here.
+   */
+  async #draw(requests: readonly WarmRequest[]): Promise<{ draft: Draft; outcomes: readonly WarmOutcome[] }> {
+    this.#knowledge ??= await this.#load();
+    const { reference, blocks } = this.#knowledge;
+    const cooldown = { seconds: reference.config.ipCooldownSeconds ?? 0, now: this.#clock.now() };
+    const draft = new Draft(blocks, reference, this.#nodeName, cooldown);
+    const outcomes: WarmOutcome[] = requests.map(() => unserved);
+    for (const [index, request] of requests.entries()) {
+      if (request.type === 'assign' && !this.#handles.has(request.handleId)) outcomes[index] = draft.assign(request);
+    }
+    for (const [index, request] of requests.entries()) {
+      if (request.type !== 'release') continue;
+      const stored = this.#handles.get(request.handleId);
+      outcomes[index] = stored === undefined ? { type: 'released', ips: [] } : draft.release(request.handleId, stored);
+    }
+    return { draft, outcomes };
+  }
+
+  #commit(draft: Draft): Promise<CommitResult> {
+    const own = this.#knowledge?.blocks;
+    const host = { type: 'host', name: this.#nodeName } as const;
+    const guards: Guard[] = [...(this.#knowledge?.reference.guards(draft.pools) ?? [])];
+    for (const cidr of draft.blocks.keys()) {
+      const block = own?.get(cidr);
+      if (block === undefined) continue;
+      guards.push({ type: 'key', key: blockKey(cidr), revision: block.revision });
+      guards.push({ type: 'key', key: affinityKey(host.type, host.name, cidr), revision: block.affinityRevision });
+    }
+    for (const [id, change] of draft.handles) {
+      guards.push({ type: 'key', key: handleKey(id), revision: change.type === 'create' ? 0n : change.revision });
+    }
+    return (
+      this.#backend.commit?.(
+        {
+          guards,
+          changes: [
+            ...[...draft.blocks].map(([cidr, block]) => ({
+              type: 'put' as const,
+              key: blockKey(cidr),
+              value: encodeBlock(raised(block)),
+            })),
+            ...[...draft.handles].map(([id, change]) =>
+              change.type === 'create'
+                ? { type: 'put' as const, key: handleKey(id), value: encodeHandle(change.handle) }
+                : { type: 'delete' as const, key: handleKey(id) },
+            ),
+          ],
+          otherwiseRead: [...[...draft.blocks.keys()].map(blockKey), ...[...draft.handles.keys()].map(handleKey)],
+        },
+        this.#options,
+      ) ?? Promise.resolve({ isCommitted: false, current: new Map() })
+    );
+  }
+
+  #remember(draft: Draft, revision: bigint): void {
+    const blocks = this.#knowledge?.blocks;
+    for (const [cidr, block] of draft.blocks) {
+      const old = blocks?.get(cidr);
+      if (old !== undefined) blocks?.set(cidr, { ...old, value: raised(block), revision });
+    }
+    for (const [id, change] of draft.handles) {
+      this.#handles.delete(id);
+      if (change.type === 'create') this.#handles.set(id, { value: change.handle, revision });
+    }
+    for (const id of this.#handles.keys()) {
+      if (this.#handles.size <= maxHandles) break;
+      this.#handles.delete(id);
+    }
+  }
+
+  /** Takes over what a failed commit read. Gives whether that explains the failure. */
+  #correct(draft: Draft, current: ReadonlyMap<string, KeyValue>): boolean {
+    let isExplained = false;
+    const blocks = this.#knowledge?.blocks;
+    for (const cidr of draft.blocks.keys()) {
+      const [old, found] = [blocks?.get(cidr), current.get(blockKey(cidr))];
+      if (old === undefined || old.revision === found?.revision) continue;
+      isExplained = true;
+      const value = found === undefined ? undefined : decodeBlock(found.value);
+      if (found !== undefined && value?.affinity === hostAffinity(this.#nodeName)) {
+        blocks?.set(cidr, { ...old, value, revision: found.revision });
+      } else blocks?.delete(cidr);
+    }
+    for (const [id, change] of draft.handles) {
+      const found = current.get(handleKey(id));
+      if (found?.revision === (change.type === 'create' ? undefined : change.revision)) continue;
+      isExplained = true;
+      if (found === undefined) this.#handles.delete(id);
+      else this.#handles.set(id, { value: decodeHandle(found.value), revision: found.revision });
+    }
+    return isExplained;
+  }
+
+  /** Reads the handles to be released that are not known. */
+  async #readHandles(requests: readonly WarmRequest[]): Promise<void> {
+    await Promise.all(
+      requests.map(async ({ type, handleId }) => {
+        if (type !== 'release' || this.#handles.has(handleId)) return;
+        const found = await this.#backend.get(handleKey(handleId), this.#options);
+        if (found !== undefined) {
+          this.#handles.set(handleId, { value: decodeHandle(found.value), revision: found.revision });
+        }
+      }),
+    );
+  }
+
+  async #load(): Promise<Knowledge> {
+    const [reference, { items }] = await Promise.all([
+      loadReference(this.#backend, this.#nodeName, this.#options),
+      this.#backend.list(affinityPrefix('host', this.#nodeName), this.#options),
+    ]);
+    const found = await Promise.all(
+      items.map(async ({ key, value, revision: affinityRevision }) => {
+        const cidr = parseAffinityKey(key)?.cidr;
+        if (cidr === undefined || decodeAffinity(value).state !== 'confirmed') return [];
+        const stored = await this.#backend.get(blockKey(cidr), this.#options);
+        const block = stored === undefined ? undefined : decodeBlock(stored.value);
+        if (stored === undefined || block?.affinity !== hostAffinity(this.#nodeName)) return [];
+        if (reference.reservations.coversBlock(cidr)) return [];
+        return [[cidr, { value: block, revision: stored.revision, affinityRevision }] as const];
+      }),
+    );
+    return { reference, blocks: new Map(found.flat()) };
+  }
+}
+
+/** Every write of a block raises its sequence number by one. */
+function raised(block: AllocationBlock): AllocationBlock {
+  return { ...block, sequenceNumber: block.sequenceNumber + 1n };
+}

@@ -1,0 +1,31 @@
+import type { IpAddress } from '@calico-node/net';
+import type { Assigned } from '../auto-assign.ts';
+import type { IntendedUse } from '../pools.ts';
+
+/** Addresses for a handle that has none yet. */
+export interface WarmAssign {
+  readonly type: 'assign';
+  readonly num4: number;
+  readonly num6: number;
+  readonly handleId: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly ipv4Pools: readonly string[];
+  readonly ipv6Pools: readonly string[];
+  readonly use: Exclude<IntendedUse, 'LoadBalancer'>;
+}
+
+/** Everything that a handle holds, given back. */
+export interface WarmRelease {
+  readonly type: 'release';
+  readonly handleId: string;
+}
+
+export type WarmRequest = WarmAssign | WarmRelease;
+
+/** `unserved`: nothing was changed for it, and it has to be asked of `Ipam`. */
+export type WarmOutcome =
+  | { readonly type: 'assigned'; readonly ipv4: readonly Assigned[]; readonly ipv6: readonly Assigned[] }
+  | { readonly type: 'released'; readonly ips: readonly IpAddress[] }
+  | { readonly type: 'unserved' };
+
+export const unserved: WarmOutcome = { type: 'unserved' };

@@ -1,0 +1,196 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { connectDatastore, Resources, type Backend } from '@calico-node/datastore';
+import { startEtcd, type EtcdProcess } from '@calico-node/datastore/testing';
+import { ipamConfigKey } from '@calico-node/model';
+import { Ipam, NodeAllocator, type WarmAssign, type WarmOutcome } from '../src/index.ts';
+
+const apiVersion = 'projectcalico.org/v3';
+const resources = '/calico/resources/v3/projectcalico.org';
+
+let etcd: EtcdProcess;
+let backend: Backend;
+let ipam: Ipam;
+let allocator: NodeAllocator;
+/** The calls that the allocator made. */
+let calls: string[];
+
+/** The store, its calls noted. */
+function noted(inner: Backend): Backend {
+  return new Proxy(inner, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name);
+      if (typeof value !== 'function') return value;
+      return (...args: unknown[]): unknown => {
+        calls.push(String(name));
+        return (value as (...given: unknown[]) => unknown).apply(target, args);
+      };
+    },
+  });
+}
+
+beforeAll(async () => {
+  etcd = await startEtcd();
+  backend = connectDatastore({ type: 'etcdv3', endpoints: etcd.endpoints, tls: {} });
+});
+
+beforeEach(async () => {
+  for (const { key } of (await backend.list('/calico/')).items) await backend.delete(key);
+  calls = [];
+  ipam = new Ipam(backend);
+  allocator = new NodeAllocator(noted(backend), 'n1');
+  await pool('p', '10.0.0.0/24', { blockSize: 29 });
+  await new Resources(backend).apply({ kind: 'Node', apiVersion, metadata: { name: 'n1' }, spec: {} });
+});
+
+afterAll(async () => {
+  backend.close();
+  await etcd.stop();
+});
+
+async function pool(name: string, cidr: string, spec: object = {}): Promise<void> {
+  const body = { kind: 'IPPool', apiVersion, metadata: { name }, spec: { cidr, ...spec } };
+  await backend.put(`${resources}/ippools/${name}`, JSON.stringify(body));
+}
+
+const assignment = (handleId: string, fields: Partial<WarmAssign> = {}): WarmAssign => ({
+  type: 'assign',
+  num4: 1,
+  num6: 0,
+  handleId,
+  attributes: { node: 'n1' },
+  ipv4Pools: [],
+  ipv6Pools: [],
+  use: 'Workload',
+  ...fields,
+});
+
+/** Gives the node a block, with one address taken. */
+async function ownBlock(handleId = 'first'): Promise<string> {
+  const { ipv4 } = await ipam.autoAssign({ num4: 1, handleId, nodeName: 'n1', use: 'Workload' });
+  allocator.forget();
+  return ipv4[0]!.ip;
+}
+
+const serveOne = async (request: WarmAssign): Promise<WarmOutcome> => (await allocator.serve([request]))[0]!;
+const releaseOne = async (handleId: string): Promise<WarmOutcome> =>
+  (await allocator.serve([{ type: 'release', handleId }]))[0]!;
+
+function addressesOf(outcome: WarmOutcome): string[] {
+  return outcome.type === 'assigned' ? [...outcome.ipv4, ...outcome.ipv6].map(({ ip }) => ip) : [outcome.type];
+}
+
+/** IPAM's keys and values, with what depends on the clock left out. */
+async function stored(): Promise<Record<string, unknown>> {
+  const { items } = await backend.list('/calico/ipam/v2/');
+  return Object.fromEntries(
+    items.map(({ key, value }) => [
+      key,
+      JSON.parse(value.replace(/"(affinity_claim_time|timestamp)":"[^"]*"/g, '"$1":""').replace(/\d{15,}/g, '0')),
+    ]),
+  );
+}
+
+describe('an allocation from memory', () => {
+  it('leaves in the store what one without memory leaves, in one round trip', async () => {
+    await ownBlock();
+    const requests = ['a', 'b'].map((id) => assignment(id, { num4: 2 }));
+    const warm: string[] = [];
+    for (const request of requests) warm.push(...addressesOf(await serveOne(request)));
+    const left = await stored();
+    for (const { handleId } of requests) await ipam.releaseByHandle(handleId);
+    await ipam.releaseByHandle('first');
+    for (const { key } of (await backend.list('/calico/ipam/')).items) await backend.delete(key);
+    await ownBlock();
+    const cold: string[] = [];
+    for (const request of requests) {
+      cold.push(...(await ipam.autoAssign({ ...request, nodeName: 'n1' })).ipv4.map(({ ip }) => ip));
+    }
+    expect(warm).toEqual(cold);
+    expect(left).toEqual(await stored());
+  });
+
+  it('takes one call to the store once the blocks are known, for any number of requests, and one to give back', async () => {
+    await ownBlock();
+    await serveOne(assignment('a'));
+    calls = [];
+    const outcomes = await allocator.serve(['b', 'c', 'd'].map((id) => assignment(id)));
+    expect(new Set(outcomes.flatMap(addressesOf)).size).toBe(3);
+    expect(calls).toEqual(['commit']);
+    calls = [];
+    expect((await releaseOne('b')).type).toBe('released');
+    expect(calls).toEqual(['commit']);
+    expect(await ipam.ipsByHandle('b')).toEqual([]);
+    expect(Object.keys(await stored()).filter((key) => key.endsWith('/b'))).toEqual([]);
+  });
+
+  it('is left to others when the node has no block with room, and uses the one that they claimed', async () => {
+    expect(await serveOne(assignment('a'))).toEqual({ type: 'unserved' });
+    await ownBlock();
+    expect(addressesOf(await serveOne(assignment('b', { num4: 7 })))).toHaveLength(7);
+    expect(await serveOne(assignment('c'))).toEqual({ type: 'unserved' });
+    expect((await stored())['/calico/ipam/v2/handle/c']).toBeUndefined();
+  });
+
+  it('spreads over the blocks of a node', async () => {
+    await ipam.autoAssign({ num4: 9, handleId: 'first', nodeName: 'n1', use: 'Workload' });
+    await ipam.releaseByHandle('first');
+    expect(new Set(addressesOf(await serveOne(assignment('a', { num4: 12 })))).size).toBe(12);
+    expect(await releaseOne('a')).toMatchObject({ type: 'released', ips: { length: 12 } });
+    expect(await backend.list('/calico/ipam/v2/handle/')).toMatchObject({ items: [] });
+  });
+
+  it('goes on from what another allocator wrote meanwhile', async () => {
+    await ownBlock();
+    const mine = addressesOf(await serveOne(assignment('a')));
+    const other = await ipam.autoAssign({ num4: 2, handleId: 'other', nodeName: 'n1', use: 'Workload' });
+    const more = addressesOf(await serveOne(assignment('b')));
+    expect(new Set([...mine, ...more, ...other.ipv4.map(({ ip }) => ip as string)]).size).toBe(4);
+    await ipam.releaseByHandle('a');
+    expect(await releaseOne('a')).toEqual({ type: 'released', ips: [] });
+  });
+
+  it('serves the others of a batch when one handle is there already', async () => {
+    await ownBlock();
+    await serveOne(assignment('warm'));
+    await ipam.autoAssign({ num4: 1, handleId: 'taken', nodeName: 'n1', use: 'Workload' });
+    const outcomes = await allocator.serve([assignment('a'), assignment('taken'), assignment('b')]);
+    expect(outcomes.map(({ type }) => type)).toEqual(['assigned', 'unserved', 'assigned']);
+  });
+
+  it.each<[string, () => Promise<unknown>]>([
+    ['its pool is disabled', () => pool('p', '10.0.0.0/24', { blockSize: 29, disabled: true })],
+    ['its pool is gone', () => backend.delete(`${resources}/ippools/p`)],
+    ['its pool selects other nodes', () => pool('p', '10.0.0.0/24', { blockSize: 29, nodeSelector: "rack == '2'" })],
+    ['its pool selects by namespace', () => pool('p', '10.0.0.0/24', { blockSize: 29, namespaceSelector: 'all()' })],
+    ['its pool is for other uses', () => pool('p', '10.0.0.0/24', { blockSize: 29, allowedUses: ['Tunnel'] })],
+    ['the node is gone', () => backend.delete(`${resources}/nodes/n1`)],
+    ['the node lost the affinity', () => ipam.releaseHostAffinities('n1')],
+    [
+      'everything was reserved',
+      () => backend.put(`${resources}/ipreservations/r`, JSON.stringify({ spec: { reservedCIDRs: ['10.0.0.0/24'] } })),
+    ],
+  ])('is not made when %s', async (_, change) => {
+    await ownBlock();
+    await serveOne(assignment('a'));
+    await change();
+    const before = await stored();
+    expect(await serveOne(assignment('b'))).toEqual({ type: 'unserved' });
+    expect(await stored()).toEqual(before);
+  });
+
+  it('leaves a release to others when the block must be given up with it', async () => {
+    await ownBlock();
+    await serveOne(assignment('a'));
+    await pool('p', '10.0.0.0/24', { blockSize: 29, nodeSelector: "rack == '2'" });
+    expect(await releaseOne('a')).toEqual({ type: 'unserved' });
+  });
+
+  it('lets an address rest as long as is configured', async () => {
+    await backend.put(ipamConfigKey, JSON.stringify({ auto_allocate_blocks: true, ipCooldownSeconds: 3600 }));
+    await ownBlock();
+    const [ip] = addressesOf(await serveOne(assignment('a', { num4: 7 })));
+    await releaseOne('a');
+    expect(await serveOne(assignment('b'))).toEqual({ type: 'unserved' });
+    expect(await ipam.attributesOf(ip as never).catch(String)).toContain('is not assigned');
+  });
+});
