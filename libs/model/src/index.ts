@@ -41,6 +41,12 @@ export {
 export { splitIpPort } from './checks/nets.ts';
 
 export { findKind, kindInfo, type KindInfo } from './kind-info.ts';
+export {
+  describeKind,
+  type FieldDescription,
+  type KindDescription,
+  type StructDescription,
+} from './kinds/describe-kind.ts';
 export type { Cell, ColumnContext } from './kinds/columns.ts';
 export { decodeResource, encodeResource, parseResource, resourceToJson, type ParseOptions } from './resource-codec.ts';
 export { parseResourceKey, resourceKey, resourcePrefix, type ResourceKey } from './resource-key.ts';

@@ -19,11 +19,11 @@ const LINK_LOCAL = [parseCidr('169.254.0.0/16'), parseCidr('fe80::/10')];
 /** Fields in the order that Go prints them. */
 const ipPoolSpec = struct('IPPoolSpec', {
   cidr: always(text(strictCidr), { mandatory: true, description: 'The addresses.' }),
-  vxlanMode: optional(
-    encapsulation,
-    'Whether traffic to the pool is encapsulated in VXLAN: never, always, or between subnets.',
-  ),
-  ipipMode: optional(encapsulation, 'The same for IP in IP.'),
+  vxlanMode: optional(encapsulation, {
+    unset: 'Never',
+    description: 'Whether traffic to the pool is encapsulated in VXLAN: never, always, or between subnets.',
+  }),
+  ipipMode: optional(encapsulation, { unset: 'Never', description: 'The same for IP in IP.' }),
   natOutgoing: optional(boolean, "Whether traffic from the pool to elsewhere gets the node's address."),
   disabled: optional(boolean, 'Whether no more addresses are taken from it.'),
   disableBGPExport: optional(boolean, 'Whether its routes are kept from BGP peers.'),

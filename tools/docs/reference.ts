@@ -1,0 +1,13 @@
+import { describeKind, kinds } from '@calico-node/model';
+import { pageName, renderIndex, renderKindPage, renderSharedPage } from './reference-page.ts';
+
+/** Every page of the reference by its file name, made from the tables of `libs/model`. */
+export function referencePages(): ReadonlyMap<string, string> {
+  const descriptions = kinds.map(describeKind);
+  const pages = new Map(descriptions.map((description) => [pageName(description.kind), renderKindPage(description)]));
+  const metadata = descriptions[0]?.structs.find(({ name }) => name === 'ObjectMeta');
+  if (metadata !== undefined) {
+    pages.set('metadata.md', renderSharedPage('Metadata', 'What every resource has, whatever its kind.', metadata));
+  }
+  return pages.set('README.md', renderIndex(descriptions));
+}
