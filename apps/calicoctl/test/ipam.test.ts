@@ -321,7 +321,9 @@ Please refer to the documentation for final steps.
     expect(await cli.fail('ipam split 3 --name=pool')).toContain(
       'error splitting the CIDR 10.65.0.0/16 into 3 CIDRs: number to split CIDR into is not a valid power of 2: 3',
     );
-    expect(await cli.fail('ipam split 2048 --name=pool')).toMatch(/error splitting the CIDR .*: spec\.cidr: must be at least as large as one block/);
+    expect(await cli.fail('ipam split 2048 --name=pool')).toMatch(
+      /error splitting the CIDR .*: spec\.cidr: must be at least as large as one block/,
+    );
     expect(await cli.fail('ipam split x --name=pool')).toContain('x is not a valid number');
     expect(await cli.fail('ipam split 2')).toContain('no name or CIDR provided');
     expect(await cli.fail('ipam split 2 --name=other')).toContain('unable to find IP pool with name other');

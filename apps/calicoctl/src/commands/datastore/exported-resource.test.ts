@@ -1,7 +1,7 @@
 import type { FelixConfiguration, Node, Resource } from '@calico-node/model';
 import { describe, expect, it } from 'vitest';
 import { exportedResource, isExported, kubernetesNames } from './exported-resource.ts';
-import { splitExport } from './export-file.ts';
+import { parseExportedResources, splitExport } from './export-file.ts';
 import { dumpSize, parseDump, renamedDump, renderDump, type IpamDump } from './ipam-dump.ts';
 
 const apiVersion = 'projectcalico.org/v3';
@@ -121,4 +121,44 @@ it('takes a file of three parts for an export, and no other', () => {
   expect(splitExport('a\n===\nb\n===\nc\n')).toEqual({ resources: 'a\n', cluster: 'b\n', ipam: 'c\n' });
   expect(splitExport('a\n===\nb\n')).toBeUndefined();
   expect(splitExport('a\n===\nb\n===\nc\n===\n')).toBeUndefined();
+});
+
+describe('the resources of an export', () => {
+  const list = (spec: string): string => `apiVersion: projectcalico.org/v3
+items:
+- apiVersion: projectcalico.org/v3
+  kind: GlobalNetworkPolicy
+  metadata:
+    creationTimestamp: null
+    name: foo
+  spec:
+    ${spec}
+kind: GlobalNetworkPolicyList
+metadata:
+  resourceVersion: "123"
+---
+apiVersion: projectcalico.org/v3
+items: []
+kind: BGPPeerList
+metadata:
+  resourceVersion: "124"
+---
+`;
+
+  it('are read in the form of older releases', () => {
+    const { resources, problems } = parseExportedResources(
+      'f',
+      list('egress: [{action: Allow, source: {}, destination: {}}]'),
+    );
+    expect(problems).toEqual([]);
+    expect(resources).toMatchObject([
+      { kind: 'GlobalNetworkPolicy', metadata: { name: 'foo' }, spec: { types: ['Egress'] } },
+    ]);
+  });
+
+  it('are refused with the line of each problem', () => {
+    const { problems } = parseExportedResources('f', list('selector: "("'));
+    expect(problems).toEqual([expect.stringMatching(/^f:9: spec\.selector: /)]);
+    expect(parseExportedResources('f', 'a: [').problems).toEqual([expect.stringMatching(/^f:\d+: /)]);
+  });
 });
