@@ -1,0 +1,51 @@
+/** A store's way through the calculation graph to rules, and the world that the interpreter needs. */
+import { cidrContains, parseNodeName, type Cidr, type Family } from '@calico-node/net';
+import { CalcGraph, type StoreUpdate } from '../../calc/calc-graph.ts';
+import type { IntentBatch } from '../../calc/intents.ts';
+import { splitIpPortMember, type IpPortMember } from '../../calc/ip-set.ts';
+import type { IntentMirror } from '../../calc/testing/intent-mirror.ts';
+import type { PacketWorld } from '../interpret.ts';
+import type { Ruleset } from '../model.ts';
+import { defaultRuleOptions, type RuleOptions } from '../options.ts';
+import { renderRuleset } from '../render-ruleset.ts';
+
+/** Everything that `node1` wants of its dataplane. Throws where calc refuses one of the values. */
+export function calculate(updates: readonly StoreUpdate[]): IntentBatch {
+  const graph = new CalcGraph({ hostname: parseNodeName('node1') });
+  for (const update of updates) graph.update(update);
+  graph.onInSync();
+  const batch = graph.flush();
+  const refused = batch.warnings.find(({ code }) => code === 'invalid-value');
+  if (refused !== undefined) throw new Error(`${refused.subject}: ${refused.message}`);
+  return batch;
+}
+
+export function render(
+  { policies, profiles, endpoints }: IntentMirror,
+  family: Family,
+  options: Partial<RuleOptions> = {},
+): Ruleset {
+  return renderRuleset(
+    { policies: policies.values(), profiles: profiles.values(), endpoints: endpoints.values() },
+    family,
+    { ...defaultRuleOptions, ...options },
+  );
+}
+
+/** A host without addresses of its own, with the mirror's IP sets. */
+export function kernelWorld(mirror: IntentMirror): PacketWorld {
+  const members = (id: string, kind: 'net' | 'ip-port'): readonly (Cidr | IpPortMember)[] => {
+    const set = mirror.sets.get(id);
+    if (set?.kind !== kind) throw new Error(`no set ${id} of kind ${kind}`);
+    return [...set.members];
+  };
+  return {
+    inSet: (id, ip) => members(id, 'net').some((cidr) => cidrContains(cidr as Cidr, ip)),
+    inPortSet: (id, ip, protocol, number) =>
+      members(id, 'ip-port').some((member) => {
+        const parts = splitIpPortMember(member as IpPortMember);
+        return parts.ip === ip && parts.protocol === protocol && parts.port === number;
+      }),
+    isLocal: () => false,
+  };
+}

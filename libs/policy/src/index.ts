@@ -1,0 +1,16 @@
+export type { PolicyPacket } from './packet.ts';
+export type { Member, MemberPort, Policy, PolicyWorld } from './world.ts';
+export type { Direction, PolicyEndpoint, Stage } from './endpoint.ts';
+export type { Decision, Reason, RuleHit, RuleOwner, StagedDecision, TierDecision } from './decision.ts';
+export { decideEndpoint, type Question } from './endpoint-decision.ts';
+export {
+  decidePacket,
+  type Attachment,
+  type NodePolicy,
+  type PacketDecision,
+  type PacketPath,
+} from './decide-packet.ts';
+export { isFailsafe, isUntrackedFailsafe, type FailsafePort, type Failsafes } from './failsafe.ts';
+export { hostEndpointOf, type HostInterface } from './host-endpoints.ts';
+export { memberOfHostEndpoint, memberOfNetworkSet, memberOfWorkloadEndpoint } from './members.ts';
+export { worldOf } from './resource-world.ts';

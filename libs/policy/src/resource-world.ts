@@ -1,0 +1,39 @@
+import type { Profile, Resource, Tier } from '@calico-node/model';
+import { memberOfHostEndpoint, memberOfNetworkSet, memberOfWorkloadEndpoint } from './members.ts';
+import type { Member, Policy, PolicyWorld } from './world.ts';
+
+/** The world that a list of resources describes; kinds without a say are ignored. Throws NetParseError. */
+export function worldOf(resources: Iterable<Resource>): PolicyWorld {
+  const tiers: Tier[] = [];
+  const policies: Policy[] = [];
+  const profiles = new Map<string, Profile>();
+  const members: Member[] = [];
+  for (const resource of resources) {
+    switch (resource.kind) {
+      case 'Tier':
+        tiers.push(resource);
+        break;
+      case 'GlobalNetworkPolicy':
+      case 'NetworkPolicy':
+      case 'StagedGlobalNetworkPolicy':
+      case 'StagedNetworkPolicy':
+        policies.push(resource);
+        break;
+      case 'Profile':
+        profiles.set(resource.metadata.name, resource);
+        break;
+      case 'WorkloadEndpoint':
+        members.push(memberOfWorkloadEndpoint(resource));
+        break;
+      case 'HostEndpoint':
+        members.push(memberOfHostEndpoint(resource));
+        break;
+      case 'GlobalNetworkSet':
+      case 'NetworkSet':
+        members.push(memberOfNetworkSet(resource));
+        break;
+      default:
+    }
+  }
+  return { tiers, policies, profile: (name) => profiles.get(name), membersAt: () => members };
+}

@@ -1,0 +1,89 @@
+import { portMatchOf, protocolNumber, type EntityRule, type Rule } from '@calico-node/model';
+import { cidrContains, familyOf, parseCidrLoose, type IpAddress } from '@calico-node/net';
+import type { Labels } from '@calico-node/selector';
+import { effectiveLabels } from './inherited-labels.ts';
+import type { PolicyPacket } from './packet.ts';
+import type { Selection } from './selection.ts';
+import type { Member, PolicyWorld } from './world.ts';
+
+/** What rules are read against. */
+export interface RuleContext {
+  readonly world: PolicyWorld;
+  readonly selection: Selection;
+  /** Of the policy that the rule stands in, when it has one. */
+  readonly namespace: string | undefined;
+}
+
+/** Whether the packet is one that the rule speaks of: every field that is present must hold. */
+export function ruleMatches(rule: Rule, packet: PolicyPacket, context: RuleContext): boolean {
+  const family = familyOfRule(rule);
+  if (family !== undefined && family !== packet.family) return false;
+  if (rule.protocol !== undefined && protocolNumber(rule.protocol) !== packet.protocol) return false;
+  if (rule.notProtocol !== undefined && protocolNumber(rule.notProtocol) === packet.protocol) return false;
+  if (rule.icmp?.type !== undefined && !isIcmp(rule.icmp, packet)) return false;
+  if (rule.notICMP?.type !== undefined && isIcmp(rule.notICMP, packet)) return false;
+  const source = { ip: packet.source, port: packet.sourcePort };
+  const destination = { ip: packet.destination, port: packet.destinationPort };
+  return (
+    entityMatches(rule.source ?? {}, source, rule, packet, context) &&
+    entityMatches(rule.destination ?? {}, destination, rule, packet, context)
+  );
+}
+
+/** A rule that names networks, even as exceptions, is a rule about their family. */
+function familyOfRule({ ipVersion, source = {}, destination = {} }: Rule): number | undefined {
+  if (ipVersion !== undefined) return ipVersion;
+  for (const { nets = [], notNets = [] } of [source, destination]) {
+    const [net] = [...nets, ...notNets];
+    if (net !== undefined) return familyOf(parseCidrLoose(net));
+  }
+  return undefined;
+}
+
+function isIcmp({ type, code }: NonNullable<Rule['icmp']>, packet: PolicyPacket): boolean {
+  const protocol = packet.family === 4 ? 1 : 58;
+  return packet.protocol === protocol && packet.icmpType === type && (code === undefined || packet.icmpCode === code);
+}
+
+interface End {
+  readonly ip: IpAddress;
+  readonly port: number | undefined;
+}
+
+function entityMatches(
+  entity: EntityRule,
+  { ip, port }: End,
+  rule: Rule,
+  packet: PolicyPacket,
+  { world, selection, namespace }: RuleContext,
+): boolean {
+  const { nets = [], notNets = [], ports = [], notPorts = [], notSelector = '', services } = entity;
+  const inNet = (net: string): boolean => cidrContains(parseCidrLoose(net), ip);
+  // The etcd datastore has no services; a rule about one matches nothing.
+  if (services !== undefined) return false;
+  if (nets.length > 0 && !nets.some(inNet)) return false;
+  if (notNets.some(inNet)) return false;
+
+  const holders = (): readonly Member[] =>
+    [...world.membersAt(ip)].filter((member) => member.nets.some((net) => cidrContains(net, ip)));
+  const isSelected = (labels: Labels): boolean => selection.entityHolds(entity, namespace, labels);
+  const isHeldBy = (wanted: (labels: Labels) => boolean): boolean =>
+    holders().some((member) => wanted(effectiveLabels(world, member)));
+  const hasPort = (candidate: string | number): boolean => {
+    const match = portMatchOf(candidate);
+    if (match.type === 'range') return port !== undefined && match.min <= port && port <= match.max;
+    // A rule without protocol means TCP by a named port.
+    const wanted = rule.protocol === undefined ? 6 : protocolNumber(rule.protocol);
+    if (packet.protocol !== wanted) return false;
+    return holders()
+      .filter((member) => isSelected(effectiveLabels(world, member)))
+      .some((member) =>
+        member.ports.some((own) => own.name === match.name && own.protocol === wanted && own.port === port),
+      );
+  };
+
+  if (selection.asksForLabels(entity, namespace) && !isHeldBy(isSelected)) return false;
+  if (notSelector !== '' && isHeldBy((labels) => selection.isRefused(entity, labels))) return false;
+  if (ports.length > 0 && !ports.some(hasPort)) return false;
+  return !notPorts.some(hasPort);
+}

@@ -1,0 +1,40 @@
+import type { Cidr, IpAddress } from '@calico-node/net';
+import type {
+  GlobalNetworkPolicy,
+  NetworkPolicy,
+  Profile,
+  StagedGlobalNetworkPolicy,
+  StagedNetworkPolicy,
+  Tier,
+} from '@calico-node/model';
+import type { Labels } from '@calico-node/selector';
+
+/** The resources that are policies, enforced or staged. */
+export type Policy = GlobalNetworkPolicy | NetworkPolicy | StagedGlobalNetworkPolicy | StagedNetworkPolicy;
+
+/** Something that selectors select: an endpoint of any host, or a network set. */
+export interface Member {
+  /** Its own labels; those that it inherits come from `profiles`. */
+  readonly labels: Labels;
+  /** Profiles whose labels it inherits: own labels win, then the first profile that has one. */
+  readonly profiles: readonly string[];
+  readonly nets: readonly Cidr[];
+  readonly ports: readonly MemberPort[];
+}
+
+export interface MemberPort {
+  readonly name: string;
+  /** IP protocol number. */
+  readonly protocol: number;
+  readonly port: number;
+}
+
+/** All that a verdict depends on beside the packet and its way. */
+export interface PolicyWorld {
+  readonly tiers: Iterable<Tier>;
+  readonly policies: Iterable<Policy>;
+  /** The profile of that name; the built-in `projectcalico-default-allow` need not be known. */
+  profile(name: string): Profile | undefined;
+  /** Every member with a network that holds the address; others may come along. */
+  membersAt(ip: IpAddress): Iterable<Member>;
+}
