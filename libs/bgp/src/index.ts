@@ -97,6 +97,7 @@ export {
   wellKnownCommunity,
   type ParsedCommunity,
 } from './routing/communities.ts';
+export { prefixViewOf, type PrefixView } from './routing/prefix-view.ts';
 export { matchesPattern } from './routing/pattern.ts';
 export {
   evaluateFilters,

@@ -96,9 +96,14 @@ export class KernelTable {
 
   /** Wants a route for a prefix, or none. */
   want(destination: Cidr, route: FibRoute | undefined): void {
-    if (route === undefined) this.#desired.delete(destination);
-    else this.#desired.set(destination, route);
+    if (route !== undefined) this.#desired.set(destination, route);
+    else if (!this.#desired.delete(destination) && !this.#actual.has(destination)) return;
     this.#markDirty(destination);
+  }
+
+  /** Nothing is wanted, and nothing of ours is there. */
+  get isEmpty(): boolean {
+    return this.#desired.size === 0 && this.#actual.size === 0;
   }
 
   /** All that is wanted has been told: leftovers of an earlier life go now. */

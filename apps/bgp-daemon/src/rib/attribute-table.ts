@@ -1,20 +1,39 @@
-import { encodeAttributes, type PathAttributes } from '@calico-node/bgp';
+import { encodeAttributes, type PathAttributes, type RouteSource } from '@calico-node/bgp';
+import type { IpAddress } from '@calico-node/net';
 
-/** Path attributes that any number of routes share; equal attributes are one object. */
-export interface AttributeSet {
-  readonly attributes: PathAttributes;
-  readonly key: string;
+/** The attributes as a group's peers get them, encoded; compared by identity. */
+export interface Outbound {
+  readonly attributes: Uint8Array;
+  readonly nextHop: IpAddress | undefined;
 }
 
-interface Entry extends AttributeSet {
-  references: number;
+/** One group's form of attributes that came from one source, with what its policy adds. */
+export interface Variant {
+  readonly group: { readonly isInUse: boolean };
+  /** The source as it was: a peer's changes with each session. */
+  readonly source: RouteSource;
+  readonly extra: string;
+  readonly outbound: Outbound;
+}
+
+/** Path attributes that any number of routes share; equal attributes are one object. */
+export class AttributeSet {
+  readonly attributes: PathAttributes;
+  readonly key: string;
+  /** Kept by the table. */
+  references = 0;
+  /** What the update groups make of these attributes; it goes with them. */
+  readonly variants: Variant[] = [];
+
+  constructor(attributes: PathAttributes, key: string) {
+    this.attributes = attributes;
+    this.key = key;
+  }
 }
 
 /** Keeps every distinct combination of path attributes once, for as long as a route has it. */
 export class AttributeTable {
-  readonly #byKey = new Map<string, Entry>();
-  /** The codec's cache gives the same object for the same bytes: then no key is made. */
-  readonly #byObject = new WeakMap<PathAttributes, Entry>();
+  readonly #byKey = new Map<string, AttributeSet>();
 
   get size(): number {
     return this.#byKey.size;
@@ -22,27 +41,24 @@ export class AttributeTable {
 
   /** The one set for these attributes, with a reference that the caller releases. */
   acquire(attributes: PathAttributes): AttributeSet {
-    const seen = this.#byObject.get(attributes);
-    if (seen !== undefined && seen.references > 0) {
-      seen.references++;
-      return seen;
-    }
     const key = keyOf(attributes);
-    let entry = this.#byKey.get(key);
-    if (entry === undefined) {
-      entry = { attributes, key, references: 0 };
-      this.#byKey.set(key, entry);
+    let set = this.#byKey.get(key);
+    if (set === undefined) {
+      set = new AttributeSet(attributes, key);
+      this.#byKey.set(key, set);
     }
-    entry.references++;
-    this.#byObject.set(attributes, entry);
-    return entry;
+    return this.retain(set);
+  }
+
+  /** One more reference to a set that the caller holds. */
+  retain(set: AttributeSet): AttributeSet {
+    set.references++;
+    return set;
   }
 
   release(set: AttributeSet): void {
-    const entry = this.#byKey.get(set.key);
-    if (entry === undefined) return;
-    entry.references--;
-    if (entry.references === 0) this.#byKey.delete(set.key);
+    set.references--;
+    if (set.references === 0) this.#byKey.delete(set.key);
   }
 }
 

@@ -1,6 +1,52 @@
-import { readPrefix, u8, writeNlri, ByteWriter } from '@calico-node/bgp';
-import type { Cidr, Family } from '@calico-node/net';
+import { readPrefix, u8, writeNlri, ByteWriter, type PrefixView } from '@calico-node/bgp';
+import { familyOf, type Cidr, type Family } from '@calico-node/net';
 import { IntColumn } from './int-column.ts';
+
+/** A network in the form that the table compares prefixes with. */
+interface Network {
+  readonly bits: number;
+  readonly words: Int32Array;
+}
+
+/** More networks than any configuration names: their forms are remembered up to this many. */
+const maxNetworks = 4096;
+
+class TableView implements PrefixView {
+  id = 0;
+  readonly #table: PrefixTable;
+  readonly #networks = new Map<Cidr, Network>();
+
+  constructor(table: PrefixTable) {
+    this.#table = table;
+  }
+
+  get family(): Family {
+    return this.#table.family;
+  }
+
+  get length(): number {
+    return this.#table.lengthOf(this.id);
+  }
+
+  isIn(network: Cidr): boolean {
+    let known = this.#networks.get(network);
+    if (known === undefined) {
+      if (familyOf(network) !== this.#table.family) return false;
+      if (this.#networks.size >= maxNetworks) this.#networks.clear();
+      known = networkOf(network);
+      this.#networks.set(network, known);
+    }
+    return this.#table.isIn(this.id, known);
+  }
+}
+
+function networkOf(network: Cidr): Network {
+  const encoded = encode(network);
+  const words = new Int32Array(4);
+  for (let at = 1; at < encoded.length; at++)
+    words[(at - 1) >> 2] = (words[(at - 1) >> 2] ?? 0) | (u8(encoded, at) << (24 - 8 * ((at - 1) & 3)));
+  return { bits: u8(encoded, 0), words };
+}
 
 /**
  * Gives every prefix of one family a small number, which indexes the columns of the RIB. A chained hash
@@ -13,7 +59,8 @@ export class PrefixTable {
   readonly #bits = new IntColumn(-1);
   readonly #next = new IntColumn(-1);
   readonly #free: number[] = [];
-  readonly #key: [number, number, number, number] = [0, 0, 0, 0];
+  readonly #viewed: TableView = new TableView(this);
+  readonly #key = new Int32Array(4);
   #heads = new Int32Array(64).fill(-1);
   #end = 0;
   #size = 0;
@@ -96,6 +143,27 @@ export class PrefixTable {
     return octets + 1;
   }
 
+  /** A prefix as policy sees it; valid until the next call. */
+  view(id: number): PrefixView {
+    this.#viewed.id = id;
+    return this.#viewed;
+  }
+
+  lengthOf(id: number): number {
+    return this.#bits.get(id);
+  }
+
+  /** Whether a prefix is a network or lies inside it. */
+  isIn(id: number, { bits, words }: Network): boolean {
+    if (this.#bits.get(id) < bits) return false;
+    for (let word = 0; word * 32 < bits; word++) {
+      const left = bits - 32 * word;
+      const mask = left >= 32 ? -1 : -1 << (32 - left);
+      if ((this.#keys.get(id * this.#words + word) & mask) !== words[word]) return false;
+    }
+    return true;
+  }
+
   cidr(id: number): Cidr {
     const encoded = new Uint8Array(17);
     this.encode(id, encoded);
@@ -114,12 +182,12 @@ export class PrefixTable {
   }
 
   #slot(bits: number): number {
-    const [a, b, c, d] = this.#key;
-    let hash = Math.imul(a ^ Math.imul(bits, 0x9e3779b1), 0x85ebca6b);
+    const key = this.#key;
+    let hash = Math.imul((key[0] ?? 0) ^ Math.imul(bits, 0x9e3779b1), 0x85ebca6b);
     if (this.#words === 4) {
-      hash = Math.imul(hash ^ (hash >>> 15) ^ b, 0xc2b2ae35);
-      hash = Math.imul(hash ^ (hash >>> 13) ^ c, 0x27d4eb2f);
-      hash = Math.imul(hash ^ (hash >>> 16) ^ d, 0x165667b1);
+      hash = Math.imul(hash ^ (hash >>> 15) ^ (key[1] ?? 0), 0xc2b2ae35);
+      hash = Math.imul(hash ^ (hash >>> 13) ^ (key[2] ?? 0), 0x27d4eb2f);
+      hash = Math.imul(hash ^ (hash >>> 16) ^ (key[3] ?? 0), 0x165667b1);
     }
     return (hash ^ (hash >>> 15)) & (this.#heads.length - 1);
   }
@@ -144,15 +212,15 @@ export class PrefixTable {
   }
 
   #rehash(): void {
-    const saved = [...this.#key];
-    this.#heads = new Int32Array(this.#heads.length * 2).fill(-1);
+    const saved = this.#key.slice();
+    this.#heads = new Int32Array(this.#heads.length * 4).fill(-1);
     for (let id = 0; id < this.#end; id++) {
       const bits = this.#bits.get(id);
       if (bits < 0) continue;
       for (let word = 0; word < this.#words; word++) this.#key[word] = this.#keys.get(id * this.#words + word);
       this.#link(id, this.#slot(bits));
     }
-    for (const [word, value] of saved.entries()) this.#key[word] = value;
+    this.#key.set(saved);
   }
 }
 

@@ -189,10 +189,10 @@ describe('the routing table with an update group', () => {
     const peer = bgpSource(1, false);
     rib.addSource(peer);
     const id = rib.prefixes.internCidr(prefixes[0]!);
-    rib.announce(peer, id, table.acquire(attributes(100)), { filtered: true });
-    expect(rib.decide(id, () => 0)).toBeUndefined();
+    rib.announce(peer, id, table.acquire(attributes(100)), 0, true);
+    expect(rib.decide(id, () => 0)).toBe(-1);
     rib.setFiltered(rib.paths(id)[0]!.path, false);
-    expect(rib.decide(id, () => undefined)).toBeUndefined();
-    expect(rib.decide(id, () => 0)?.source).toBe(peer);
+    expect(rib.decide(id, () => undefined)).toBe(-1);
+    expect(rib.sourceOf(rib.decide(id, () => 0))).toBe(peer);
   });
 });

@@ -93,11 +93,9 @@ export class Rib {
     source: RibSource,
     prefix: number,
     attributes: AttributeSet,
-    {
-      pathId = 0,
-      filtered = false,
-      interfaceName,
-    }: { pathId?: number; filtered?: boolean; interfaceName?: string | undefined } = {},
+    pathId = 0,
+    filtered = false,
+    interfaceName?: string,
   ): void {
     let path = this.#find(source, prefix, pathId);
     if (path < 0) path = this.#insert(source, prefix, pathId);
@@ -105,7 +103,7 @@ export class Rib {
     this.#sets[path] = attributes;
     this.#generationOf.set(path, this.#generation.get(source.id));
     this.#isFiltered.set(path, filtered ? 1 : 0);
-    if (interfaceName === undefined) this.#interfaceNames.delete(path);
+    if (interfaceName === undefined) this.#forgetInterface(path);
     else this.#interfaceNames.set(path, interfaceName);
     this.markDirty(prefix);
   }
@@ -177,8 +175,8 @@ export class Rib {
     return taken;
   }
 
-  /** Runs the decision process for a prefix and remembers its outcome. */
-  decide(prefix: number, cost: NextHopCost): PathView | undefined {
+  /** Runs the decision process for a prefix and remembers its outcome: the best path's number, or -1. */
+  decide(prefix: number, cost: NextHopCost): number {
     let chosen = -1;
     let usable: number[] | undefined;
     for (let path = this.#firstPath.get(prefix); path >= 0; path = this.#nextPath.get(path)) {
@@ -188,7 +186,26 @@ export class Rib {
     }
     if (usable !== undefined) chosen = this.#selectAmong(usable, cost);
     this.#best.set(prefix, chosen);
-    return this.#view(chosen);
+    return chosen;
+  }
+
+  /** The number of the path that the last decision chose, or -1. */
+  bestPath(prefix: number): number {
+    return this.#best.get(prefix);
+  }
+
+  /** A path's attributes. */
+  setOf(path: number): AttributeSet | undefined {
+    return this.#sets[path];
+  }
+
+  /** Where a path came from. */
+  sourceOf(path: number): RibSource | undefined {
+    return this.#sources.get(this.#sourceOf.get(path));
+  }
+
+  interfaceNameOf(path: number): string | undefined {
+    return this.#interfaceNames.size === 0 ? undefined : this.#interfaceNames.get(path);
   }
 
   /** The path that the last decision chose. */
@@ -293,11 +310,15 @@ export class Rib {
     if (after >= 0) this.#previousOfSource.set(after, before);
     this.#countOfSource.set(source, this.#countOfSource.get(source) - 1);
     this.#release(path);
-    this.#interfaceNames.delete(path);
+    this.#forgetInterface(path);
     this.#sourceOf.set(path, -1);
     this.#freePaths.push(path);
     if (this.#best.get(prefix) === path) this.#best.set(prefix, -1);
     this.markDirty(prefix);
+  }
+
+  #forgetInterface(path: number): void {
+    if (this.#interfaceNames.size > 0) this.#interfaceNames.delete(path);
   }
 
   #release(path: number): void {

@@ -1,4 +1,5 @@
 import {
+  ByteWriter,
   encodeAttributes,
   encodeEndOfRib,
   exportAttributes,
@@ -6,11 +7,13 @@ import {
   UpdatePacker,
   type ExportTarget,
   type ExtraCommunities,
+  type FilterSubject,
+  type RouteSource,
 } from '@calico-node/bgp';
-import type { Cidr, Family, IpAddress } from '@calico-node/net';
-import type { AttributeSet } from './attribute-table.ts';
+import type { Family } from '@calico-node/net';
+import type { AttributeSet, Outbound } from './attribute-table.ts';
 import { IntColumn } from './int-column.ts';
-import type { PathView, Rib } from './rib.ts';
+import type { Rib, RibSource } from './rib.ts';
 
 /** A session in a group. */
 export interface GroupMember {
@@ -26,19 +29,13 @@ export interface GroupMember {
 export type ExportVerdict =
   { readonly announce: false } | { readonly announce: true; readonly extra?: ExtraCommunities | undefined };
 
-export type ExportPolicy = (prefix: Cidr, path: PathView) => ExportVerdict;
+export type ExportPolicy = (subject: FilterSubject) => ExportVerdict;
 
 export interface GroupSettings {
   readonly family: Family;
   readonly target: ExportTarget;
   readonly as4: boolean;
   readonly maxMessageLength: number;
-}
-
-/** What is announced for a route: equal for all routes with the same attributes, and compared by identity. */
-interface Outbound {
-  readonly attributes: Uint8Array;
-  readonly nextHop: IpAddress | undefined;
 }
 
 interface MemberState {
@@ -48,16 +45,16 @@ interface MemberState {
   owesEndOfRib: boolean;
 }
 
-/** Who gets a bundle: everybody, everybody but one source, or only that one. */
-type Audience = { readonly kind: 'all' } | { readonly kind: 'except' | 'only'; readonly source: number };
-
-const everybody: Audience = { kind: 'all' };
-
+/** Prefixes with the same fate: announced with the same attributes, or withdrawn. */
 interface Bundle {
   readonly outbound: Outbound | undefined;
-  readonly audience: Audience;
+  /** The member that does not get it, or the only one that does; -1: everybody gets it. */
+  readonly source: number;
+  readonly isOnlyForSource: boolean;
   readonly prefixes: number[];
 }
+
+const nobody = -1;
 
 /**
  * The Adj-RIB-Out (RFC 4271 3.2) that sessions with the same export policy share: each route is decided
@@ -71,8 +68,9 @@ export class UpdateGroup {
   readonly #out: (Outbound | undefined)[] = [];
   readonly #outSource = new IntColumn(-1);
   readonly #scratch = new Uint8Array(17);
+  readonly #writer = new ByteWriter(4096);
   readonly #policy: ExportPolicy;
-  readonly #cache = new WeakMap<AttributeSet, Map<string, Outbound>>();
+  #last: { readonly set: AttributeSet; readonly source: RouteSource; readonly outbound: Outbound } | undefined;
   #announced = 0;
   readonly #announcedFrom = new IntColumn(0);
 
@@ -90,6 +88,10 @@ export class UpdateGroup {
   /** How many prefixes a member is told of. */
   announcedTo(member: GroupMember): number {
     return this.#announced - this.#announcedFrom.get(member.source);
+  }
+
+  get isInUse(): boolean {
+    return this.#members.size > 0;
   }
 
   get hasPending(): boolean {
@@ -116,13 +118,16 @@ export class UpdateGroup {
     for (const [prefix, outbound] of this.#out.entries()) if (outbound !== undefined) state?.pending.add(prefix);
   }
 
-  /** Takes a member out; gives the prefixes that it has been told of, for another group to go on from. */
-  leave(member: GroupMember): Set<number> {
-    const told = this.#members.get(member)?.pending ?? new Set<number>();
-    this.#members.delete(member);
-    this.#memberSources.delete(member.source);
+  /** The prefixes that a member has been told of, or is about to be. */
+  toldTo(member: GroupMember): Set<number> {
+    const told = new Set(this.#members.get(member)?.pending);
     for (const [prefix, outbound] of this.#out.entries()) if (outbound !== undefined) told.add(prefix);
     return told;
+  }
+
+  leave(member: GroupMember): void {
+    this.#members.delete(member);
+    this.#memberSources.delete(member.source);
   }
 
   /** Adds a member that comes from another group: whatever it knew or is to know is sent anew or withdrawn. */
@@ -134,8 +139,7 @@ export class UpdateGroup {
 
   /** Decides anew on prefixes whose best path may have changed, and sends the changes. */
   flush(prefixes: readonly number[]): void {
-    const bundles = new Map<string, Bundle>();
-    const ids = new Map<Outbound, number>();
+    const bundles = new Bundles();
     for (const prefix of prefixes) {
       const before = this.#out[prefix];
       const sourceBefore = this.#outSource.get(prefix);
@@ -143,19 +147,15 @@ export class UpdateGroup {
       const after = this.#out[prefix];
       const source = this.#outSource.get(prefix);
       if (before === after && sourceBefore === source) continue;
-      const add = (outbound: Outbound | undefined, audience: Audience): void => {
-        this.#bundle(bundles, ids, prefix, outbound, audience);
-      };
       if (after === undefined) {
-        add(undefined, this.#except(sourceBefore));
+        bundles.withdraw(this.#memberSources.has(sourceBefore) ? sourceBefore : nobody, prefix);
         continue;
       }
-      add(after, this.#except(source));
-      if (before !== undefined && source !== sourceBefore && this.#memberSources.has(source)) {
-        add(undefined, { kind: 'only', source });
-      }
+      const isFromMember = this.#memberSources.has(source);
+      bundles.announce(after, isFromMember ? source : nobody, prefix);
+      if (before !== undefined && source !== sourceBefore && isFromMember) bundles.withdrawFrom(source, prefix);
     }
-    for (const bundle of bundles.values()) this.#deliver(bundle);
+    this.#deliver(bundles.inOrder());
   }
 
   /**
@@ -189,61 +189,67 @@ export class UpdateGroup {
       if (list === undefined) groups.set(outbound, [prefix]);
       else list.push(prefix);
     }
-    for (const [outbound, prefixes] of groups) member.send(this.#encode(outbound, prefixes), prefixes.length);
+    const bundles = [...groups].map(([outbound, prefixes]) => ({ outbound, prefixes }));
+    member.send(this.#encodeAll(bundles, []), taken);
   }
 
-  #deliver({ outbound, audience, prefixes }: Bundle): void {
+  /**
+   * Everything is encoded once, one bundle after the other; a member gets it in as few runs as what is not
+   * for it allows. Members who lag behind only note what they will have to be told.
+   */
+  #deliver(bundles: readonly Bundle[]): void {
+    if (bundles.length === 0) return;
     let messages: Uint8Array | undefined;
+    const ends: number[] = [];
     for (const [member, { pending }] of this.#members) {
-      if (audience.kind === 'except' && member.source === audience.source) continue;
-      if (audience.kind === 'only' && member.source !== audience.source) continue;
       if (pending.size > 0 || member.isCongested()) {
-        for (const prefix of prefixes) pending.add(prefix);
+        for (const bundle of bundles) {
+          if (isFor(bundle, member)) for (const prefix of bundle.prefixes) pending.add(prefix);
+        }
         continue;
       }
-      messages ??= this.#encode(outbound, prefixes);
-      member.send(messages, prefixes.length);
+      messages ??= this.#encodeAll(bundles, ends);
+      let [runStart, runEnd, count] = [0, 0, 0];
+      for (const [index, bundle] of bundles.entries()) {
+        const end = ends[index] ?? 0;
+        if (isFor(bundle, member)) {
+          count += bundle.prefixes.length;
+        } else {
+          if (runEnd > runStart) member.send(messages.subarray(runStart, runEnd), count);
+          [runStart, count] = [end, 0];
+        }
+        runEnd = end;
+      }
+      if (runEnd > runStart) member.send(messages.subarray(runStart, runEnd), count);
     }
   }
 
-  #encode(outbound: Outbound | undefined, prefixes: readonly number[]): Uint8Array {
+  /** The messages of all bundles; `ends` is given where each bundle's end. */
+  #encodeAll(bundles: readonly Pick<Bundle, 'outbound' | 'prefixes'>[], ends: number[]): Uint8Array {
+    const writer = this.#writer;
+    writer.reset();
+    for (const { outbound, prefixes } of bundles) {
+      this.#encode(outbound, prefixes);
+      ends.push(writer.length);
+    }
+    return writer.finish();
+  }
+
+  #encode(outbound: Outbound | undefined, prefixes: readonly number[]): void {
     const { family, maxMessageLength } = this.settings;
-    const packer = new UpdatePacker(
-      family,
-      maxMessageLength,
-      outbound === undefined ? undefined : { family, ...outbound },
-    );
+    const template = outbound && { family, attributes: outbound.attributes, nextHop: outbound.nextHop };
+    const packer = new UpdatePacker(family, maxMessageLength, template, this.#writer);
     for (const prefix of prefixes) packer.add(this.#scratch, 0, this.#rib.prefixes.encode(prefix, this.#scratch));
-    const messages = packer.finish();
-    const [only] = messages;
-    return messages.length === 1 && only !== undefined ? only : Buffer.concat(messages);
-  }
-
-  #bundle(
-    bundles: Map<string, Bundle>,
-    ids: Map<Outbound, number>,
-    prefix: number,
-    outbound: Outbound | undefined,
-    audience: Audience,
-  ): void {
-    if (outbound !== undefined && !ids.has(outbound)) ids.set(outbound, ids.size);
-    const what = outbound === undefined ? 'withdraw' : (ids.get(outbound) ?? 0);
-    const key = `${what} ${audience.kind} ${audience.kind === 'all' ? '' : audience.source}`;
-    const bundle = bundles.get(key);
-    if (bundle === undefined) bundles.set(key, { outbound, audience, prefixes: [prefix] });
-    else bundle.prefixes.push(prefix);
-  }
-
-  #except(source: number): Audience {
-    return this.#memberSources.has(source) ? { kind: 'except', source } : everybody;
+    packer.close();
   }
 
   #evaluate(prefix: number): void {
-    const best = this.#rib.best(prefix);
-    const outbound = best === undefined ? undefined : this.#outbound(prefix, best);
+    const path = this.#rib.bestPath(prefix);
+    const source = path < 0 ? undefined : this.#rib.sourceOf(path);
+    const outbound = source === undefined ? undefined : this.#outbound(prefix, path, source);
     this.#count(prefix, -1);
     this.#out[prefix] = outbound;
-    this.#outSource.set(prefix, outbound === undefined || best === undefined ? -1 : best.source.id);
+    this.#outSource.set(prefix, outbound === undefined || source === undefined ? nobody : source.id);
     this.#count(prefix, 1);
   }
 
@@ -254,26 +260,86 @@ export class UpdateGroup {
     this.#announcedFrom.set(source, this.#announcedFrom.get(source) + difference);
   }
 
-  #outbound(prefix: number, path: PathView): Outbound | undefined {
-    const { target, as4, family } = this.settings;
-    if (!mayAdvertise(path.source.route, path.set.attributes, target)) return undefined;
-    const verdict = this.#policy(this.#rib.cidr(prefix), path);
+  #outbound(prefix: number, path: number, source: RibSource): Outbound | undefined {
+    const set = this.#rib.setOf(path);
+    if (set === undefined || !mayAdvertise(source.route, set.attributes, this.settings.target)) return undefined;
+    const verdict = this.#policy({
+      prefix: this.#rib.prefixes.view(prefix),
+      fromPeer: source.route.kind === 'bgp',
+      interfaceName: this.#rib.interfaceNameOf(path),
+    });
     if (!verdict.announce) return undefined;
     const { extra } = verdict;
-    const key = `${path.source.id} ${extra === undefined ? '' : JSON.stringify(extra)}`;
-    let variants = this.#cache.get(path.set);
-    if (variants === undefined) {
-      variants = new Map();
-      this.#cache.set(path.set, variants);
+    // Neighbouring prefixes mostly come with the same attributes.
+    const last = this.#last;
+    if (extra === undefined && last?.set === set && last.source === source.route) return last.outbound;
+    const outbound = this.#variant(set, source, extra);
+    if (extra === undefined) this.#last = { set, source: source.route, outbound };
+    return outbound;
+  }
+
+  #variant(set: AttributeSet, { route }: RibSource, extra: ExtraCommunities | undefined): Outbound {
+    const { target, as4, family } = this.settings;
+    const extraKey = extra === undefined ? '' : JSON.stringify(extra);
+    const { variants } = set;
+    for (const variant of variants) {
+      if (variant.group === this && variant.source === route && variant.extra === extraKey) return variant.outbound;
     }
-    const known = variants.get(key);
-    if (known !== undefined) return known;
-    const attributes = exportAttributes(path.source.route, path.set.attributes, target, extra);
-    const made: Outbound = {
+    const attributes = exportAttributes(route, set.attributes, target, extra);
+    const outbound: Outbound = {
       attributes: encodeAttributes(attributes, { as4, withNextHop: family === 4 }),
       nextHop: attributes.nextHop,
     };
-    variants.set(key, made);
-    return made;
+    for (let index = variants.length - 1; index >= 0; index--) {
+      if (variants[index]?.group.isInUse === false) variants.splice(index, 1);
+    }
+    variants.push({ group: this, source: route, extra: extraKey, outbound });
+    return outbound;
   }
+}
+
+function isFor({ source, isOnlyForSource }: Bundle, member: GroupMember): boolean {
+  return (member.source === source) === isOnlyForSource;
+}
+
+/** Collects the changes of a flush. */
+class Bundles {
+  readonly #announced = new Map<Outbound, Bundle>();
+  readonly #withdrawn = new Map<number, Bundle>();
+  readonly #withdrawnFrom = new Map<number, Bundle>();
+  #latest: Bundle | undefined;
+
+  announce(outbound: Outbound, source: number, prefix: number): void {
+    if (this.#latest?.outbound !== outbound) {
+      this.#latest = entry(this.#announced, outbound, { outbound, source, isOnlyForSource: false });
+    }
+    this.#latest.prefixes.push(prefix);
+  }
+
+  /** For everybody but a source. */
+  withdraw(source: number, prefix: number): void {
+    const bundle = entry(this.#withdrawn, source, { outbound: undefined, source, isOnlyForSource: false });
+    bundle.prefixes.push(prefix);
+  }
+
+  /** For a source alone. */
+  withdrawFrom(source: number, prefix: number): void {
+    const bundle = entry(this.#withdrawnFrom, source, { outbound: undefined, source, isOnlyForSource: true });
+    bundle.prefixes.push(prefix);
+  }
+
+  /** What is for the same members stands together. */
+  inOrder(): Bundle[] {
+    const announced = [...this.#announced.values()].sort((a, b) => a.source - b.source);
+    return [...this.#withdrawn.values(), ...announced, ...this.#withdrawnFrom.values()];
+  }
+}
+
+function entry<K>(bundles: Map<K, Bundle>, key: K, made: Omit<Bundle, 'prefixes'>): Bundle {
+  let bundle = bundles.get(key);
+  if (bundle === undefined) {
+    bundle = { ...made, prefixes: [] };
+    bundles.set(key, bundle);
+  }
+  return bundle;
 }

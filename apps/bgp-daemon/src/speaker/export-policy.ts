@@ -1,10 +1,16 @@
-import { decideAnnouncement, evaluateFilters, type ExtraCommunities, type Filter } from '@calico-node/bgp';
-import { cidrContains, type Cidr } from '@calico-node/net';
+import {
+  decideAnnouncement,
+  evaluateFilters,
+  type ExtraCommunities,
+  type Filter,
+  type FilterSubject,
+  type PrefixView,
+} from '@calico-node/bgp';
 import type { DaemonConfig } from '../config/daemon-config.ts';
-import type { PathView } from '../rib/rib.ts';
 import type { ExportVerdict } from '../rib/update-group.ts';
 
 const refused: ExportVerdict = { announce: false };
+const accepted: ExportVerdict = { announce: true };
 
 /** The filters of the given names; those that are gone are passed over. */
 export function filtersOf(config: DaemonConfig, names: readonly string[]): Filter[] {
@@ -21,19 +27,19 @@ export function filtersOf(config: DaemonConfig, names: readonly string[]): Filte
 export function decideExport(
   config: DaemonConfig,
   filters: readonly Filter[],
-  prefix: Cidr,
-  path: PathView,
+  subject: FilterSubject,
   toInternalPeer: boolean,
 ): ExportVerdict {
-  const subject = { prefix, fromPeer: path.source.route.kind === 'bgp', interfaceName: path.interfaceName };
   const verdict = evaluateFilters(filters, subject);
   if (verdict === 'reject') return refused;
   if (verdict === undefined && !decideAnnouncement(config.announce, subject, toInternalPeer).announce) return refused;
-  return { announce: true, extra: communitiesFor(config, prefix) };
+  const extra = communitiesFor(config, subject.prefix);
+  return extra === undefined ? accepted : { announce: true, extra };
 }
 
-function communitiesFor(config: DaemonConfig, prefix: Cidr): ExtraCommunities | undefined {
-  const matching = config.prefixCommunities.filter((entry) => cidrContains(entry.prefix, prefix));
+function communitiesFor(config: DaemonConfig, prefix: PrefixView): ExtraCommunities | undefined {
+  if (config.prefixCommunities.length === 0) return undefined;
+  const matching = config.prefixCommunities.filter((entry) => prefix.isIn(entry.prefix));
   if (matching.length === 0) return undefined;
   return {
     standard: matching.flatMap(({ communities }) => communities.standard),

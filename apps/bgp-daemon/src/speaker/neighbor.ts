@@ -167,7 +167,9 @@ export class Neighbor {
     for (const [family, group] of [...this.#groups]) {
       const next = this.#context.groups.find(family, config, session, this.#selfAddress);
       if (next === group) continue;
-      next.takeOver(this.#member, this.#context.groups.leave(group, this.#member));
+      const told = group.toldTo(this.#member);
+      this.#context.groups.leave(group, this.#member);
+      next.takeOver(this.#member, told);
       this.#groups.set(family, next);
     }
     this.#context.wake();
@@ -305,20 +307,23 @@ export class Neighbor {
       return;
     }
     const rib = this.#context.ribs[block.family];
+    const { attributes: table } = this.#context;
+    const set = table.acquire(attributes);
     const hasFilters = this.#config.importFilters.length > 0;
     forEachNlri(block, (bytes, at, bits, pathId) => {
       // RFC 4271 6.3: a prefix that cannot be a destination is passed over, and the session goes on.
       if (isMulticast(block.family, bytes, at, bits)) return;
       const prefix = rib.prefixes.intern(bytes, at, bits);
       const filtered = hasFilters && !this.#isAccepted(block.family, prefix);
-      rib.announce(this.source, prefix, this.#context.attributes.acquire(attributes), { pathId, filtered });
+      rib.announce(this.source, prefix, table.retain(set), pathId, filtered);
     });
+    table.release(set);
   }
 
   #isAccepted(family: Family, prefix: number): boolean {
     const filters = filtersOf(this.#context.config(), this.#config.importFilters);
     if (filters.length === 0) return true;
-    const subject = { prefix: this.#context.ribs[family].cidr(prefix), fromPeer: true };
+    const subject = { prefix: this.#context.ribs[family].prefixes.view(prefix), fromPeer: true };
     return evaluateFilters(filters, subject) !== 'reject';
   }
 }

@@ -15,7 +15,7 @@ import type { DaemonConfig, NeighborConfig } from '../config/daemon-config.ts';
 import type { FibRoute, OpenFib } from '../fib/fib.ts';
 import { KernelTable } from '../fib/kernel-table.ts';
 import { AttributeTable } from '../rib/attribute-table.ts';
-import { Rib, type PathView } from '../rib/rib.ts';
+import { Rib, type NextHopCost, type PathView } from '../rib/rib.ts';
 import { Listener } from '../session/listener.ts';
 import { deconfigured, reconfigured } from '../session/peer.ts';
 import type { SpeakerContext } from './context.ts';
@@ -40,7 +40,9 @@ export interface ApplyResult {
 }
 
 /** How much is done per turn. */
+const sliceMs = 8;
 const slicePrefixes = 2000;
+const sliceReleases = 50_000;
 const sliceRoutes = 500;
 /** Failed kernel changes are tried again, and a link's routes looked at, after this long. */
 const retryMs = 500;
@@ -63,7 +65,7 @@ export class Speaker {
   readonly #neighbors = new Map<string, Neighbor>();
   /** Removed from the configuration, their routes not yet all gone. */
   readonly #leaving = new Set<Neighbor>();
-  readonly #released: Record<Family, Set<number>> = { 4: new Set(), 6: new Set() };
+  readonly #released: Record<Family, number[]> = { 4: [], 6: [] };
   readonly #refreshTimer: NodeJS.Timeout;
   readonly #hadLeftovers: boolean;
   #config: DaemonConfig | undefined;
@@ -336,13 +338,14 @@ export class Speaker {
   #turn(): void {
     if (this.#config === undefined) return;
     if (this.#kernel.needsResync) this.#resyncLater();
+    const deadlineMs = performance.now() + sliceMs;
     let isDone = true;
     for (const neighbor of [...this.#neighbors.values(), ...this.#leaving]) {
       if (!neighbor.sweep(slicePrefixes)) isDone = false;
       else if (this.#leaving.delete(neighbor))
         for (const family of families) this.#ribs[family].removeSource(neighbor.source);
     }
-    for (const family of families) if (!this.#decide(family)) isDone = false;
+    for (const family of families) if (!this.#decide(family, deadlineMs)) isDone = false;
     if (this.#isSettling && isDone) {
       this.#isSettling = false;
       this.#kernel.converge();
@@ -352,17 +355,20 @@ export class Speaker {
     if (!isDone) this.#wake();
   }
 
-  #decide(family: Family): boolean {
+  #decide(family: Family, deadlineMs: number): boolean {
     const rib = this.#ribs[family];
-    if (rib.hasDirty) {
+    const isProgramming = this.#configured().kernel.program || !this.#kernel.isEmpty;
+    const cost = this.#costs();
+    while (rib.hasDirty) {
       const dirty = rib.takeDirty(slicePrefixes);
       for (const prefix of dirty) {
-        const best = rib.decide(prefix, (nextHop) => this.#cost(nextHop));
+        if (rib.decide(prefix, cost) < 0) this.#released[family].push(prefix);
+        if (!isProgramming) continue;
         const destination = rib.cidr(prefix);
-        this.#kernel.want(destination, this.#fibRoute(destination, best));
-        if (best === undefined) this.#released[family].add(prefix);
+        this.#kernel.want(destination, this.#fibRoute(destination, rib.best(prefix)));
       }
       this.#groups.flush(family, dirty);
+      if (performance.now() > deadlineMs) break;
     }
     this.#release(family);
     return !rib.hasDirty;
@@ -370,15 +376,17 @@ export class Speaker {
 
   /** Numbers of prefixes without paths come back once no peer has yet to be told that they are gone. */
   #release(family: Family): void {
-    if (this.#released[family].size === 0 || this.#groups.hasPending) return;
-    for (const prefix of this.#released[family]) this.#ribs[family].releaseIfEmpty(prefix);
-    this.#released[family].clear();
+    const released = this.#released[family];
+    if (released.length === 0 || this.#groups.hasPending) return;
+    for (const prefix of released.splice(-sliceReleases)) this.#ribs[family].releaseIfEmpty(prefix);
+    if (released.length > 0) this.#wake();
   }
 
-  #cost(nextHop: IpAddress): number | undefined {
+  #costs(): NextHopCost {
+    const { program, learn } = this.#configured().kernel;
     // Without a kernel to program, every next hop is somebody else's to reach.
-    if (!this.#configured().kernel.program && !this.#configured().kernel.learn) return 0;
-    return this.#kernel.nextHops.resolve(nextHop)?.cost;
+    if (!program && !learn) return () => 0;
+    return (nextHop) => this.#kernel.nextHops.resolve(nextHop)?.cost;
   }
 
   #fibRoute(destination: Cidr, best: PathView | undefined): FibRoute | undefined {

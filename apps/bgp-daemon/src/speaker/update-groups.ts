@@ -1,4 +1,10 @@
-import { maxExtendedMessageLength, maxMessageLength, type ExportTarget, type Session } from '@calico-node/bgp';
+import {
+  maxExtendedMessageLength,
+  maxMessageLength,
+  type ExportTarget,
+  type Filter,
+  type Session,
+} from '@calico-node/bgp';
 import type { Family, IpAddress } from '@calico-node/net';
 import type { DaemonConfig, NeighborConfig } from '../config/daemon-config.ts';
 import type { Rib } from '../rib/rib.ts';
@@ -43,21 +49,25 @@ export class UpdateGroups {
     const key = JSON.stringify([settings, neighbor.exportFilters]);
     let group = this.#groups.get(key);
     if (group === undefined) {
-      group = new UpdateGroup(settings, this.#ribs[family], (prefix, path) => {
-        if (path.source.route.kind === 'bgp' && !this.#mayTransit()) return { announce: false };
+      let [filteredFor, filters]: [DaemonConfig | undefined, Filter[]] = [undefined, []];
+      group = new UpdateGroup(settings, this.#ribs[family], (subject) => {
+        if (subject.fromPeer && !this.#mayTransit()) return { announce: false };
         const config = this.#config();
-        return decideExport(config, filtersOf(config, neighbor.exportFilters), prefix, path, !session.external);
+        if (filteredFor !== config) {
+          filteredFor = config;
+          filters = filtersOf(config, neighbor.exportFilters);
+        }
+        return decideExport(config, filters, subject, !session.external);
       });
       this.#groups.set(key, group);
     }
     return group;
   }
 
-  /** Takes a member out of its group; gives what it had been told of. */
-  leave(group: UpdateGroup, member: GroupMember): Set<number> {
-    const told = group.leave(member);
+  /** Takes a member out of its group. */
+  leave(group: UpdateGroup, member: GroupMember): void {
+    group.leave(member);
     for (const [key, other] of this.#groups) if (other === group && group.size === 0) this.#groups.delete(key);
-    return told;
   }
 
   /** Decides on prefixes anew for all groups of a family. */

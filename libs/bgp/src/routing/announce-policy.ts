@@ -2,7 +2,7 @@
  * What leaves a Calico node: `calico_export_to_bgp_peers` of calico-confd 6.4 and `calico_aggr` of 6.5,
  * as a decision over typed rules instead of a rendered BIRD filter.
  */
-import { cidrContains, type Cidr } from '@calico-node/net';
+import { splitCidr, type Cidr } from '@calico-node/net';
 import { matchesPattern } from './pattern.ts';
 import type { FilterSubject } from './filter.ts';
 
@@ -48,7 +48,7 @@ export function decideAnnouncement(
   toInternalPeer: boolean,
 ): AnnounceDecision {
   const { prefix, interfaceName } = subject;
-  const isWithin = (cidrs: readonly Cidr[]): boolean => cidrs.some((cidr) => cidrContains(cidr, prefix));
+  const isWithin = (cidrs: readonly Cidr[]): boolean => cidrs.some((cidr) => prefix.isIn(cidr));
   if (isWithin(rules.neverAnnounce)) return { announce: false, reason: 'never-announce' };
   if (interfaceName !== undefined) {
     if (rules.ignoredInterfaces.some((pattern) => matchesPattern(interfaceName, pattern))) {
@@ -59,8 +59,11 @@ export function decideAnnouncement(
       return { announce: false, reason: 'overlay-interface' };
     }
   }
-  if (rules.aggregates.includes(prefix)) return { announce: true, reason: 'aggregate' };
-  if (isWithin(rules.aggregates)) return { announce: false, reason: 'covered-by-aggregate' };
+  const aggregates = rules.aggregates.filter((cidr) => prefix.isIn(cidr));
+  if (aggregates.some((cidr) => splitCidr(cidr).prefixLength === prefix.length)) {
+    return { announce: true, reason: 'aggregate' };
+  }
+  if (aggregates.length > 0) return { announce: false, reason: 'covered-by-aggregate' };
   if (isWithin(rules.originated)) return { announce: true, reason: 'originated' };
   return isWithin(rules.announceWithin)
     ? { announce: true, reason: 'within' }

@@ -2,8 +2,9 @@
  * BGP filters as Calico's BGPFilter resource means them (calico-confd 6.3): a list of rules, of which the
  * first that matches decides; a filter that decides nothing hands on to the next.
  */
-import { cidrContains, familyOf, splitCidr, type Cidr, type Family } from '@calico-node/net';
+import { splitCidr, type Cidr, type Family } from '@calico-node/net';
 import { matchesPattern } from './pattern.ts';
+import type { PrefixView } from './prefix-view.ts';
 
 export type FilterVerdict = 'accept' | 'reject';
 
@@ -31,28 +32,31 @@ export interface Filter {
 
 /** What a filter can ask about a route. */
 export interface FilterSubject {
-  readonly prefix: Cidr;
+  readonly prefix: PrefixView;
   /** The route came over BGP. */
   readonly fromPeer: boolean;
   readonly interfaceName?: string | undefined;
 }
 
 function matchesPrefix(
-  prefix: Cidr,
+  prefix: PrefixView,
   { operator, cidr, minLength, maxLength }: NonNullable<FilterRule['match']>,
 ): boolean {
-  if (operator === 'equal') return prefix === cidr;
-  if (operator === 'not-equal') return prefix !== cidr;
-  const { prefixLength } = splitCidr(prefix);
+  if (operator === 'equal') return isExactly(prefix, cidr);
+  if (operator === 'not-equal') return !isExactly(prefix, cidr);
   const isIn =
-    cidrContains(cidr, prefix) &&
-    (minLength === undefined || prefixLength >= minLength) &&
-    (maxLength === undefined || prefixLength <= maxLength);
+    prefix.isIn(cidr) &&
+    (minLength === undefined || prefix.length >= minLength) &&
+    (maxLength === undefined || prefix.length <= maxLength);
   return isIn === (operator === 'in');
 }
 
+function isExactly(prefix: PrefixView, cidr: Cidr): boolean {
+  return prefix.isIn(cidr) && prefix.length === splitCidr(cidr).prefixLength;
+}
+
 export function matchesRule(rule: FilterRule, subject: FilterSubject): boolean {
-  if (rule.family !== familyOf(subject.prefix)) return false;
+  if (rule.family !== subject.prefix.family) return false;
   if (rule.match !== undefined && !matchesPrefix(subject.prefix, rule.match)) return false;
   if (rule.onlyRemotePeers && !subject.fromPeer) return false;
   if (rule.interfacePattern === undefined) return true;

@@ -7,6 +7,7 @@ import { decideAnnouncement, type AnnounceRules } from './announce-policy.ts';
 import { formatCommunity, parseCommunity } from './communities.ts';
 import { comparePaths, selectBest, type Candidate } from './decision.ts';
 import { exportAttributes, mayAdvertise, type ExportTarget } from './export.ts';
+import { prefixViewOf } from './prefix-view.ts';
 import { evaluateFilters, type Filter } from './filter.ts';
 import { checkImport } from './import.ts';
 import { matchesPattern } from './pattern.ts';
@@ -194,7 +195,7 @@ describe("what leaves a node (Calico's calico_export_to_bgp_peers)", () => {
     ['10.0.3.0/26', 'bpfin.cali', false, false, 'overlay-interface'],
     ['10.0.3.1/32', 'docker0', true, false, 'ignored-interface'],
   ])('%s on %s, to an internal peer: %s', (prefix, interfaceName, toInternal, announce, reason) => {
-    const subject = { prefix: parseCidr(prefix), fromPeer: false, interfaceName };
+    const subject = { prefix: prefixViewOf(parseCidr(prefix)), fromPeer: false, interfaceName };
     expect(decideAnnouncement(rules, subject, toInternal)).toEqual({ announce, reason });
   });
 });
@@ -210,7 +211,8 @@ describe('filters', () => {
     rules: Filter['rules'],
     prefix: string,
     rest: { fromPeer?: boolean; interfaceName?: string } = {},
-  ): unknown => evaluateFilters([{ name: 'f', rules }], { prefix: parseCidr(prefix), fromPeer: false, ...rest });
+  ): unknown =>
+    evaluateFilters([{ name: 'f', rules }], { prefix: prefixViewOf(parseCidr(prefix)), fromPeer: false, ...rest });
 
   it('match by operator and length as BIRD does', () => {
     const cidr = parseCidr('10.0.0.0/8');

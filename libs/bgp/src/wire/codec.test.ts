@@ -103,7 +103,7 @@ describe('decode(encode(x)) = x', () => {
             };
             const packer = new UpdatePacker(family, limit, template);
             for (const prefix of prefixes) packer.addCidr(prefix);
-            const bytes = concat(packer.finish());
+            const bytes = packer.finish();
             const seen: Cidr[] = [];
             for (const { type, start, end } of frames(bytes)) {
               expect(type).toBe(messageType.update);
@@ -129,7 +129,7 @@ describe('decode(encode(x)) = x', () => {
       fc.property(fc.array(prefixOf(family), { minLength: 1, maxLength: 900 }), (prefixes) => {
         const packer = new UpdatePacker(family, 4096);
         for (const prefix of prefixes) packer.addCidr(prefix);
-        const bytes = concat(packer.finish());
+        const bytes = packer.finish();
         const seen = frames(bytes).flatMap(({ start, end }) => {
           const update = decodeUpdate(bytes, start, end, context);
           return update.kind === 'reset' ? [] : update.withdrawn.flatMap(nlriToArray);
@@ -192,7 +192,7 @@ describe('any octets', () => {
           } as const;
           const packer = new UpdatePacker(6, 65535, template);
           for (const prefix of prefixes) packer.addCidr(prefix);
-          const bytes = concat(packer.finish());
+          const bytes = packer.finish();
           for (const [at, value] of changes) bytes[headerLength + (at % (bytes.length - headerLength))] = value;
           const result = decodeUpdate(bytes, headerLength, bytes.length, context);
           if (result.kind === 'reset') return;

@@ -71,7 +71,7 @@ export interface AnnouncementTemplate {
 
 /**
  * Packs prefixes into as few UPDATEs as `maxLength` allows (RFC 4271 4.3). Prefixes are given in encoded
- * form, one after the other, through `add`; messages come out of `finish`, which starts the packer over.
+ * form, one after the other, through `add`; the messages are appended to a writer, whole after `close`.
  */
 export class UpdatePacker {
   readonly #maxLength: number;
@@ -79,27 +79,31 @@ export class UpdatePacker {
   /** What still follows the prefixes: the attributes of IPv6, the attributes' length of an IPv4 withdrawal. */
   readonly #tail: number;
   readonly #family: Family;
-  readonly #writer = new ByteWriter(4096);
-  readonly #done: Uint8Array<ArrayBuffer>[] = [];
+  readonly #writer: ByteWriter;
   readonly #template: AnnouncementTemplate | undefined;
+  #start = 0;
   #attributesAt = 0;
   #reachAt = 0;
   #count = 0;
 
-  /** @param template what is announced; absent to withdraw. */
-  constructor(family: Family, maxLength: number, template?: AnnouncementTemplate) {
+  /**
+   * @param template what is announced; absent to withdraw.
+   * @param writer where messages go, after what it holds already.
+   */
+  constructor(family: Family, maxLength: number, template?: AnnouncementTemplate, writer = new ByteWriter(4096)) {
     this.#family = family;
     this.#maxLength = maxLength;
     this.#template = template;
+    this.#writer = writer;
     this.#withdraw = template === undefined;
     this.#tail = family === 6 ? (template?.attributes.length ?? 0) : template === undefined ? 2 : 0;
   }
 
   /** Adds a prefix whose length octet is at `at` of `bytes`, `size` octets with it. */
   add(bytes: Uint8Array, at: number, size: number): void {
-    if (this.#count > 0 && this.#writer.length + size + this.#tail > this.#maxLength) this.#close();
+    if (this.#count > 0 && this.#writer.length - this.#start + size + this.#tail > this.#maxLength) this.close();
     if (this.#count === 0) this.#begin();
-    for (let index = 0; index < size; index++) this.#writer.u8(u8(bytes, at + index));
+    this.#writer.copy(bytes, at, size);
     this.#count++;
   }
 
@@ -109,14 +113,31 @@ export class UpdatePacker {
     this.add(one.finish(), 0, one.length);
   }
 
-  finish(): Uint8Array<ArrayBuffer>[] {
-    if (this.#count > 0) this.#close();
-    return this.#done.splice(0);
+  /** Completes the last message. */
+  close(): void {
+    if (this.#count === 0) return;
+    const writer = this.#writer;
+    if (this.#withdraw && this.#family === 4) {
+      writer.patchU16(this.#start + headerLength, writer.length - this.#start - headerLength - 2);
+      writer.u16(0);
+    } else if (this.#family === 6) {
+      writer.patchU16(this.#reachAt + 2, writer.length - this.#reachAt - 4);
+      if (this.#template !== undefined) writer.bytes(this.#template.attributes);
+      writer.patchU16(this.#attributesAt, writer.length - this.#attributesAt - 2);
+    }
+    writer.patchU16(this.#start + 16, writer.length - this.#start);
+    this.#count = 0;
+  }
+
+  /** All that the writer holds, the last message completed. */
+  finish(): Uint8Array<ArrayBuffer> {
+    this.close();
+    return this.#writer.finish();
   }
 
   #begin(): void {
     const writer = this.#writer;
-    writer.reset();
+    this.#start = writer.length;
     writer.fill(0xff, 16).u16(0).u8(messageType.update).u16(0);
     if (this.#withdraw && this.#family === 4) return;
     this.#attributesAt = writer.length;
@@ -139,20 +160,5 @@ export class UpdatePacker {
       writer.bytes(this.#template.attributes);
       writer.patchU16(this.#attributesAt, this.#template.attributes.length);
     }
-  }
-
-  #close(): void {
-    const writer = this.#writer;
-    if (this.#withdraw && this.#family === 4) {
-      writer.patchU16(headerLength, writer.length - headerLength - 2);
-      writer.u16(0);
-    } else if (this.#family === 6) {
-      writer.patchU16(this.#reachAt + 2, writer.length - this.#reachAt - 4);
-      if (this.#template !== undefined) writer.bytes(this.#template.attributes);
-      writer.patchU16(this.#attributesAt, writer.length - this.#attributesAt - 2);
-    }
-    writer.patchU16(16, writer.length);
-    this.#done.push(writer.finish());
-    this.#count = 0;
   }
 }

@@ -1,0 +1,139 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseIp } from '@calico-node/net';
+import { asn, type BenchDaemon } from './daemons.ts';
+import { BenchNetwork } from './network.ts';
+import { makeRoutes, type RouteSet } from './routes.ts';
+import { BenchSpeaker } from './speaker.ts';
+
+/** What was measured: milliseconds, but for `peakMib`. */
+export type Measures = Readonly<Record<string, number>>;
+
+const timeoutMs = 300_000;
+const latencySamples = 40;
+
+function speakerAt(network: BenchNetwork, index: number): BenchSpeaker {
+  return new BenchSpeaker({
+    netns: network.loadNamespace,
+    address: network.peerAddresses[index] ?? '',
+    peer: network.daemonAddress,
+    asn,
+    routerId: 0x0afe0101 + index,
+  });
+}
+
+/** A session as soon as the daemon takes connections. */
+async function connected(network: BenchNetwork, index: number): Promise<BenchSpeaker> {
+  const deadline = Date.now() + 20_000;
+  for (;;) {
+    const speaker = speakerAt(network, index);
+    try {
+      await speaker.up();
+      return speaker;
+    } catch (error) {
+      speaker.close();
+      if (Date.now() > deadline) throw new Error(`no session\n${network.log.slice(-2000)}`, { cause: error });
+      await delay(100);
+    }
+  }
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
+}
+
+async function withDaemon(
+  daemon: BenchDaemon,
+  peers: number,
+  measure: (network: BenchNetwork) => Promise<Measures>,
+): Promise<Measures> {
+  const network = new BenchNetwork(peers);
+  try {
+    daemon.start(network);
+    return await measure(network);
+  } finally {
+    await network.close();
+  }
+}
+
+async function latency(sender: BenchSpeaker, receiver: BenchSpeaker, route: RouteSet): Promise<number> {
+  const [block = 0] = route.blocks;
+  const samples: number[] = [];
+  for (let sample = 0; sample < latencySamples; sample++) {
+    const startMs = performance.now();
+    sender.send(sample % 2 === 0 ? route.announce : route.withdraw);
+    const isThere = sample % 2 === 0;
+    samples.push((await receiver.until((view) => view.has(block) === isThere, timeoutMs)) - startMs);
+    await delay(2);
+  }
+  return median(samples);
+}
+
+/** One sender, one receiver, and a peer that comes late; the times of the comparison in the reference figures. */
+export async function oneToOne(daemon: BenchDaemon, count: number): Promise<Measures> {
+  return withDaemon(daemon, 3, async (network) => {
+    const nextHop = parseIp(network.peerAddresses[0] ?? '');
+    const routes = makeRoutes(count, 0, nextHop);
+    const extra = makeRoutes(1, count, nextHop);
+    const receiver = await connected(network, 1);
+    await delay(300);
+    const sender = await connected(network, 0);
+    const speakers = [sender, receiver];
+    try {
+      const cpuBefore = network.cpuMs;
+      const startMs = performance.now();
+      sender.send(routes.announce);
+      const convergeMs = (await receiver.until((view) => view.count === count, timeoutMs)) - startMs;
+      await delay(200);
+      const [cpuMs, peakMib, updates] = [network.cpuMs - cpuBefore, network.peakMib, receiver.view.updates];
+      const latencyMs = await latency(sender, receiver, extra);
+      const late = speakerAt(network, 2);
+      speakers.push(late);
+      await late.up();
+      const lateStart = performance.now();
+      const lateMs = (await late.until((view) => view.count === count, timeoutMs)) - lateStart;
+      late.close();
+      await delay(300);
+      const withdrawStart = performance.now();
+      sender.send(routes.withdraw);
+      const withdrawMs = (await receiver.until((view) => view.count === 0, timeoutMs)) - withdrawStart;
+      await delay(300);
+      const againStart = performance.now();
+      sender.send(routes.announce);
+      const againMs = (await receiver.until((view) => view.count === count, timeoutMs)) - againStart;
+      const silenceMs = Math.max(sender.longestSilenceMs, receiver.longestSilenceMs);
+      return { convergeMs, againMs, withdrawMs, lateMs, latencyMs, cpuMs, peakMib, updates, silenceMs };
+    } finally {
+      for (const speaker of speakers) speaker.close();
+    }
+  });
+}
+
+/** Many clients of a route reflector, each with its share of the routes, all sending at once. */
+export async function reflector(daemon: BenchDaemon, count: number, clients: number): Promise<Measures> {
+  return withDaemon(daemon, clients, async (network) => {
+    const share = count / clients;
+    const speakers: BenchSpeaker[] = [];
+    const sets = network.peerAddresses.map((address, index) => makeRoutes(share, index * share, parseIp(address)));
+    const all = async (expected: number, messages: (set: RouteSet) => Uint8Array): Promise<number> => {
+      const startMs = performance.now();
+      for (const [index, set] of sets.entries()) speakers[index]?.send(messages(set));
+      const ends = speakers.map((speaker) => speaker.until((view) => view.count === expected, timeoutMs));
+      return Math.max(...(await Promise.all(ends))) - startMs;
+    };
+    try {
+      for (const index of network.peerAddresses.keys()) speakers.push(await connected(network, index));
+      const cpuBefore = network.cpuMs;
+      const convergeMs = await all(count - share, ({ announce }) => announce);
+      await delay(200);
+      const [cpuMs, peakMib] = [network.cpuMs - cpuBefore, network.peakMib];
+      const updates = speakers.reduce((sum, { view }) => sum + view.updates, 0);
+      const withdrawMs = await all(0, ({ withdraw }) => withdraw);
+      await delay(300);
+      const againMs = await all(count - share, ({ announce }) => announce);
+      const silenceMs = Math.max(...speakers.map(({ longestSilenceMs }) => longestSilenceMs));
+      return { convergeMs, againMs, withdrawMs, cpuMs, peakMib, updates, silenceMs };
+    } finally {
+      for (const speaker of speakers) speaker.close();
+    }
+  });
+}
