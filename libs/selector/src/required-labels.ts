@@ -26,9 +26,9 @@ export function requiredLabelsOf(expression: Expression): RequiredLabels {
     case 'in':
       return new Map([[expression.label, { oneOf: new Set(expression.values) }]]);
     case 'and':
-      return expression.operands.map(requiredLabelsOf).reduce(both);
+      return both(expression.operands.map(requiredLabelsOf));
     case 'or':
-      return expression.operands.map(requiredLabelsOf).reduce(either);
+      return either(expression.operands.map(requiredLabelsOf));
     case 'all':
     case 'global':
     case '!=':
@@ -38,22 +38,42 @@ export function requiredLabelsOf(expression: Expression): RequiredLabels {
   }
 }
 
-function both(a: RequiredLabels, b: RequiredLabels): RequiredLabels {
-  const merged = new Map(a);
-  for (const [label, { oneOf }] of b) {
-    const other = merged.get(label)?.oneOf;
-    const values = oneOf && other ? new Set([...oneOf].filter((value) => other.has(value))) : (oneOf ?? other);
-    merged.set(label, values ? { oneOf: values } : {});
+/** What labels must be to meet all of several requirements. Time is linear in their size. */
+function both(operands: readonly RequiredLabels[]): RequiredLabels {
+  const merged = new Map<string, LabelRequirement>();
+  for (const operand of operands) {
+    for (const [label, { oneOf }] of operand) {
+      const other = merged.get(label)?.oneOf;
+      const values = oneOf && other ? intersection(oneOf, other) : (oneOf ?? other);
+      merged.set(label, values ? { oneOf: values } : {});
+    }
   }
   return merged;
 }
 
-function either(a: RequiredLabels, b: RequiredLabels): RequiredLabels {
+/** What labels must be to meet at least one of several requirements. Time is linear in their size. */
+function either(operands: readonly RequiredLabels[]): RequiredLabels {
   const merged = new Map<string, LabelRequirement>();
-  for (const [label, { oneOf }] of a) {
-    const other = b.get(label);
-    if (other === undefined) continue;
-    merged.set(label, oneOf && other.oneOf ? { oneOf: new Set([...oneOf, ...other.oneOf]) } : {});
+  for (const label of operands[0]?.keys() ?? []) {
+    const requirement = unionFor(label, operands);
+    if (requirement !== undefined) merged.set(label, requirement);
   }
   return merged;
+}
+
+function unionFor(label: string, operands: readonly RequiredLabels[]): LabelRequirement | undefined {
+  const values = new Set<string>();
+  let isAnyValue = false;
+  for (const operand of operands) {
+    const requirement = operand.get(label);
+    if (requirement === undefined) return undefined;
+    if (requirement.oneOf === undefined) isAnyValue = true;
+    else for (const value of requirement.oneOf) values.add(value);
+  }
+  return isAnyValue ? {} : { oneOf: values };
+}
+
+function intersection(a: ReadonlySet<string>, b: ReadonlySet<string>): ReadonlySet<string> {
+  const [small, large] = a.size < b.size ? [a, b] : [b, a];
+  return new Set([...small].filter((value) => large.has(value)));
 }

@@ -1,6 +1,6 @@
 import { resourceName } from '../checks/names.ts';
 import { list } from '../schema/containers.ts';
-import { int, oneOf, string, time, uint32 } from '../schema/scalars.ts';
+import { int, oneOf, string, timeOrZero, uint32 } from '../schema/scalars.ts';
 import { always, alwaysPrinted, optional, pointer, struct } from '../schema/struct.ts';
 import { joined } from './columns.ts';
 import { defineKind, type ResourceOfDefinition } from './definition.ts';
@@ -70,7 +70,7 @@ export const calicoNodeStatus = defineKind({
     ),
     status: alwaysPrinted(
       struct('CalicoNodeStatusStatus', {
-        lastUpdated: always(time, 'When the report was made.'),
+        lastUpdated: always(timeOrZero, 'When the report was made.'),
         agent: always(
           struct('CalicoNodeAgentStatus', {
             birdV4: always(bgpDaemonStatus, 'The daemon for IPv4.'),

@@ -160,11 +160,16 @@ export const time: Schema<string> = {
   ...stringTraits,
   typeName: 'time',
   parse(input, place, context) {
-    if (input === '') return input;
     const value = typeof input === 'string' ? normaliseTime(input) : undefined;
     return value ?? context.fail(place, input, 'must be an RFC 3339 time such as "2026-01-02T03:04:05Z"');
   },
   encode: (value) => (value === '' ? 'null' : goJsonString(value)),
+};
+
+/** A time in a field that is always printed: what was read as null may be given back as the empty string. */
+export const timeOrZero: Schema<string> = {
+  ...time,
+  parse: (input, place, context) => (input === '' ? input : time.parse(input, place, context)),
 };
 
 function isChecked(context: ParseContext): boolean {
