@@ -56,6 +56,19 @@ export function toDatastoreError(error: unknown, identity: string, endpoints: st
   }
   return new DatastoreError('unavailable', `etcd at ${endpoints} gave no answer for ${identity}: ${message}`, {
     identity,
+    hint: tlsHint(message),
     cause: error,
   });
+}
+
+const untrusted =
+  /unable to verify|self-signed certificate|unable to get (?:local )?issuer|certificate has expired|does not match certificate/;
+const refused = /alert (?:number|bad certificate|certificate|unknown ca)|certificate required|bad certificate/i;
+
+/** What to look at when TLS failed; the words are OpenSSL's. */
+function tlsHint(message: string): string | undefined {
+  if (untrusted.test(message))
+    return "etcd's certificate is not trusted: check ETCD_CA_CERT_FILE and the endpoint's name";
+  if (refused.test(message)) return 'etcd does not take the client certificate: check ETCD_CERT_FILE and ETCD_KEY_FILE';
+  return undefined;
 }
