@@ -29,6 +29,8 @@ need ping iputils-ping
 need etcd etcd-server
 need etcdctl etcd-client
 need bird bird2
+need gobgpd gobgpd
+need vtysh frr
 need gcc "gcc libc6-dev"
 need musl-gcc musl-tools
 

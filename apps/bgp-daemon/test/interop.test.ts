@@ -1,0 +1,160 @@
+import { bgpV1 } from '@calico-node/rpc';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { otherKinds, whyMissing, type OtherConfig, type OtherSpeaker } from './other-speakers.ts';
+import { Daemon, Rig, until, type Host } from './rig.ts';
+
+const asn = 64512;
+const theirPrefix = '10.244.2.0/26';
+const ourPrefix = '10.244.1.0/26';
+
+for (const kind of otherKinds) {
+  const missing = whyMissing(kind);
+  const title = missing === undefined ? `with ${kind.name}` : `with ${kind.name}: skipped, ${missing}`;
+
+  describe.skipIf(missing !== undefined)(title, () => {
+    let rig: Rig;
+    let ours: Host;
+    let theirs: Host;
+    let daemon: Daemon;
+
+    beforeEach(() => {
+      rig = new Rig();
+      ours = rig.addHost();
+      theirs = rig.addHost();
+      daemon = new Daemon(ours);
+    });
+
+    afterEach(async () => {
+      daemon.close();
+      await rig.close();
+    });
+
+    const start = (host: Host, config: Partial<OtherConfig> = {}): OtherSpeaker =>
+      kind.start(host, { asn, peer: ours.address, peerAs: asn, prefixes: [theirPrefix], ...config });
+
+    const config = (
+      neighbors: readonly (Partial<bgpV1.Neighbor> & { address: string })[],
+      rest: Partial<bgpV1.BgpConfig> = {},
+    ): bgpV1.BgpConfig =>
+      bgpV1.BgpConfig.fromPartial({
+        nodeName: 'ours',
+        routerId: ours.address,
+        localAs: asn,
+        neighbors: neighbors.map((neighbor) => ({ name: neighbor.address, remoteAs: asn, ...neighbor })),
+        staticRoutes: [{ prefix: ourPrefix, suppressSpecifics: true }],
+        kernel: { learn: true, program: true, announceWithin: ['10.244.0.0/16'] },
+        ...rest,
+      });
+
+    const known = (speaker: OtherSpeaker, prefix: string): Promise<string> =>
+      until(
+        `${prefix} at ${kind.name}`,
+        () => speaker.show(prefix),
+        (text) => text.includes(prefix),
+      );
+
+    const inOurKernel = (route: string): Promise<string[]> =>
+      until(
+        'our kernel',
+        () => ours.routes('bird'),
+        (routes) => routes.includes(route),
+      );
+
+    it('exchanges routes in one AS, both sides signing, with large communities', async () => {
+      const password = 'interop';
+      const speaker = start(theirs, { password, largeCommunity: '64512:7:8' });
+      const prefixCommunities = [{ prefix: ourPrefix, communities: ['64512:1', '64512:2:3'] }];
+      await daemon.apply(config([{ address: theirs.address, password }], { prefixCommunities }));
+      await daemon.established();
+      const shown = await known(speaker, ourPrefix);
+      expect(shown).toContain('64512:1');
+      await inOurKernel(`${theirPrefix} via ${theirs.address} dev eth0`);
+      const [route] = await daemon.routes(theirPrefix);
+      expect(route).toMatchObject({ communities: ['64512:7:8'], best: true });
+    });
+
+    it('is a peer of another AS, and over IPv6', async () => {
+      const [ourIp, theirIp] = ['fd00:9::1', 'fd00:9::2'];
+      ours.ip('address', 'add', `${ourIp}/64`, 'dev', 'eth0', 'nodad');
+      theirs.ip('address', 'add', `${theirIp}/64`, 'dev', 'eth0', 'nodad');
+      const other = { asn: 64777, peer: ourIp, address: theirIp, prefixes: ['fd00:244:2::/122'] };
+      const speaker = start(theirs, other);
+      await daemon.apply(
+        config([{ address: theirIp, remoteAs: 64777 }], {
+          staticRoutes: [bgpV1.StaticRoute.fromPartial({ prefix: 'fd00:244:1::/122' })],
+        }),
+      );
+      await daemon.established();
+      const shown = await known(speaker, 'fd00:244:1::/122');
+      expect(shown).toContain('64512');
+      const [route] = await until(
+        'their route',
+        () => (speaker.show('fd00:244:2::/122'), daemon.routes('fd00:244:2::/122')),
+        (routes) => routes.length === 1,
+      );
+      expect(route).toMatchObject({ asPath: '64777', nextHop: theirIp, best: true });
+    });
+
+    it('has its routes reflected from client to client, and between clients and others', async () => {
+      const third = rig.addHost();
+      const fourth = rig.addHost();
+      const client = start(theirs);
+      const other = start(third, { prefixes: ['10.244.3.0/26'] });
+      const outsider = start(fourth, { prefixes: ['10.244.4.0/26'] });
+      const reflector = { routeReflectorClient: true, clusterId: '1.1.1.1' };
+      await daemon.apply(
+        config([
+          { address: theirs.address, ...reflector },
+          { address: third.address, ...reflector },
+          { address: fourth.address, clusterId: '1.1.1.1' },
+        ]),
+      );
+      await daemon.established(3);
+      for (const speaker of [client, other, outsider]) speaker.show(theirPrefix);
+      expect(await known(other, theirPrefix)).toContain('1.1.1.1');
+      await known(outsider, theirPrefix);
+      await known(client, '10.244.4.0/26');
+      await known(client, '10.244.3.0/26');
+    });
+
+    it('keeps our routes through kill -9 of ours, and we keep its through kill -9 of it', async () => {
+      const speaker = start(theirs);
+      await daemon.apply(config([{ address: theirs.address }]));
+      await daemon.established();
+      await known(speaker, ourPrefix);
+      const theirRoute = `${theirPrefix} via ${theirs.address} dev eth0`;
+      await inOurKernel(theirRoute);
+      const seen: boolean[] = [];
+      const look = (): void => {
+        seen.push(ours.routes('bird').includes(theirRoute), speaker.show(ourPrefix).includes(ourPrefix));
+      };
+      await daemon.kill();
+      look();
+      daemon.restart();
+      await until(
+        'our return',
+        () => (look(), daemon.status()),
+        ({ restarting, configuredUnixMillis }) => !restarting && configuredUnixMillis > 0n,
+      );
+      await daemon.established();
+      look();
+      expect(seen).not.toContain(false);
+
+      await speaker.kill();
+      await until(
+        'its loss',
+        () => daemon.peers(),
+        ([peer]) => peer?.stale === true,
+      );
+      expect(ours.routes('bird')).toContain(theirRoute);
+      speaker.restart();
+      await until(
+        'its return',
+        () => (speaker.show(ourPrefix), daemon.peers()),
+        ([peer]) => peer?.state === bgpV1.SessionState.ESTABLISHED && peer.prefixesReceived === 1n,
+      );
+      expect(ours.routes('bird')).toContain(theirRoute);
+      await known(speaker, ourPrefix);
+    });
+  });
+}

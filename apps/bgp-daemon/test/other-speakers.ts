@@ -1,0 +1,197 @@
+import { execFileSync } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { end, type Host } from './rig.ts';
+
+/** What the other speaker is told of us and of its own routes. */
+export interface OtherConfig {
+  readonly asn: number;
+  readonly peer: string;
+  readonly peerAs: number;
+  /** Its own session address; its host's IPv4 address unless given. */
+  readonly address?: string;
+  readonly password?: string;
+  /** Announced with its own address as the next hop, and with these large communities. */
+  readonly prefixes: readonly string[];
+  readonly largeCommunity?: string;
+}
+
+/** A BGP speaker of another project on a host. */
+export interface OtherSpeaker {
+  /** What it knows of a prefix, in its own words; '' if nothing. */
+  show(prefix: string): string;
+  kill(): Promise<void>;
+  /** Starts again, as after a crash. */
+  restart(): void;
+}
+
+export interface OtherKind {
+  readonly name: string;
+  readonly program: string;
+  readonly debianPackage: string;
+  start(host: Host, config: OtherConfig): OtherSpeaker;
+}
+
+function quietly(program: string, args: readonly string[]): string {
+  try {
+    return execFileSync(program, args, { encoding: 'utf8', stdio: 'pipe' });
+  } catch {
+    return ''; // not up yet, or no such route
+  }
+}
+
+const familyOf = (prefix: string): 'ipv4' | 'ipv6' => (prefix.includes(':') ? 'ipv6' : 'ipv4');
+
+class Gobgp implements OtherSpeaker {
+  readonly #host: Host;
+  readonly #config: OtherConfig;
+  #process: ChildProcess;
+  #isTold = false;
+
+  constructor(host: Host, config: OtherConfig) {
+    this.#host = host;
+    this.#config = config;
+    const { asn, peer, peerAs, password = '' } = config;
+    const family = familyOf(peer);
+    writeFileSync(
+      join(host.directory, 'gobgp.toml'),
+      `[global.config]
+as = ${asn}
+router-id = "${host.address}"
+[[neighbors]]
+[neighbors.config]
+neighbor-address = "${peer}"
+peer-as = ${peerAs}
+auth-password = "${password}"
+[neighbors.timers.config]
+connect-retry = 5
+idle-hold-time-after-reset = 5
+[neighbors.graceful-restart.config]
+enabled = true
+restart-time = 60
+[[neighbors.afi-safis]]
+[neighbors.afi-safis.config]
+afi-safi-name = "${family}-unicast"
+[neighbors.afi-safis.mp-graceful-restart.config]
+enabled = true
+`,
+    );
+    this.#process = this.#start([]);
+  }
+
+  show(prefix: string): string {
+    this.#tell();
+    return this.#gobgp('global', 'rib', prefix, '-a', familyOf(prefix));
+  }
+
+  async kill(): Promise<void> {
+    await end(this.#process, 'SIGKILL');
+  }
+
+  restart(): void {
+    this.#isTold = false;
+    this.#process = this.#start(['-r']);
+  }
+
+  /** Its routes live only in its memory: they are given once it answers. */
+  #tell(): void {
+    if (this.#isTold || !this.#gobgp('neighbor').includes('Peer')) return;
+    const { prefixes, largeCommunity, address = this.#host.address } = this.#config;
+    for (const prefix of prefixes) {
+      const large = largeCommunity === undefined ? [] : ['large-community', largeCommunity];
+      this.#gobgp('global', 'rib', 'add', prefix, 'nexthop', address, ...large, '-a', familyOf(prefix));
+    }
+    this.#isTold = true;
+  }
+
+  #gobgp(...args: readonly string[]): string {
+    return quietly('nsenter', [`--net=/run/netns/${this.#host.name}`, 'gobgp', ...args]);
+  }
+
+  #start(options: readonly string[]): ChildProcess {
+    const file = join(this.#host.directory, 'gobgp.toml');
+    const args = ['-f', file, '--api-hosts', '127.0.0.1:50051', '--pprof-disable', ...options];
+    return this.#host.spawn('gobgpd', args, 'gobgp.log');
+  }
+}
+
+class Frr implements OtherSpeaker {
+  readonly #host: Host;
+  #process: ChildProcess;
+
+  constructor(host: Host, config: OtherConfig) {
+    this.#host = host;
+    const { asn, peer, peerAs, password, prefixes, largeCommunity, address = host.address } = config;
+    const family = familyOf(peer);
+    mkdirSync(join(host.directory, 'vty'), { recursive: true });
+    const lines = [
+      'hostname other',
+      `router bgp ${asn}`,
+      ` bgp router-id ${host.address}`,
+      ' no bgp ebgp-requires-policy',
+      ' no bgp network import-check',
+      ' no bgp default ipv4-unicast',
+      ' bgp graceful-restart',
+      ' bgp graceful-restart preserve-fw-state',
+      ' bgp graceful-restart restart-time 60',
+      ' coalesce-time 1',
+      ` neighbor ${peer} remote-as ${peerAs}`,
+      ` neighbor ${peer} update-source ${address}`,
+      ` neighbor ${peer} timers connect 1`,
+      ` neighbor ${peer} advertisement-interval 0`,
+      ` neighbor ${peer} disable-connected-check`,
+      ...(password === undefined ? [] : [` neighbor ${peer} password ${password}`]),
+      ` address-family ${family} unicast`,
+      `  neighbor ${peer} activate`,
+      `  neighbor ${peer} next-hop-self`,
+      ...(largeCommunity === undefined ? [] : [`  neighbor ${peer} route-map mark out`]),
+      ...prefixes.map((prefix) => `  network ${prefix}`),
+      ' exit-address-family',
+      ...(largeCommunity === undefined ? [] : ['route-map mark permit 1', ` set large-community ${largeCommunity}`]),
+    ];
+    writeFileSync(join(host.directory, 'bgpd.conf'), `${lines.join('\n')}\n`);
+    this.#process = this.#start();
+  }
+
+  show(prefix: string): string {
+    const command = `show bgp ${familyOf(prefix)} unicast ${prefix}`;
+    const text = quietly('vtysh', ['--vty_socket', join(this.#host.directory, 'vty'), '-d', 'bgpd', '-c', command]);
+    return text.includes('not in table') ? '' : text;
+  }
+
+  async kill(): Promise<void> {
+    await end(this.#process, 'SIGKILL');
+  }
+
+  restart(): void {
+    this.#process = this.#start();
+  }
+
+  #start(): ChildProcess {
+    const { directory } = this.#host;
+    const paths = ['-f', join(directory, 'bgpd.conf'), '-i', join(directory, 'bgpd.pid')];
+    const args = [...paths, '--vty_socket', join(directory, 'vty'), '-Z', '-S', '-P', '0'];
+    return this.#host.spawn('/usr/lib/frr/bgpd', args, 'frr.log');
+  }
+}
+
+export const otherKinds: readonly OtherKind[] = [
+  {
+    name: 'GoBGP',
+    program: '/usr/bin/gobgpd',
+    debianPackage: 'gobgpd',
+    start: (host, config) => new Gobgp(host, config),
+  },
+  {
+    name: 'FRR',
+    program: '/usr/lib/frr/bgpd',
+    debianPackage: 'frr',
+    start: (host, config) => new Frr(host, config),
+  },
+];
+
+/** Why a speaker cannot be tested with; undefined when it can. */
+export function whyMissing({ name, program, debianPackage }: OtherKind): string | undefined {
+  return existsSync(program) ? undefined : `${name} is not installed (Debian package ${debianPackage})`;
+}
