@@ -1,7 +1,13 @@
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { build, type BuildOptions } from 'esbuild';
+import { directImports } from './direct-imports.ts';
+import { filesAside } from './files-aside.ts';
+import { lazyBuiltins } from './lazy-builtins.ts';
 import { type Bundle, bundles, dist } from './programs.ts';
+
+/** What few commands need, and is large: the gRPC client, YAML, the log. */
+const packagesAside = ['@grpc/grpc-js', 'etcd3', 'yaml', 'pino', 'prom-client'];
 
 /** CommonJS dependencies find their `require` and `__dirname` (etcd3 reads dist/proto/rpc.proto by it). */
 const banner = `import { createRequire as __createRequire } from 'node:module';
@@ -12,7 +18,7 @@ const __filename = __fileURLToPath(import.meta.url);
 const __dirname = __dirnameOf(__filename);`;
 
 /** A launcher needs no tool but the shell, works from any directory and through symbolic links. */
-function launcher(bundle: string, args: readonly string[]): string {
+function launcher(file: string, args: readonly string[]): string {
   return `#!/bin/sh
 self=$0
 while [ -L "$self" ]; do
@@ -21,33 +27,76 @@ while [ -L "$self" ]; do
 done
 here=\${self%/*}
 [ "$here" = "$self" ] && here=.
-exec "$here/../lib/node/bin/node" "$here/../lib/${bundle}.mjs"${args.map((arg) => ` ${arg}`).join('')} "$@"
+exec "$here/../lib/node/bin/node" "$here/../lib/${file}"${args.map((arg) => ` ${arg}`).join('')} "$@"
 `;
 }
 
-async function buildBundle(bundle: Bundle): Promise<void> {
-  const options: BuildOptions = {
-    entryPoints: { [bundle.name]: bundle.entry },
-    outdir: join(dist, 'lib'),
+const common: BuildOptions = {
+  outdir: join(dist, 'lib'),
+  bundle: true,
+  platform: 'node',
+  target: 'node24',
+  external: ['koffi'],
+  legalComments: 'none',
+  logLevel: 'warning',
+};
+
+/** One ES module: a daemon loads all that it has, once. */
+async function buildDaemon({ name, entry }: Bundle): Promise<void> {
+  await build({
+    ...common,
+    entryPoints: { [name]: entry },
     outExtension: { '.js': '.mjs' },
-    bundle: true,
     format: 'esm',
-    platform: 'node',
-    target: 'node24',
-    // The command line loads what a command needs and no more; a daemon is one file.
-    splitting: bundle.name === 'calicoctl',
-    // Beside the entry, so that what a dependency looks for next to itself is found from a chunk too.
-    chunkNames: `${bundle.name}-[hash]`,
-    external: ['koffi'],
     banner: { js: banner },
-    legalComments: 'none',
-    logLevel: 'warning',
+  });
+}
+
+/**
+ * CommonJS, which evaluates a module when it is first asked for, in few files, of which a short command loads two: the
+ * launcher and the program. The larger packages are files of their own.
+ */
+async function buildCommand({ name, entry }: Bundle): Promise<void> {
+  const program = join(dirname(entry), 'main.ts');
+  const toFile = (part: string): string => `${name}-${part.replaceAll(/[^a-z0-9]+/g, '-').replace(/^-/, '')}`;
+  const options: BuildOptions = {
+    ...common,
+    outExtension: { '.js': '.cjs' },
+    format: 'cjs',
+    minify: true,
+    supported: { 'dynamic-import': false },
   };
-  await build(options);
+  const aside = [...packagesAside, program];
+  const fileOf = (path: string): string => `./${path === program ? toFile('main') : toFile(path)}.cjs`;
+  const parts = [
+    { out: name, in: entry },
+    { out: toFile('main'), in: program },
+    ...packagesAside.map((path) => ({ out: toFile(path), in: path })),
+  ];
+  await Promise.all(
+    parts.map((part) =>
+      build({
+        ...options,
+        entryPoints: [part],
+        plugins: [
+          filesAside(
+            aside.filter((path) => path !== part.in),
+            fileOf,
+          ),
+          directImports(),
+          lazyBuiltins(),
+        ],
+      }),
+    ),
+  );
+}
+
+async function buildBundle(bundle: Bundle): Promise<void> {
+  await (bundle.isCommand === true ? buildCommand(bundle) : buildDaemon(bundle));
   for (const [name, args] of Object.entries(bundle.launchers)) {
     const path = join(dist, 'bin', name);
     await rm(path, { force: true });
-    await writeFile(path, launcher(bundle.name, args));
+    await writeFile(path, launcher(`${bundle.name}.${bundle.isCommand === true ? 'cjs' : 'mjs'}`, args));
     await chmod(path, 0o755);
   }
 }

@@ -11,6 +11,8 @@ export interface Bundle {
   readonly name: string;
   readonly entry: string;
   readonly launchers: Readonly<Record<string, readonly string[]>>;
+  /** Whether it lives for one command, so that all depends on how fast it starts. */
+  readonly isCommand?: boolean;
 }
 
 const app = (name: string, launchers: Bundle['launchers'] = { [name]: [] }): Bundle => ({
@@ -26,7 +28,12 @@ export const bundles: readonly Bundle[] = [
   app('confd'),
   app('ipam'),
   app('cni-plugin', { 'cni-server': ['server'] }),
-  app('calicoctl'),
+  {
+    name: 'calicoctl',
+    entry: join(root, 'apps/calicoctl/src/launch.ts'),
+    launchers: { calicoctl: [] },
+    isCommand: true,
+  },
   app('calico-node'),
   { name: 'lab', entry: join(root, 'libs/lab/src/main.ts'), launchers: { lab: [] } },
   { name: 'workload', entry: join(root, 'libs/lab/src/workload-program.ts'), launchers: {} },

@@ -33,7 +33,7 @@ async function runInteractive(command: string, args: readonly string[]): Promise
   });
 }
 
-process.exitCode = await runCalicoctl(process.argv.slice(2), {
+const run = runCalicoctl(process.argv.slice(2), {
   env: process.env,
   out: (output) => {
     process.stdout.write(output);
@@ -50,4 +50,9 @@ process.exitCode = await runCalicoctl(process.argv.slice(2), {
   now: () => new Date(),
   interrupted,
   runInteractive,
+});
+
+// Without `await`, so that it can be a CommonJS bundle, which starts sooner. A defect ends as an unhandled rejection.
+void run.then((code) => {
+  process.exitCode = code;
 });

@@ -28,7 +28,10 @@ describe('the progress of a command', () => {
   it('on a terminal is one line, gone in the end', () => {
     const states = play(true).split('\r\u001b[K');
     expect(states).toHaveLength(18);
-    expect(states.slice(1, 3)).toEqual(['applied 100 of 400 resources (100/s)', 'applied 110 of 400 resources (100/s)']);
+    expect(states.slice(1, 3)).toEqual([
+      'applied 100 of 400 resources (100/s)',
+      'applied 110 of 400 resources (100/s)',
+    ]);
     expect(states.at(-1)).toBe('');
   });
 });

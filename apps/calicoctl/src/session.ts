@@ -23,6 +23,8 @@ export interface DatastoreOptions {
 export interface SessionNeeds {
   /** Refuse a cluster of another release; the default. */
   readonly checksVersion?: boolean;
+  /** The command writes nothing, and prints nothing before it is done: it need not wait for the check. */
+  readonly isReadOnly?: boolean;
   /** Nodes or pools are to be deleted, and their addresses with them. */
   readonly needsIpam?: boolean;
   /** Nothing is written to the store, and everything looks as if it were. */
@@ -44,14 +46,20 @@ export async function withSession<T>(
   options: DatastoreOptions,
   io: Io,
   use: (session: Session) => Promise<T>,
-  { checksVersion = true, needsIpam = false, isDryRun = false }: SessionNeeds = {},
+  { checksVersion = true, isReadOnly = false, needsIpam = false, isDryRun = false }: SessionNeeds = {},
 ): Promise<T> {
   const store = await open(options, io);
   try {
     const backend = isDryRun ? await layOver(store) : store;
     const session: Session = { backend, resources: await openResources(backend, needsIpam) };
-    if (checksVersion && options.allowVersionMismatch !== true) await checkVersion(session);
-    return await use(session);
+    const checks = checksVersion && options.allowVersionMismatch !== true;
+    if (checks && !isReadOnly) await checkVersion(session);
+    const result = use(session);
+    if (checks && isReadOnly) {
+      result.catch(() => undefined); // another release is the better reason, if that is it
+      await checkVersion(session);
+    }
+    return await result;
   } finally {
     store.close();
   }

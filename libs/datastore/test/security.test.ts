@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Etcd3 } from 'etcd3';
 import { connectDatastore, isDatastoreError, startSyncer, type EtcdConfig } from '../src/index.ts';
+import { parseEndpoint } from '../src/etcd/endpoints.ts';
+import { GatewayReader } from '../src/etcd/gateway.ts';
 import { startEtcd } from '../src/testing/index.ts';
 
 /** Waits until a value is as expected, long enough for a busy machine. */
@@ -58,6 +60,17 @@ async function writeAndFollow(config: EtcdConfig): Promise<void> {
   }
 }
 
+/** What a key holds, asked through the gateway alone. */
+async function throughGateway(config: EtcdConfig, key: string): Promise<string | undefined> {
+  const gateway = new GatewayReader(parseEndpoint(config.endpoints[0] ?? ''), config);
+  try {
+    const { items } = await gateway.range({ key: Buffer.from(key), revision: 0n, timeoutMs: 5000 });
+    return items[0]?.value;
+  } finally {
+    gateway.close();
+  }
+}
+
 async function codeOf(promise: Promise<unknown>): Promise<string> {
   const error = await promise.catch((reason: unknown) => reason);
   return isDatastoreError(error) ? error.code : String(error);
@@ -74,6 +87,7 @@ describe('TLS', () => {
     });
     const tls = { ca: pem('ca.pem'), key: pem('client.key'), cert: pem('client.pem') };
     await writeAndFollow({ type: 'etcdv3', endpoints: etcd.endpoints, tls });
+    expect(await throughGateway({ type: 'etcdv3', endpoints: etcd.endpoints, tls }, '/calico/a')).toBe('y');
     for (const wrong of [{}, { ca: tls.ca }]) {
       const backend = connectDatastore({ type: 'etcdv3', endpoints: etcd.endpoints, tls: wrong });
       expect(await codeOf(backend.get('/calico/a', { timeoutMs: 3000 }))).toBe('unavailable');
@@ -104,6 +118,8 @@ describe('users', () => {
       user: { username: 'felix', password: 'secret' },
     };
     await writeAndFollow(config);
+    expect(await throughGateway(config, '/calico/a')).toBe('y');
+    await expect(throughGateway({ ...config, user: undefined }, '/calico/a')).rejects.toThrow();
     const backend = connectDatastore(config);
     await backend.put('/calico/b', '1');
     await etcd.restart(); // simple tokens live in memory only

@@ -3,7 +3,7 @@ import type { Resource } from '@calico-node/model';
 import { CommandError, type Io } from '../io.ts';
 import { describeError } from '../describe-error.ts';
 import { parseFormat, printAnswers, type Answer, type Format } from '../output/printer.ts';
-import { withSession, type DatastoreOptions } from '../session.ts';
+import { withSession, type DatastoreOptions, type Session } from '../session.ts';
 import { targetsOf, type Target, type TargetOptions } from './targets.ts';
 
 export type GetOptions = DatastoreOptions & TargetOptions & { readonly output?: string; readonly export?: boolean };
@@ -16,7 +16,7 @@ export async function get(options: GetOptions, io: Io): Promise<void> {
   const format = parseFormat(options.output ?? 'ps');
   const targets = await targetsOf(options, io);
   const errors: string[] = [];
-  const text = await withSession(options, io, async ({ resources }) => {
+  const answerAll = async ({ resources }: Session): Promise<string> => {
     const answers: Answer[] = [];
     for (const target of targets) {
       try {
@@ -31,7 +31,8 @@ export async function get(options: GetOptions, io: Io): Promise<void> {
     const needsAsn = usesAsn(format, answers);
     const context = { asNumber: needsAsn ? await globalAsn(resources) : DEFAULT_ASN };
     return await printAnswers(answers, { format, showsNamespace, context });
-  });
+  };
+  const text = await withSession(options, io, answerAll, { isReadOnly: true });
   io.out(text);
   if (errors.length > 0) throw new CommandError(errors.join('\n'));
 }

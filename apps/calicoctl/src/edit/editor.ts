@@ -15,9 +15,9 @@ export interface EditFile {
 export async function withEditedFile<T>(io: Io, name: string, use: (file: EditFile) => Promise<T>): Promise<T> {
   const directory = await mkdtemp(join(tmpdir(), 'calicoctl-edit-'));
   const path = join(directory, `${name.replaceAll(/[^\w.-]/g, '_').slice(0, 100)}.yaml`);
-  let isKept = false;
+  const state = { isKept: false };
   const keep = (message: string): CommandError => {
-    isKept = true;
+    state.isKept = true;
     return new CommandError(`${message}\nWhat you saved is in ${path}`);
   };
   try {
@@ -32,7 +32,7 @@ export async function withEditedFile<T>(io: Io, name: string, use: (file: EditFi
       keep,
     });
   } finally {
-    if (!isKept) await rm(directory, { recursive: true, force: true });
+    if (!state.isKept) await rm(directory, { recursive: true, force: true });
   }
 }
 

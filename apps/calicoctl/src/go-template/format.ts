@@ -111,7 +111,7 @@ export function goValue(value: unknown): string {
     const keys = Object.keys(value).sort();
     return `map[${keys.map((key) => `${key}:${goValue(value[key])}`).join(' ')}]`;
   }
-  return String(value as string | boolean);
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 /** As Go's `%v` has a float64: an exponent below 1e-4 and from 1e21 on. */
