@@ -34,6 +34,10 @@ need vtysh frr
 need gcc "gcc libc6-dev"
 need musl-gcc musl-tools
 
+# Peers of our CNI plug-in in its tests; not on PATH. portmap, in a chain with ours, needs iptables.
+[ -x /usr/lib/cni/host-local ] || missing="$missing containernetworking-plugins"
+need iptables iptables
+
 if [ -n "$missing" ]; then
   command -v apt-get >/dev/null 2>&1 || fail "missing:$missing (and no apt-get to install them)"
   echo "setup: installing$missing"

@@ -1,12 +1,12 @@
-import type { AllocationBlock } from '@calico-node/model';
+import type { AllocationBlock, IpamHandle } from '@calico-node/model';
 import { splitCidr, type IpAddress } from '@calico-node/net';
 import { autoAssignFrom, checkAffinity, type Owner } from './block.ts';
 import { blocksInOrder } from './block-order.ts';
 import { affineBlocks, BlockSource, maxBlocks, type Scope } from './block-source.ts';
-import { isIpamError, type IpamError } from './errors.ts';
-import { decrementHandle, incrementHandle } from './handles.ts';
+import { IpamError, isIpamError } from './errors.ts';
+import { counted, decrementHandle, incrementHandle } from './handles.ts';
 import type { ChosenPools } from './pools.ts';
-import { isRace, retrying } from './retry.ts';
+import { isRace, retrying, RetryNeeded } from './retry.ts';
 import { affinityText, type Stored } from './store.ts';
 
 /** An address given out. */
@@ -56,7 +56,23 @@ export async function assignFamily(request: FamilyRequest): Promise<FamilyResult
   if (assigned.length < count && shortfall?.code === 'pool-full' && scope.config.strict_affinity !== true) {
     assigned.push(...(await borrow(request, count - assigned.length)));
   }
-  return { assigned, shortfall: assigned.length < count ? shortfall : undefined };
+  if (assigned.length >= count) return { assigned, shortfall: undefined };
+  return { assigned, shortfall: shortfall?.code === 'pool-full' ? exhausted(request, shortfall) : shortfall };
+}
+
+/** Says which pools were looked at, and what was tried before giving up. */
+function exhausted({ scope, chosen, owner }: FamilyRequest, cause: IpamError): IpamError {
+  const pools = chosen.usable.map(({ name, cidr }) => `${name} ${cidr}`).join(', ');
+  const borrowing =
+    scope.config.strict_affinity === true
+      ? 'strict affinity forbids to borrow'
+      : "no other host's block has a free address to borrow";
+  return new IpamError(
+    'pool-full',
+    `No IPs available in pools: [${pools}] for ${owner.handleId ?? 'an owner without handle'}: tried the blocks of ` +
+      `${scope.host.name}, then to claim one (${cause.message}), and ${borrowing}`,
+    { cause },
+  );
 }
 
 /** Takes addresses from blocks of any host, in the host's own order. */
@@ -75,11 +91,60 @@ async function borrow(request: FamilyRequest, count: number): Promise<readonly A
   return assigned;
 }
 
+/** Takes addresses from a block by the means that the store has. */
+function takeFrom(
+  request: FamilyRequest,
+  found: Stored<AllocationBlock>,
+  count: number,
+  mustBeAffine: boolean,
+): Promise<readonly Assigned[]> {
+  const { handleId } = request.owner;
+  return handleId !== undefined && request.scope.store.writesTogether
+    ? takeTogether(request, handleId, found, count, mustBeAffine)
+    : takeInTurn(request, found, count, mustBeAffine);
+}
+
+/**
+ * Takes up to `count` addresses from a block, with the handle in the same step. What a lost race leaves is
+ * known from the answer, so that there is nothing but one step for others to come between.
+ */
+async function takeTogether(
+  request: FamilyRequest,
+  handleId: string,
+  found: Stored<AllocationBlock>,
+  count: number,
+  mustBeAffine: boolean,
+): Promise<readonly Assigned[]> {
+  const { scope, owner, maxPerHandle } = request;
+  const { store, config, host, reservations } = scope;
+  const { cidr } = found.value;
+  let block: Stored<AllocationBlock> | undefined = found;
+  let handle: Stored<IpamHandle> | undefined; // new, as a rule; if not, the store says so
+  return retrying(
+    `take addresses from block ${cidr}`,
+    async () => {
+      if (block === undefined) return [];
+      if (mustBeAffine) checkAffinity(block.value, affinityText(host));
+      const taken = autoAssignFrom(block.value, count, owner, reservations.isReserved);
+      if (taken.ips.length === 0) return [];
+      const counts = counted(handleId, handle?.value, cidr, taken.ips.length, maxPerHandle);
+      const result = await store.writeTogether(taken.block, block.revision, handleId, counts, handle?.revision, config);
+      if (result !== 'written') {
+        ({ block, handle } = result);
+        throw new RetryNeeded(`block ${cidr} or handle ${handleId} was changed by somebody else`);
+      }
+      const { prefixLength } = splitCidr(cidr);
+      return taken.ips.map((ip) => ({ ip, prefixLength }));
+    },
+    'at-once',
+  );
+}
+
 /**
  * Takes up to `count` addresses from a block: the handle is counted up first, then the block is
  * written; a write that loses a race is undone on the handle and done again on the block as it is now.
  */
-async function takeFrom(
+async function takeInTurn(
   request: FamilyRequest,
   found: Stored<AllocationBlock>,
   count: number,

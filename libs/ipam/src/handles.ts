@@ -1,3 +1,4 @@
+import type { IpamHandle } from '@calico-node/model';
 import type { Cidr, Family } from '@calico-node/net';
 import { familyOf, parseCidr } from '@calico-node/net';
 import { IpamError } from './errors.ts';
@@ -9,6 +10,24 @@ function countOf(blocks: Readonly<Record<string, number>>, family: Family): numb
   let count = 0;
   for (const [cidr, number] of Object.entries(blocks)) if (familyOf(parseCidr(cidr)) === family) count += number;
   return count;
+}
+
+/**
+ * A handle that counts more addresses of a block.
+ * @throws IpamError `handle-limit` when the family's count would exceed `limit`.
+ */
+export function counted(
+  id: string,
+  stored: IpamHandle | undefined,
+  cidr: Cidr,
+  count: number,
+  limit: number | undefined,
+): IpamHandle {
+  const block = stored?.block ?? {};
+  if (limit !== undefined && countOf(block, familyOf(cidr)) + count > limit) {
+    throw new IpamError('handle-limit', `handle ${id} may hold no more than ${limit} IPv${familyOf(cidr)} addresses`);
+  }
+  return { block: { ...block, [cidr]: (block[cidr] ?? 0) + count }, deleted: false };
 }
 
 /**
@@ -25,12 +44,7 @@ export async function incrementHandle(
 ): Promise<void> {
   await retrying(`count ${count} addresses on handle ${id}`, async () => {
     const stored = await store.handle(id);
-    const block = stored?.value.block ?? {};
-    if (limit !== undefined && countOf(block, familyOf(cidr)) + count > limit) {
-      throw new IpamError('handle-limit', `handle ${id} may hold no more than ${limit} IPv${familyOf(cidr)} addresses`);
-    }
-    const counts = { ...block, [cidr]: (block[cidr] ?? 0) + count };
-    await store.writeHandle(id, { block: counts, deleted: false }, stored?.revision);
+    await store.writeHandle(id, counted(id, stored?.value, cidr, count, limit), stored?.revision);
   });
 }
 

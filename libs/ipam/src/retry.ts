@@ -16,20 +16,24 @@ export function isRace(error: unknown): boolean {
 
 /**
  * Reads, computes and writes again until nobody came between. After a few attempts it waits a little,
- * at random, so that many allocators on one block get past each other.
+ * at random, so that many allocators on one block get past each other; not so `at-once`, for an attempt that
+ * begins from what the one before was told: waiting would make that old.
  * @throws IpamError `contention` after a hundred attempts; whatever else `attempt` throws.
  */
-export async function retrying<T>(what: string, attempt: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+export async function retrying<T>(
+  what: string,
+  attempt: () => Promise<T>,
+  pace: 'patiently' | 'at-once' = 'patiently',
+): Promise<T> {
   let cause: unknown;
   for (let count = 0; count < attempts; count++) {
-    signal?.throwIfAborted();
     try {
       return await attempt();
     } catch (error) {
       if (!isRace(error)) throw error;
       cause = error;
     }
-    if (count >= 2) await pause(Math.random() * Math.min(50, 2 ** count));
+    if (pace === 'patiently' && count >= 2) await pause(Math.random() * Math.min(50, 2 ** count));
   }
   throw new IpamError('contention', `gave up after ${attempts} attempts: ${what}`, { cause });
 }

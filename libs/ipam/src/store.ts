@@ -100,6 +100,47 @@ export class IpamStore {
     return { value, revision: written.revision };
   }
 
+  /** Whether {@link writeTogether} can be used. */
+  get writesTogether(): boolean {
+    return this.#backend.commit !== undefined;
+  }
+
+  /**
+   * Writes a changed block and a handle as one, or, when either is not at its revision any more, nothing; then
+   * it gives both as they are now. No other writer can come between more than once per call.
+   */
+  async writeTogether(
+    block: AllocationBlock,
+    blockRevision: bigint,
+    id: string,
+    handle: IpamHandle,
+    handleRevision: bigint | undefined,
+    config: IpamConfig,
+  ): Promise<'written' | { block: Stored<AllocationBlock> | undefined; handle: Stored<IpamHandle> | undefined }> {
+    const keys = { block: blockKey(block.cidr), handle: handleKey(id) };
+    const value = { ...block, sequenceNumber: block.sequenceNumber + 1n };
+    const result = await this.#backend.commit?.(
+      {
+        guards: [
+          { type: 'key', key: keys.block, revision: blockRevision },
+          { type: 'key', key: keys.handle, revision: handleRevision ?? 0n },
+        ],
+        changes: [
+          { type: 'put', key: keys.block, value: encodeBlock(value) },
+          { type: 'put', key: keys.handle, value: encodeHandle(handle) },
+        ],
+        otherwiseRead: [keys.block, keys.handle],
+      },
+      this.#options,
+    );
+    if (result?.isCommitted === true) return 'written';
+    const found = { block: result?.current.get(keys.block), handle: result?.current.get(keys.handle) };
+    return {
+      block: found.block && this.#readBlock(found.block, config),
+      handle: found.handle && { value: decodeHandle(found.handle.value), revision: found.handle.revision },
+    };
+  }
+
   async deleteBlock(cidr: Cidr, revision: bigint): Promise<void> {
     await this.#backend.delete(blockKey(cidr), revision, this.#options);
   }

@@ -1,0 +1,283 @@
+/*
+ * The plug-ins against the CNI specification, by a driver that does what `cnitool` and a container runtime do:
+ * every version and command, results held against each version's schema, error codes, and other plug-ins of
+ * `containernetworking-plugins` for addresses and in a chain after ours.
+ */
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { RouteSocket } from '@calico-node/netlink';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { isolateNetwork } from './support/isolate-network.ts';
+import { TestNode, type Outcome } from './support/test-node.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+const versions = ['0.1.0', '0.2.0', '0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0'] as const;
+const since = (version: string, first: string): boolean =>
+  version.localeCompare(first, undefined, { numeric: true }) >= 0;
+
+/** Where Debian puts `containernetworking-plugins`. */
+const peerPath = '/usr/lib/cni';
+const peers = (...names: readonly string[]): string[] => names.filter((name) => !existsSync(join(peerPath, name)));
+
+isolateNetwork();
+let node: TestNode;
+let netns: string;
+
+beforeAll(async () => {
+  node = await TestNode.start();
+  await node.startServer();
+});
+
+afterAll(async () => {
+  await node[Symbol.asyncDispose]();
+});
+
+beforeEach(() => {
+  netns = node.workload();
+});
+
+afterEach(() => {
+  node.removeWorkload(netns);
+});
+
+const variables = (command: string, container: string): Record<string, string> => ({
+  CNI_COMMAND: command,
+  CNI_CONTAINERID: container,
+  CNI_NETNS: netns,
+  CNI_IFNAME: 'eth0',
+  CNI_PATH: `${join(node.dir, 'bin')}:${peerPath}`,
+});
+
+const network = (cniVersion: string, extra: Json = {}): Json => ({
+  cniVersion,
+  name: 'net',
+  type: 'calico',
+  ipam: { type: 'calico-ipam' },
+  ...extra,
+});
+
+function calico(command: string, container: string, config: unknown, env: Record<string, string> = {}) {
+  const stdin = typeof config === 'string' ? config : JSON.stringify(config);
+  return node.exec('calico', { ...variables(command, container), ...env }, stdin);
+}
+
+async function success(outcome: Promise<Outcome>): Promise<Json> {
+  const { code, stdout, stderr } = await outcome;
+  expect({ code, stdout: code === 0 ? '' : stdout, stderr }).toEqual({ code: 0, stdout: '', stderr: '' });
+  return stdout === '' ? {} : (JSON.parse(stdout) as Json);
+}
+
+async function errorCode(outcome: Promise<Outcome>): Promise<number> {
+  const { code, stdout } = await outcome;
+  expect(code).toBe(1);
+  const error = JSON.parse(stdout) as Json;
+  expect(error).toMatchObject({ cniVersion: expect.any(String) as string, msg: expect.any(String) as string });
+  expect(Object.keys(error).filter((key) => !['cniVersion', 'code', 'msg', 'details'].includes(key))).toEqual([]);
+  return error['code'] as number;
+}
+
+/** Holds a result against the schema of its version of the specification. */
+function checkResult(result: Json, version: string): void {
+  expect(result['cniVersion']).toBe(version);
+  const route = { dst: expect.stringMatching(/\/\d+$/) as string };
+  if (!since(version, '0.3.0')) {
+    expect(Object.keys(result).filter((key) => !['cniVersion', 'ip4', 'ip6', 'dns'].includes(key))).toEqual([]);
+    expect(result['ip4']).toMatchObject({
+      ip: expect.stringMatching(/^10\.77\.0\.\d+\/32$/) as string,
+      routes: [expect.objectContaining(route)],
+    });
+    return;
+  }
+  const known = ['cniVersion', 'interfaces', 'ips', 'routes', 'dns'];
+  expect(Object.keys(result).filter((key) => !known.includes(key))).toEqual([]);
+  const [ip] = result['ips'] as Json[];
+  expect(ip).toMatchObject({ address: expect.stringMatching(/^10\.77\.0\.\d+\/32$/) as string, interface: 1 });
+  expect(ip!['version']).toBe(since(version, '1.0.0') ? undefined : '4');
+  const interfaces = result['interfaces'] as Json[];
+  expect(interfaces).toHaveLength(2);
+  expect(interfaces[0]).not.toHaveProperty('sandbox');
+  expect(interfaces[1]).toMatchObject({ name: 'eth0', sandbox: netns });
+  expect('mtu' in interfaces[1]!).toBe(since(version, '1.1.0'));
+  expect(result['routes']).toEqual([expect.objectContaining(route)]);
+}
+
+describe.each(versions)('in version %s', (version) => {
+  const container = `v${version.replaceAll('.', '')}`;
+
+  test('an attachment is added, checked and deleted, twice over, with results of that version', async () => {
+    const result = await success(calico('ADD', container, network(version)));
+    checkResult(result, version);
+    expect(await success(calico('ADD', container, network(version)))).toEqual(result);
+    const check = calico('CHECK', container, network(version, { prevResult: result }));
+    if (since(version, '0.4.0')) expect(await success(check)).toEqual({});
+    else expect(await errorCode(check)).toBe(1);
+    expect(await success(calico('DEL', container, network(version, { prevResult: result })))).toEqual({});
+    expect(await success(calico('DEL', container, network(version)))).toEqual({});
+    if (since(version, '0.4.0')) {
+      expect(await errorCode(calico('CHECK', container, network(version, { prevResult: result })))).toBeGreaterThan(99);
+    }
+  });
+
+  test('STATUS and GC are there from 1.1.0 on', async () => {
+    const status = calico('STATUS', '', network(version));
+    const gc = calico('GC', '', network(version, { 'cni.dev/valid-attachments': [] }));
+    if (since(version, '1.1.0')) expect([await success(status), await success(gc)]).toEqual([{}, {}]);
+    else expect([await errorCode(status), await errorCode(gc)]).toEqual([1, 1]);
+  });
+
+  test('VERSION names every version', async () => {
+    const answer = await success(calico('VERSION', '', { cniVersion: version }));
+    expect(answer).toEqual({ cniVersion: version, supportedVersions: versions });
+  });
+});
+
+describe('errors', () => {
+  test.each<[string, number, string, unknown, Record<string, string>]>([
+    ['a version that is not supported', 1, 'ADD', network('9.9.9'), {}],
+    ['an unknown command', 4, 'REMOVE', network('1.1.0'), {}],
+    ['a missing container ID', 4, 'ADD', network('1.1.0'), { CNI_CONTAINERID: '' }],
+    ['a container ID with a slash', 4, 'ADD', network('1.1.0'), { CNI_CONTAINERID: 'a/b' }],
+    ['a missing interface name', 4, 'ADD', network('1.1.0'), { CNI_IFNAME: '' }],
+    ['an interface name that is too long', 4, 'ADD', network('1.1.0'), { CNI_IFNAME: 'sixteencharacter' }],
+    ['a missing namespace', 4, 'ADD', network('1.1.0'), { CNI_NETNS: '' }],
+    ['a namespace that is gone', 3, 'ADD', network('1.1.0'), { CNI_NETNS: '/run/netns/cnt-gone' }],
+    ['a configuration that is not JSON', 6, 'ADD', '{', {}],
+    ['a configuration without a name', 7, 'ADD', { cniVersion: '1.1.0', type: 'calico' }, {}],
+    ['an IPAM plug-in that is not there', 7, 'ADD', network('1.1.0', { ipam: { type: 'none-such' } }), {}],
+  ])('%s has code %i', async (_, code, command, config, env) => {
+    expect(await errorCode(calico(command, 'wrong', config, env))).toBe(code);
+    using inside = RouteSocket.open({ netns });
+    expect(inside.getLink('eth0')).toBeUndefined();
+  });
+});
+
+test('a pool of eight addresses runs out with an error that names it, and serves again after a release', async () => {
+  await node.resources.create({
+    kind: 'IPPool',
+    apiVersion: 'projectcalico.org/v3',
+    metadata: { name: 'tiny' },
+    spec: { cidr: '10.78.0.0/29', blockSize: 29, nodeSelector: '!all()' },
+  });
+  const config = network('1.1.0', { ipam: { type: 'calico-ipam', ipv4_pools: ['tiny'] } });
+  const spaces = Array.from({ length: 8 }, () => node.workload());
+  for (const [index, path] of spaces.entries()) {
+    await success(calico('ADD', `tiny${index}`, config, { CNI_NETNS: path }));
+  }
+  const { code, stdout } = await calico('ADD', 'tiny8', config);
+  expect(code).toBe(1);
+  const { msg } = JSON.parse(stdout) as { msg: string };
+  expect(msg).toContain('No IPs available in pools: [tiny 10.78.0.0/29]');
+  expect(msg).toContain('tried the blocks of test-node');
+  await success(calico('DEL', 'tiny3', config, { CNI_NETNS: spaces[3]! }));
+  const again = await success(calico('ADD', 'tiny8', config));
+  expect(again['ips']).toMatchObject([{ address: '10.78.0.3/32' }]);
+  for (const [index, path] of spaces.entries()) {
+    await success(calico('DEL', `tiny${index}`, config, { CNI_NETNS: path }));
+    node.removeWorkload(path);
+  }
+  await success(calico('DEL', 'tiny8', config));
+});
+
+/** Execs any plug-in as a runtime does. */
+async function peer(name: string, command: string, container: string, config: Json): Promise<Json> {
+  const child = spawn(join(peerPath, name), [], {
+    env: { PATH: process.env['PATH'], ...variables(command, container) },
+  });
+  const output = { stdout: '', stderr: '' };
+  for (const stream of ['stdout', 'stderr'] as const) {
+    child[stream].setEncoding('utf8').on('data', (text: string) => (output[stream] += text));
+  }
+  child.stdin.end(JSON.stringify(config));
+  const [code] = (await once(child, 'close')) as [number];
+  if (code !== 0) throw new Error(`${name} ${command}: ${output.stdout}${output.stderr}`);
+  return output.stdout === '' ? {} : (JSON.parse(output.stdout) as Json);
+}
+
+/** Runs a list of plug-ins as a runtime does: each gets the result of the one before; DEL goes backwards. */
+async function runList(command: 'ADD' | 'CHECK' | 'DEL', container: string, list: readonly Json[], result?: Json) {
+  let previous = result;
+  for (const plugin of command === 'DEL' ? list.toReversed() : list) {
+    const config = { cniVersion: '1.0.0', name: 'net', ...plugin, ...(previous && { prevResult: previous }) };
+    const own = plugin['type'] === 'calico';
+    const answer = await (own
+      ? success(calico(command, container, config))
+      : peer(String(plugin['type']), command, container, config));
+    if (command === 'ADD') previous = answer;
+  }
+  return previous ?? {};
+}
+
+const ours: Json = { type: 'calico', ipam: { type: 'calico-ipam' } };
+
+/** Says why a test is left out. */
+function skipWithout(skip: (note: string) => void, names: readonly string[]): void {
+  const missing = peers(...names);
+  if (missing.length > 0)
+    skip(`needs ${missing.join(', ')} in ${peerPath}: apt-get install containernetworking-plugins`);
+}
+
+describe('with other plug-ins', () => {
+  test('addresses come from host-local, and go back to it', async ({ skip }) => {
+    skipWithout(skip, ['host-local']);
+    const dataDir = join(node.dir, 'host-local');
+    mkdirSync(dataDir);
+    const ipam = { type: 'host-local', dataDir, ranges: [[{ subnet: '10.99.0.0/30', rangeStart: '10.99.0.2' }]] };
+    const result = await success(calico('ADD', 'local', network('1.0.0', { ipam })));
+    expect(result['ips']).toMatchObject([{ address: '10.99.0.2/32', interface: 1 }]);
+    await success(calico('CHECK', 'local', network('1.0.0', { ipam, prevResult: result })));
+    expect(await errorCode(calico('ADD', 'more', network('1.0.0', { ipam })))).toBeGreaterThan(0);
+    await success(calico('DEL', 'local', network('1.0.0', { ipam })));
+    const again = await success(calico('ADD', 'more', network('1.0.0', { ipam })));
+    expect(again['ips']).toMatchObject([{ address: '10.99.0.2/32' }]);
+    await success(calico('DEL', 'more', network('1.0.0', { ipam })));
+  });
+
+  test.for<[string, Json, () => void]>([
+    [
+      'tuning',
+      { type: 'tuning', sysctl: { 'net.ipv4.conf.eth0.arp_filter': '1' } },
+      () => {
+        const name = netns.slice('/run/netns/'.length);
+        const value = execFileSync('ip', ['netns', 'exec', name, 'cat', '/proc/sys/net/ipv4/conf/eth0/arp_filter']);
+        expect(value.toString().trim()).toBe('1');
+      },
+    ],
+    [
+      'portmap',
+      {
+        type: 'portmap',
+        snat: true,
+        capabilities: { portMappings: true },
+        runtimeConfig: { portMappings: [{ hostPort: 18080, containerPort: 80, protocol: 'tcp' }] },
+      },
+      () => {
+        expect(execFileSync('iptables-save', ['-t', 'nat']).toString()).toContain('18080');
+      },
+    ],
+    [
+      'bandwidth',
+      {
+        type: 'bandwidth',
+        capabilities: { bandwidth: true },
+        runtimeConfig: { bandwidth: { ingressRate: 1e6, ingressBurst: 1e6, egressRate: 1e6, egressBurst: 1e6 } },
+      },
+      () => {
+        expect(execFileSync('tc', ['qdisc', 'show']).toString()).toContain('tbf');
+      },
+    ],
+  ])('%s runs after ours', async ([name, plugin, verify], { skip }) => {
+    skipWithout(skip, [name]);
+    const list = [ours, plugin];
+    const result = await runList('ADD', `chain-${name}`, list);
+    expect(result['ips']).toHaveLength(1);
+    verify();
+    // portmap 1.1 looks for IPv6 rules that it has not made.
+    await runList('CHECK', `chain-${name}`, name === 'portmap' ? [ours] : list, result);
+    await runList('DEL', `chain-${name}`, list, result);
+    using inside = RouteSocket.open({ netns });
+    expect(inside.getLink('eth0')).toBeUndefined();
+  });
+});

@@ -1,0 +1,92 @@
+/**
+ * How long a CNI ADD takes, from exec to exit, on a whole node: our plug-in, which answers when Felix has the
+ * policy in the kernel, beside `ptp` with `host-local` of containernetworking-plugins, by turns on one node that
+ * fills up with workloads:
+ *
+ *   node tools/bench/cni-add.ts [--workloads 250] [--json FILE]
+ *
+ * Needs root and `make build`. The node is a lab's, in network namespaces.
+ */
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { down, nodeDirs, nodeEnvironment, program, run, up } from '@calico-node/lab';
+import type { Orders, Timings } from './cni/attach-many.ts';
+
+const peerPath = '/usr/lib/cni';
+const { values } = parseArgs({ options: { workloads: { type: 'string', default: '250' }, json: { type: 'string' } } });
+const count = Number(values.workloads);
+
+const quantile = (numbers: readonly number[], part: number): string => {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  return (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN).toFixed(1);
+};
+
+/** Medians of the first, the middle and the last fifth: whether it stays flat as the node fills up. */
+function row(name: string, { add, del }: Timings): Record<string, string> {
+  const fifth = Math.ceil(add.length / 5);
+  return {
+    plugin: name,
+    'ADD median ms': quantile(add, 0.5),
+    'ADD p99 ms': quantile(add, 0.99),
+    'first fifth': quantile(add.slice(0, fifth), 0.5),
+    'middle fifth': quantile(add.slice(2 * fifth, 3 * fifth), 0.5),
+    'last fifth': quantile(add.slice(-fifth), 0.5),
+    'DEL median ms': quantile(del, 0.5),
+    'DEL p99 ms': quantile(del, 0.99),
+  };
+}
+
+if (!existsSync(join(peerPath, 'ptp'))) {
+  console.log(`${peerPath}/ptp is missing: apt-get install containernetworking-plugins; measuring ours alone`);
+}
+const name = `b${randomBytes(3).toString('hex')}`;
+const dataDir = mkdtempSync(join(tmpdir(), 'calico-bench-cni-'));
+try {
+  const { plan } = await up({ name, nodes: 1 }, console.log);
+  const [node] = plan.nodes;
+  if (node === undefined) throw new Error('the lab has no node');
+  const ours = {
+    name: 'ours',
+    path: program('calico'),
+    env: nodeEnvironment(plan, node),
+    config: {
+      cniVersion: '1.0.0',
+      name: 'lab',
+      type: 'calico',
+      datastore_type: 'etcdv3',
+      etcd_endpoints: plan.etcdEndpoint,
+      nodename_file: nodeDirs(plan.name, node.name).nodenameFile,
+      ipam: { type: 'calico-ipam' },
+    },
+  };
+  const peer = {
+    name: 'ptp + host-local',
+    path: join(peerPath, 'ptp'),
+    env: { CNI_PATH: peerPath, PATH: process.env['PATH'] ?? '' },
+    config: {
+      cniVersion: '1.0.0',
+      name: 'ptp',
+      type: 'ptp',
+      ipam: { type: 'host-local', dataDir, ranges: [[{ subnet: '10.99.0.0/16' }]], routes: [{ dst: '0.0.0.0/0' }] },
+    },
+  };
+  const orders: Orders = { count, prefix: `${name}w`, plugins: existsSync(peer.path) ? [ours, peer] : [ours] };
+  const finished = await run({
+    lab: name,
+    netns: node.netns,
+    command: process.execPath,
+    args: [join(import.meta.dirname, 'cni/attach-many.ts'), JSON.stringify(orders)],
+  });
+  if (finished.code !== 0) throw new Error(finished.stderr);
+  const timings = JSON.parse(finished.stdout) as Record<string, Timings>;
+  const rows = Object.entries(timings).map(([plugin, measured]) => row(plugin, measured));
+  console.table(rows);
+  console.log(JSON.stringify({ bench: 'cni-add', workloads: count, rows }));
+  if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(timings));
+} finally {
+  await down(name);
+  rmSync(dataDir, { recursive: true, force: true });
+}
