@@ -141,7 +141,7 @@ const endpoint = (index: number) =>
     index: fc.constant(index),
     namespace: fc.constantFrom('default', 'default', 'other'),
     labels,
-    profiles: fc.subarray(['p1', 'p2', 'ksa.sa1', 'missing']),
+    profiles: fc.oneof({ weight: 4, arbitrary: fc.subarray(['p1', 'p2', 'ksa.sa1']) }, fc.constant(['p1', 'missing'])),
     serviceAccountName: fc.constantFrom('', 'sa1', 'sa2'),
     ports: fc.subarray([
       { name: 'http', protocol: 'TCP', port: 80 },
@@ -150,7 +150,8 @@ const endpoint = (index: number) =>
     ]),
   });
 
-const profile = fc.record({ ingress: rules, egress: rules });
+const profileRules = fc.tuple(rules, fc.subarray([{ action: 'Allow' as const }])).map((parts) => parts.flat());
+const profile = fc.record({ ingress: profileRules, egress: profileRules });
 const defaultAction = fc.constantFrom('Deny' as const, 'Pass' as const);
 
 export const worlds: fc.Arbitrary<RandomWorld> = fc.record({
