@@ -70,7 +70,10 @@ export async function runNode(context: ServiceContext, ownFile: string): Promise
     const ended = await endOrphans(runDir);
     if (ended.length > 0) log.warn({ pids: ended }, 'ended the processes that an earlier calico-node left');
     supervisor.start();
-    log.info({ nodeName, backend: config.backend, processes: components.map(({ name }) => name) }, 'Calico node started successfully');
+    log.info(
+      { nodeName, backend: config.backend, processes: components.map(({ name }) => name) },
+      'Calico node started successfully',
+    );
     await aborted(signal);
   } finally {
     await supervisor.stop();
