@@ -1,5 +1,7 @@
+import { randomBytes } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import type { WorkloadEndpoint } from '@calico-node/model';
-import { familyOf, hostCidr, parseCidr, splitCidr } from '@calico-node/net';
+import { familyOf, hostCidr, macFromBytes, parseCidr, splitCidr, type Mac } from '@calico-node/net';
 import {
   attachInterface,
   hasHostInterface,
@@ -64,6 +66,38 @@ async function addressesFor(call: AttachmentCall, stored: WorkloadEndpoint | und
   return { ips: ipNetworks.map((network) => splitCidr(parseCidr(network)).ip), routes: undefined, dns: {} };
 }
 
+type Wire = (mac?: Mac) => Promise<Attached>;
+type Save = (mac: Mac) => Promise<bigint>;
+
+/**
+ * Something new: the store has the endpoint, and Felix prepares its policy, while the interface is made. Only
+ * the interface's address has to be chosen here instead of by the kernel. Both have ended when it returns or throws.
+ */
+async function saveAndWire(save: Save, wire: Wire): Promise<readonly [Attached, bigint]> {
+  const mac = randomMac();
+  const saving = save(mac);
+  saving.catch(() => undefined); // it is looked at below
+  // Making the interface keeps the thread busy: what was written has to be on its way.
+  await setImmediate();
+  const [wired, saved] = await Promise.allSettled([wire(mac), saving]);
+  if (wired.status === 'rejected') throw wired.reason;
+  if (saved.status === 'rejected') throw saved.reason;
+  return [wired.value, saved.value];
+}
+
+/** An interface that may be there already keeps its address. */
+async function wireAndSave(wire: Wire, save: Save): Promise<readonly [Attached, bigint]> {
+  const attached = await wire();
+  return [attached, await save(attached.mac)];
+}
+
+/** An address of nobody's: locally administered, unicast (IEEE 802). */
+function randomMac(): Mac {
+  const bytes = randomBytes(6);
+  bytes[0] = ((bytes[0] ?? 0) & 0xfc) | 0x02;
+  return macFromBytes(bytes);
+}
+
 async function build(call: AttachmentCall, stored: WorkloadEndpoint | undefined, mtu: number): Promise<Result> {
   const { config, attachment, node, workload, store, prefixes, signal } = call;
   const hostName = await chooseHostName(call, stored);
@@ -75,29 +109,26 @@ async function build(call: AttachmentCall, stored: WorkloadEndpoint | undefined,
   if (assigned.status === 'rejected') throw assigned.reason;
   if (profile.status === 'rejected') throw profile.reason;
   const given = assigned.value;
-  const attached = await attachInterface({
-    netns: attachment.netns,
-    hostName,
-    workloadName: attachment.ifName,
-    mtu,
-    addresses: given.ips,
-    ...(given.routes === undefined ? {} : { routes: given.routes }),
-    forwards: config.allowIpForwarding,
-    prefixes,
-  });
-  const wanted = buildEndpoint(
-    {
-      node,
-      workload,
-      network: config.name,
-      labels: config.labels,
+  const wire = (mac?: Mac): Promise<Attached> =>
+    attachInterface({
+      netns: attachment.netns,
+      hostName,
+      workloadName: attachment.ifName,
+      mtu,
+      ...(mac === undefined ? {} : { mac }),
       addresses: given.ips,
-      interfaceName: hostName,
-      mac: attached.mac,
-    },
-    stored,
-  );
-  const revision = await store.endpoints.save(wanted, stored, { signal });
+      ...(given.routes === undefined ? {} : { routes: given.routes }),
+      forwards: config.allowIpForwarding,
+      prefixes,
+    });
+  const save = (mac: Mac): Promise<bigint> => {
+    const { ips: addresses } = given;
+    const { name: network, labels } = config;
+    const facts = { node, workload, network, labels, addresses, interfaceName: hostName, mac };
+    return store.endpoints.save(buildEndpoint(facts, stored), stored, { signal });
+  };
+  const isNew = stored === undefined && !hasHostInterface(hostName);
+  const [attached, revision] = isNew ? await saveAndWire(save, wire) : await wireAndSave(wire, save);
   await awaitPolicy(call, revision);
   return toResult(call, hostName, attached, given);
 }
