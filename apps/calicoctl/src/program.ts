@@ -3,6 +3,7 @@
  * so that starting up costs no more than the command needs.
  */
 import { Command, CommanderError, Option } from 'commander';
+import { addBgpCommands } from './commands/bgp/register.ts';
 import { addClusterCommands } from './commands/cluster/register.ts';
 import { addChangeCommands } from './commands/register-changes.ts';
 import { addConvertCommand } from './commands/convert/register.ts';
@@ -17,10 +18,9 @@ import { CommandError, type Io } from './io.ts';
 /** Runs one command line (without program name) and gives the exit code: 0, or 1 for a failure (`diff` has its own). */
 export async function runCalicoctl(argv: readonly string[], io: Io): Promise<number> {
   try {
-    const program = buildProgram(io);
     const [first, ...words] = argv;
-    if (first === '__complete') await completeWords(program, words, io);
-    else await program.parseAsync(argv.map(modernised), { from: 'user' });
+    if (first === '__complete') await completeWords(buildProgram(io), words, io);
+    else await buildProgram(io, argv).parseAsync(argv.map(modernised), { from: 'user' });
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 1;
@@ -48,8 +48,35 @@ function describe(error: unknown): string {
   return isExpected ? error.message : (error.stack ?? error.message);
 }
 
-/** The whole command line, for running and for completing it. */
-export function buildProgram(io: Io): Command {
+/** Commands that are declared together. */
+interface Group {
+  readonly names: readonly string[];
+  readonly add: (program: Command, io: Io) => void;
+}
+
+const groups: readonly Group[] = [
+  { names: ['get', 'watch', 'export', 'version'], add: addReadCommands },
+  { names: ['create', 'apply', 'replace', 'import', 'diff', 'validate'], add: addWriteCommands },
+  { names: ['delete', 'patch', 'label', 'edit'], add: addChangeCommands },
+  { names: ['completion'], add: addShellCommands },
+  { names: ['node'], add: addNodeCommands },
+  { names: ['ipam'], add: addIpamCommands },
+  { names: ['datastore'], add: addDatastoreCommands },
+  { names: ['cluster'], add: addClusterCommands },
+  { names: ['convert'], add: addConvertCommand },
+  { names: ['bgp'], add: addBgpCommands },
+];
+
+/** The group of the command that comes first; all, where that can't be told so simply. */
+function groupsFor(argv: readonly string[]): readonly Group[] {
+  const first = argv.find((argument) => !argument.startsWith('-')) ?? '';
+  const named = groups.filter(({ names }) => names.includes(first));
+  const asksForHelp = argv.includes('--help') || argv.includes('-h');
+  return named.length === 0 || asksForHelp ? groups : named;
+}
+
+/** The command line: as far as `argv` needs it, or, for none, the whole. */
+export function buildProgram(io: Io, argv: readonly string[] = []): Command {
   const program = new Command('calicoctl')
     .description('manages Calico network and security policy, and looks into nodes')
     .exitOverride()
@@ -68,14 +95,6 @@ export function buildProgram(io: Io): Command {
     )
     .option('--context <name>', 'the kubeconfig context to use')
     .option('--allow-version-mismatch', "go on when the cluster's version is another one");
-  addReadCommands(program, io);
-  addWriteCommands(program, io);
-  addChangeCommands(program, io);
-  addShellCommands(program, io);
-  addNodeCommands(program, io);
-  addIpamCommands(program, io);
-  addDatastoreCommands(program, io);
-  addClusterCommands(program, io);
-  addConvertCommand(program, io);
+  for (const { add } of groupsFor(argv)) add(program, io);
   return program;
 }
