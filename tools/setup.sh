@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes a fresh Debian or Ubuntu machine ready to build, test and run the demo.
-# Does nothing that is done already. Usage: tools/setup.sh
+# Does nothing that is done already. Usage: [WITH_DOCKER=1] tools/setup.sh
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -33,6 +33,11 @@ need gobgpd gobgpd
 need vtysh frr
 need gcc "gcc libc6-dev"
 need musl-gcc musl-tools
+# Without them the tests of the Docker plug-in are skipped.
+if [ "${WITH_DOCKER:-}" = 1 ]; then
+  need dockerd docker.io
+  need busybox busybox-static
+fi
 
 # Peers of our CNI plug-in in its tests; not on PATH. portmap, in a chain with ours, needs iptables.
 [ -x /usr/lib/cni/host-local ] || missing="$missing containernetworking-plugins"

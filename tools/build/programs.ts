@@ -28,6 +28,7 @@ export const bundles: readonly Bundle[] = [
   app('confd'),
   app('ipam'),
   app('cni-plugin', { 'cni-server': ['server'] }),
+  app('libnetwork-plugin'),
   {
     name: 'calicoctl',
     entry: join(root, 'apps/calicoctl/src/launch.ts'),

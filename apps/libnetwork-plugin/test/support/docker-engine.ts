@@ -1,0 +1,200 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Child, eventually, run, type Outcome } from './child.ts';
+
+const cgroups = '/sys/fs/cgroup';
+
+function onPath(program: string): string | undefined {
+  // Debian's first: another client may ask for more than Debian's daemon knows.
+  const folders = `/usr/sbin:/usr/bin:/sbin:/bin:${process.env['PATH'] ?? ''}`.split(':');
+  return folders.map((folder) => join(folder, program)).find((path) => existsSync(path));
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Why no Docker engine can run here; undefined when one can. */
+export function engineProblem(): string | undefined {
+  if (process.getuid?.() !== 0) return 'a Docker engine needs root';
+  for (const [program, debian] of [
+    ['dockerd', 'docker.io'],
+    ['docker', 'docker.io'],
+    ['busybox', 'busybox-static'],
+  ] as const) {
+    if (onPath(program) === undefined) return `there is no ${program} (Debian's ${debian})`;
+  }
+  if (!existsSync('/etc/docker')) return "there is no /etc/docker (Debian's docker.io)";
+  if (!isWritable(cgroups)) return `${cgroups} is not writable`;
+  try {
+    execFileSync('unshare', ['--mount', 'true'], { stdio: 'ignore' });
+  } catch {
+    return 'mount namespaces are not available (CAP_SYS_ADMIN is needed)';
+  }
+  return undefined;
+}
+
+/** The only child of a process. */
+function childOf(pid: number): number {
+  const [child] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ');
+  if (child === undefined || child === '') throw new Error(`process ${pid} has no child`);
+  return Number(child);
+}
+
+/** Removes a control group that Docker has made, from every hierarchy. */
+function removeControlGroup(name: string): void {
+  const remove = (path: string): void => {
+    for (const entry of readdirSync(path, { withFileTypes: true })) {
+      if (entry.isDirectory()) remove(join(path, entry.name));
+    }
+    rmdirSync(path);
+  };
+  const hierarchies = readdirSync(cgroups, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  for (const path of [join(cgroups, name), ...hierarchies.map((entry) => join(cgroups, entry.name, name))]) {
+    if (existsSync(path)) remove(path);
+  }
+}
+
+/**
+ * A Docker engine of the test's own: in the test's network namespace, in a mount namespace with a /run and an
+ * /etc/docker of its own, so that nothing of the machine's is touched, and in a PID namespace, so that nothing is left.
+ */
+export class DockerEngine implements AsyncDisposable {
+  readonly #dir: string;
+  readonly #cgroup = `cnt-${randomBytes(4).toString('hex')}`;
+  readonly #namespaces: Child;
+  #daemon: Child | undefined;
+
+  private constructor(dir: string, namespaces: Child) {
+    this.#dir = dir;
+    this.#namespaces = namespaces;
+  }
+
+  /** `plugins` becomes /run/docker/plugins. */
+  static async start(dir: string, plugins: string): Promise<DockerEngine> {
+    for (const name of ['docker', 'docker-client', 'etc-docker']) mkdirSync(join(dir, name), { recursive: true });
+    const script = [
+      'mount -t tmpfs tmpfs /run',
+      'mkdir -p /run/docker/plugins',
+      'mount --bind "$1" /run/docker/plugins',
+      'mount --bind "$2" /etc/docker',
+      'touch "$3"',
+      // The first process of the namespace has to reap what others leave, as an init does: `sh` does while it waits.
+      'while sleep 1; do :; done',
+    ].join(' && ');
+    const ready = join(dir, 'mounted');
+    const args = [
+      ...['--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child', '--mount-proc'],
+      ...['sh', '-c', script, 'sh'],
+    ];
+    const engine = new DockerEngine(dir, new Child('unshare', [...args, plugins, join(dir, 'etc-docker'), ready], {}));
+    try {
+      await eventually(() => {
+        if (!existsSync(ready)) throw new Error(`no mount namespace: ${engine.#namespaces.output}`);
+      });
+      await engine.startDaemon();
+      await engine.#importImage();
+    } catch (error) {
+      await engine[Symbol.asyncDispose]();
+      throw error;
+    }
+    return engine;
+  }
+
+  /** The end of what the daemon logged. */
+  get log(): string {
+    return this.#daemon?.output ?? '';
+  }
+
+  get socket(): string {
+    return join(this.#dir, 'docker/docker.sock');
+  }
+
+  async startDaemon(): Promise<void> {
+    const at = (name: string): string => join(this.#dir, 'docker', name);
+    const daemon = new Child(
+      'nsenter',
+      [
+        ...[
+          '--target',
+          String(childOf(this.#namespaces.pid)),
+          '--mount',
+          '--pid',
+          '--',
+          onPath('dockerd') ?? 'dockerd',
+        ],
+        ...['--data-root', at('data'), '--exec-root', at('exec'), '--pidfile', at('dockerd.pid')],
+        ...['--host', `unix://${this.socket}`],
+        ...['--bridge=none', '--iptables=false', '--ip6tables=false', '--ip-forward=false', '--ip-masq=false'],
+        ...['--userland-proxy=false', '--storage-driver=vfs', `--cgroup-parent=/${this.#cgroup}`],
+      ],
+      {},
+    );
+    this.#daemon = daemon;
+    await eventually(async () => {
+      if (daemon.hasEnded) throw new Error(`dockerd ended: ${daemon.output}`);
+      const { code, stderr } = await this.docker('version');
+      if (code !== 0) throw new Error(stderr);
+    });
+  }
+
+  /** Ends the daemon as a crash would: its containers live on. */
+  async killDaemon(): Promise<void> {
+    await this.#endDaemon('SIGKILL');
+  }
+
+  docker(...args: string[]): Promise<Outcome> {
+    return run(onPath('docker') ?? 'docker', args, this.#client());
+  }
+
+  /** The output of a command that must succeed. */
+  async ok(...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.docker(...args);
+    if (code !== 0) throw new Error(`docker ${args.join(' ')}: ${stderr}${this.#daemon?.output.slice(-2000) ?? ''}`);
+    return stdout.trim();
+  }
+
+  #client(): Record<string, string> {
+    return { DOCKER_HOST: `unix://${this.socket}`, DOCKER_CONFIG: join(this.#dir, 'docker-client') };
+  }
+
+  /** The image `box`: a static busybox and nothing else. */
+  async #importImage(): Promise<void> {
+    const links = ['sh', 'ip', 'ping', 'ping6', 'nc', 'sleep', 'cat', 'arping', 'timeout'];
+    const script = [
+      'cp "$1" bin/busybox',
+      ...links.map((name) => `ln -s busybox bin/${name}`),
+      'tar -c . | "$2" import - box',
+    ].join(' && ');
+    const root = join(this.#dir, 'root');
+    mkdirSync(join(root, 'bin'), { recursive: true });
+    const args = ['-c', `cd "$0" && ${script}`, root, onPath('busybox') ?? '', onPath('docker') ?? ''];
+    const { code, stderr } = await run('sh', args, this.#client());
+    if (code !== 0) throw new Error(`could not import the image: ${stderr}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const containers = (await this.docker('ps', '-aq')).stdout.split('\n').filter((id) => id !== '');
+    if (containers.length > 0) await this.docker('rm', '-f', ...containers);
+    await this.#endDaemon('SIGTERM');
+    await this.#namespaces.end('SIGKILL');
+    await eventually(() => {
+      removeControlGroup(this.#cgroup);
+    });
+  }
+
+  /** `nsenter` waits for the daemon, which is its child, and ends with it. */
+  async #endDaemon(signal: NodeJS.Signals): Promise<void> {
+    const daemon = this.#daemon;
+    if (daemon === undefined || daemon.hasEnded) return;
+    process.kill(childOf(daemon.pid), signal);
+    await daemon.ended(15_000);
+  }
+}
