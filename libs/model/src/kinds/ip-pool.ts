@@ -14,7 +14,7 @@ import { defineKind, type ResourceOfDefinition } from './definition.ts';
 
 const encapsulation = oneOf('Never', 'Always', 'CrossSubnet');
 
-const LINK_LOCAL = [parseCidr('169.254.0.0/16'), parseCidr('fe80::/10')];
+const LINK_LOCAL = ['169.254.0.0/16', 'fe80::/10'];
 
 /** Fields in the order that Go prints them. */
 const ipPoolSpec = struct('IPPoolSpec', {
@@ -161,7 +161,7 @@ function checkBlockSize({ spec: { cidr: text, blockSize, disabled } }: PoolLike,
 
 function checkNetwork({ spec: { cidr: text } }: PoolLike, report: Report): void {
   const cidr = tryParseCidr(text);
-  const overlap = cidr && LINK_LOCAL.find((linkLocal) => cidrsOverlap(linkLocal, cidr));
+  const overlap = cidr && LINK_LOCAL.find((linkLocal) => cidrsOverlap(parseCidr(linkLocal), cidr));
   if (overlap) report(['spec', 'cidr'], text, `must not overlap the link-local addresses ${overlap}`);
 }
 

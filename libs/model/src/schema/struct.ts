@@ -130,15 +130,28 @@ function encodeField(field: Field<unknown, boolean>, value: unknown): string | u
   return schema.encode(value);
 }
 
+/** A field as it is read and printed. */
+interface Entry {
+  readonly name: string;
+  readonly field: Field<unknown, boolean>;
+  /** Its name and colon in JSON. */
+  readonly prefix: string;
+}
+
 /** A Go struct: `fields` in Go's order, `checks` over the whole. */
 export function struct<const F extends Fields>(
   typeName: string,
   fields: F,
   ...checks: readonly StructCheck<StructValue<F>>[]
 ): StructSchema<StructValue<F>> {
-  const entries = Object.entries(fields).map(([name, field]) => ({ name, field, prefix: `${goJsonString(name)}:` }));
+  // On first use: a program that starts for one command uses few of all the structs that there are.
+  let known: readonly Entry[] | undefined;
+  const entries = (): readonly Entry[] =>
+    (known ??= Object.entries(fields).map(([name, field]) => ({ name, field, prefix: `${goJsonString(name)}:` })));
   const zero = (): StructValue<F> => {
-    const zeros = entries.filter(({ field }) => field.isRequired).map(({ name, field }) => [name, field.schema.zero()]);
+    const zeros = entries()
+      .filter(({ field }) => field.isRequired)
+      .map(({ name, field }) => [name, field.schema.zero()]);
     // The fields that TypeScript requires are exactly those that were just made.
     return Object.fromEntries(zeros) as StructValue<F>;
   };
@@ -153,7 +166,7 @@ export function struct<const F extends Fields>(
       const { fillsDefaults, runsChecks, refusesUnknownFields, onUnknownField } = context.mode;
       const failuresBefore = context.failures;
       const value: Record<string, unknown> = {};
-      for (const { name, field } of entries) {
+      for (const { name, field } of entries()) {
         const raw = input[name] ?? undefined;
         const fieldPlace = { parent: place, key: name };
         if (runsChecks && field.mandatory === true && isNothing(field, raw)) {
@@ -188,7 +201,7 @@ export function struct<const F extends Fields>(
     },
     encode(value) {
       const members: string[] = [];
-      for (const { name, field, prefix } of entries) {
+      for (const { name, field, prefix } of entries()) {
         const encoded = encodeField(field, member(value, name));
         if (encoded !== undefined) members.push(prefix + encoded);
       }
@@ -196,7 +209,7 @@ export function struct<const F extends Fields>(
     },
     isEmpty: () => false,
     isZero: (value) =>
-      entries.every(({ name, field }) => {
+      entries().every(({ name, field }) => {
         const current = member(value, name);
         return current === undefined || (field.omission !== 'nil' && field.schema.isZero(current));
       }),
