@@ -162,6 +162,10 @@ export class Daemon {
     return callUnary(this.client.getStatus.bind(this.client), {}, { timeoutMs: 20_000, waitForReady: true });
   }
 
+  async explain(prefix: string): Promise<bgpV1.ExplainRouteResponse> {
+    return callUnary(this.client.explainRoute.bind(this.client), { prefix }, { timeoutMs: 20_000, waitForReady: true });
+  }
+
   async established(count = 1): Promise<bgpV1.Peer[]> {
     const isUp = ({ state }: bgpV1.Peer): boolean => state === bgpV1.SessionState.ESTABLISHED;
     return until(

@@ -60,6 +60,27 @@ const routesOf = (index: number): string[] =>
   );
 
 describe('a mesh of our own', () => {
+  it('explains why a route is used, and who is told of it', async () => {
+    await meshUp();
+    const [first] = daemons;
+    const theirs = await first!.explain('10.244.1.0/26');
+    expect(theirs.paths).toMatchObject([{ route: { source: 'Mesh_10_9_0_2', best: true }, verdict: 'best' }]);
+    expect(theirs.exports).toEqual([
+      { peer: 'Mesh_10_9_0_2', announced: false, reason: 'the best path came from this peer' },
+      {
+        peer: 'Mesh_10_9_0_3',
+        announced: false,
+        reason: 'it is from an internal peer, and neither that one nor this one is a reflector client',
+      },
+    ]);
+    const own = await first!.explain('10.244.0.0/26');
+    expect(own.exports.map(({ announced, reason }) => [announced, reason])).toEqual([
+      [true, 'it is a block of this node'],
+      [true, 'it is a block of this node'],
+    ]);
+    expect(await first!.explain('192.0.2.0/24')).toEqual({ paths: [], exports: [] });
+  });
+
   it('spreads every block, disturbs no session for another, and refuses bad configuration whole', async () => {
     await meshUp();
     for (const [index, host] of hosts.entries()) expect(host.routes('bird').sort()).toEqual(routesOf(index).sort());

@@ -114,8 +114,9 @@ export {
   type AnnounceRules,
 } from './routing/announce-policy.ts';
 export {
+  checkExport,
   exportAttributes,
-  mayAdvertise,
+  type ExportProblem,
   type ExportTarget,
   type ExtraCommunities,
   type NextHopMode,

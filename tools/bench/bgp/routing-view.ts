@@ -7,8 +7,16 @@ import { lengthIn } from './routes.ts';
  */
 export class RoutingView {
   readonly #lengths = new Uint8Array(1 << 24);
+  readonly #ownFrom: number;
+  readonly #ownTo: number;
   #count = 0;
   updates = 0;
+
+  /** @param own blocks that the receiver itself announces, a run of them: some daemons tell them back. */
+  constructor(own: Uint32Array) {
+    this.#ownFrom = own.length === 0 ? Infinity : Math.min(...own);
+    this.#ownTo = Math.max(-1, ...own);
+  }
 
   get count(): number {
     return this.#count;
@@ -30,7 +38,8 @@ export class RoutingView {
     const length = u8(bytes, at);
     const block = (u16(bytes, at + 1) << 8) | u8(bytes, at + 3);
     if (length !== lengthIn(block)) throw new Error(`a prefix that was not sent: block ${block}, length ${length}`);
-    if (isThere !== (this.#lengths[block] !== 0)) {
+    const isOwn = block >= this.#ownFrom && block <= this.#ownTo;
+    if (!isOwn && isThere !== (this.#lengths[block] !== 0)) {
       this.#count += isThere ? 1 : -1;
       this.#lengths[block] = isThere ? length : 0;
     }

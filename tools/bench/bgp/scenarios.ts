@@ -11,21 +11,22 @@ export type Measures = Readonly<Record<string, number>>;
 const timeoutMs = 300_000;
 const latencySamples = 40;
 
-function speakerAt(network: BenchNetwork, index: number): BenchSpeaker {
+function speakerAt(network: BenchNetwork, index: number, own = new Uint32Array(0)): BenchSpeaker {
   return new BenchSpeaker({
     netns: network.loadNamespace,
     address: network.peerAddresses[index] ?? '',
     peer: network.daemonAddress,
     asn,
     routerId: 0x0afe0101 + index,
+    own,
   });
 }
 
 /** A session as soon as the daemon takes connections. */
-async function connected(network: BenchNetwork, index: number): Promise<BenchSpeaker> {
+async function connected(network: BenchNetwork, index: number, own?: Uint32Array): Promise<BenchSpeaker> {
   const deadline = Date.now() + 20_000;
   for (;;) {
-    const speaker = speakerAt(network, index);
+    const speaker = speakerAt(network, index, own);
     try {
       await speaker.up();
       return speaker;
@@ -121,7 +122,7 @@ export async function reflector(daemon: BenchDaemon, count: number, clients: num
       return Math.max(...(await Promise.all(ends))) - startMs;
     };
     try {
-      for (const index of network.peerAddresses.keys()) speakers.push(await connected(network, index));
+      for (const [index, { blocks }] of sets.entries()) speakers.push(await connected(network, index, blocks));
       const cpuBefore = network.cpuMs;
       const convergeMs = await all(count - share, ({ announce }) => announce);
       await delay(200);

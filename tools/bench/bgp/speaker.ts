@@ -19,6 +19,8 @@ export interface SpeakerOptions {
   readonly peer: string;
   readonly asn: number;
   readonly routerId: number;
+  /** What this peer itself announces does not count when it comes back. */
+  readonly own?: Uint32Array;
 }
 
 /** Proposed to the daemon; a third of it is how often it has to be heard. */
@@ -26,7 +28,7 @@ export const holdSeconds = 9;
 
 /** A peer of the daemon under test: a bare session that counts routes and takes no time about it. */
 export class BenchSpeaker {
-  readonly view = new RoutingView();
+  readonly view: RoutingView;
   readonly #options: SpeakerOptions;
   #socket: Socket | undefined;
   #rest: Buffer = Buffer.alloc(0);
@@ -40,6 +42,7 @@ export class BenchSpeaker {
 
   constructor(options: SpeakerOptions) {
     this.#options = options;
+    this.view = new RoutingView(options.own ?? new Uint32Array(0));
   }
 
   /** Opens the session. Resolves when it is established. @throws Error when the daemon refuses. */

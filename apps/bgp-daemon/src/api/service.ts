@@ -3,7 +3,7 @@ import { RpcError, unary, type bgpV1 } from '@calico-node/rpc';
 import { VERSION } from '@calico-node/service';
 import { BgpConfigError } from '../config/parse-config.ts';
 import type { ApplyResult, Speaker } from '../speaker/speaker.ts';
-import { peerStatus, routeStatuses } from './status.ts';
+import { peerStatus, routeStatus, routeStatuses } from './status.ts';
 
 export interface ConfigOwner {
   /** The configuration as it came; undefined before the first. */
@@ -39,6 +39,15 @@ export function bgpService(speaker: Speaker, owner: ConfigOwner, startedMs: numb
       if (prefix !== '' && only === undefined)
         throw new RpcError('INVALID_ARGUMENT', `prefix: '${prefix}' is not a prefix`);
       return { routes: routeStatuses(speaker, only, peer) };
+    }),
+    explainRoute: unary<bgpV1.ExplainRouteRequest, bgpV1.ExplainRouteResponse>(({ prefix }) => {
+      const asked = tryParseCidr(prefix);
+      if (asked === undefined) throw new RpcError('INVALID_ARGUMENT', `prefix: '${prefix}' is not a prefix`);
+      const { paths, exports } = speaker.explain(asked);
+      return {
+        paths: paths.map(({ path, isBest, verdict }) => ({ route: routeStatus(asked, path, isBest), verdict })),
+        exports: [...exports],
+      };
     }),
     getStatus: unary<bgpV1.GetStatusRequest, bgpV1.GetStatusResponse>(() => ({
       version: VERSION,

@@ -51,7 +51,7 @@ export function peerStatus(neighbor: Neighbor): bgpV1.Peer {
   };
 }
 
-function routeStatus(prefix: Cidr, path: PathView, best: boolean): bgpV1.Route {
+export function routeStatus(prefix: Cidr, path: PathView, best: boolean): bgpV1.Route {
   const { attributes } = path.set;
   return {
     prefix,

@@ -1,10 +1,11 @@
 import {
   ByteWriter,
+  checkExport,
   encodeAttributes,
   encodeEndOfRib,
   exportAttributes,
-  mayAdvertise,
   UpdatePacker,
+  type ExportProblem,
   type ExportTarget,
   type ExtraCommunities,
   type FilterSubject,
@@ -27,7 +28,14 @@ export interface GroupMember {
 
 /** What the policy says of a route: not to be announced, or announced with these communities added. */
 export type ExportVerdict =
-  { readonly announce: false } | { readonly announce: true; readonly extra?: ExtraCommunities | undefined };
+  | { readonly announce: false; readonly reason?: string }
+  | { readonly announce: true; readonly reason?: string; readonly extra?: ExtraCommunities | undefined };
+
+/** Whether a member is told of a prefix, and why, in words. */
+export interface ExportExplanation {
+  readonly announced: boolean;
+  readonly reason: string;
+}
 
 export type ExportPolicy = (subject: FilterSubject) => ExportVerdict;
 
@@ -55,6 +63,12 @@ interface Bundle {
 }
 
 const nobody = -1;
+
+const exportProblems: Readonly<Record<ExportProblem, string>> = {
+  'no-advertise': 'it has the community no-advertise',
+  'no-export': 'it has the community no-export, and the peer is in another AS',
+  'not-reflected': 'it is from an internal peer, and neither that one nor this one is a reflector client',
+};
 
 /**
  * The Adj-RIB-Out (RFC 4271 3.2) that sessions with the same export policy share: each route is decided
@@ -135,6 +149,21 @@ export class UpdateGroup {
     this.join(member);
     const state = this.#members.get(member);
     for (const prefix of told) state?.pending.add(prefix);
+  }
+
+  /** Why a member is told of a prefix, or not. */
+  explain(prefix: number, member: GroupMember): ExportExplanation {
+    const kept = (reason: string): ExportExplanation => ({ announced: false, reason });
+    const path = this.#rib.bestPath(prefix);
+    const [source, set] = [this.#rib.sourceOf(path), this.#rib.setOf(path)];
+    if (source === undefined || set === undefined) return kept('there is no usable path');
+    if (source.id === member.source) return kept('the best path came from this peer');
+    const problem = checkExport(source.route, set.attributes, this.settings.target);
+    if (problem !== undefined) return kept(exportProblems[problem]);
+    const { announce, reason = 'the policy' } = this.#policy(this.#subject(prefix, path, source));
+    if (!announce) return kept(reason);
+    const isPending = this.#members.get(member)?.pending.has(prefix) === true;
+    return { announced: !isPending, reason: isPending ? 'waits until the peer has read what was sent' : reason };
   }
 
   /** Decides anew on prefixes whose best path may have changed, and sends the changes. */
@@ -262,12 +291,10 @@ export class UpdateGroup {
 
   #outbound(prefix: number, path: number, source: RibSource): Outbound | undefined {
     const set = this.#rib.setOf(path);
-    if (set === undefined || !mayAdvertise(source.route, set.attributes, this.settings.target)) return undefined;
-    const verdict = this.#policy({
-      prefix: this.#rib.prefixes.view(prefix),
-      fromPeer: source.route.kind === 'bgp',
-      interfaceName: this.#rib.interfaceNameOf(path),
-    });
+    if (set === undefined || checkExport(source.route, set.attributes, this.settings.target) !== undefined) {
+      return undefined;
+    }
+    const verdict = this.#policy(this.#subject(prefix, path, source));
     if (!verdict.announce) return undefined;
     const { extra } = verdict;
     // Neighbouring prefixes mostly come with the same attributes.
@@ -276,6 +303,14 @@ export class UpdateGroup {
     const outbound = this.#variant(set, source, extra);
     if (extra === undefined) this.#last = { set, source: source.route, outbound };
     return outbound;
+  }
+
+  #subject(prefix: number, path: number, source: RibSource): FilterSubject {
+    return {
+      prefix: this.#rib.prefixes.view(prefix),
+      fromPeer: source.route.kind === 'bgp',
+      interfaceName: this.#rib.interfaceNameOf(path),
+    };
   }
 
   #variant(set: AttributeSet, { route }: RibSource, extra: ExtraCommunities | undefined): Outbound {

@@ -15,7 +15,7 @@ import { familyOf, tryParseIp, type Family, type IpAddress } from '@calico-node/
 import type { Logger } from '@calico-node/service';
 import type { NeighborConfig } from '../config/daemon-config.ts';
 import type { RibSource } from '../rib/rib.ts';
-import type { GroupMember, UpdateGroup } from '../rib/update-group.ts';
+import type { ExportExplanation, GroupMember, UpdateGroup } from '../rib/update-group.ts';
 import { Peer } from '../session/peer.ts';
 import type { SpeakerContext } from './context.ts';
 import { filtersOf } from './export-policy.ts';
@@ -191,6 +191,13 @@ export class Neighbor {
     this.#hasMarkedEnd = true;
     for (const group of this.#groups.values()) group.owe(this.#member);
     this.#context.wake();
+  }
+
+  /** Why the peer is told of a prefix, or not. */
+  explainExport(family: Family, prefix: number): ExportExplanation {
+    if (this.#session === undefined) return { announced: false, reason: 'the session is not established' };
+    const group = this.#groups.get(family);
+    return group?.explain(prefix, this.#member) ?? { announced: false, reason: `the session carries no IPv${family}` };
   }
 
   /** Removes a slice of the routes that are to go. True when none is left. */

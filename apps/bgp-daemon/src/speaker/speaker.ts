@@ -20,6 +20,7 @@ import { Listener } from '../session/listener.ts';
 import { deconfigured, reconfigured } from '../session/peer.ts';
 import type { SpeakerContext } from './context.ts';
 import { Convergence } from './convergence.ts';
+import { explainRoute, type RouteExplanation } from './explain.ts';
 import { LocalRoutes } from './local-routes.ts';
 import { Neighbor } from './neighbor.ts';
 import { UpdateGroups } from './update-groups.ts';
@@ -172,6 +173,11 @@ export class Speaker {
         for (const path of rib.paths(id)) visit(prefix, path, path.path === best);
       }
     }
+  }
+
+  /** Why a prefix is reached as it is, and who is told of it. */
+  explain(prefix: Cidr): RouteExplanation {
+    return explainRoute(prefix, this.#ribs, this.neighbors, this.#costs());
   }
 
   /** Puts a configuration in force. Sessions whose part of it is the same are not disturbed. */

@@ -21,18 +21,25 @@ export interface ExportTarget {
   readonly clusterId: number;
 }
 
-/** Whether routes from the source may go to the target at all. */
-export function mayAdvertise(source: RouteSource, attributes: PathAttributes, target: ExportTarget): boolean {
+export type ExportProblem = 'no-advertise' | 'no-export' | 'not-reflected';
+
+/** Why routes from the source must not go to the target whatever policy says; `undefined` when they may. */
+export function checkExport(
+  source: RouteSource,
+  attributes: PathAttributes,
+  target: ExportTarget,
+): ExportProblem | undefined {
   const communities = attributes.communities ?? [];
   // RFC 1997: NO_ADVERTISE to nobody; NO_EXPORT and NO_EXPORT_SUBCONFED not to other ASes.
-  if (communities.includes(wellKnownCommunity.noAdvertise)) return false;
+  if (communities.includes(wellKnownCommunity.noAdvertise)) return 'no-advertise';
   if (target.external) {
-    return (
-      !communities.includes(wellKnownCommunity.noExport) && !communities.includes(wellKnownCommunity.noExportSubconfed)
-    );
+    const isKept =
+      communities.includes(wellKnownCommunity.noExport) || communities.includes(wellKnownCommunity.noExportSubconfed);
+    return isKept ? 'no-export' : undefined;
   }
   // RFC 4271 9.2: from an internal peer to an internal peer only by reflection (RFC 4456 6).
-  return source.kind !== 'bgp' || source.external || source.client || target.client;
+  const mayGo = source.kind !== 'bgp' || source.external || source.client || target.client;
+  return mayGo ? undefined : 'not-reflected';
 }
 
 export interface ExtraCommunities {

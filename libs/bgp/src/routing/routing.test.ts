@@ -6,7 +6,7 @@ import type { PathAttributes } from '../wire/path-attributes.ts';
 import { decideAnnouncement, type AnnounceRules } from './announce-policy.ts';
 import { formatCommunity, parseCommunity } from './communities.ts';
 import { comparePaths, selectBest, type Candidate } from './decision.ts';
-import { exportAttributes, mayAdvertise, type ExportTarget } from './export.ts';
+import { checkExport, exportAttributes, type ExportTarget } from './export.ts';
 import { prefixViewOf } from './prefix-view.ts';
 import { evaluateFilters, type Filter } from './filter.ts';
 import { checkImport } from './import.ts';
@@ -95,18 +95,18 @@ describe('advertisement', () => {
 
   it('passes routes of internal peers to internal peers only by reflection', () => {
     const from = (client: boolean): RouteSource => peer({ external: false, client });
-    expect(mayAdvertise(from(false), plain, internal)).toBe(false);
-    expect(mayAdvertise(from(true), plain, internal)).toBe(true);
-    expect(mayAdvertise(from(false), plain, { ...internal, client: true })).toBe(true);
-    expect(mayAdvertise(from(false), plain, external)).toBe(true);
-    expect(mayAdvertise(peer(), plain, internal)).toBe(true);
+    expect(checkExport(from(false), plain, internal)).toBe('not-reflected');
+    expect(checkExport(from(true), plain, internal)).toBeUndefined();
+    expect(checkExport(from(false), plain, { ...internal, client: true })).toBeUndefined();
+    expect(checkExport(from(false), plain, external)).toBeUndefined();
+    expect(checkExport(peer(), plain, internal)).toBeUndefined();
   });
 
   it('honours the well-known communities', () => {
     const marked = (community: number): PathAttributes => ({ ...plain, communities: [community] });
-    expect(mayAdvertise(peer(), marked(0xffffff01), external)).toBe(false);
-    expect(mayAdvertise(peer(), marked(0xffffff01), internal)).toBe(true);
-    expect(mayAdvertise(peer(), marked(0xffffff02), internal)).toBe(false);
+    expect(checkExport(peer(), marked(0xffffff01), external)).toBe('no-export');
+    expect(checkExport(peer(), marked(0xffffff01), internal)).toBeUndefined();
+    expect(checkExport(peer(), marked(0xffffff02), internal)).toBe('no-advertise');
   });
 
   it('never lets out of the AS what belongs in it', () => {

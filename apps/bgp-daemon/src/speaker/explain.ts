@@ -1,0 +1,64 @@
+import { comparePaths, type Candidate, type DecisionStep } from '@calico-node/bgp';
+import { familyOf, type Cidr, type Family } from '@calico-node/net';
+import type { NextHopCost, PathView, Rib } from '../rib/rib.ts';
+import type { ExportExplanation } from '../rib/update-group.ts';
+import type { Neighbor } from './neighbor.ts';
+
+export interface RouteExplanation {
+  /** The best first. */
+  readonly paths: readonly { readonly path: PathView; readonly isBest: boolean; readonly verdict: string }[];
+  readonly exports: readonly ({ readonly peer: string } & ExportExplanation)[];
+}
+
+/** What decided between two paths (RFC 4271 9.1.2.2), from the loser's side. */
+const losses: Readonly<Record<DecisionStep, string>> = {
+  source: "the best one is this node's own",
+  'local-pref': 'its local preference is lower',
+  'as-path': 'its AS path is longer',
+  origin: 'its origin is worse',
+  med: 'its MED is higher',
+  external: 'it is from inside the AS',
+  'igp-metric': 'its next hop is farther',
+  'router-id': "its originator's router ID is higher",
+  'cluster-list': 'its cluster list is longer',
+  address: "its peer's address is higher",
+  tie: 'nothing tells the two apart',
+};
+
+/** Why a prefix is reached as it is, and who is told of it. */
+export function explainRoute(
+  prefix: Cidr,
+  ribs: Readonly<Record<Family, Rib>>,
+  neighbors: readonly Neighbor[],
+  cost: NextHopCost,
+): RouteExplanation {
+  const family = familyOf(prefix);
+  const rib = ribs[family];
+  const id = rib.prefixes.findCidr(prefix);
+  if (id < 0) return { paths: [], exports: [] };
+  const best = rib.best(id);
+  const paths = rib.paths(id).map((path) => ({
+    path,
+    isBest: path.path === best?.path,
+    verdict: path.path === best?.path ? 'best' : verdictOn(path, best, cost),
+  }));
+  return {
+    paths: [...paths.filter(({ isBest }) => isBest), ...paths.filter(({ isBest }) => !isBest)],
+    exports: neighbors.map((neighbor) => ({ peer: neighbor.config.name, ...neighbor.explainExport(family, id) })),
+  };
+}
+
+function verdictOn(path: PathView, best: PathView | undefined, cost: NextHopCost): string {
+  const { nextHop } = path.set.attributes;
+  if (path.filtered) return 'not used: an import filter rejects it';
+  if (nextHop !== undefined && cost(nextHop) === undefined) return `not used: next hop ${nextHop} cannot be reached`;
+  if (best === undefined) return 'not decided on yet';
+  const { step } = comparePaths(candidate(best, cost), candidate(path, cost));
+  return `not best: ${losses[step]}`;
+}
+
+function candidate({ set, source }: PathView, cost: NextHopCost): Candidate {
+  const { attributes } = set;
+  const igpMetric = attributes.nextHop === undefined ? 0 : (cost(attributes.nextHop) ?? 0);
+  return { attributes, source: source.route, igpMetric };
+}

@@ -1,0 +1,36 @@
+import type { Command } from 'commander';
+import type { Io } from '../../io.ts';
+
+/** `calicoctl bgp`: what this node's own BGP daemon knows. */
+export function addBgpCommands(program: Command, io: Io): void {
+  const bgp = program.command('bgp').description("look into this node's BGP daemon");
+  bgp
+    .command('peers')
+    .description('the sessions, and how many routes go over each')
+    .action(async () => {
+      const { bgpPeers } = await import('./show.ts');
+      await bgpPeers(io);
+    });
+  bgp
+    .command('routes')
+    .description('all paths to all prefixes; * marks the best, s those kept for a peer that restarts')
+    .option('--peer <name>', 'only those that this neighbour told, or kernel, or static', '')
+    .action(async (options: { readonly peer: string }) => {
+      const { bgpRoutes } = await import('./show.ts');
+      await bgpRoutes(io, '', options.peer);
+    });
+  bgp
+    .command('route <prefix>')
+    .description('all paths to one prefix')
+    .action(async (prefix: string) => {
+      const { bgpRoutes } = await import('./show.ts');
+      await bgpRoutes(io, prefix, '');
+    });
+  bgp
+    .command('explain <prefix>')
+    .description('why the best path to a prefix won, and why which peer is told of it or not')
+    .action(async (prefix: string) => {
+      const { bgpExplain } = await import('./show.ts');
+      await bgpExplain(io, prefix);
+    });
+}
