@@ -4,7 +4,6 @@
  */
 import { Command, CommanderError, Option } from 'commander';
 import { addBgpCommands } from './commands/bgp/register.ts';
-import { addBgpCommands } from './commands/bgp/register.ts';
 import { addClusterCommands } from './commands/cluster/register.ts';
 import { addChangeCommands } from './commands/register-changes.ts';
 import { addConvertCommand } from './commands/convert/register.ts';

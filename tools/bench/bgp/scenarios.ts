@@ -11,14 +11,14 @@ export type Measures = Readonly<Record<string, number>>;
 const timeoutMs = 300_000;
 const latencySamples = 40;
 
-function speakerAt(network: BenchNetwork, index: number, own = new Uint32Array(0)): BenchSpeaker {
+function speakerAt(network: BenchNetwork, index: number, own?: Uint32Array): BenchSpeaker {
   return new BenchSpeaker({
     netns: network.loadNamespace,
     address: network.peerAddresses[index] ?? '',
     peer: network.daemonAddress,
     asn,
     routerId: 0x0afe0101 + index,
-    own,
+    ...(own === undefined ? {} : { own }),
   });
 }
 
