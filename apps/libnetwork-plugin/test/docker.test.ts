@@ -140,6 +140,21 @@ describe.skipIf(problem !== undefined)('with a real Docker engine', () => {
     await expect(node.profile(profile)).rejects.toThrow(/does not exist/);
   });
 
+  test('addresses come from the IPAM service while it is there, and have no handle', async () => {
+    const serve = async (name: string): Promise<void> => {
+      await ok('run', '-d', '--name', name, '--network', 'red', ...keepRunning);
+      expect(await node.allocated()).toHaveLength(1);
+      expect(await node.notes()).toEqual([expect.not.objectContaining({ handle_id: expect.anything() as unknown })]);
+    };
+    await serve('direct');
+    await ok('rm', '-f', 'direct');
+    await node.startIpam();
+    await serve('served');
+    await ok('rm', '-f', 'served');
+    await node.stopIpam();
+    expect(await node.allocated()).toEqual([]);
+  });
+
   test('a plug-in that was killed and started again knows every network and container', async () => {
     await ok('run', '-d', '--name', 'before', '--network', 'red', ...keepRunning);
     await node.killPlugin();

@@ -31,6 +31,8 @@ export function engineProblem(): string | undefined {
   ] as const) {
     if (onPath(program) === undefined) return `there is no ${program} (Debian's ${debian})`;
   }
+  // Debian's plain busybox names a loader that the image has not.
+  if (readFileSync(onPath('busybox') ?? '').includes('/ld-')) return "busybox is not static (Debian's busybox-static)";
   if (!existsSync('/etc/docker')) return "there is no /etc/docker (Debian's docker.io)";
   if (!isWritable(cgroups)) return `${cgroups} is not writable`;
   try {

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectDatastore, loadDatastoreConfig, Resources, type Backend } from '@calico-node/datastore';
@@ -21,6 +21,7 @@ export class DockerNode implements AsyncDisposable {
   #engine: DockerEngine | undefined;
   #plugin: Child | undefined;
   #felix: Child | undefined;
+  #ipam: Child | undefined;
 
   private constructor(dir: string, etcd: EtcdProcess) {
     this.dir = dir;
@@ -98,6 +99,20 @@ export class DockerNode implements AsyncDisposable {
     return this.#plugin?.output ?? '';
   }
 
+  /** Starts the node's IPAM service; while it runs, addresses come from it. */
+  async startIpam(): Promise<void> {
+    const ipam = new Child(process.execPath, [join(apps, 'ipam/src/main.ts')], this.environment());
+    this.#ipam = ipam;
+    await eventually(() => {
+      if (!existsSync(join(this.dir, 'run/ipam.sock')))
+        throw new Error(`the IPAM service does not serve: ${ipam.output}`);
+    });
+  }
+
+  async stopIpam(): Promise<void> {
+    await this.#ipam?.end('SIGTERM');
+  }
+
   startFelix(): void {
     this.#felix = new Child(process.execPath, [join(apps, 'felix/src/main.ts')], {
       ...this.environment(),
@@ -131,6 +146,12 @@ export class DockerNode implements AsyncDisposable {
     return this.resources.get('Profile', name);
   }
 
+  /** What IPAM notes with the addresses that it holds. */
+  async notes(): Promise<readonly unknown[]> {
+    const { items } = await this.backend.list(blockPrefix(4));
+    return items.flatMap(({ value }) => decodeBlock(value).attributes ?? []);
+  }
+
   /** All addresses that IPAM holds. */
   async allocated(): Promise<readonly string[]> {
     const lists = await Promise.all(([4, 6] as const).map((family) => this.backend.list(blockPrefix(family))));
@@ -154,6 +175,7 @@ export class DockerNode implements AsyncDisposable {
     await this.#engine?.[Symbol.asyncDispose]();
     await this.#plugin?.end('SIGTERM');
     await this.#felix?.end('SIGTERM');
+    await this.#ipam?.end('SIGTERM');
     this.backend.close();
     await this.etcd.stop();
     rmSync(this.dir, { recursive: true, force: true });
