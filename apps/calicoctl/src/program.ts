@@ -8,6 +8,7 @@ import { addClusterCommands } from './commands/cluster/register.ts';
 import { addChangeCommands } from './commands/register-changes.ts';
 import { addConvertCommand } from './commands/convert/register.ts';
 import { addDatastoreCommands } from './commands/datastore/register.ts';
+import { addExplainCommands } from './commands/explain/register.ts';
 import { addIpamCommands } from './commands/ipam/register.ts';
 import { addNodeCommands } from './commands/node/register.ts';
 import { addReadCommands } from './commands/register-reads.ts';
@@ -65,6 +66,7 @@ const groups: readonly Group[] = [
   { names: ['cluster'], add: addClusterCommands },
   { names: ['convert'], add: addConvertCommand },
   { names: ['bgp'], add: addBgpCommands },
+  { names: ['explain'], add: addExplainCommands },
 ];
 
 /** The group of the command that comes first; all, where that can't be told so simply. */

@@ -1,3 +1,4 @@
+import type { NodePolicy } from '@calico-node/policy';
 import type { FelixParameters } from './config/parameters.ts';
 import { allocateMarks } from './rules/marks.ts';
 import { defaultRuleOptions, type RuleOptions } from './rules/options.ts';
@@ -18,5 +19,16 @@ export function ruleOptionsOf(values: FelixParameters): RuleOptions {
     allowIpipPacketsFromWorkloads: values.AllowIPIPPacketsFromWorkloads,
     logPrefix: values.LogPrefix,
     natOutgoingExclusions: values.NATOutgoingExclusions,
+  };
+}
+
+/** What Felix's rule options mean for the reference evaluator. Host endpoints are not programmed yet. */
+export function nodePolicyOf(options: RuleOptions): NodePolicy {
+  return {
+    failsafes: { inbound: [], outbound: [] },
+    defaultEndpointToHostAction: options.defaultEndpointToHostAction,
+    vxlanPort: options.vxlanPort,
+    allowVxlanPacketsFromWorkloads: options.allowVxlanPacketsFromWorkloads,
+    allowIpipPacketsFromWorkloads: options.allowIpipPacketsFromWorkloads,
   };
 }

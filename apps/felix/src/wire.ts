@@ -21,7 +21,7 @@ import { WorkloadInterfaces } from './dataplane/interfaces/workload-interfaces.t
 import { dataplaneMetrics } from './dataplane/metrics.ts';
 import { NftablesDriver } from './dataplane/nftables/nftables-driver.ts';
 import { felixService } from './rpc/felix-service.ts';
-import { ruleOptionsOf } from './rule-options.ts';
+import { nodePolicyOf, ruleOptionsOf } from './rule-options.ts';
 import { EndpointStatusFiles } from './status/endpoint-status-files.ts';
 import { StatusReporter } from './status/status-reporter.ts';
 
@@ -37,6 +37,8 @@ const watchedKinds: readonly Kind[] = [
   'NetworkSet',
   'Node',
   'Profile',
+  'StagedGlobalNetworkPolicy',
+  'StagedNetworkPolicy',
   'Tier',
   'WorkloadEndpoint',
 ];
@@ -109,6 +111,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     counts: () => policy.counts(),
     routes: () => interfaces.routeCount,
     writes: () => policy.writes + interfaces.writes,
+    repairs: () => policy.repairs,
   });
   const engine = new Engine({
     policy,
@@ -157,7 +160,9 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
   });
 
   mkdirSync(options.paths.runDir, { recursive: true, mode: 0o755 });
-  await using _server = await serveUnix(options.socketPath, [[felixV1.FelixServiceService, felixService(engine)]]);
+  await using _server = await serveUnix(options.socketPath, [
+    [felixV1.FelixServiceService, felixService(engine, calc, nodePolicyOf(ruleOptionsOf(values)))],
+  ]);
   log.info({ socket: options.socketPath, hostname: options.hostname }, 'felix is running');
   const tasks = [
     engine.run(signal),

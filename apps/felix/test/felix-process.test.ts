@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { connectDatastore, loadDatastoreConfig, Resources, type Backend } from '@calico-node/datastore';
 import { startEtcd, type EtcdProcess } from '@calico-node/datastore/testing';
 import { parseResource, workloadEndpointName, type Kind } from '@calico-node/model';
-import { felixV1 } from '@calico-node/rpc';
+import { callUnary, felixV1 } from '@calico-node/rpc';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FelixProcess, relayInto } from './support/felix-process.ts';
 import { canConnect, NodeLab, runIn, type Workload } from './support/node-lab.ts';
@@ -130,11 +130,45 @@ describe('the felix process', () => {
     expect((await felix.status()).kernelWrites).toBe(kernelWrites);
   });
 
+  it('explains what it does with a flow, as the kernel does it', async () => {
+    const explain = (destinationPort: number): Promise<felixV1.ExplainFlowResponse> => {
+      const flow = {
+        from: 'default/a',
+        to: b.address,
+        protocol: 6,
+        sourcePort: 0,
+        destinationPort,
+        icmpType: 0,
+        icmpCode: 0,
+      };
+      return callUnary(felix.client.explainFlow.bind(felix.client), flow, { timeoutMs: 20_000 });
+    };
+    expect(await explain(81)).toMatchObject({
+      allowed: true,
+      steps: [
+        { direction: 'egress' },
+        { reason: 'rule', rule: { kind: 'GlobalNetworkPolicy', name: 'to-b', index: 0 } },
+      ],
+    });
+    expect(await explain(80)).toMatchObject({
+      allowed: false,
+      steps: [{}, { reason: 'tier-default', tiers: [{ name: 'default', outcome: 'Deny' }] }],
+    });
+    expect(await canConnect(a, b.address, 81)).toBe(true);
+    expect(await canConnect(a, b.address, 80)).toBe(false);
+  });
+
   it('puts back within moments what others take away', async () => {
+    const repairs = (): number => {
+      const text = runIn(lab.netns, 'curl', '-s', 'http://127.0.0.1:9099/metrics');
+      return Number(/^felix_nft_repairs (\d+)/m.exec(text)?.[1]);
+    };
+    const repairsBefore = repairs();
     const shown = () => lab.nft('-s', 'list', 'ruleset').length;
     const full = shown();
     lab.nft('flush', 'ruleset');
     await until(() => shown() === full);
+    await until(() => repairs() > repairsBefore);
     runIn(lab.netns, 'ip', 'route', 'del', '10.65.0.2', 'dev', 'calib', 'metric', '1024');
     await until(() => runIn(lab.netns, 'ip', 'route').includes('10.65.0.2 dev calib'));
     expect(await canConnect(a, b.address, 81)).toBe(true);

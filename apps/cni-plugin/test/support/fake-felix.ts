@@ -32,6 +32,9 @@ export async function startFakeFelix(socket: string): Promise<FakeFelix> {
       appliedUnixNanos: 0n,
     })),
     listEndpoints: unary<felixV1.ListEndpointsRequest, felixV1.ListEndpointsResponse>(() => ({ endpoints: [] })),
+    explainFlow: unary<felixV1.ExplainFlowRequest, felixV1.ExplainFlowResponse>(() =>
+      felixV1.ExplainFlowResponse.fromPartial({ allowed: true }),
+    ),
     getStatus: unary<felixV1.GetStatusRequest, felixV1.GetStatusResponse>(() =>
       felixV1.GetStatusResponse.fromPartial({ inSync: true }),
     ),

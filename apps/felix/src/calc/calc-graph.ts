@@ -35,6 +35,7 @@ import { IpSetIndex, type LabelledItem } from './ip-set-index.ts';
 import { LocalEndpoints } from './local-endpoints.ts';
 import { convertNode, convertPool, Networks } from './networks.ts';
 import { policyIdOf, type PolicyName } from './policy-id.ts';
+import { RuleTexts } from './rule-texts.ts';
 import { convertTier, Tiers, type TierModel } from './tiers.ts';
 
 /** One key's new state, as the syncer gives it. */
@@ -66,6 +67,7 @@ export class CalcGraph {
   }));
   readonly #pools = new Networks<PoolUpdate, PoolRemove>(this.#ipSets, (name) => ({ type: 'pool-remove', name }));
   readonly #configuration: Configuration;
+  readonly #ruleTexts = new RuleTexts();
   #warnings: CalcWarning[] = [];
   #revision = 0n;
   #sync: 'waiting' | 'reached' | 'announced' = 'waiting';
@@ -87,15 +89,33 @@ export class CalcGraph {
     if (resource === undefined) return;
     if (value === undefined) {
       this.#apply(key, resource, undefined, revision);
+      this.#ruleTexts.set(key, undefined, revision);
       return;
     }
     try {
       this.#apply(key, resource, value, revision);
+      this.#ruleTexts.set(key, value, revision);
     } catch (error) {
       if (!isInvalidValue(error)) throw error;
       this.#warnings.push({ code: 'invalid-value', subject: key, message: error.message, revision });
       this.#apply(key, resource, undefined, revision);
+      this.#ruleTexts.set(key, undefined, revision);
     }
+  }
+
+  /** The newest store revision taken. */
+  get revision(): bigint {
+    return this.#revision;
+  }
+
+  /** What has rules, decoded anew from the store's texts as they are now; values that were refused are left out. */
+  rules(): ReturnType<RuleTexts['decode']> {
+    return this.#ruleTexts.decode();
+  }
+
+  /** Everything that selectors can select, by the store's keys. */
+  get items(): ReadonlyMap<string, LabelledItem> {
+    return this.#ipSets.items;
   }
 
   /** The first snapshot is complete. */
@@ -201,6 +221,11 @@ export class CalcGraph {
         return;
       case 'ClusterInformation':
         this.#configuration.setCluster(name, text === undefined ? undefined : decodeResource(kind, text, revision));
+        return;
+      case 'StagedGlobalNetworkPolicy':
+      case 'StagedNetworkPolicy':
+        // Not enforced, only explained; what can't be read is refused like the rest.
+        if (text !== undefined) decodeResource(kind, text, revision);
         return;
       default:
         return;

@@ -49,6 +49,11 @@ export class IpSetIndex {
     },
   });
 
+  /** Everything that selectors can select, by the store's keys. */
+  get items(): ReadonlyMap<string, LabelledItem> {
+    return this.#items;
+  }
+
   /** Adds a user of the set; the first one makes it exist. */
   retain(definition: IpSetDefinition): void {
     const set = this.#sets.get(definition.id) ?? { definition, members: new SetMembers(), users: 0 };

@@ -7,6 +7,7 @@ export interface Measured {
   counts(): { readonly chains: number; readonly rules: number; readonly sets: number };
   routes(): number;
   writes(): number;
+  repairs(): number;
 }
 
 /** The dataplane's metrics, under Felix's names where Felix has them; they leave the registry when disposed of. */
@@ -29,6 +30,15 @@ export function dataplaneMetrics(registry: Registry, measured: Measured): Engine
   gauge('felix_nft_sets', 'Sets in the kernel.', () => measured.counts().sets);
   gauge('felix_route_table_num_routes', 'Routes over workload interfaces in the kernel.', () => measured.routes());
   gauge('felix_kernel_writes', 'Requests for a change sent to the kernel since start.', () => measured.writes());
+  new Counter({
+    name: 'felix_nft_repairs',
+    help: "Foreign changes to Felix's tables that were put right.",
+    registers,
+    collect() {
+      this.reset();
+      this.inc(measured.repairs());
+    },
+  });
   const applySeconds = new Summary({
     name: 'felix_int_dataplane_apply_time_seconds',
     help: 'Time for one apply of the dataplane.',

@@ -1,8 +1,11 @@
+import type { NodePolicy } from '@calico-node/policy';
 import { felixV1, RpcError, unary } from '@calico-node/rpc';
+import type { CalcGraph } from '../calc/calc-graph.ts';
 import { workloadEndpointIdOf, type WorkloadEndpointIdentity } from '../calc/endpoint-id.ts';
 import type { LocalWorkloadEndpoint } from '../calc/intents.ts';
 import type { Engine } from '../dataplane/engine.ts';
 import type { InterfaceState } from '../dataplane/interfaces/workload-interfaces.ts';
+import { answerExplainFlow } from './explain.ts';
 
 const stateNumber = {
   up: felixV1.EndpointState.UP,
@@ -33,8 +36,8 @@ function toWire(endpoint: LocalWorkloadEndpoint, state: InterfaceState): felixV1
   };
 }
 
-/** The implementation of proto/calico/felix/v1 on an engine. */
-export function felixService(engine: Engine): felixV1.FelixServiceServer {
+/** The implementation of proto/calico/felix/v1 on an engine, and on the graph that feeds it. */
+export function felixService(engine: Engine, graph: CalcGraph, node: NodePolicy): felixV1.FelixServiceServer {
   return {
     waitForEndpoint: unary(async ({ id, minRevision }: felixV1.WaitForEndpointRequest, { signal }) => {
       const programmed = await engine.whenProgrammed(workloadEndpointIdOf(identityOf(id)), minRevision, signal);
@@ -53,6 +56,7 @@ export function felixService(engine: Engine): felixV1.FelixServiceServer {
         .sort(([a], [b]) => (a < b ? -1 : 1))
         .map(([, { endpoint, state }]) => toWire(endpoint, state)),
     })),
+    explainFlow: unary((request: felixV1.ExplainFlowRequest) => answerExplainFlow(graph, node, request)),
     getStatus: unary(() => {
       const { received, applies, failures, writes, lastError } = engine.status;
       return {

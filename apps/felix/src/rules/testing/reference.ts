@@ -5,9 +5,9 @@ import {
   memberOfWorkloadEndpoint,
   worldOf,
   type Attachment,
-  type NodePolicy,
   type PacketDecision,
 } from '@calico-node/policy';
+import { nodePolicyOf } from '../../rule-options.ts';
 import type { Packet } from '../interpret.ts';
 import { defaultRuleOptions, type RuleOptions } from '../options.ts';
 
@@ -42,14 +42,4 @@ export class Reference {
     const { labels, profiles } = memberOfWorkloadEndpoint(endpoint);
     return { type: 'workload', endpoint: { kind: 'workload', name: interfaceName, labels, profiles } };
   }
-}
-
-function nodePolicyOf(options: RuleOptions): NodePolicy {
-  return {
-    failsafes: { inbound: [], outbound: [] },
-    defaultEndpointToHostAction: options.defaultEndpointToHostAction,
-    vxlanPort: options.vxlanPort,
-    allowVxlanPacketsFromWorkloads: options.allowVxlanPacketsFromWorkloads,
-    allowIpipPacketsFromWorkloads: options.allowIpipPacketsFromWorkloads,
-  };
 }

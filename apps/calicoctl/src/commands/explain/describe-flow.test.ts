@@ -1,0 +1,92 @@
+import { expect, test } from 'vitest';
+import { describeFlow } from './describe-flow.ts';
+
+const request = { from: 'a', to: 'b', protocol: 6, sourcePort: 0, destinationPort: 80, icmpType: 8, icmpCode: 0 };
+const rule = { kind: 'NetworkPolicy', namespace: 'ns', name: 'p', revision: '7', index: 2, action: 'Allow' };
+
+test('a flow is described tier by tier, with rule and revision, and what staged policy would say', () => {
+  const text = describeFlow(request, {
+    allowed: false,
+    source: '10.0.0.1',
+    destination: '10.0.0.2',
+    revision: 9n,
+    steps: [
+      {
+        endpoint: 'ns/a',
+        direction: 'egress',
+        verdict: 'allow',
+        reason: 'rule',
+        rule,
+        tiers: [
+          {
+            name: 'first',
+            policies: ['GlobalNetworkPolicy first.x'],
+            rule: undefined,
+            defaultAction: 'Pass',
+            outcome: 'Pass',
+          },
+          {
+            name: 'default',
+            policies: ['GlobalNetworkPolicy q', 'NetworkPolicy ns/p'],
+            rule,
+            defaultAction: 'Deny',
+            outcome: 'Allow',
+          },
+        ],
+        staged: [{ tier: 'default', policy: 'StagedGlobalNetworkPolicy s', rule: undefined }],
+      },
+      {
+        endpoint: 'ns/b',
+        direction: 'ingress',
+        verdict: 'deny',
+        reason: 'no-profile-matched',
+        rule: undefined,
+        tiers: [],
+        staged: [],
+      },
+    ],
+  });
+  expect(text).toBe(`Flow:     10.0.0.1 -> 10.0.0.2, TCP port 80
+Verdict:  DENY (policy as of store revision 9)
+
+Egress of ns/a: ALLOW
+  tier first: Pass
+    GlobalNetworkPolicy first.x: no rule matches
+    end of tier: Pass
+  tier default: Allow
+    GlobalNetworkPolicy q: no rule matches
+    NetworkPolicy ns/p, egress[2]: Allow (revision 7)
+  staged, tier default: StagedGlobalNetworkPolicy s: no rule matches
+
+Ingress of ns/b: DENY
+  no profile allows it
+`);
+});
+
+test('a rule of a profile stands where no tier decides', () => {
+  const profile = {
+    ...rule,
+    kind: 'Profile',
+    namespace: '',
+    name: 'projectcalico-default-allow',
+    revision: '',
+    index: 0,
+  };
+  const step = {
+    endpoint: 'ns/a',
+    direction: 'egress',
+    verdict: 'allow',
+    reason: 'rule',
+    rule: profile,
+    tiers: [],
+    staged: [],
+  };
+  const answer = { allowed: true, source: '10.0.0.1', destination: '10.9.9.9', revision: 9n, steps: [step] };
+  expect(describeFlow({ ...request, protocol: 1, destinationPort: 0 }, answer))
+    .toBe(`Flow:     10.0.0.1 -> 10.9.9.9, ICMP type 8 code 0
+Verdict:  ALLOW (policy as of store revision 9)
+
+Egress of ns/a: ALLOW
+  Profile projectcalico-default-allow, egress[0]: Allow (built in)
+`);
+});

@@ -1,0 +1,99 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { felixV1, RpcError, serveUnix, unary } from '@calico-node/rpc';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { fakeIo } from '../src/fake-io.ts';
+import { runCalicoctl } from '../src/program.ts';
+
+let directory: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'calicoctl-'));
+});
+
+afterEach(() => {
+  rmSync(directory, { recursive: true, force: true });
+});
+
+async function calicoctl(...args: string[]) {
+  const io = fakeIo({ isRoot: false, env: { CALICO_RUN_DIR: directory } });
+  const code = await runCalicoctl(args, io);
+  return { code, stdout: io.stdout, stderr: io.stderr };
+}
+
+const endpoint: felixV1.Endpoint = {
+  id: { orchestratorId: 'k8s', workloadId: 'default/a', endpointId: 'eth0' },
+  interfaceName: 'calia',
+  addresses: ['10.0.0.1/32'],
+  state: felixV1.EndpointState.UP,
+  reason: '',
+  policies: ['gnp/to-a'],
+  profiles: [],
+};
+
+/** A Felix that knows endpoint `a`, and answers every flow from it with a verdict and no steps. */
+function serveFelix() {
+  const absent = unary((): never => {
+    throw new RpcError('UNIMPLEMENTED', 'not asked for here');
+  });
+  return serveUnix(join(directory, 'felix.sock'), [
+    [
+      felixV1.FelixServiceService,
+      {
+        waitForEndpoint: absent,
+        waitForRevision: absent,
+        getStatus: absent,
+        listEndpoints: unary(() => ({ endpoints: [endpoint] })),
+        explainFlow: unary(({ from, destinationPort }: felixV1.ExplainFlowRequest) => {
+          if (from !== 'a') throw new RpcError('NOT_FOUND', `no workload endpoint is called "${from}"`);
+          return {
+            allowed: destinationPort === 80,
+            source: '10.0.0.1',
+            destination: '10.0.0.2',
+            steps: [],
+            revision: 3n,
+          };
+        }),
+      },
+    ],
+  ]);
+}
+
+it('prints the verdict of this node’s Felix', async () => {
+  await using _server = await serveFelix();
+  const flow = ['explain', 'flow', '--from', 'a', '--to', '10.0.0.2', '--port'];
+  expect(await calicoctl(...flow, '80')).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('Verdict:  ALLOW') as string,
+  });
+  expect((await calicoctl(...flow, '81')).stdout).toContain('Verdict:  DENY');
+});
+
+it('prints what applies to an endpoint', async () => {
+  await using _server = await serveFelix();
+  for (const name of ['a', 'default/a', 'calia']) {
+    expect((await calicoctl('explain', 'endpoint', name)).stdout).toBe(`Endpoint:   default/a eth0 (k8s)
+Interface:  calia
+Addresses:  10.0.0.1/32
+State:      up
+Policies:   gnp/to-a
+Profiles:   none
+`);
+  }
+  expect(await calicoctl('explain', 'endpoint', 'b')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('"b"') as string,
+  });
+});
+
+it('says what is wrong with a question', async () => {
+  const refusal = async (...args: string[]) => (await calicoctl('explain', 'flow', '--to', 'b', ...args)).stderr;
+  expect(await refusal('--from', 'a')).toContain('--port is missing');
+  expect(await refusal('--from', 'a', '--port', '99999')).toContain('--port: 99999');
+  expect(await refusal('--from', 'a', '--protocol', 'ICMP', '--port', '1')).toContain('ICMP has no ports');
+  expect(await refusal('--from', 'a', '--protocol', 'nonsense')).toContain('no such protocol: nonsense');
+  expect(await refusal('--from', 'a', '--port', '1')).toContain('Felix is not running');
+  await using _server = await serveFelix();
+  expect(await refusal('--from', 'x', '--port', '1')).toContain('no workload endpoint is called "x"');
+});

@@ -1,0 +1,50 @@
+import { decodeResource, parseResourceKey, type Kind, type Profile, type Tier } from '@calico-node/model';
+import type { Policy } from '@calico-node/policy';
+
+const ruleKinds: readonly Kind[] = [
+  'GlobalNetworkPolicy',
+  'NetworkPolicy',
+  'Profile',
+  'StagedGlobalNetworkPolicy',
+  'StagedNetworkPolicy',
+  'Tier',
+];
+
+/**
+ * The stored text of everything that has rules or orders them, kept for explanations: what the graph made of it
+ * no longer knows resources and revisions.
+ */
+export class RuleTexts {
+  readonly #texts = new Map<string, { readonly kind: Kind; readonly value: string; readonly revision: bigint }>();
+
+  set(key: string, value: string | undefined, revision: bigint): void {
+    const kind = parseResourceKey(key)?.kind;
+    if (kind === undefined || !ruleKinds.includes(kind)) return;
+    if (value === undefined) this.#texts.delete(key);
+    else this.#texts.set(key, { kind, value, revision });
+  }
+
+  /** Decodes all of it: work in proportion to the number of policies. */
+  decode(): {
+    readonly tiers: readonly Tier[];
+    readonly policies: readonly Policy[];
+    readonly profiles: readonly Profile[];
+  } {
+    const tiers: Tier[] = [];
+    const policies: Policy[] = [];
+    const profiles: Profile[] = [];
+    for (const { kind, value, revision } of this.#texts.values()) {
+      const resource = decodeResource(kind, value, revision);
+      if (resource.kind === 'Tier') tiers.push(resource);
+      else if (resource.kind === 'Profile') profiles.push(resource);
+      else if (
+        resource.kind === 'GlobalNetworkPolicy' ||
+        resource.kind === 'NetworkPolicy' ||
+        resource.kind === 'StagedGlobalNetworkPolicy' ||
+        resource.kind === 'StagedNetworkPolicy'
+      )
+        policies.push(resource);
+    }
+    return { tiers, policies, profiles };
+  }
+}

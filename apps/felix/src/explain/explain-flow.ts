@@ -1,0 +1,120 @@
+import { parseResourceKey, parseWorkloadEndpointName } from '@calico-node/model';
+import { cidrContains, familyOf, splitCidr, tryParseIp, type IpAddress } from '@calico-node/net';
+import {
+  decidePacket,
+  type Attachment,
+  type Member,
+  type NodePolicy,
+  type PacketDecision,
+  type PolicyPacket,
+  type PolicyWorld,
+} from '@calico-node/policy';
+import type { CalcGraph } from '../calc/calc-graph.ts';
+import { namedPortProtocols } from '../calc/ip-set.ts';
+import type { LabelledItem } from '../calc/ip-set-index.ts';
+
+/** A connection to explain; each end an address, or a workload endpoint by name. */
+export interface Flow {
+  readonly from: string;
+  readonly to: string;
+  readonly header: Omit<PolicyPacket, 'family' | 'source' | 'destination'>;
+}
+
+export interface Explanation extends PacketDecision {
+  readonly packet: PolicyPacket;
+}
+
+/** The question has no one answer; `code` is closed. */
+export class ExplainError extends Error {
+  override readonly name = 'ExplainError';
+  readonly code: 'unknown-endpoint' | 'ambiguous-endpoint' | 'no-common-family';
+
+  constructor(code: ExplainError['code'], message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/**
+ * What policy says of a new connection, by the resources that the graph holds now. Both ends' policy is asked, on
+ * whichever node they are; an address that no workload has is outside, where policy of this kind has no say.
+ * Throws ExplainError.
+ */
+export function explainFlow(graph: Pick<CalcGraph, 'rules' | 'items'>, node: NodePolicy, flow: Flow): Explanation {
+  const from = findEnd(graph, flow.from);
+  const to = findEnd(graph, flow.to);
+  const packet = { ...flow.header, ...commonAddresses(from, to) };
+  return { ...decidePacket(worldOf(graph), node, { from: from.attachment, to: to.attachment }, packet), packet };
+}
+
+interface FlowEnd {
+  readonly text: string;
+  readonly attachment: Attachment;
+  readonly addresses: readonly IpAddress[];
+}
+
+function findEnd({ items }: Pick<CalcGraph, 'items'>, text: string): FlowEnd {
+  const ip = tryParseIp(text);
+  const found: FlowEnd[] = [];
+  for (const [key, item] of items) {
+    const resource = parseResourceKey(key);
+    if (resource?.kind !== 'WorkloadEndpoint') continue;
+    const { name, namespace = '' } = resource;
+    const isIt =
+      ip === undefined ? namesOf(name, namespace).includes(text) : item.nets.some((net) => cidrContains(net, ip));
+    if (!isIt) continue;
+    const endpoint = {
+      kind: 'workload',
+      name: `${namespace}/${name}`,
+      labels: item.labels,
+      profiles: item.profiles,
+    } as const;
+    const addresses = ip === undefined ? item.nets.map((net) => splitCidr(net).ip) : [ip];
+    found.push({ text, attachment: { type: 'workload', endpoint }, addresses });
+  }
+  const [only, ...others] = found;
+  if (others.length > 0) {
+    const names = found.flatMap(({ attachment }) => (attachment.type === 'workload' ? attachment.endpoint.name : []));
+    throw new ExplainError('ambiguous-endpoint', `"${text}" is several workload endpoints: ${names.sort().join(', ')}`);
+  }
+  if (only !== undefined) return only;
+  if (ip === undefined) throw new ExplainError('unknown-endpoint', `no workload endpoint is called "${text}"`);
+  return { text, attachment: { type: 'host-interface', interfaceName: 'outside' }, addresses: [ip] };
+}
+
+function namesOf(name: string, namespace: string): readonly string[] {
+  const workload = parseWorkloadEndpointName(name)?.workload;
+  const short = workload === undefined ? [name] : [name, workload];
+  return [...short, ...short.map((each) => `${namespace}/${each}`)];
+}
+
+/** IPv4 where both ends have it. */
+function commonAddresses(from: FlowEnd, to: FlowEnd): Pick<PolicyPacket, 'family' | 'source' | 'destination'> {
+  for (const family of [4, 6] as const) {
+    const source = from.addresses.find((ip) => familyOf(ip) === family);
+    const destination = to.addresses.find((ip) => familyOf(ip) === family);
+    if (source !== undefined && destination !== undefined) return { family, source, destination };
+  }
+  throw new ExplainError('no-common-family', `"${from.text}" and "${to.text}" have no address of the same family`);
+}
+
+function worldOf(graph: Pick<CalcGraph, 'rules' | 'items'>): PolicyWorld {
+  const { tiers, policies, profiles } = graph.rules();
+  const byName = new Map(profiles.map((profile) => [profile.metadata.name, profile]));
+  const held = new Map<IpAddress, readonly Member[]>();
+  const membersAt = (ip: IpAddress): readonly Member[] => {
+    const known = held.get(ip);
+    if (known !== undefined) return known;
+    const members = [...graph.items.values()]
+      .filter(({ nets }) => nets.some((net) => cidrContains(net, ip)))
+      .map(memberOf);
+    held.set(ip, members);
+    return members;
+  };
+  return { tiers, policies, profile: (name) => byName.get(name), membersAt };
+}
+
+function memberOf({ labels, profiles, nets, ports }: LabelledItem): Member {
+  const numbered = ports.map(({ name, protocol, port }) => ({ name, protocol: namedPortProtocols[protocol], port }));
+  return { labels, profiles, nets, ports: numbered };
+}

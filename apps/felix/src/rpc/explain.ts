@@ -1,0 +1,73 @@
+import type { Decision, NodePolicy, RuleHit, RuleOwner } from '@calico-node/policy';
+import { type felixV1, RpcError } from '@calico-node/rpc';
+import type { CalcGraph } from '../calc/calc-graph.ts';
+import { ExplainError, explainFlow, type Flow } from '../explain/explain-flow.ts';
+
+/** Stands for whichever port a client takes. */
+const clientPort = 49152;
+const withPorts: readonly number[] = [6, 17, 132];
+
+/** Answers ExplainFlow. @throws RpcError INVALID_ARGUMENT or NOT_FOUND */
+export function answerExplainFlow(
+  graph: CalcGraph,
+  node: NodePolicy,
+  request: felixV1.ExplainFlowRequest,
+): felixV1.ExplainFlowResponse {
+  try {
+    const { verdict, steps, packet } = explainFlow(graph, node, flowOf(request));
+    return {
+      allowed: verdict === 'allow',
+      source: packet.source,
+      destination: packet.destination,
+      steps: steps.map(stepToWire),
+      revision: graph.revision,
+    };
+  } catch (error) {
+    if (!(error instanceof ExplainError)) throw error;
+    throw new RpcError(error.code === 'unknown-endpoint' ? 'NOT_FOUND' : 'INVALID_ARGUMENT', error.message);
+  }
+}
+
+function flowOf(request: felixV1.ExplainFlowRequest): Flow {
+  const { from, to, protocol, sourcePort, destinationPort, icmpType, icmpCode } = request;
+  if (from === '' || to === '') throw new RpcError('INVALID_ARGUMENT', `${from === '' ? 'from' : 'to'} is missing`);
+  if (protocol < 1 || protocol > 255) throw new RpcError('INVALID_ARGUMENT', 'protocol must be from 1 to 255');
+  if (sourcePort > 65535 || destinationPort > 65535)
+    throw new RpcError('INVALID_ARGUMENT', 'a port is from 0 to 65535');
+  if (withPorts.includes(protocol)) {
+    return { from, to, header: { protocol, sourcePort: sourcePort === 0 ? clientPort : sourcePort, destinationPort } };
+  }
+  const isIcmp = protocol === 1 || protocol === 58;
+  return { from, to, header: isIcmp ? { protocol, icmpType, icmpCode } : { protocol } };
+}
+
+function stepToWire({ endpoint, direction, verdict, reason, tiers, staged }: Decision): felixV1.ExplainStep {
+  return {
+    endpoint,
+    direction,
+    verdict,
+    reason: reason.type,
+    rule: reason.type === 'rule' ? ruleToWire(reason.hit) : undefined,
+    tiers: tiers.map((tier) => ({
+      name: tier.tier,
+      policies: tier.policies.map(nameOf),
+      rule: tier.hit === undefined ? undefined : ruleToWire(tier.hit),
+      defaultAction: tier.defaultAction ?? '',
+      outcome: tier.outcome,
+    })),
+    staged: staged.map(({ tier, owner, hit }) => ({
+      tier,
+      policy: nameOf(owner),
+      rule: hit === undefined ? undefined : ruleToWire(hit),
+    })),
+  };
+}
+
+function ruleToWire({ owner, ruleIndex, action }: RuleHit): felixV1.ExplainRule {
+  const { kind, namespace = '', name, revision = '' } = owner;
+  return { kind, namespace, name, revision, index: ruleIndex, action };
+}
+
+function nameOf({ kind, namespace, name }: RuleOwner): string {
+  return `${kind} ${namespace === undefined ? '' : `${namespace}/`}${name}`;
+}
