@@ -27,7 +27,7 @@ export const bundles: readonly Bundle[] = [
   app('bgp-daemon'),
   app('confd'),
   app('ipam'),
-  app('cni-plugin', { 'cni-server': ['server'] }),
+  app('cni-plugin', { 'cni-server': ['server'], 'install-cni': ['install'] }),
   app('libnetwork-plugin'),
   {
     name: 'calicoctl',

@@ -1,13 +1,16 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
-import { basename } from 'node:path';
-import { createLogger, nodePaths, runService, VERSION } from '@calico-node/service';
+import { basename, dirname, join } from 'node:path';
+import { createLogger, nodePaths, runService, sleep, VERSION } from '@calico-node/service';
 import { handleCall } from './handlers/handle.ts';
+import { installCni } from './install/install-cni.ts';
 import type { Call, Program } from './server/frame.ts';
 import { runCniServer } from './server/run-server.ts';
 import { Stores } from './store/stores.ts';
 
 const callLimitMs = 80_000;
+/** How often TLS files are looked at for a change. */
+const installIntervalMs = 10_000;
 
 /** The CNI_* variables, and standard input: one call, as the exec'd client sends it to the server. */
 function ownCall(program: Program): Call {
@@ -33,11 +36,37 @@ async function runOnce(program: Program): Promise<number> {
   }
 }
 
+/** Installs what runtimes on the host need; stays until it is ended unless SLEEP is false, as a sidecar must. */
+async function install(): Promise<number> {
+  const log = createLogger('install-cni', process.env['CALICO_LOG_LEVEL'] ?? 'info');
+  const sourceDir = join(dirname(process.argv[1] ?? ''), '../bin');
+  const end = new AbortController();
+  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(name, () => {
+      end.abort();
+    });
+  }
+  try {
+    do {
+      const changed = installCni({ env: process.env, hostRoot: '/host', sourceDir });
+      if (changed.length > 0) log.info({ changed }, 'installed');
+      if (process.env['SLEEP'] === 'false') break;
+      await sleep(installIntervalMs, end.signal);
+    } while (!end.signal.aborted);
+    return 0;
+  } catch (error) {
+    log.error({ err: error }, 'could not install');
+    return 1;
+  }
+}
+
 const usage = `cni-plugin: Calico's CNI plug-ins, as a server and as programs.
 
 Usage: cni-plugin server [options]   serves the exec'd clients on <run directory>/cni.sock (server --help)
        cni-plugin calico             one call of the network plug-in: CNI_* environment, configuration on stdin
        cni-plugin calico-ipam        one call of the IPAM plug-in
+       cni-plugin install            installs the programs and the network configuration on the host (/host), by
+                                     Calico's variables: CNI_NETWORK_CONFIG, CNI_CONF_NAME, ETCD_ENDPOINTS, ...
 `;
 
 async function main(argv: readonly string[]): Promise<number | undefined> {
@@ -61,6 +90,10 @@ async function main(argv: readonly string[]): Promise<number | undefined> {
         return 0;
       }
       return runOnce(mode);
+    case 'install':
+      if (rest.length === 0) return install();
+      process.stdout.write(rest.includes('--version') ? `${VERSION}\n` : usage);
+      return rest.includes('--help') || rest.includes('--version') ? 0 : 2;
     default:
       process.stdout.write(usage);
       return mode === '--help' || mode === '-h' ? 0 : 2;
