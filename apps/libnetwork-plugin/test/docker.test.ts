@@ -79,16 +79,21 @@ describe.skipIf(problem !== undefined)('with a real Docker engine', () => {
     expect(profile.spec.ingress).toEqual([{ action: 'Allow', source: { selector: 'has(red)' } }]);
     expect(profile.spec.labelsToApply).toEqual({ red: '' });
     expect(await node.allocated()).toEqual([ipNetworks[0]?.split('/')[0]]);
+    await ok('rm', '-f', 'one');
   });
 
   test('the gateway answers though the host has no default route', async () => {
-    expect(await ok('exec', 'one', 'arping', '-c', '1', '-w', '5', '-I', 'cali0', '169.254.1.1')).toMatch(
+    await ok('run', '-d', '--name', 'asking', '--network', 'red', ...keepRunning);
+    expect(await ok('exec', 'asking', 'arping', '-c', '1', '-w', '5', '-I', 'cali0', '169.254.1.1')).toMatch(
       /ee:ee:ee:ee:ee:ee/i,
     );
+    await ok('rm', '-f', 'asking');
   });
 
   test('a container that is removed leaves no address, interface or endpoint', async () => {
-    await ok('rm', '-f', 'one');
+    await ok('run', '-d', '--name', 'going', '--network', 'red', ...keepRunning);
+    expect(await node.allocated()).toHaveLength(1);
+    await ok('rm', '-f', 'going');
     expect(await node.endpoints()).toEqual([]);
     expect(node.hostInterfaces()).toEqual([]);
     expect(await node.allocated()).toEqual([]);
