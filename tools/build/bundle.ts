@@ -5,6 +5,7 @@ import { directImports } from './direct-imports.ts';
 import { filesAside } from './files-aside.ts';
 import { lazyBuiltins } from './lazy-builtins.ts';
 import { type Bundle, bundles, dist } from './programs.ts';
+import { warmUp } from './warm-up.ts';
 
 /** What few commands need, and is large: the gRPC client, YAML, the log. */
 const packagesAside = ['@grpc/grpc-js', 'etcd3', 'yaml', 'pino', 'prom-client'];
@@ -89,6 +90,7 @@ async function buildCommand({ name, entry }: Bundle): Promise<void> {
       }),
     ),
   );
+  await warmUp(join(dist, 'lib', `${name}.cjs`), join(dist, 'lib/compile-cache'));
 }
 
 async function buildBundle(bundle: Bundle): Promise<void> {
