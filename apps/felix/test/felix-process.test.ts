@@ -87,7 +87,13 @@ async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await holds())) await delay(20);
 }
 
-const readiness = (): string => runIn(lab.netns, 'curl', '-s', 'http://127.0.0.1:9099/readiness');
+/** What felix answers on its health port, which only its own namespace reaches. */
+function httpGet(path: string): string {
+  const script = 'fetch(process.argv[1]).then((answer) => answer.text()).then((text) => process.stdout.write(text))';
+  return runIn(lab.netns, process.execPath, '-e', script, `http://127.0.0.1:9099${path}`);
+}
+
+const readiness = (): string => httpGet('/readiness');
 
 describe('the felix process', () => {
   it('opens the way to workloads once they are in the store, and says so', async () => {
@@ -160,7 +166,7 @@ describe('the felix process', () => {
 
   it('puts back within moments what others take away', async () => {
     const repairs = (): number => {
-      const text = runIn(lab.netns, 'curl', '-s', 'http://127.0.0.1:9099/metrics');
+      const text = httpGet('/metrics');
       return Number(/^felix_nft_repairs (\d+)/m.exec(text)?.[1]);
     };
     const repairsBefore = repairs();
