@@ -2,6 +2,7 @@
  * The command line. Options and arguments are declared here; what a command does is loaded when it is called,
  * so that starting up costs no more than the command needs.
  */
+import { VERSION } from '@calico-node/service';
 import { Command, CommanderError, Option } from 'commander';
 import { addBgpCommands } from './commands/bgp/register.ts';
 import { addClusterCommands } from './commands/cluster/register.ts';
@@ -81,6 +82,7 @@ function groupsFor(argv: readonly string[]): readonly Group[] {
 export function buildProgram(io: Io, argv: readonly string[] = []): Command {
   const program = new Command('calicoctl')
     .description('manages Calico network and security policy, and looks into nodes')
+    .version(VERSION, '-v, --version', 'print the release of this program')
     .exitOverride()
     .configureOutput({
       writeOut: (text) => {
