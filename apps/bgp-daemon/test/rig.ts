@@ -144,26 +144,34 @@ export class Daemon {
   }
 
   async apply(config: bgpV1.BgpConfig): Promise<bgpV1.ApplyConfigResponse> {
-    const options = { timeoutMs: 20_000, waitForReady: true };
+    const options = { timeoutMs: 20_000, waitForReady: true, repeatable: true };
     return callUnary(this.client.applyConfig.bind(this.client), { config }, options);
   }
 
   async peers(): Promise<bgpV1.Peer[]> {
-    const options = { timeoutMs: 20_000, waitForReady: true };
+    const options = { timeoutMs: 20_000, waitForReady: true, repeatable: true };
     return (await callUnary(this.client.listPeers.bind(this.client), {}, options)).peers;
   }
 
   async routes(prefix = ''): Promise<bgpV1.Route[]> {
-    const options = { timeoutMs: 20_000, waitForReady: true };
+    const options = { timeoutMs: 20_000, waitForReady: true, repeatable: true };
     return (await callUnary(this.client.listRoutes.bind(this.client), { prefix, peer: '' }, options)).routes;
   }
 
   async status(): Promise<bgpV1.GetStatusResponse> {
-    return callUnary(this.client.getStatus.bind(this.client), {}, { timeoutMs: 20_000, waitForReady: true });
+    return callUnary(
+      this.client.getStatus.bind(this.client),
+      {},
+      { timeoutMs: 20_000, waitForReady: true, repeatable: true },
+    );
   }
 
   async explain(prefix: string): Promise<bgpV1.ExplainRouteResponse> {
-    return callUnary(this.client.explainRoute.bind(this.client), { prefix }, { timeoutMs: 20_000, waitForReady: true });
+    return callUnary(
+      this.client.explainRoute.bind(this.client),
+      { prefix },
+      { timeoutMs: 20_000, waitForReady: true, repeatable: true },
+    );
   }
 
   async established(count = 1): Promise<bgpV1.Peer[]> {

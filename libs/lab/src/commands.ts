@@ -55,7 +55,7 @@ export async function appliedAtMs(
     const answer = await callUnary(
       client.waitForRevision.bind(client),
       { revision },
-      { timeoutMs, waitForReady: true },
+      { timeoutMs, waitForReady: true, repeatable: true },
     );
     return Number(answer.appliedUnixNanos / 1000n) / 1000;
   } finally {

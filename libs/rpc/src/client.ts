@@ -1,5 +1,6 @@
 import { credentials, Metadata, type ChannelCredentials, type ClientOptions, type ServiceError } from '@grpc/grpc-js';
-import { codeFromNumber, RpcError } from './errors.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { codeFromNumber, isRpcError, RpcError } from './errors.ts';
 
 type ClientConstructor<C> = new (address: string, creds: ChannelCredentials, options?: Partial<ClientOptions>) => C;
 
@@ -21,8 +22,16 @@ export interface CallOptions {
   readonly timeoutMs?: number;
   /** Wait for the server to come up, within the time limit, instead of failing at once. */
   readonly waitForReady?: boolean;
+  /**
+   * The call does no harm when it is made twice: while nobody answers or the connection breaks, as when the server is
+   * started again, it is made anew until the time limit.
+   */
+  readonly repeatable?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
+
+/** Between two tries of a repeatable call. */
+const retryDelayMs = 50;
 
 interface Cancellable {
   cancel(): void;
@@ -42,10 +51,27 @@ type UnaryMethod<Req, Res> = (
  * @throws RpcError with the server's code and message; `DEADLINE_EXCEEDED` past the time limit,
  *   `CANCELLED` when the signal fires, `UNAVAILABLE` when nobody listens.
  */
-export function callUnary<Req, Res>(
+export async function callUnary<Req, Res>(
   method: UnaryMethod<Req, Res>,
   request: Req,
   options: CallOptions = {},
+): Promise<Res> {
+  const deadline = options.timeoutMs === undefined ? Infinity : Date.now() + options.timeoutMs;
+  for (;;) {
+    try {
+      return await callOnce(method, request, options, deadline);
+    } catch (error) {
+      if (options.repeatable !== true || !isRpcError(error, 'UNAVAILABLE') || Date.now() >= deadline) throw error;
+      await delay(retryDelayMs);
+    }
+  }
+}
+
+function callOnce<Req, Res>(
+  method: UnaryMethod<Req, Res>,
+  request: Req,
+  options: CallOptions,
+  deadline: number,
 ): Promise<Res> {
   return new Promise<Res>((resolve, reject) => {
     const { signal } = options;
@@ -54,8 +80,7 @@ export function callUnary<Req, Res>(
       return;
     }
     const metadata = new Metadata({ waitForReady: options.waitForReady ?? false });
-    const callOptions = options.timeoutMs === undefined ? {} : { deadline: Date.now() + options.timeoutMs };
-    const call = method(request, metadata, callOptions, (error, response) => {
+    const call = method(request, metadata, { deadline }, (error, response) => {
       signal?.removeEventListener('abort', onAbort);
       if (error === null) resolve(response);
       else reject(new RpcError(codeFromNumber(error.code), error.details, { cause: error }));

@@ -72,6 +72,15 @@ describe('gRPC on a unix socket', () => {
     expect(await waiting).toEqual({ released: ['late'] });
   });
 
+  test('makes a repeatable call anew until somebody serves, and gives up at the time limit', async () => {
+    const path = join(dir, 's');
+    using client = connect(path);
+    await expect(client.call('h', { timeoutMs: 100, repeatable: true })).rejects.toBeInstanceOf(RpcError);
+    const trying = client.call('late', { timeoutMs: 10_000, repeatable: true });
+    await using _server = await serve(path, (handle) => Promise.resolve([handle]));
+    expect(await trying).toEqual({ released: ['late'] });
+  });
+
   test('tells the handler when the caller gives up', async () => {
     const path = join(dir, 's');
     const given = Promise.withResolvers<undefined>();

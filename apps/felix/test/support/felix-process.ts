@@ -77,18 +77,22 @@ export class FelixProcess implements AsyncDisposable {
   }
 
   status(): Promise<felixV1.GetStatusResponse> {
-    return callUnary(this.client.getStatus.bind(this.client), {}, { timeoutMs: 20_000, waitForReady: true });
+    return callUnary(
+      this.client.getStatus.bind(this.client),
+      {},
+      { timeoutMs: 20_000, waitForReady: true, repeatable: true },
+    );
   }
 
   /** Resolves when the endpoint is programmed. */
   waitForEndpoint(workload: string, minRevision = 0n): Promise<felixV1.WaitForEndpointResponse> {
     const id = { orchestratorId: 'k8s', workloadId: `default/${workload}`, endpointId: 'eth0' };
-    const options = { timeoutMs: 20_000, waitForReady: true };
+    const options = { timeoutMs: 20_000, waitForReady: true, repeatable: true };
     return callUnary(this.client.waitForEndpoint.bind(this.client), { id, minRevision }, options);
   }
 
   waitForRevision(revision: bigint): Promise<felixV1.WaitForRevisionResponse> {
-    const options = { timeoutMs: 20_000, waitForReady: true };
+    const options = { timeoutMs: 20_000, waitForReady: true, repeatable: true };
     return callUnary(this.client.waitForRevision.bind(this.client), { revision }, options);
   }
 
