@@ -12,7 +12,7 @@ import {
   type SetType,
 } from '@calico-node/netlink/nftables';
 import { ipPortMember, namedPortProtocols, splitIpPortMember, type IpPortMember } from '../../calc/ip-set.ts';
-import { DeltaTracker } from './delta-tracker.ts';
+import { DeltaTracker } from '../delta-tracker.ts';
 
 /**
  * How members of a set read and how the kernel holds them. A member is its canonical text; a verdict map's

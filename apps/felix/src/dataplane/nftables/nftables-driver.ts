@@ -15,8 +15,9 @@ import type { Logger } from '@calico-node/service';
 import type { Intent, LocalWorkloadEndpoint } from '../../calc/intents.ts';
 import { allHostsSet, masqueradePoolsSet, networkPoolsSet } from '../../calc/ip-set.ts';
 import type { RuleOptions } from '../../rules/options.ts';
+import { PolicyIntents } from '../policy-intents.ts';
 import type { PolicyCounts, PolicyDriver } from '../policy-driver.ts';
-import { TableIntents } from './table-intents.ts';
+import { chainNameInKernel } from './kernel-names.ts';
 import { Table } from './table.ts';
 
 export interface NftablesDriverOptions {
@@ -36,7 +37,7 @@ export class NftablesDriver implements PolicyDriver {
   readonly #options: NftablesDriverOptions;
   readonly #socket: NftablesSocket;
   readonly #monitor: NftablesMonitor;
-  readonly #tables: readonly { readonly table: Table; readonly intents: TableIntents }[];
+  readonly #tables: readonly { readonly table: Table; readonly intents: PolicyIntents }[];
   /** Arrived since the last apply began: an apply must not see the half of a change. */
   #arrived: Intent[] = [];
   #isInSync = false;
@@ -62,7 +63,7 @@ export class NftablesDriver implements PolicyDriver {
     this.#tables = options.families.map((family) => {
       const table = new Table(family, this.#socket);
       for (const id of [networkPoolsSet, masqueradePoolsSet, allHostsSet]) table.sets.replace(id, 'net', []);
-      return { table, intents: new TableIntents(table, options.rules) };
+      return { table, intents: new PolicyIntents(table, options.rules) };
     });
   }
 
@@ -122,7 +123,8 @@ export class NftablesDriver implements PolicyDriver {
   problemOf(endpoint: LocalWorkloadEndpoint): string | undefined {
     for (const { table, intents } of this.#tables) {
       if (table.chains.refused.size === 0) continue;
-      for (const chain of intents.chainsOf(endpoint)) {
+      for (const name of intents.chainsOf(endpoint)) {
+        const chain = chainNameInKernel('filter', name);
         const reason = table.chains.refused.get(chain);
         if (reason !== undefined) return `the kernel refused chain ${chain}: ${reason}`;
       }

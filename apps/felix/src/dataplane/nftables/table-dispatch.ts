@@ -1,7 +1,7 @@
 import type { Family } from '@calico-node/net';
 import type { KernelSet, SetElement } from '@calico-node/netlink/nftables';
 import type { DispatchEntry, DispatchMap } from '../../rules/model.ts';
-import type { Delta } from './delta-tracker.ts';
+import type { Delta } from '../delta-tracker.ts';
 import { chainNameInKernel } from './kernel-names.ts';
 import { KernelSetState } from './kernel-set.ts';
 

@@ -1,7 +1,7 @@
 import type { Family } from '@calico-node/net';
 import type { KernelSet, SetElement, Transaction } from '@calico-node/netlink/nftables';
 import type { IpSetId } from '../../calc/ip-set.ts';
-import type { Delta } from './delta-tracker.ts';
+import type { Delta } from '../delta-tracker.ts';
 import { NetIpSet, PortIpSet, type IpSetState } from './ip-set-state.ts';
 import type { KernelSetState } from './kernel-set.ts';
 

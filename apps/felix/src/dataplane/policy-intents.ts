@@ -1,20 +1,19 @@
-import type { Intent, LocalWorkloadEndpoint } from '../../calc/intents.ts';
-import type { WorkloadEndpointId } from '../../calc/endpoint-id.ts';
-import { renderDispatchMaps } from '../../rules/dispatch.ts';
-import { policyChainName, profileChainName, workloadChainName, type Direction } from '../../rules/names.ts';
-import type { RuleOptions } from '../../rules/options.ts';
-import { renderPolicyChains, renderProfileChains } from '../../rules/policy-chains.ts';
-import { renderReversePathSkip } from '../../rules/reverse-path.ts';
-import { renderHooks, renderStaticChains } from '../../rules/static-chains.ts';
-import { renderWorkloadChains } from '../../rules/workload-chains.ts';
-import { chainNameInKernel } from './kernel-names.ts';
-import type { Table } from './table.ts';
+import type { Intent, LocalWorkloadEndpoint } from '../calc/intents.ts';
+import type { WorkloadEndpointId } from '../calc/endpoint-id.ts';
+import { renderDispatchMaps } from '../rules/dispatch.ts';
+import { policyChainName, profileChainName, workloadChainName, type Direction } from '../rules/names.ts';
+import type { RuleOptions } from '../rules/options.ts';
+import { renderPolicyChains, renderProfileChains } from '../rules/policy-chains.ts';
+import { renderReversePathSkip } from '../rules/reverse-path.ts';
+import { renderHooks, renderStaticChains } from '../rules/static-chains.ts';
+import { renderWorkloadChains } from '../rules/workload-chains.ts';
+import type { PolicyTarget } from './policy-target.ts';
 
 const directions: readonly Direction[] = ['ingress', 'egress'];
 
-/** Turns what calc wants into what one table should hold. The work is that of what an intent touches. */
-export class TableIntents {
-  readonly #table: Table;
+/** Turns what calc wants into what one family's packet filter should hold. The work is that of what an intent touches. */
+export class PolicyIntents {
+  readonly #target: PolicyTarget;
   readonly #options: RuleOptions;
   /** Endpoints by the interface that they name: the lowest id has it, the others wait. */
   readonly #byInterface = new Map<string, Map<WorkloadEndpointId, LocalWorkloadEndpoint>>();
@@ -22,17 +21,17 @@ export class TableIntents {
   /** Endpoints with networks that their source address may lie in. */
   readonly #spoofers = new Map<string, LocalWorkloadEndpoint>();
 
-  constructor(table: Table, options: RuleOptions) {
-    this.#table = table;
+  constructor(target: PolicyTarget, options: RuleOptions) {
+    this.#target = target;
     this.#options = options;
-    for (const map of renderDispatchMaps([])) table.dispatch.set(map);
-    for (const hook of renderHooks(options)) table.chains.setHook(hook);
-    for (const chain of renderStaticChains(table.family, options)) table.chains.setChain(chain);
+    for (const map of renderDispatchMaps([])) target.dispatch.set(map);
+    for (const hook of renderHooks(options)) target.chains.setHook(hook);
+    for (const chain of renderStaticChains(target.family, options)) target.chains.setChain(chain);
     this.#setReversePathSkip();
   }
 
   take(intent: Intent): void {
-    const { chains, sets, family } = this.#table;
+    const { chains, sets, family } = this.#target;
     const { maxChainNameLength } = this.#options;
     switch (intent.type) {
       case 'ip-set-update':
@@ -76,17 +75,16 @@ export class TableIntents {
     }
   }
 
-  /** The kernel's names of the chains that an endpoint's packets may pass, beside the static ones. */
+  /** The chains of the filter layer that an endpoint's packets may pass, beside the static ones. */
   chainsOf(endpoint: LocalWorkloadEndpoint): readonly string[] {
     const { maxChainNameLength } = this.#options;
-    const names = directions.flatMap((direction) => [
+    return directions.flatMap((direction) => [
       workloadChainName(endpoint.interfaceName, direction),
       ...endpoint.tiers.flatMap((tier) =>
         tier[direction].map((policy) => policyChainName(policy, direction, maxChainNameLength)),
       ),
       ...endpoint.profiles.map((profile) => profileChainName(profile, direction, maxChainNameLength)),
     ]);
-    return names.map((name) => chainNameInKernel('filter', name));
   }
 
   #setEndpoint(id: WorkloadEndpointId, endpoint: LocalWorkloadEndpoint): void {
@@ -110,7 +108,7 @@ export class TableIntents {
   #settle(interfaceName: string): void {
     const claims = this.#byInterface.get(interfaceName);
     const [winner] = [...(claims ?? [])].sort(([a], [b]) => (a < b ? -1 : 1));
-    const { chains, dispatch } = this.#table;
+    const { chains, dispatch } = this.#target;
     if (winner === undefined) {
       this.#byInterface.delete(interfaceName);
       this.#noteSpoofer(interfaceName, undefined);
@@ -132,6 +130,6 @@ export class TableIntents {
   }
 
   #setReversePathSkip(): void {
-    this.#table.chains.setChain(renderReversePathSkip(this.#spoofers.values(), this.#table.family));
+    this.#target.chains.setChain(renderReversePathSkip(this.#spoofers.values(), this.#target.family));
   }
 }
