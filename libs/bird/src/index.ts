@@ -1,0 +1,5 @@
+export { BirdError, birdCommand, type BirdCommandOptions, type BirdErrorCode } from './control.ts';
+export { parseReply, type ReplyLine } from './reply.ts';
+export { parseBirdStatus, type BirdStatus } from './status.ts';
+export { parseBirdPeers, type BirdPeer, type BirdPeerType } from './peers.ts';
+export { parseBirdRoutes, type BirdRoute } from './routes.ts';
