@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import type { NativeTable } from './native/table.ts';
 import { inNetns, type NetnsRef } from './netns.ts';
 
@@ -7,6 +7,9 @@ export interface SysctlOptions {
   readonly netns?: NetnsRef;
   readonly native?: NativeTable;
 }
+
+/** Where a container without privileges finds what it may write, when its runtime has made /proc/sys read-only. */
+const MOUNTED = '/host';
 
 /**
  * The file of a sysctl. With slashes, `net/ipv4/conf/eth0.100/forwarding`, dots are part of a name; without,
@@ -24,11 +27,24 @@ function visit<T>(options: SysctlOptions, work: () => T): T {
   return options.netns === undefined ? work() : inNetns(options.netns, work, options.native);
 }
 
-/** Sets a sysctl. Throws Node's file error: ENOENT when there is none (or no such interface), EROFS, EINVAL. */
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}
+
+/**
+ * Sets a sysctl. Where /proc/sys is read-only, as in a container, through /host/proc/sys: a mount of the host's
+ * /proc/sys/net there shows each namespace its own values, as /proc does. Throws Node's file error: ENOENT when there
+ * is none (or no such interface), EROFS, EINVAL.
+ */
 export function writeSysctl(name: string, value: string | number, options: SysctlOptions = {}): void {
   const file = fileOf(name);
   visit(options, () => {
-    writeFileSync(file, `${value}\n`);
+    try {
+      writeFileSync(file, `${value}\n`);
+    } catch (error) {
+      if (!hasCode(error, 'EROFS') || !existsSync(MOUNTED + file)) throw error;
+      writeFileSync(MOUNTED + file, `${value}\n`);
+    }
   });
 }
 

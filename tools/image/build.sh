@@ -1,0 +1,35 @@
+#!/bin/sh
+# Makes the calico-node image without pulling anything: dist/image/calico-node-ARCH.tar is the root file system that
+# deploy/Dockerfile makes too, and where a Docker engine answers, it is imported with the settings of that file.
+# Does nothing when it is up to date. Prints the sizes.
+# Usage: tools/image/build.sh [TAG]   (default calico-node:latest; SOURCE_DATE_EPOCH dates the files)
+set -eu
+cd "$(dirname "$0")/../.."
+tag=${1:-calico-node:latest}
+out=dist/image
+archive=$out/calico-node-$(dpkg --print-architecture).tar
+mkdir -p "$out"
+
+stamp=$archive.inputs
+inputs=$(find dist/bin dist/lib dist/proto tools/image package-lock.json -type f ! -path 'dist/lib/compile-cache/*' \
+  -exec cksum {} + | sort | cksum)
+if [ "$(cat "$stamp" 2>/dev/null)" != "$inputs" ] || [ ! -s "$archive" ]; then
+  root=$(mktemp -d)
+  trap 'rm -rf "$root"' EXIT
+  tools/image/rootfs.sh "$root/rootfs" "$PWD/$out/debs"
+  # One byte sequence for one content: sorted, owned by root, of one time.
+  tar -c -C "$root/rootfs" --sort=name --mtime="@${SOURCE_DATE_EPOCH:-0}" --owner=0 --group=0 --numeric-owner \
+    --format=posix --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime -f "$archive.new" .
+  mv "$archive.new" "$archive"
+  gzip -6 -n -c "$archive" | wc -c >"$archive.gzip-bytes"
+  cp "$root/rootfs/usr/share/sbom/calico-node.cdx.json" "$out/"
+  echo "$inputs" >"$stamp"
+fi
+awk -v name="$archive" -v gzip="$(cat "$archive.gzip-bytes")" -v raw="$(wc -c <"$archive")" -v sum="$(sha256sum <"$archive")" \
+  'BEGIN { printf "%s: %.1f MB, %.1f MB compressed (gzip), sha256:%s\n", name, raw / 1e6, gzip / 1e6, substr(sum, 1, 64) }'
+
+if [ "${IMAGE_IMPORT:-auto}" = never ] || ! docker version >/dev/null 2>&1; then
+  echo "no Docker engine answers: not imported" >&2
+  exit 0
+fi
+tools/image/import.sh "$archive" "$tag"
