@@ -191,14 +191,18 @@ export class Engine {
     health.report({ ready: true });
     metrics.applied(Number(finishedAt - startedAt) / 1e9);
     if (pendingSince !== undefined) metrics.latency(Number(finishedAt - pendingSince) / 1e9);
-    this.#settle(wanted);
+    const changes = this.#settle(wanted);
     this.revisions.record(revision, finishedAt);
     for (const wake of this.#waiters) wake();
+    if (changes.length === 0) return true;
+    // Who waits for an endpoint gets the answer before files and the store do.
+    await new Promise(setImmediate);
+    this.#options.onStates(changes);
     return true;
   }
 
-  /** Takes the endpoints' states after an apply, and tells of those that changed. */
-  #settle(wanted: ReadonlyMap<WorkloadEndpointId, LocalWorkloadEndpoint>): void {
+  /** Takes the endpoints' states after an apply, and gives those that changed. */
+  #settle(wanted: ReadonlyMap<WorkloadEndpointId, LocalWorkloadEndpoint>): EndpointChange[] {
     const changes: EndpointChange[] = [];
     for (const [id, endpoint] of wanted) {
       const before = this.#programmed.get(id);
@@ -215,7 +219,7 @@ export class Engine {
       const state: InterfaceState = { state: 'down', reason: 'the endpoint is gone' };
       changes.push({ id, endpoint: undefined, before: before.endpoint, state });
     }
-    if (changes.length > 0) this.#options.onStates(changes);
+    return changes;
   }
 
   #programmedOnce(): boolean {

@@ -86,8 +86,9 @@ export function deleteAddress(spec: InterfaceIpSpec): NetlinkRequest {
   };
 }
 
-export function listAddressesRequest(family: Family | undefined): NetlinkRequest {
-  const body = addressHeader(family === undefined ? AF_UNSPEC : addressFamily(family), 0, 0, 0);
+/** The kernel itself leaves out other interfaces' addresses when an index is given (NETLINK_GET_STRICT_CHK). */
+export function listAddressesRequest(family: Family | undefined, interfaceIndex = 0): NetlinkRequest {
+  const body = addressHeader(family === undefined ? AF_UNSPEC : addressFamily(family), 0, 0, interfaceIndex);
   return { type: rtm.getAddress, flags: 0, body, label: 'list addresses' };
 }
 

@@ -14,7 +14,7 @@ import { messageFlag, type NetlinkMessage, type NetlinkRequest } from '../messag
 import { addressFamily, AF_BRIDGE, AF_UNSPEC, familyOfNumber, nameOf, rtm } from './kernel-numbers.ts';
 
 /** NDA_* (include/uapi/linux/neighbour.h). */
-const neighbourAttribute = { destination: 1, linkAddress: 2 } as const;
+const neighbourAttribute = { destination: 1, linkAddress: 2, interfaceIndex: 8 } as const;
 const neighbourFlag = { self: 0x2, proxy: 0x8 } as const;
 const NEIGHBOUR_HEADER_BYTES = 12;
 
@@ -135,14 +135,16 @@ export function deleteFdbEntry(spec: FdbSpec): NetlinkRequest {
   };
 }
 
-export function listNeighboursRequest(family: Family | undefined, isProxy: boolean): NetlinkRequest {
+/** The kernel itself leaves out other interfaces' entries when an index is given (NETLINK_GET_STRICT_CHK). */
+export function listNeighboursRequest(
+  family: Family | undefined,
+  isProxy: boolean,
+  interfaceIndex?: number,
+): NetlinkRequest {
   const number = family === undefined ? AF_UNSPEC : addressFamily(family);
-  return {
-    type: rtm.getNeighbour,
-    flags: 0,
-    body: neighbourHeader(number, 0, 0, isProxy ? neighbourFlag.proxy : 0),
-    label: 'list neighbours',
-  };
+  const body = new AttributeWriter(neighbourHeader(number, 0, 0, isProxy ? neighbourFlag.proxy : 0));
+  if (interfaceIndex !== undefined) body.u32(neighbourAttribute.interfaceIndex, interfaceIndex);
+  return { type: rtm.getNeighbour, flags: 0, body: body.finish(), label: 'list neighbours' };
 }
 
 export function listFdbRequest(): NetlinkRequest {

@@ -48,7 +48,8 @@ export class RouteSocket implements Disposable {
 
   /** Of both families, or of one. */
   listAddresses(options: { readonly family?: Family; readonly interfaceIndex?: number } = {}): InterfaceIp[] {
-    const addresses = this.#socket.dump(listAddressesRequest(options.family), decodeAddress);
+    const request = listAddressesRequest(options.family, options.interfaceIndex);
+    const addresses = ifFound(['ENODEV'], () => this.#socket.dump(request, decodeAddress)) ?? [];
     return addresses.filter((address) => matchesInterface(address, options.interfaceIndex));
   }
 
@@ -78,7 +79,7 @@ export class RouteSocket implements Disposable {
   listNeighbours(
     options: { readonly family?: Family; readonly interfaceIndex?: number; readonly isProxy?: boolean } = {},
   ): Neighbour[] {
-    const request = listNeighboursRequest(options.family, options.isProxy === true);
+    const request = listNeighboursRequest(options.family, options.isProxy === true, options.interfaceIndex);
     const neighbours = this.#socket.dump(request, decodeNeighbour);
     return neighbours.filter((neighbour) => matchesInterface(neighbour, options.interfaceIndex));
   }

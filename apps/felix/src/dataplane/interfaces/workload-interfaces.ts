@@ -1,11 +1,15 @@
 /**
  * The driver of workload interfaces: host routes, static neighbours and interface settings.
  *
- * It holds what should be (from endpoints) beside what is (listed once, then followed through the kernel's own events),
- * and writes the difference. What is ours: every route over a workload interface that the kernel did not make itself
- * (Calico's RemoveExternalRoutes), recognised by the interface's name and so without memory of an earlier run.
+ *   endpoints ─► EndpointClaims ─┐                          ┌─► withdraw: routes that must go
+ *                                ├─► touched names, addresses┤
+ *   kernel ────► KernelView ─────┘                          └─► establish: settings, neighbours, routes that must come
+ *
+ * It holds what should be beside what is (listed once, then followed through the kernel's own events), and looks again
+ * only at the interfaces and addresses that either side touched: what a change costs does not grow with the node. What
+ * is ours is recognised by the interface's name, and so without memory of an earlier run.
  */
-import { familyOf, type Family, type IpAddress } from '@calico-node/net';
+import { type Cidr, familyOf, type Family, type IpAddress, splitCidr } from '@calico-node/net';
 import {
   deleteRoute,
   type Link,
@@ -22,8 +26,9 @@ import {
 } from '@calico-node/netlink';
 import type { WorkloadEndpointId } from '../../calc/endpoint-id.ts';
 import type { LocalWorkloadEndpoint } from '../../calc/intents.ts';
-import { type DesiredInterfaces, desiredInterfaces, staticArpAddresses, type WorkloadRoute } from './desired-routes.ts';
+import { EndpointClaims, type Owner, type Touched } from './endpoint-claims.ts';
 import { KernelSettings } from './interface-settings.ts';
+import { KernelView } from './kernel-view.ts';
 
 export interface WorkloadInterfacesOptions {
   /** The node's namespace; the process's own when absent. */
@@ -47,30 +52,47 @@ export type InterfaceState = { readonly state: 'up' } | { readonly state: 'down'
 
 const UP: InterfaceState = { state: 'up' };
 
-/** The kernel tells routes apart by these; ours all have one table. */
-const keyOf = (route: Pick<Route, 'destination' | 'metric'>): string => `${route.destination} ${route.metric ?? 0}`;
+/** Whether the kernel would make no difference between what it has and what we would make. */
+function isSameRoute(route: Route, spec: RouteSpec): boolean {
+  return (
+    route.interfaceIndex === spec.interfaceIndex &&
+    route.protocol === spec.protocol &&
+    (route.metric ?? 0) === (spec.metric ?? 0) &&
+    route.source === spec.source &&
+    route.gateway === undefined &&
+    route.type === 'unicast'
+  );
+}
+
+/** The IPv4 addresses of an endpoint for which the kernel need not ask, since the endpoint names its MAC address. */
+function staticArpAddresses(endpoint: LocalWorkloadEndpoint): IpAddress[] {
+  if (endpoint.mac === undefined || !endpoint.adminUp) return [];
+  return endpoint.addresses.filter((cidr) => familyOf(cidr) === 4).map((cidr) => splitCidr(cidr).ip);
+}
 
 export class WorkloadInterfaces implements Disposable {
   readonly #options: WorkloadInterfacesOptions;
   readonly #socket: RouteSocket;
   readonly #monitor: RouteMonitor;
   readonly #settings: KernelSettings;
-  readonly #endpoints = new Map<WorkloadEndpointId, LocalWorkloadEndpoint>();
-  readonly #links = new Map<string, Link>();
-  readonly #nameByIndex = new Map<number, string>();
-  /** Routes over workload interfaces that the kernel holds. */
-  readonly #routes = new Map<string, Route>();
+  readonly #claims = new EndpointClaims();
+  readonly #kernel: KernelView;
+  /** Addresses whose routes in the kernel may have to go. */
+  readonly #toWithdraw = new Set<Cidr>();
+  /** Interfaces whose settings and neighbours, and addresses whose routes, may have to come. */
+  readonly #toConfigure = new Set<string>();
+  readonly #toRoute = new Set<Cidr>();
   /** Interfaces whose settings and neighbours are in place, by name, for the index they had then. */
   readonly #configured = new Map<string, { readonly index: number; readonly endpoint: LocalWorkloadEndpoint }>();
-  readonly #problems = new Map<WorkloadEndpointId, string>();
-  #desired: DesiredInterfaces = desiredInterfaces([]);
-  #isDesiredStale = false;
+  /** What the kernel refused at the last try, by interface or address. */
+  readonly #problems = new Map<string, string>();
   #needsResync = true;
   #writes = 0;
 
   constructor(options: WorkloadInterfacesOptions) {
     this.#options = options;
     const where = options.netns === undefined ? {} : { netns: options.netns };
+    this.#kernel = new KernelView(options.prefixes);
     this.#settings = new KernelSettings({ ...where, ipv6: options.ipv6, allowsSpoofing: options.allowsSpoofing });
     // The monitor first: what happens while we list is in both, and nothing is missed.
     this.#monitor = RouteMonitor.open({
@@ -94,7 +116,7 @@ export class WorkloadInterfaces implements Disposable {
 
   /** Routes over workload interfaces that the kernel holds now. */
   get routeCount(): number {
-    return this.#routes.size;
+    return this.#kernel.routeCount;
   }
 
   /** @throws the file error when the host cannot be made to route. */
@@ -103,14 +125,11 @@ export class WorkloadInterfaces implements Disposable {
   }
 
   update(id: WorkloadEndpointId, endpoint: LocalWorkloadEndpoint): void {
-    this.#endpoints.set(id, endpoint);
-    this.#isDesiredStale = true;
+    this.#touch(this.#claims.set(id, endpoint));
   }
 
   remove(id: WorkloadEndpointId): void {
-    this.#endpoints.delete(id);
-    this.#problems.delete(id);
-    this.#isDesiredStale = true;
+    this.#touch(this.#claims.set(id, undefined));
   }
 
   /** Lists the kernel's state anew before the next step. */
@@ -124,47 +143,51 @@ export class WorkloadInterfaces implements Disposable {
    */
   withdraw(): string[] {
     this.#refresh();
-    const stale = [...this.#routes.values()].filter((route) => !this.#isWanted(route));
+    const stale = [...this.#toWithdraw]
+      .flatMap((destination) => this.#kernel.routesTo(destination))
+      .filter((route) => !this.#isWanted(route));
+    this.#toWithdraw.clear();
+    if (stale.length === 0) return [];
     const outcome = this.#socket.execute(stale.map((route) => deleteRoute(route)));
     this.#writes += stale.length;
     return stale.flatMap((route, index) => {
       const error = outcome[index];
       // Gone already, with its interface or by another hand.
       if (error === undefined || error.code === 'ESRCH' || error.code === 'ENODEV') {
-        this.#routes.delete(keyOf(route));
+        this.#kernel.deleteRoute(route);
         return [];
       }
+      this.#toWithdraw.add(route.destination);
       return [error.message];
     });
   }
 
   /**
-   * Puts settings, neighbours and routes of every endpoint in place; the routes last, since they open the way. After
-   * the rules of the same change. An endpoint that fails does not hold up the others; see `stateOf`.
+   * Puts settings, neighbours and routes in place; the routes last, since they open the way. After the rules of the
+   * same change. An endpoint that fails does not hold up the others, and is tried again next time; see `stateOf`.
    */
   establish(): void {
     this.#refresh();
-    this.#problems.clear();
-    for (const [name, { id, endpoint }] of this.#desired.owners) {
-      const link = this.#links.get(name);
-      if (link?.up === true) this.#configure(id, link, endpoint);
-    }
+    const names = [...this.#toConfigure];
+    this.#toConfigure.clear();
+    for (const name of names) this.#configure(name);
     this.#addRoutes();
   }
 
   /** How an endpoint's interface, routes and settings are, as of the last `establish`. */
   stateOf(id: WorkloadEndpointId): InterfaceState {
-    const endpoint = this.#endpoints.get(id);
+    const endpoint = this.#claims.get(id);
     if (endpoint === undefined) return { state: 'down', reason: 'the endpoint is not known' };
-    const shadow = this.#desired.shadowed.get(id);
-    if (shadow !== undefined) return { state: 'error', reason: shadow };
+    const { interfaceName, addresses } = endpoint;
+    const loss = this.#claims.lossOf(id);
+    if (loss !== undefined) return { state: 'error', reason: loss };
     if (!endpoint.adminUp) return { state: 'down', reason: 'the endpoint is administratively down' };
-    const link = this.#links.get(endpoint.interfaceName);
-    if (link === undefined) return { state: 'down', reason: `interface ${endpoint.interfaceName} does not exist` };
-    if (!link.up) return { state: 'down', reason: `interface ${endpoint.interfaceName} is down` };
-    const problem = this.#problems.get(id);
+    const link = this.#kernel.link(interfaceName);
+    if (link === undefined) return { state: 'down', reason: `interface ${interfaceName} does not exist` };
+    if (!link.up) return { state: 'down', reason: `interface ${interfaceName} is down` };
+    const problem = [interfaceName, ...addresses].map((what) => this.#problems.get(what)).find(Boolean);
     if (problem !== undefined) return { state: 'error', reason: problem };
-    if (!link.running) return { state: 'down', reason: `interface ${endpoint.interfaceName} has no carrier` };
+    if (!link.running) return { state: 'down', reason: `interface ${interfaceName} has no carrier` };
     return UP;
   }
 
@@ -177,103 +200,101 @@ export class WorkloadInterfaces implements Disposable {
     this.close();
   }
 
-  #isWorkload(name: string): boolean {
-    return this.#options.prefixes.some((prefix) => name.startsWith(prefix));
+  #touch({ interfaces, destinations }: Touched): void {
+    for (const name of interfaces) this.#toConfigure.add(name);
+    for (const destination of destinations) this.#touchDestination(destination);
+  }
+
+  #touchDestination(destination: Cidr): void {
+    this.#toWithdraw.add(destination);
+    this.#toRoute.add(destination);
+  }
+
+  /** Has an interface, and the addresses of its owner, looked at again. */
+  #touchInterface(name: string): void {
+    this.#toConfigure.add(name);
+    for (const destination of this.#claims.ownerOf(name)?.endpoint.addresses ?? []) this.#touchDestination(destination);
   }
 
   #refresh(): void {
-    if (this.#isDesiredStale) {
-      this.#desired = desiredInterfaces([...this.#endpoints].map(([id, endpoint]) => ({ id, endpoint })));
-      this.#isDesiredStale = false;
-    }
     if (!this.#needsResync) return;
-    this.#links.clear();
-    this.#nameByIndex.clear();
-    this.#routes.clear();
+    this.#kernel.list(this.#socket, this.#options.ipv6 ? [4, 6] : [4]);
     this.#configured.clear();
-    for (const link of this.#socket.listLinks()) this.#noteLink(link);
-    for (const family of this.#options.ipv6 ? ([4, 6] as const) : ([4] as const)) {
-      for (const route of this.#socket.listRoutes({ family })) {
-        if (this.#isOurs(route)) this.#routes.set(keyOf(route), route);
-      }
-    }
+    for (const name of this.#claims.interfaces()) this.#toConfigure.add(name);
+    for (const destination of this.#claims.destinations()) this.#touchDestination(destination);
+    for (const destination of this.#kernel.destinations()) this.#touchDestination(destination);
     this.#needsResync = false;
   }
 
-  #noteLink(link: Link): void {
-    if (!this.#isWorkload(link.name)) return;
-    this.#links.set(link.name, link);
-    this.#nameByIndex.set(link.index, link.name);
-  }
-
-  /** A route over a workload interface that the kernel did not make itself. */
-  #isOurs(route: Route): boolean {
-    return (
-      route.table === routeTable.main &&
-      route.protocol !== routeProtocol.kernel &&
-      route.interfaceIndex !== undefined &&
-      this.#nameByIndex.has(route.interfaceIndex)
-    );
-  }
-
-  #specOf(route: WorkloadRoute, link: Link): RouteSpec {
-    const family = familyOf(route.destination);
+  /** The route that should be there, if there should be one and its interface exists. */
+  #specOf(destination: Cidr): { readonly spec: RouteSpec; readonly link: Link } | undefined {
+    const name = this.#claims.holderOf(destination)?.endpoint.interfaceName;
+    const link = name === undefined ? undefined : this.#kernel.link(name);
+    if (link === undefined) return undefined;
+    const family = familyOf(destination);
     const source = this.#options.source?.[family];
-    return {
-      destination: route.destination,
+    const spec: RouteSpec = {
+      destination,
       interfaceIndex: link.index,
       protocol: this.#options.routeProtocol,
       metric: this.#options.metric[family],
       ...(family === 4 ? { scope: 'link' as const } : {}),
       ...(source === undefined ? {} : { source }),
     };
+    return { spec, link };
   }
 
-  /** Whether the kernel's route is exactly the one that we would make. */
   #isWanted(route: Route): boolean {
-    const wanted = this.#desired.routes.get(route.destination);
-    const link = wanted && this.#links.get(wanted.interfaceName);
-    if (wanted === undefined || link === undefined) return false;
-    const spec = this.#specOf(wanted, link);
-    return (
-      route.interfaceIndex === link.index &&
-      route.protocol === spec.protocol &&
-      (route.metric ?? 0) === spec.metric &&
-      route.source === spec.source &&
-      route.gateway === undefined &&
-      route.type === 'unicast'
-    );
+    const wanted = this.#specOf(route.destination);
+    return wanted !== undefined && isSameRoute(route, wanted.spec);
   }
 
   #addRoutes(): void {
-    const missing: { readonly route: WorkloadRoute; readonly spec: RouteSpec }[] = [];
-    for (const route of this.#desired.routes.values()) {
-      const link = this.#links.get(route.interfaceName);
+    const missing: RouteSpec[] = [];
+    for (const destination of this.#toRoute) {
+      this.#problems.delete(destination);
+      const wanted = this.#specOf(destination);
       // The kernel takes no route over an interface that is down; its coming up brings us back here.
-      if (link?.up !== true || this.#problems.has(route.id)) continue;
-      const spec = this.#specOf(route, link);
-      const actual = this.#routes.get(`${route.destination} ${spec.metric ?? 0}`);
-      if (actual === undefined || !this.#isWanted(actual)) missing.push({ route, spec });
+      if (wanted?.link.up !== true || this.#problems.has(wanted.link.name)) continue;
+      const { spec } = wanted;
+      if (!this.#kernel.routesTo(destination).some((route) => isSameRoute(route, spec))) missing.push(spec);
     }
-    const outcome = this.#socket.execute(missing.map(({ spec }) => replaceRoute(spec)));
+    this.#toRoute.clear();
+    if (missing.length === 0) return;
+    const outcome = this.#socket.execute(missing.map((spec) => replaceRoute(spec)));
     this.#writes += missing.length;
-    for (const [index, { route, spec }] of missing.entries()) {
+    for (const [index, spec] of missing.entries()) {
       const error = outcome[index];
-      if (error === undefined) this.#routes.set(`${route.destination} ${spec.metric ?? 0}`, asKernelRoute(spec));
-      else this.#problems.set(route.id, error.message);
+      if (error === undefined) {
+        this.#kernel.setRoute(asKernelRoute(spec));
+        continue;
+      }
+      this.#problems.set(spec.destination, error.message);
+      this.#toRoute.add(spec.destination);
     }
   }
 
-  #configure(id: WorkloadEndpointId, link: Link, endpoint: LocalWorkloadEndpoint): void {
+  #configure(name: string): void {
+    const hadProblem = this.#problems.delete(name);
+    const owner = this.#claims.ownerOf(name);
+    const link = this.#kernel.link(name);
+    if (owner === undefined || link?.up !== true) return;
+    try {
+      this.#applySettings(owner, link);
+      if (hadProblem) for (const destination of owner.endpoint.addresses) this.#toRoute.add(destination);
+    } catch (error) {
+      // Until then no route leads over it.
+      this.#problems.set(name, error instanceof Error ? error.message : String(error));
+      this.#toConfigure.add(name);
+    }
+  }
+
+  #applySettings({ endpoint }: Owner, link: Link): void {
     const configured = this.#configured.get(link.name);
     if (configured?.index === link.index && configured.endpoint === endpoint) return;
-    try {
-      if (configured?.index !== link.index) this.#settings.configureWorkload(link.name);
-      this.#setNeighbours(link, endpoint);
-      this.#configured.set(link.name, { index: link.index, endpoint });
-    } catch (error) {
-      this.#problems.set(id, error instanceof Error ? error.message : String(error));
-    }
+    if (configured?.index !== link.index) this.#settings.configureWorkload(link.name);
+    this.#setNeighbours(link, endpoint);
+    this.#configured.set(link.name, { index: link.index, endpoint });
   }
 
   #setNeighbours(link: Link, endpoint: LocalWorkloadEndpoint): void {
@@ -284,6 +305,7 @@ export class WorkloadInterfaces implements Disposable {
     const missing = addresses.filter(
       (ip) => !known.some((entry) => entry.ip === ip && entry.mac === mac && entry.state === 'permanent'),
     );
+    if (missing.length === 0) return;
     this.#socket.apply(missing.map((ip) => replaceNeighbour({ interfaceIndex: link.index, ip, mac })));
     this.#writes += missing.length;
   }
@@ -296,31 +318,30 @@ export class WorkloadInterfaces implements Disposable {
   }
 
   #onLink(action: 'set' | 'delete', link: Link): void {
-    if (!this.#isWorkload(link.name)) return;
-    const before = this.#links.get(link.name);
+    if (!this.#kernel.isWorkload(link.name)) return;
+    const before = this.#kernel.link(link.name);
     if (action === 'delete') {
-      this.#links.delete(link.name);
-      this.#nameByIndex.delete(link.index);
+      this.#kernel.deleteLink(link);
       this.#configured.delete(link.name);
-    } else this.#noteLink(link);
-    // The kernel drops an interface's IPv4 routes with it and says nothing.
-    if (action === 'delete' || !link.up) this.#forgetRoutesOver(link.index);
+    } else this.#kernel.setLink(link);
+    if (action === 'delete' || !link.up) this.#kernel.forgetRoutesOver(link.index);
     const isSame = before?.index === link.index && before.up === link.up && before.running === link.running;
-    if (action === 'delete' || !isSame) this.#options.onDirty();
-  }
-
-  #forgetRoutesOver(index: number): void {
-    for (const [key, route] of this.#routes) if (route.interfaceIndex === index) this.#routes.delete(key);
+    if (action === 'set' && isSame) return;
+    this.#touchInterface(link.name);
+    this.#options.onDirty();
   }
 
   /** Somebody else's doing, or the kernel's. */
   #onRoute(action: 'set' | 'delete', route: Route): void {
-    if (!this.#isOurs(route)) return;
-    const key = keyOf(route);
-    if (action === 'set') this.#routes.set(key, route);
-    else if (this.#routes.get(key)?.interfaceIndex === route.interfaceIndex) this.#routes.delete(key);
-    const wanted = this.#desired.routes.has(route.destination);
-    if (action === 'delete' ? wanted : !this.#isWanted(route)) this.#options.onDirty();
+    if (!this.#kernel.isOurs(route)) return;
+    const { destination, metric } = route;
+    const known = this.#kernel.routesTo(destination).find((other) => (other.metric ?? 0) === (metric ?? 0));
+    if (action === 'set') this.#kernel.setRoute(route);
+    else if (known?.interfaceIndex === route.interfaceIndex) this.#kernel.deleteRoute(route);
+    const isWanted = action === 'delete' ? this.#claims.holderOf(destination) === undefined : this.#isWanted(route);
+    if (isWanted) return;
+    this.#touchDestination(destination);
+    this.#options.onDirty();
   }
 }
 
