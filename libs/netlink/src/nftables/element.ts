@@ -1,6 +1,6 @@
 import type { Attributes } from '../attributes.ts';
 import type { AttributeWriter } from '../attribute-writer.ts';
-import { dataAttribute, elementAttribute, elementFlag, LIST_ELEMENT } from './numbers.ts';
+import { dataAttribute, elementAttribute, elementFlag, expressionAttribute, LIST_ELEMENT } from './numbers.ts';
 import { readVerdict, writeVerdict, type Verdict } from './verdict.ts';
 
 /** The key of a set's element. */
@@ -16,6 +16,8 @@ export interface ElementKey {
 export interface SetElement extends ElementKey {
   readonly verdict?: Verdict;
   readonly value?: Uint8Array;
+  /** Counts the packets that the element is found for. */
+  readonly isCounted?: boolean;
 }
 
 /** Below what fits a 16-bit attribute length, with room for the list's own header. */
@@ -57,6 +59,14 @@ function writeElement(writer: AttributeWriter, element: SetElement): void {
       writeVerdict(data, verdict);
     });
   else if (value !== undefined) writer.nested(elementAttribute.data, (data) => data.bytes(dataAttribute.value, value));
+  if (element.isCounted === true) {
+    writer.nested(elementAttribute.expression, (expression) => {
+      expression.string(expressionAttribute.name, 'counter');
+      expression.nested(expressionAttribute.data, (data) => {
+        data.be64(1, 0n).be64(2, 0n);
+      });
+    });
+  }
 }
 
 /** Reads one element of a dump; `undefined` for a catch-all, which has no key. The values are copies. */

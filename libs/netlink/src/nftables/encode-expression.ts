@@ -1,5 +1,6 @@
 import { AttributeWriter } from '../attribute-writer.ts';
-import type { AnonymousSet, Comparison, CtKey, Expression, MetaKey, Register } from './expression.ts';
+import type { SetElement } from './element.ts';
+import type { AnonymousSet, AnonymousVerdictMap, Comparison, CtKey, Expression, MetaKey, Register } from './expression.ts';
 import { familyNumber } from './family.ts';
 import { dataAttribute, expressionAttribute, LIST_ELEMENT } from './numbers.ts';
 import { writeVerdict } from './verdict.ts';
@@ -8,7 +9,7 @@ import { writeVerdict } from './verdict.ts';
 export const ANONYMOUS_SET_NAME = '__set%d';
 
 /** The number that a transaction gave an anonymous set. */
-export type SetIdOf = (set: AnonymousSet) => number;
+export type SetIdOf = (set: AnonymousSet | AnonymousVerdictMap) => number;
 
 /** enum nft_meta_keys. */
 const metaKey: Readonly<Record<MetaKey, number>> = {
@@ -42,6 +43,10 @@ const natRange = { address: 1, port: 2, fullyRandom: 16 } as const;
 const rejectType = { 'port-unreachable': 2, 'tcp-reset': 1 } as const;
 const ICMPX_PORT_UNREACHABLE = 1;
 
+/** NFT_PAYLOAD_CSUM_INET, and where RFC 791 3.1 has the header's checksum. */
+const CHECKSUM_INTERNET = 1;
+const IPV4_CHECKSUM_OFFSET = 10;
+
 /** Writes expressions as the members of an attribute list. */
 export function writeExpressions(writer: AttributeWriter, expressions: readonly Expression[], setIdOf: SetIdOf): void {
   for (const expression of expressions) {
@@ -60,6 +65,7 @@ const kernelName: Readonly<Record<Expression['type'], string>> = {
   cmp: 'cmp',
   range: 'range',
   payload: 'payload',
+  'payload-set': 'payload',
   bitwise: 'bitwise',
   ct: 'ct',
   'ct-set': 'ct',
@@ -74,6 +80,7 @@ const kernelName: Readonly<Record<Expression['type'], string>> = {
   fib: 'fib',
   log: 'log',
   limit: 'limit',
+  'connection-limit': 'connlimit',
   reject: 'reject',
   notrack: 'notrack',
   numgen: 'numgen',
@@ -109,6 +116,11 @@ function writeData(data: AttributeWriter, expression: Expression, setIdOf: SetId
       data.be32(1, expression.register).be32(2, payloadBase[expression.base]);
       data.be32(3, expression.offset).be32(4, expression.length);
       return;
+    case 'payload-set':
+      data.be32(5, expression.register).be32(2, payloadBase[expression.base]);
+      data.be32(3, expression.offset).be32(4, expression.length);
+      if (expression.checksum !== undefined) data.be32(6, CHECKSUM_INTERNET).be32(7, IPV4_CHECKSUM_OFFSET);
+      return;
     case 'bitwise':
       data.be32(1, expression.register).be32(2, expression.register).be32(3, expression.mask.length);
       writeValue(data, 4, expression.mask);
@@ -127,7 +139,9 @@ function writeData(data: AttributeWriter, expression: Expression, setIdOf: SetId
       if (expression.inverted) data.be32(5, 1);
       return;
     case 'verdict-map':
-      data.string(1, expression.set).be32(2, expression.register).be32(3, 0);
+      if (typeof expression.set === 'string') data.string(1, expression.set);
+      else data.string(1, ANONYMOUS_SET_NAME).be32(4, setIdOf(expression.set));
+      data.be32(2, expression.register).be32(3, 0);
       return;
     case 'map':
       data.string(1, expression.set).be32(2, expression.register).be32(3, expression.destination);
@@ -178,6 +192,10 @@ function writeData(data: AttributeWriter, expression: Expression, setIdOf: SetId
       data.be64(1, expression.rate).be64(2, expression.perSeconds).be32(3, expression.burst).be32(4, 0);
       if (expression.over) data.be32(5, 1);
       return;
+    case 'connection-limit':
+      data.be32(1, expression.count);
+      if (expression.over) data.be32(2, 1);
+      return;
     case 'reject':
       data.be32(1, rejectType[expression.with]);
       if (expression.with === 'port-unreachable') data.u8(2, ICMPX_PORT_UNREACHABLE);
@@ -201,8 +219,24 @@ export function encodeExpressions(expressions: readonly Expression[]): Uint8Arra
   const writer = new AttributeWriter();
   writeExpressions(writer, expressions, () => 0);
   for (const expression of expressions) {
-    if (expression.type !== 'lookup' || typeof expression.set === 'string') continue;
-    for (const { key, intervalEnd } of expression.set.elements) writer.bytes(intervalEnd === true ? 1 : 0, key);
+    const set = anonymousSetOf(expression);
+    if (set === undefined) continue;
+    const elements: readonly SetElement[] = set.elements;
+    for (const element of elements) {
+      writer.bytes(element.intervalEnd === true ? 1 : 0, element.key);
+      if (element.keyEnd !== undefined) writer.bytes(2, element.keyEnd);
+      const { verdict } = element;
+      if (verdict !== undefined)
+        writer.nested(3, (data) => {
+          writeVerdict(data, verdict);
+        });
+    }
   }
   return writer.finish();
+}
+
+/** The set that exists only inside the expression's rule, if it has one. */
+export function anonymousSetOf(expression: Expression): AnonymousSet | AnonymousVerdictMap | undefined {
+  if (expression.type !== 'lookup' && expression.type !== 'verdict-map') return undefined;
+  return typeof expression.set === 'string' ? undefined : expression.set;
 }

@@ -1,4 +1,4 @@
-import type { ElementKey } from './element.ts';
+import type { ElementKey, SetElement } from './element.ts';
 import type { SetType } from './set-type.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -23,9 +23,17 @@ export const conntrackStatusBit = { sourceNat: 16, destinationNat: 32 } as const
 /** A set that exists only inside its rule, as `{ 80, 443 }` in nft's language; gone with the rule. */
 export interface AnonymousSet {
   readonly type: SetType;
-  /** Keys are the starts and ends of intervals. */
+  /** Keys are the starts and ends of intervals; of a concatenation, each element has its `keyEnd`. */
   readonly interval: boolean;
   readonly elements: readonly ElementKey[];
+}
+
+/** A verdict map that exists only inside its rule. */
+export interface AnonymousVerdictMap {
+  readonly type: SetType;
+  /** As of `AnonymousSet`. */
+  readonly interval: boolean;
+  readonly elements: readonly SetElement[];
 }
 
 /**
@@ -50,6 +58,15 @@ export type Expression =
       readonly length: number;
       readonly register: Register;
     }
+  /** Writes the register into the packet; `internet-checksum` puts the network header's own checksum right (IPv4). */
+  | {
+      readonly type: 'payload-set';
+      readonly base: 'network';
+      readonly offset: number;
+      readonly length: number;
+      readonly register: Register;
+      readonly checksum?: 'internet-checksum';
+    }
   /** `register = (register & mask) ^ xor`. */
   | { readonly type: 'bitwise'; readonly register: Register; readonly mask: Uint8Array; readonly xor: Uint8Array }
   | { readonly type: 'ct'; readonly key: CtKey; readonly register: Register }
@@ -62,7 +79,7 @@ export type Expression =
       readonly inverted: boolean;
     }
   /** Takes the verdict that the map has for the register's key; goes on when it has none. */
-  | { readonly type: 'verdict-map'; readonly set: string; readonly register: Register }
+  | { readonly type: 'verdict-map'; readonly set: string | AnonymousVerdictMap; readonly register: Register }
   /** Loads what the map has for the key; the rule does not apply when it has none. */
   | { readonly type: 'map'; readonly set: string; readonly register: Register; readonly destination: Register }
   | { readonly type: 'immediate'; readonly register: Register; readonly value: Uint8Array }
@@ -96,6 +113,8 @@ export type Expression =
       readonly burst: number;
       readonly over: boolean;
     }
+  /** Goes on while no more than `count` connections have come here and are still known; `over` turns it round. */
+  | { readonly type: 'connection-limit'; readonly count: number; readonly over: boolean }
   | { readonly type: 'reject'; readonly with: 'port-unreachable' | 'tcp-reset' }
   | { readonly type: 'notrack' }
   | { readonly type: 'numgen'; readonly register: Register; readonly modulus: number; readonly mode: 'inc' | 'random' };

@@ -3,13 +3,14 @@ export {
   conntrackStateBit,
   conntrackStatusBit,
   type AnonymousSet,
+  type AnonymousVerdictMap,
   type Expression,
   type Register,
 } from './expression.ts';
 export { encodeExpressions } from './encode-expression.ts';
 export type { ElementKey, SetElement } from './element.ts';
 export { intervalElements, readIntervals, type Interval } from './interval.ts';
-export { concatKey, interfaceNameKey, keyLayout, splitKey, type SetType } from './set-type.ts';
+export { concatKey, interfaceNameKey, keyLayout, splitKey, type KeyFieldName, type SetType } from './set-type.ts';
 export { Transaction, type BaseChain, type ChainHook, type RuleSpec, type SetSpec } from './transaction.ts';
 export type { Verdict } from './verdict.ts';
 export type { KernelChain, KernelRule, KernelSet, KernelTable } from './decode.ts';

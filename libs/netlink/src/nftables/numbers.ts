@@ -71,7 +71,7 @@ export const setDescription = { size: 1, concat: 2 } as const;
 
 export const elementListAttribute = { table: 1, set: 2, elements: 3, setId: 4 } as const;
 
-export const elementAttribute = { key: 1, data: 2, flags: 3, keyEnd: 10 } as const;
+export const elementAttribute = { key: 1, data: 2, flags: 3, expression: 7, keyEnd: 10 } as const;
 
 export const dataAttribute = { value: 1, verdict: 2 } as const;
 

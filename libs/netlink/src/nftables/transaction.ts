@@ -1,8 +1,8 @@
 import { AttributeWriter } from '../attribute-writer.ts';
 import { messageFlag, type NetlinkRequest } from '../message.ts';
 import { writeElements, type SetElement } from './element.ts';
-import { ANONYMOUS_SET_NAME, writeExpressions } from './encode-expression.ts';
-import type { AnonymousSet, Expression } from './expression.ts';
+import { ANONYMOUS_SET_NAME, anonymousSetOf, writeExpressions } from './encode-expression.ts';
+import type { AnonymousSet, AnonymousVerdictMap, Expression } from './expression.ts';
 import { familyNumber, type TableFamily, type TableId } from './family.ts';
 import {
   chainAttribute,
@@ -127,11 +127,11 @@ export class Transaction {
 
   /** Puts a rule at the end of a chain; its anonymous sets are made with it. */
   addRule(chain: string, rule: RuleSpec): this {
-    const ids = new Map<AnonymousSet, number>();
+    const ids = new Map<AnonymousSet | AnonymousVerdictMap, number>();
     for (const expression of rule.expressions) {
-      if (expression.type === 'lookup' && typeof expression.set !== 'string' && !ids.has(expression.set)) {
-        ids.set(expression.set, this.#addAnonymousSet(expression.set));
-      }
+      const set = anonymousSetOf(expression);
+      if (set === undefined || ids.has(set)) continue;
+      ids.set(set, this.#addAnonymousSet(set, expression.type === 'verdict-map' ? setFlag.map : 0));
     }
     const label = `add rule to chain ${chain}${rule.comment === undefined ? '' : ` (${rule.comment})`}`;
     return this.#push(messageType.newRule, messageFlag.create | messageFlag.append, label, (writer) => {
@@ -186,9 +186,9 @@ export class Transaction {
     return this;
   }
 
-  #addAnonymousSet(set: AnonymousSet): number {
+  #addAnonymousSet(set: AnonymousSet | AnonymousVerdictMap, kind: number): number {
     const id = this.#nextSetId++;
-    const flags = setFlag.anonymous | setFlag.constant | (set.interval ? setFlag.interval : 0);
+    const flags = kind | setFlag.anonymous | setFlag.constant | (set.interval ? setFlag.interval : 0);
     this.#addSet(ANONYMOUS_SET_NAME, set.type, flags, id, set.interval ? undefined : set.elements.length);
     this.#elements(messageType.newSetElement, messageFlag.create, ANONYMOUS_SET_NAME, set.elements, id);
     return id;
