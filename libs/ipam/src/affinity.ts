@@ -120,7 +120,10 @@ export async function releaseAffinity(
     if (affinity !== undefined) await store.deleteAffinity(host, cidr, affinity.revision);
     return;
   }
-  if (block.value.affinity !== affinityText(host)) {
+  // A block that is nobody's already: what is left to do is done.
+  const isOurs =
+    block.value.affinity === affinityText(host) || (block.value.affinity === null && affinity !== undefined);
+  if (!isOurs) {
     if (affinity !== undefined) await store.deleteAffinity(host, cidr, affinity.revision);
     throw new IpamError('block-claimed', `block ${cidr} belongs to ${block.value.affinity ?? 'no host'}`);
   }

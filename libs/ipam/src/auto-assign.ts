@@ -1,10 +1,10 @@
 import type { AllocationBlock, IpamHandle } from '@calico-node/model';
-import { splitCidr, type IpAddress } from '@calico-node/net';
+import { familyOf, splitCidr, type IpAddress } from '@calico-node/net';
 import { autoAssignFrom, checkAffinity, type Owner } from './block.ts';
-import { blocksInOrder } from './block-order.ts';
+import { BlockWalk } from './block-order.ts';
 import { affineBlocks, BlockSource, maxBlocks, type Scope } from './block-source.ts';
 import { IpamError, isIpamError } from './errors.ts';
-import { counted, decrementHandle, incrementHandle } from './handles.ts';
+import { counted, decrementHandle, heldBy, incrementHandle } from './handles.ts';
 import type { ChosenPools } from './pools.ts';
 import { isRace, retrying, RetryNeeded } from './retry.ts';
 import { affinityText, type Stored } from './store.ts';
@@ -33,7 +33,7 @@ export interface FamilyResult {
 
 /**
  * Gives addresses of one family: from the host's own blocks, from blocks newly claimed, and, unless
- * affinity is strict, from other hosts' blocks ("borrowing").
+ * affinity is strict, from other hosts' blocks ("borrowing"). A handle that may hold no more gives what it holds.
  */
 export async function assignFamily(request: FamilyRequest): Promise<FamilyResult> {
   const { scope, chosen, count } = request;
@@ -56,8 +56,16 @@ export async function assignFamily(request: FamilyRequest): Promise<FamilyResult
   if (assigned.length < count && shortfall?.code === 'pool-full' && scope.config.strict_affinity !== true) {
     assigned.push(...(await borrow(request, count - assigned.length)));
   }
+  if (shortfall?.code === 'handle-limit') return held(request, shortfall);
   if (assigned.length >= count) return { assigned, shortfall: undefined };
   return { assigned, shortfall: shortfall?.code === 'pool-full' ? exhausted(request, shortfall) : shortfall };
+}
+
+/** Somebody else, or an earlier try, took the addresses under this handle: they are the answer. */
+async function held({ scope, owner, count }: FamilyRequest, shortfall: IpamError): Promise<FamilyResult> {
+  const all = await heldBy(scope.store, owner.handleId ?? '', scope.config);
+  const assigned = all.filter(({ ip }) => familyOf(ip) === scope.family).slice(0, count);
+  return { assigned, shortfall: assigned.length < count ? shortfall : undefined };
 }
 
 /** Says which pools were looked at, and what was tried before giving up. */
@@ -77,13 +85,12 @@ function exhausted({ scope, chosen, owner }: FamilyRequest, cause: IpamError): I
 
 /** Takes addresses from blocks of any host, in the host's own order. */
 async function borrow(request: FamilyRequest, count: number): Promise<readonly Assigned[]> {
-  const { store, config, family, host } = request.scope;
-  const existing = new Set((await store.blocks(family, config)).map((block) => block.value.cidr));
+  const { store, config, family, host, clock } = request.scope;
+  const existing = (await store.blocks(family, config)).map((block) => block.value.cidr);
   const assigned: Assigned[] = [];
   for (const pool of request.chosen.usable) {
-    for (const cidr of blocksInOrder(pool.cidr, pool.blockSize, host.name)) {
+    for (const cidr of new BlockWalk(pool, host.name, clock).inOrder(existing)) {
       if (assigned.length >= count) return assigned;
-      if (!existing.has(cidr)) continue;
       const block = await store.block(cidr, config);
       if (block !== undefined) assigned.push(...(await takeFrom(request, block, count - assigned.length, false)));
     }

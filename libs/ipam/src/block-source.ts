@@ -6,10 +6,10 @@ import type { AllocationBlock, IpamConfig } from '@calico-node/model';
 import type { Cidr, Family } from '@calico-node/net';
 import { blockOfAffinity, pendingAffinity, releaseAffinity } from './affinity.ts';
 import { countFree, isEmptyBlock } from './block.ts';
-import { blocksInOrder } from './block-order.ts';
+import { BlockWalk } from './block-order.ts';
 import type { Clock } from './clock.ts';
 import { IpamError, isIpamError } from './errors.ts';
-import { poolOf, type ChosenPools, type Pool } from './pools.ts';
+import { poolOf, selectsNode, type ChosenPools, type Pool } from './pools.ts';
 import type { Reservations } from './reservations.ts';
 import { isRace, retrying, RetryNeeded } from './retry.ts';
 import { affinityText, type Host, type IpamStore, type Stored } from './store.ts';
@@ -26,17 +26,24 @@ export interface Scope {
   readonly config: IpamConfig;
   readonly family: Family;
   readonly pools: readonly Pool[];
+  /** The host's labels; none for load balancer addresses. */
+  readonly nodeLabels: Readonly<Record<string, string>>;
   readonly reservations: Reservations;
   readonly clock: Clock;
 }
 
-/** The blocks of a host that a request may use; those of pools that stopped selecting it are given up. */
+/**
+ * The blocks of a host that a request may use; those of enabled pools that stopped selecting it are given up. Blocks
+ * of pools that this request may not use, for whatever other reason, stay.
+ */
 export async function affineBlocks(scope: Scope, chosen: ChosenPools): Promise<Cidr[]> {
-  const { store, host, config, family } = scope;
+  const { store, host, config, family, nodeLabels } = scope;
+  const enabled = scope.pools.filter((pool) => pool.isEnabled);
   const usable: Cidr[] = [];
   for (const cidr of await store.affinities(host, family)) {
+    const pool = poolOf(enabled, cidr);
     if (poolOf(chosen.usable, cidr) !== undefined) usable.push(cidr);
-    else if (poolOf(scope.pools, cidr) !== undefined && poolOf(chosen.selecting, cidr) === undefined) {
+    else if (pool !== undefined && !selectsNode(pool, { nodeLabels })) {
       // Best effort: what is in use stays, what another host took is none of ours.
       await releaseAffinity(store, host, cidr, config, { mustBeEmpty: true }).catch(() => undefined);
     }
@@ -100,7 +107,7 @@ export class BlockSource {
   /** An own block if it has something free. */
   async #useAffine(cidr: Cidr): Promise<Stored<AllocationBlock> | undefined> {
     const { store, host, config, clock, reservations } = this.#scope;
-    if (reservations.coversBlock(cidr)) return undefined;
+    if (reservations.around(cidr) !== undefined) return undefined;
     try {
       return await retrying(`use block ${cidr}`, async () => {
         const affinity = await store.affinity(host, cidr);
@@ -129,19 +136,16 @@ export class BlockSource {
 
   /** A block that nobody has, or that is ours and has room; failing that, one that another left empty for long. */
   async #findClaimable(): Promise<Cidr> {
-    const { store, host, family, config, reservations } = this.#scope;
+    const { store, host, family, config, reservations, clock } = this.#scope;
     const known = new Map((await store.blocks(family, config)).map((block) => [block.value.cidr, block]));
     const leftEmpty: Stored<AllocationBlock>[] = [];
     for (const pool of this.#pools) {
-      for (const cidr of blocksInOrder(pool.cidr, pool.blockSize, host.name)) {
-        if (reservations.coversBlock(cidr)) continue;
+      for (const cidr of new BlockWalk(pool, host.name, clock).blocks(reservations.around)) {
         const block = known.get(cidr);
         if (block === undefined) return cidr;
-        if (block.value.affinity === affinityText(host)) {
-          if (countFree(block.value, reservations.isReserved) > 0) return cidr;
-        } else if (block.value.affinity !== null && isEmptyBlock(block.value)) {
-          leftEmpty.push(block);
-        }
+        if (countFree(block.value, reservations.isReserved) === 0) continue;
+        if (block.value.affinity === affinityText(host)) return cidr;
+        if (block.value.affinity !== null && isEmptyBlock(block.value)) leftEmpty.push(block);
       }
     }
     for (const block of leftEmpty) if (await this.#takeOver(block)) return block.value.cidr;

@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { AllocationAttribute, AllocationBlock } from '@calico-node/model';
 import { addToIp, cidrSize, ipToBigInt, splitCidr, type Cidr, type IpAddress } from '@calico-node/net';
 import { IpamError } from './errors.ts';
+import type { IsReserved } from './reservations.ts';
 
 /** What an allocation is noted with. */
 export interface Owner {
@@ -54,9 +55,14 @@ export function attributesAt(block: AllocationBlock, ordinal: number): Allocatio
   return typeof index === 'number' ? (block.attributes?.[index] ?? {}) : undefined;
 }
 
-/** Whether an attribute is a given handle's. Old writers left a carriage return and more behind the handle. */
-export function isOfHandle(attribute: AllocationAttribute, handleId: string): boolean {
-  return attribute.handle_id?.split('\r', 1)[0] === handleId;
+/** A handle without the carriage return, and what follows it, that old writers left behind it. */
+export function cleanHandle(id: string): string {
+  return id.split('\r', 1)[0] ?? '';
+}
+
+/** Whether an attribute is a given handle's. */
+export function isOfHandle({ handle_id: id }: AllocationAttribute, handleId: string): boolean {
+  return typeof id === 'string' && cleanHandle(id) === cleanHandle(handleId);
 }
 
 /** Whether an attribute marks what Windows nodes keep back for themselves. */
@@ -73,7 +79,8 @@ export function isEmptyBlock(block: AllocationBlock): boolean {
 }
 
 /** How many addresses could be given, reserved ones left out. */
-export function countFree(block: AllocationBlock, isReserved: (ip: IpAddress) => boolean): number {
+export function countFree(block: AllocationBlock, isReserved: IsReserved): number {
+  if (isReserved === undefined) return block.unallocated.length;
   return block.unallocated.filter((ordinal) => !isReserved(addressAt(block, ordinal))).length;
 }
 
@@ -127,12 +134,12 @@ export function autoAssignFrom(
   block: AllocationBlock,
   count: number,
   owner: Owner,
-  isReserved: (ip: IpAddress) => boolean,
+  isReserved: IsReserved,
 ): { readonly block: AllocationBlock; readonly ips: readonly IpAddress[] } {
   const ordinals: number[] = [];
   for (const ordinal of block.unallocated) {
     if (ordinals.length >= count) break;
-    if (!isReserved(addressAt(block, ordinal))) ordinals.push(ordinal);
+    if (isReserved?.(addressAt(block, ordinal)) !== true) ordinals.push(ordinal);
   }
   return { block: allocate(block, ordinals, owner), ips: ordinals.map((ordinal) => addressAt(block, ordinal)) };
 }
@@ -200,8 +207,8 @@ export function releaseFrom(block: AllocationBlock, requests: readonly Release[]
     }
     if (ordinals.has(ordinal)) continue;
     ordinals.add(ordinal);
-    const handle = attribute.handle_id?.split('\r', 1)[0];
-    if (handle !== undefined) countByHandle.set(handle, (countByHandle.get(handle) ?? 0) + 1);
+    const handle = cleanHandle(attribute.handle_id ?? '');
+    if (handle !== '') countByHandle.set(handle, (countByHandle.get(handle) ?? 0) + 1);
   }
   const released = [...ordinals].map((ordinal) => addressAt(block, ordinal));
   return { block: free(block, ordinals, cooldown), released, unallocated, countByHandle };

@@ -1,6 +1,8 @@
-import type { IpamHandle } from '@calico-node/model';
+import type { IpamConfig, IpamHandle } from '@calico-node/model';
 import type { Cidr, Family } from '@calico-node/net';
-import { familyOf, parseCidr } from '@calico-node/net';
+import { familyOf, parseCidr, splitCidr } from '@calico-node/net';
+import type { Assigned } from './auto-assign.ts';
+import { addressesOfHandle } from './block.ts';
 import { IpamError } from './errors.ts';
 import { retrying } from './retry.ts';
 import type { IpamStore } from './store.ts';
@@ -10,6 +12,18 @@ function countOf(blocks: Readonly<Record<string, number>>, family: Family): numb
   let count = 0;
   for (const [cidr, number] of Object.entries(blocks)) if (familyOf(parseCidr(cidr)) === family) count += number;
   return count;
+}
+
+/** The addresses that a handle holds. Whatever it counts too much is not there. */
+export async function heldBy(store: IpamStore, id: string, config: IpamConfig): Promise<readonly Assigned[]> {
+  const handle = await store.handle(id);
+  const cidrs = Object.keys(handle?.value.block ?? {}).map((text) => parseCidr(text));
+  const blocks = await Promise.all(cidrs.map((cidr) => store.block(cidr, config)));
+  return blocks.flatMap((block) => {
+    if (block === undefined) return [];
+    const { prefixLength } = splitCidr(block.value.cidr);
+    return addressesOfHandle(block.value, id).map((ip) => ({ ip, prefixLength }));
+  });
 }
 
 /**

@@ -1,5 +1,7 @@
 export { Ipam, type AssignIpRequest, type AutoAssignRequest, type AutoAssignResult, type IpamOptions } from './ipam.ts';
 export type { Clock } from './clock.ts';
+export type { ClaimedBlocks, ReleaseOptions } from './host-blocks.ts';
+export { loadBalancer, type Host } from './store.ts';
 export type { Assigned } from './auto-assign.ts';
 export type { Release } from './block.ts';
 export { IpamError, isIpamError, type IpamErrorCode } from './errors.ts';

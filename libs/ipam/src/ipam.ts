@@ -1,27 +1,16 @@
 import type { Backend, CallOptions } from '@calico-node/datastore';
 import { encodeIpamConfig, ipamConfigKey, type AllocationAttribute, type IpamConfig } from '@calico-node/model';
-import {
-  cidrContains,
-  cidrOf,
-  cidrsOverlap,
-  familyOf,
-  parseCidr,
-  splitCidr,
-  type Cidr,
-  type Family,
-  type IpAddress,
-} from '@calico-node/net';
-import { blockOfAffinity, pendingAffinity, releaseAffinity } from './affinity.ts';
+import { cidrContains, cidrOf, familyOf, parseCidr, type Cidr, type Family, type IpAddress } from '@calico-node/net';
 import { assignSpecific } from './assign-ip.ts';
 import { assignFamily, type Assigned } from './auto-assign.ts';
-import { addressesOfHandle, attributesAt, ordinalOf, type Release } from './block.ts';
-import { parseAffinityText } from './block-source.ts';
+import { attributesAt, cleanHandle, ordinalOf, type Release } from './block.ts';
 import { systemClock, type Clock } from './clock.ts';
-import { IpamError, isIpamError } from './errors.ts';
+import { IpamError } from './errors.ts';
+import { heldBy } from './handles.ts';
+import { claimBlocks, releaseBlocks, releasePool, type ClaimedBlocks, type ReleaseOptions } from './host-blocks.ts';
 import { choosePools, poolOf, type IntendedUse, type Pool } from './pools.ts';
 import { releaseAddresses, releaseHandle } from './release.ts';
-import { retrying } from './retry.ts';
-import { IpamStore, type Host } from './store.ts';
+import { IpamStore, loadBalancer, type Host } from './store.ts';
 
 export interface AutoAssignRequest {
   /** How many IPv4 and IPv6 addresses. */
@@ -95,8 +84,7 @@ export class Ipam {
   async autoAssign(request: AutoAssignRequest): Promise<AutoAssignResult> {
     const { nodeName, use, namespace, signal } = request;
     const store = this.#store(signal);
-    const host: Host =
-      use === 'LoadBalancer' ? { type: 'virtual', name: 'load-balancer' } : { type: 'host', name: nodeName };
+    const host = use === 'LoadBalancer' ? loadBalancer : hostOf(nodeName);
     const [config, pools, reservations, nodeLabels] = await Promise.all([
       store.config(),
       store.pools(),
@@ -121,7 +109,7 @@ export class Ipam {
       .filter(([, count]) => count > 0)
       .map(([family, count, requested]) => ({
         count,
-        scope: { store, host, config, family, pools, reservations, clock: this.#clock },
+        scope: { store, host, config, family, pools, nodeLabels, reservations, clock: this.#clock },
         chosen: choosePools(pools, { family, use, requested, nodeName, nodeLabels, namespaceLabels }),
       }));
     for (const { count, scope, chosen: familyPools } of chosen) {
@@ -157,7 +145,7 @@ export class Ipam {
       store,
       config,
       clock: this.#clock,
-      host: { type: 'host', name: nodeName },
+      host: use === 'LoadBalancer' ? loadBalancer : hostOf(nodeName),
       pool,
       ip,
       owner: { handleId: request.handleId, attributes: request.attributes },
@@ -174,23 +162,13 @@ export class Ipam {
 
   /** Gives back every address of a handle. A handle that holds nothing is well. */
   async releaseByHandle(handleId: string, signal?: AbortSignal): Promise<readonly IpAddress[]> {
-    return releaseHandle(await this.#setting(signal), handleId);
+    return releaseHandle(await this.#setting(signal), cleanHandle(handleId));
   }
 
   /** The addresses that a handle holds, each with its block's prefix length. */
   async ipsByHandle(handleId: string, signal?: AbortSignal): Promise<readonly Assigned[]> {
     const store = this.#store(signal);
-    const handle = await store.handle(handleId);
-    if (handle === undefined) return [];
-    const config = await store.config();
-    const blocks = await Promise.all(
-      Object.keys(handle.value.block).map((cidr) => store.block(parseCidr(cidr), config)),
-    );
-    return blocks.flatMap((block) => {
-      if (block === undefined) return [];
-      const { prefixLength } = splitCidr(parseCidr(block.value.cidr));
-      return addressesOfHandle(block.value, handleId).map((ip) => ({ ip, prefixLength }));
-    });
+    return heldBy(store, handleId, await store.config());
   }
 
   /**
@@ -212,71 +190,34 @@ export class Ipam {
   }
 
   /**
-   * Makes a block a node's.
-   * @throws IpamError `block-claimed` when it is another's; `no-pool` when it is no block of an enabled pool.
+   * Makes every block inside a network a node's.
+   * @throws IpamError `no-pool` when it is in no enabled pool, `invalid` when it is smaller than a block.
    */
-  async claimAffinity(cidr: Cidr, nodeName: string, signal?: AbortSignal): Promise<void> {
-    const { store, config, pools } = await this.#setting(signal);
-    const pool = poolOf(
-      pools.filter((candidate) => candidate.isEnabled),
-      cidr,
-    );
-    if (pool?.blockSize !== splitCidr(cidr).prefixLength) {
-      throw new IpamError('no-pool', `${cidr} is not a block of an enabled IP pool`);
-    }
-    const host: Host = { type: 'host', name: nodeName };
-    await retrying(`claim block ${cidr}`, async () => {
-      const affinity = await pendingAffinity(store, host, cidr);
-      await blockOfAffinity(store, host, cidr, affinity, config, this.#clock);
-    });
+  async claimAffinity(cidr: Cidr, nodeName: string, signal?: AbortSignal): Promise<ClaimedBlocks> {
+    return claimBlocks(await this.#setting(signal), hostOf(nodeName), cidr, this.#clock);
   }
 
   /**
-   * Takes a node's affinity to a block away; an address in use stays assigned.
-   * @throws IpamError `block-claimed` when the block is another's; `block-not-empty` with `mustBeEmpty`.
+   * Takes a node's blocks inside a network from it; an address in use stays assigned, another's block as it is.
+   * @throws IpamError `block-not-empty` with `mustBeEmpty`, when the others are released.
    */
-  async releaseAffinity(cidr: Cidr, nodeName: string, options: { readonly mustBeEmpty?: boolean } = {}): Promise<void> {
-    const { store, config } = await this.#setting();
-    const host: Host = { type: 'host', name: nodeName };
-    await retrying(`release block ${cidr}`, () =>
-      releaseAffinity(store, host, cidr, config, { mustBeEmpty: options.mustBeEmpty ?? false }),
-    );
+  async releaseAffinity(cidr: Cidr, nodeName: string, options: ReleaseOptions = {}): Promise<void> {
+    await releaseBlocks(await this.#setting(), hostOf(nodeName), cidr, options);
   }
 
-  /** Takes all blocks from a node; those in use stay without a host until their last address is released. */
-  async releaseHostAffinities(nodeName: string, options: { readonly mustBeEmpty?: boolean } = {}): Promise<void> {
-    const { store, config } = await this.#setting();
-    const host: Host = { type: 'host', name: nodeName };
-    const mustBeEmpty = options.mustBeEmpty ?? false;
-    for (const cidr of await store.affinities(host)) {
-      await this.#releaseQuietly(store, host, cidr, config, mustBeEmpty);
-    }
+  /**
+   * Takes all blocks from a node, or from the load balancers; those in use stay without a host until their last
+   * address is released.
+   * @throws IpamError `block-not-empty` with `mustBeEmpty`, when the others are released.
+   */
+  async releaseHostAffinities(owner: string | Host, options: ReleaseOptions = {}): Promise<void> {
+    const host = typeof owner === 'string' ? hostOf(owner) : owner;
+    await releaseBlocks(await this.#setting(), host, undefined, options);
   }
 
   /** Takes all blocks of a pool from their hosts, before the pool is deleted. */
   async releasePoolAffinities(pool: Cidr): Promise<void> {
-    const { store, config } = await this.#setting();
-    for (const { value } of await store.blocks(familyOf(pool), config)) {
-      const cidr = parseCidr(value.cidr);
-      const host = parseAffinityText(value.affinity);
-      if (host === undefined || !cidrsOverlap(pool, cidr)) continue;
-      await this.#releaseQuietly(store, host, cidr, config, false);
-    }
-  }
-
-  /** Another host's block, and one that must be empty and is not, are left as they are. */
-  async #releaseQuietly(
-    store: IpamStore,
-    host: Host,
-    cidr: Cidr,
-    config: IpamConfig,
-    mustBeEmpty: boolean,
-  ): Promise<void> {
-    try {
-      await retrying(`release block ${cidr}`, () => releaseAffinity(store, host, cidr, config, { mustBeEmpty }));
-    } catch (error) {
-      if (!isIpamError(error, 'block-claimed', 'block-not-empty')) throw error;
-    }
+    await releasePool(await this.#setting(), pool);
   }
 
   /** The cluster's IPAM settings. */
@@ -311,3 +252,7 @@ export class Ipam {
 }
 
 const noLabels: Readonly<Record<string, string>> = {};
+
+function hostOf(nodeName: string): Host {
+  return { type: 'host', name: nodeName };
+}

@@ -43,7 +43,7 @@ export function toPool(resource: IPPool): Pool {
     blockSize: spec.blockSize ?? (family === 4 ? 26 : 122),
     isEnabled: spec.disabled !== true && metadata.deletionTimestamp === undefined && !isRefused,
     isAutomatic: (spec.assignmentMode ?? 'Automatic') === 'Automatic',
-    allowedUses: spec.allowedUses ?? ['Workload', 'Tunnel'],
+    allowedUses: spec.allowedUses?.length ? spec.allowedUses : ['Workload', 'Tunnel'],
     nodeSelector: spec.nodeSelector ?? '',
     namespaceSelector: spec.namespaceSelector ?? '',
   };
@@ -62,8 +62,6 @@ export interface PoolRequest {
 export interface ChosenPools {
   /** Those that addresses may be taken from, in order. */
   readonly usable: readonly Pool[];
-  /** Every enabled pool that selects the node, whatever its use: its blocks stay with the node. */
-  readonly selecting: readonly Pool[];
 }
 
 /**
@@ -89,7 +87,7 @@ export function choosePools(pools: readonly Pool[], request: PoolRequest): Chose
       `no IPv${family} pool of node ${nodeName} allows the use ${use} (looked at ${names})`,
     );
   }
-  return { usable, selecting };
+  return { usable };
 }
 
 function findRequested(enabled: readonly Pool[], wanted: string, family: Family): Pool {

@@ -15,7 +15,10 @@ interface Setting {
   readonly pools: readonly Pool[];
 }
 
-/** Gives addresses back, block by block; gives those that nobody held. */
+/**
+ * Gives addresses back, block by block: of each block all or none. Gives those that nobody held; the first block's
+ * refusal is thrown when the others are done.
+ */
 export async function releaseAddresses(setting: Setting, requests: readonly Release[]): Promise<readonly IpAddress[]> {
   const unallocated: IpAddress[] = [];
   const scanned = new Map<Family, readonly Cidr[]>();
@@ -25,10 +28,16 @@ export async function releaseAddresses(setting: Setting, requests: readonly Rele
     if (cidr === undefined) unallocated.push(request.ip);
     else byBlock.set(cidr, [...(byBlock.get(cidr) ?? []), request]);
   }
+  const failures: unknown[] = [];
   for (const [cidr, group] of byBlock) {
-    const result = await releaseInBlock(setting, cidr, () => group);
-    unallocated.push(...(result?.unallocated ?? group.map(({ ip }) => ip)));
+    try {
+      const result = await releaseInBlock(setting, cidr, () => group);
+      unallocated.push(...(result?.unallocated ?? group.map(({ ip }) => ip)));
+    } catch (error) {
+      failures.push(error);
+    }
   }
+  if (failures.length > 0) throw failures[0];
   return unallocated;
 }
 

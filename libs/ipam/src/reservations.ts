@@ -1,4 +1,7 @@
-import { PrefixTrie, splitCidr, tryParseCidr, type Cidr, type IpAddress } from '@calico-node/net';
+import { PrefixTrie, tryParseCidr, type Cidr, type IpAddress } from '@calico-node/net';
+
+/** Tells the addresses that are not to be given; undefined when all may be. */
+export type IsReserved = ((ip: IpAddress) => boolean) | undefined;
 
 /** The addresses that no allocator may give by itself (IPReservation), whichever block they lie in. */
 export class Reservations {
@@ -8,13 +11,16 @@ export class Reservations {
     for (const cidr of cidrs) this.#trie.set(cidr, true);
   }
 
-  readonly isReserved = (ip: IpAddress): boolean => this.#trie.size > 0 && this.#trie.lookup(ip) !== undefined;
-
-  /** Whether nothing of a block is left to give. */
-  coversBlock(block: Cidr): boolean {
-    const found = this.#trie.size > 0 ? this.#trie.lookup(block) : undefined;
-    return found !== undefined && splitCidr(found.cidr).prefixLength <= splitCidr(block).prefixLength;
+  /** Whether an address is kept back; undefined when none is. */
+  get isReserved(): IsReserved {
+    return this.#trie.size === 0 ? undefined : (ip) => this.#trie.lookup(ip) !== undefined;
   }
+
+  /** The widest reservation that leaves nothing of a block to give. */
+  readonly around = (block: Cidr): Cidr | undefined => {
+    for (const { cidr } of this.#trie.covering(block)) return cidr;
+    return undefined;
+  };
 }
 
 /** What the keys of IPReservation resources start with. */

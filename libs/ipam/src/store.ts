@@ -42,6 +42,9 @@ export interface Host {
   readonly name: string;
 }
 
+/** Who all load balancer addresses' blocks belong to. */
+export const loadBalancer: Host = { type: 'virtual', name: 'load-balancer' };
+
 /** What holds when no IPAM configuration is stored. */
 export const defaultIpamConfig: IpamConfig = { strict_affinity: false, auto_allocate_blocks: true };
 
@@ -154,6 +157,19 @@ export class IpamStore {
   async affinities(host: Host, family?: Family): Promise<readonly Cidr[]> {
     const { items } = await this.#backend.list(affinityPrefix(host.type, host.name, family), this.#options);
     return items.flatMap(({ key }) => parseAffinityKey(key)?.cidr ?? []);
+  }
+
+  /** Every affinity that anybody has, in any state. */
+  async allAffinities(): Promise<readonly { readonly host: Host; readonly cidr: Cidr }[]> {
+    const lists = await Promise.all(
+      (['host', 'virtual'] as const).map((type) => this.#backend.list(affinityPrefix(type), this.#options)),
+    );
+    return lists.flatMap(({ items }) =>
+      items.flatMap(({ key }) => {
+        const parsed = parseAffinityKey(key);
+        return parsed === undefined ? [] : [{ host: { type: parsed.type, name: parsed.host }, cidr: parsed.cidr }];
+      }),
+    );
   }
 
   async createAffinity(host: Host, cidr: Cidr, state: BlockAffinity['state']): Promise<Stored<BlockAffinity>> {

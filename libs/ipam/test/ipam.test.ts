@@ -3,7 +3,7 @@ import { connectDatastore, Resources, type Backend } from '@calico-node/datastor
 import { startEtcd, type EtcdProcess } from '@calico-node/datastore/testing';
 import { encodeHandle, handleKey, ipamConfigKey, parseBlockKey } from '@calico-node/model';
 import { parseCidr, parseIp } from '@calico-node/net';
-import { Ipam, isIpamError, type AutoAssignRequest, type Assigned } from '../src/index.ts';
+import { Ipam, isIpamError, loadBalancer, type AutoAssignRequest, type Assigned } from '../src/index.ts';
 
 const apiVersion = 'projectcalico.org/v3';
 
@@ -176,14 +176,80 @@ describe('autoAssign', () => {
     expect(await assign({ namespace: 'web' })).toHaveLength(1);
   });
 
-  it('keeps a handle to its limit', async () => {
+  it('starts where real Calico starts on that host', async () => {
+    await addPool('p', '10.0.0.0/16');
+    await addNode('node1');
+    await addNode('kube-master');
+    expect(await assign({ nodeName: 'node1' })).toEqual(['10.0.166.128/26']);
+    expect(await assign({ nodeName: 'kube-master' })).toEqual(['10.0.221.192/26']);
+  });
+
+  it('gives load balancer addresses from blocks that are no node’s', async () => {
+    await addPool('p', '10.0.0.0/29', { blockSize: 30, allowedUses: ['LoadBalancer'], assignmentMode: 'Automatic' });
+    const balancer = { nodeName: 'load-balancer', use: 'LoadBalancer' } as const;
+    const keys = async (prefix: string): Promise<number> =>
+      Object.keys(await stored()).filter((key) => key.startsWith(prefix)).length;
+    const [given = ''] = await assign({ ...balancer, handleId: 'lb-x' });
+    expect(await keys('virtual/load-balancer/')).toBe(1);
+    const other = given.startsWith('10.0.0.0/') ? '10.0.0.6' : '10.0.0.2';
+    await ipam.assignIp({ ip: parseIp(other), ...balancer });
+    expect(await keys('virtual/load-balancer/')).toBe(2);
+    expect(await keys('host/')).toBe(0);
+    await ipam.releaseByHandle('lb-x');
+    await ipam.releaseHostAffinities(loadBalancer);
+    expect(await blocks()).toHaveLength(1);
+    await addNode('n1');
+    expect(await codeOf(assign())).toBe('no-pool');
+  });
+
+  it('gives tunnel addresses from the pools that are for them', async () => {
+    await addPool('a', '10.0.0.0/24', { allowedUses: ['Workload'] });
+    await addPool('b', '10.1.0.0/24', { allowedUses: ['Tunnel'] });
+    await addNode('n1');
+    const attributes = { node: 'n1', type: 'vxlanTunnelAddress' };
+    const [given] = await assign({ use: 'Tunnel', handleId: 'vxlan-tunnel-addr-n1', attributes });
+    expect(given).toMatch(/^10\.1\./);
+    expect((await assign())[0]).toMatch(/^10\.0\./);
+  });
+
+  it('takes a pool for manual assignment only when it is asked for', async () => {
+    await addPool('a', '10.0.0.0/24', { assignmentMode: 'Manual' });
+    await addNode('n1');
+    expect(await codeOf(assign())).toBe('no-pool');
+    expect(await assign({ ipv4Pools: ['a'] })).toHaveLength(1);
+    expect(await codeOf(assign())).toBe('no-pool');
+    expect(await assign({ ipv4Pools: ['10.0.0.0/24'] })).toHaveLength(1);
+  });
+
+  it('keeps its empty blocks of pools that a request may not use', async () => {
+    await addPool('a', '10.0.0.0/24');
+    await addPool('b', '10.1.0.0/24');
+    await addPool('c', '10.2.0.0/24', { disabled: true, nodeSelector: 'has(none)' });
+    await addNode('n1');
+    await assign({ ipv4Pools: ['a'], handleId: 'h' });
+    await ipam.releaseByHandle('h');
+    await assign({ ipv4Pools: ['b'] });
+    expect(await blocks()).toHaveLength(2);
+  });
+
+  it('ends where a reservation leaves nothing of a huge pool', async () => {
+    await addPool('p', 'fd00::/48');
+    await addNode('n1');
+    const spec = { reservedCIDRs: ['fd00::/48'] };
+    await backend.put('/calico/resources/v3/projectcalico.org/ipreservations/r', JSON.stringify({ spec }));
+    const { shortfall } = await ipam.autoAssign({ num6: 1, nodeName: 'n1', use: 'Workload' });
+    expect(shortfall?.code).toBe('pool-full');
+  });
+
+  it('keeps a handle to its limit, and gives what it holds', async () => {
     await addPool('p', '10.0.0.0/24');
     await addNode('n1');
     await assign({ handleId: 'h', maxPerHandle: 1 });
     const second = await ipam.autoAssign({ num4: 1, nodeName: 'n1', use: 'Workload', handleId: 'h', maxPerHandle: 1 });
-    expect(second.ipv4).toEqual([]);
-    expect(second.shortfall?.code).toBe('handle-limit');
-    expect(await ipam.ipsByHandle('h')).toHaveLength(1);
+    expect(second).toMatchObject({ ipv4: await ipam.ipsByHandle('h'), shortfall: undefined });
+    const more = await ipam.autoAssign({ num4: 2, nodeName: 'n1', use: 'Workload', handleId: 'h', maxPerHandle: 1 });
+    expect(more.ipv4).toHaveLength(1);
+    expect(more.shortfall?.code).toBe('handle-limit');
   });
 
   it('gives its blocks of a pool up that no longer selects the node', async () => {
@@ -302,6 +368,22 @@ describe('release', () => {
     expect(await codeOf(ipam.attributesOf(first!))).toBe('not-assigned');
   });
 
+  it('releases the addresses of other blocks when those of one are refused', async () => {
+    const given = (await assign({ num4: 6, handleId: 'h' })).map((one) => parseIp(one.split('/')[0]!));
+    const mine = given.slice(0, 4).map((ip) => ({ ip, handleId: 'other' }));
+    const others = given.slice(4).map((ip) => ({ ip, handleId: 'h' }));
+    expect(await codeOf(ipam.releaseIps([...mine, ...others]))).toBe('bad-handle');
+    expect(await ipam.ipsByHandle('h')).toHaveLength(4);
+  });
+
+  it('releases by sequence number only what nobody was given since', async () => {
+    await assign({ handleId: 'h' });
+    const [{ ip }] = (await ipam.ipsByHandle('h')) as [Assigned];
+    expect(await codeOf(ipam.releaseIps([{ ip, sequenceNumber: 7n }]))).toBe('bad-sequence-number');
+    expect(await ipam.releaseIps([{ ip, handleId: 'h\rrest', sequenceNumber: 1000n }])).toEqual([]);
+    expect(await backend.get(handleKey('h'))).toBeUndefined();
+  });
+
   it('finds the block of an address whose pool is gone', async () => {
     await assign({ handleId: 'h' });
     await backend.delete('/calico/resources/v3/projectcalico.org/ippools/p');
@@ -335,14 +417,38 @@ describe('affinities and settings', () => {
   it('claims and releases a chosen block', async () => {
     await addPool('p', '10.0.0.0/28', { blockSize: 30 });
     const cidr = parseCidr('10.0.0.4/30');
-    await ipam.claimAffinity(cidr, 'n1');
-    await ipam.claimAffinity(cidr, 'n1');
-    expect(await codeOf(ipam.claimAffinity(cidr, 'n2'))).toBe('block-claimed');
-    expect(await codeOf(ipam.claimAffinity(parseCidr('10.0.0.0/29'), 'n1'))).toBe('no-pool');
+    for (let turn = 0; turn < 2; turn++) {
+      expect(await ipam.claimAffinity(cidr, 'n1')).toEqual({ claimed: [cidr], taken: [] });
+    }
+    expect(await ipam.claimAffinity(cidr, 'n2')).toEqual({ claimed: [], taken: [cidr] });
+    expect(await codeOf(ipam.claimAffinity(parseCidr('10.0.0.0/31'), 'n1'))).toBe('invalid');
+    expect(await codeOf(ipam.claimAffinity(parseCidr('10.1.0.0/30'), 'n1'))).toBe('no-pool');
     await ipam.assignIp({ ip: parseIp('10.0.0.5'), nodeName: 'n1' });
     expect(await codeOf(ipam.releaseAffinity(cidr, 'n1', { mustBeEmpty: true }))).toBe('block-not-empty');
     await ipam.releaseAffinity(cidr, 'n1');
     expect(Object.keys(await stored())).toEqual(['assignment/ipv4/block/10.0.0.4-30']);
+  });
+
+  it('claims and releases all blocks of a network that it can get', async () => {
+    await addPool('p', '10.0.0.0/28', { blockSize: 30 });
+    await ipam.claimAffinity(parseCidr('10.0.0.4/30'), 'n2');
+    const { claimed, taken } = await ipam.claimAffinity(parseCidr('10.0.0.0/28'), 'n1');
+    expect(claimed).toEqual(['10.0.0.0/30', '10.0.0.8/30', '10.0.0.12/30']);
+    expect(taken).toEqual(['10.0.0.4/30']);
+    await ipam.assignIp({ ip: parseIp('10.0.0.9'), nodeName: 'n1' });
+    expect(await codeOf(ipam.releaseHostAffinities('n1', { mustBeEmpty: true }))).toBe('block-not-empty');
+    expect(await blocks()).toEqual(['10.0.0.4/30', '10.0.0.8/30']);
+    await ipam.releaseAffinity(parseCidr('10.0.0.0/28'), 'n1');
+    expect(Object.keys(await stored()).filter((key) => key.startsWith('host/n1'))).toEqual([]);
+    await ipam.releaseAffinity(parseCidr('10.0.0.0/29'), 'n1');
+    expect(await blocks()).toContain('10.0.0.4/30');
+  });
+
+  it('takes an affinity from a pool that a host had only begun to claim', async () => {
+    await addPool('p', '10.0.0.0/28', { blockSize: 30 });
+    await backend.put('/calico/ipam/v2/host/n1/ipv4/block/10.0.0.0-30', '{"state":"pending","deleted":false}');
+    await ipam.releasePoolAffinities(parseCidr('10.0.0.0/28'));
+    expect(await stored()).toEqual({});
   });
 
   it('refuses settings under which no address could be given', async () => {

@@ -221,7 +221,7 @@ export class NodeAllocator {
         const stored = await this.#backend.get(blockKey(cidr), this.#options);
         const block = stored === undefined ? undefined : decodeBlock(stored.value);
         if (stored === undefined || block?.affinity !== hostAffinity(this.#nodeName)) return [];
-        if (reference.reservations.coversBlock(cidr)) return [];
+        if (reference.reservations.around(cidr) !== undefined) return [];
         return [[cidr, { value: block, revision: stored.revision, affinityRevision }] as const];
       }),
     );
