@@ -25,7 +25,11 @@ export function writeMembers(
   writer.nested(commandAttribute.members, () => {
     for (; index < members.length && writer.length - begin < LIST_MAX_BYTES - MEMBER_MAX_BYTES; index++) {
       const member = members[index];
-      if (member !== undefined) writer.nested(commandAttribute.data, () => writeMember(writer, family, member));
+      if (member !== undefined) {
+        writer.nested(commandAttribute.data, () => {
+          writeMember(writer, family, member);
+        });
+      }
     }
   });
   return index;
