@@ -1,6 +1,6 @@
 import { Announcer } from './announcer.ts';
 import type { ProfileModel } from './convert/profile.ts';
-import type { WorkloadEndpointId } from './endpoint-id.ts';
+import type { EndpointId } from './endpoint-id.ts';
 import type { ProfileRemove, ProfileUpdate } from './intents.ts';
 import type { IpSetIndex } from './ip-set-index.ts';
 import { Multimap } from './label-table.ts';
@@ -8,22 +8,33 @@ import { anyEntity, type ParsedRule } from './parsed-rule.ts';
 
 const denyAll: readonly ParsedRule[] = [{ action: 'deny', source: anyEntity, destination: anyEntity }];
 
+/** An active profile as it was last announced; the profile is undefined while it is missing. */
+interface Retained {
+  readonly profile: ProfileModel | undefined;
+  readonly isForHosts: boolean;
+}
+
 /**
  * All profiles, and which are in use by local endpoints. A profile that an endpoint names and nobody has
  * defined denies everything, as in Felix, until it is defined.
  */
 export class ActiveProfiles {
   readonly #profiles = new Map<string, ProfileModel>();
-  readonly #users = new Multimap<string, WorkloadEndpointId>();
-  readonly #profilesOf = new Map<WorkloadEndpointId, readonly string[]>();
-  /** The form of each active profile whose IP sets are retained; undefined while it is missing. */
-  readonly #retained = new Map<string, ProfileModel | undefined>();
+  readonly #users = new Multimap<string, EndpointId>();
+  readonly #hostUsers = new Multimap<string, EndpointId>();
+  readonly #profilesOf = new Map<EndpointId, readonly string[]>();
+  /** The form of each active profile whose IP sets are retained. */
+  readonly #retained = new Map<string, Retained>();
   readonly #unsettled = new Set<string>();
   readonly #changed = new Announcer<string>();
   readonly #ipSets: IpSetIndex;
 
   constructor(ipSets: IpSetIndex) {
     this.#ipSets = ipSets;
+  }
+
+  get count(): number {
+    return this.#profiles.size;
   }
 
   setProfile(profile: ProfileModel): void {
@@ -36,13 +47,15 @@ export class ActiveProfiles {
   }
 
   /** Says which profiles the endpoint uses; none when it is gone. */
-  setUses(endpoint: WorkloadEndpointId, profiles: readonly string[]): void {
+  setUses(endpoint: EndpointId, profiles: readonly string[], kind: 'workload' | 'host' = 'workload'): void {
     for (const name of this.#profilesOf.get(endpoint) ?? []) {
       this.#users.delete(name, endpoint);
+      this.#hostUsers.delete(name, endpoint);
       this.#unsettled.add(name);
     }
     for (const name of profiles) {
       this.#users.add(name, endpoint);
+      if (kind === 'host') this.#hostUsers.add(name, endpoint);
       this.#unsettled.add(name);
     }
     if (profiles.length === 0) this.#profilesOf.delete(endpoint);
@@ -54,15 +67,16 @@ export class ActiveProfiles {
     const missing: string[] = [];
     for (const name of this.#unsettled) {
       const isUsed = this.#users.get(name).size > 0;
-      const wasRetained = this.#retained.has(name);
+      const isForHosts = this.#hostUsers.get(name).size > 0;
       const wanted = isUsed ? this.#profiles.get(name) : undefined;
       const retained = this.#retained.get(name);
-      if (isUsed === wasRetained && wanted === retained) continue;
+      const isSameForm = isUsed === (retained !== undefined) && wanted === retained?.profile;
+      if (isSameForm && isForHosts === (retained?.isForHosts ?? false)) continue;
       for (const set of wanted?.sets ?? []) this.#ipSets.retain(set);
-      for (const set of retained?.sets ?? []) this.#ipSets.release(set);
-      if (isUsed) this.#retained.set(name, wanted);
+      for (const set of retained?.profile?.sets ?? []) this.#ipSets.release(set);
+      if (isUsed) this.#retained.set(name, { profile: wanted, isForHosts });
       else this.#retained.delete(name);
-      if (isUsed && wanted === undefined) missing.push(name);
+      if (isUsed && wanted === undefined && !isSameForm) missing.push(name);
       this.#changed.touch(name);
     }
     this.#unsettled.clear();
@@ -73,9 +87,10 @@ export class ActiveProfiles {
   takeChanges(): { readonly updates: readonly ProfileUpdate[]; readonly removals: readonly ProfileRemove[] } {
     return this.#changed.take<ProfileUpdate, ProfileRemove>(
       (name) => {
-        if (!this.#retained.has(name)) return 'gone';
-        const { ingress, egress } = this.#retained.get(name) ?? { ingress: denyAll, egress: denyAll };
-        return { type: 'profile-update', name, ingress, egress };
+        const retained = this.#retained.get(name);
+        if (retained === undefined) return 'gone';
+        const { profile: { ingress, egress } = { ingress: denyAll, egress: denyAll }, isForHosts } = retained;
+        return { type: 'profile-update', name, isForHosts, ingress, egress };
       },
       (name) => ({ type: 'profile-remove', name }),
     );

@@ -1,6 +1,7 @@
 import { parseNodeName } from '@calico-node/net';
 import { describe, expect, test } from 'vitest';
 import { CalcGraph, type StoreUpdate } from './calc-graph.ts';
+import { policiesOf } from './intents.ts';
 import { IntentMirror } from './testing/intent-mirror.ts';
 import { deleted, stored, storedEndpoint } from './testing/resources.ts';
 
@@ -131,7 +132,7 @@ describe('policies', () => {
 
   test('apply by tier order, then policy order, then name', () => {
     const names = (mirror: IntentMirror) =>
-      mirror.endpoints.get(webId)?.tiers.map(({ name, ingress }) => [name, ingress]);
+      mirror.endpoints.get(webId)?.tiers.map(({ name, ingress }) => [name, policiesOf(ingress)]);
     const { mirror, send } = started(
       profile,
       web,

@@ -4,6 +4,7 @@
  *   store update ─ decode, convert ─┬─ WorkloadEndpoint ─┬─ LocalEndpoints ──────────────────┐
  *                                   │                    ├─ ActivePolicies (label index) ─┐  │
  *                                   ├─ policies, tiers ──┘                                │  │
+ *                                   ├─ HostEndpoint ──── LocalHostEndpoints ◄──────────┐  │
  *                                   ├─ Profile ── ActiveProfiles ─────────────────────────┤  │
  *                                   ├─ all that has labels ── IpSetIndex (label index) ◄──┘  │
  *                                   ├─ IPPool, Node ── Networks ── fixed IP sets             │
@@ -20,7 +21,8 @@ import { ActivePolicies } from './active-policies.ts';
 import { ActiveProfiles } from './active-profiles.ts';
 import { Configuration } from './configuration.ts';
 import { ConversionError } from './convert/conversion-error.ts';
-import { convertGlobalNetworkSet, convertHostEndpoint, convertNetworkSet } from './convert/labelled-items.ts';
+import { convertHostEndpoint, type HostEndpointModel } from './convert/host-endpoint.ts';
+import { convertGlobalNetworkSet, convertNetworkSet } from './convert/labelled-items.ts';
 import { convertGlobalNetworkPolicy, convertNetworkPolicy, type PolicyModel } from './convert/policy.ts';
 import { convertProfile, defaultAllowProfile, type ProfileModel } from './convert/profile.ts';
 import { SelectorCache } from './convert/selectors.ts';
@@ -29,7 +31,18 @@ import {
   workloadEndpointOfKey,
   type WorkloadEndpointModel,
 } from './convert/workload-endpoint.ts';
-import type { CalcWarning, HostRemove, HostUpdate, Intent, IntentBatch, PoolRemove, PoolUpdate } from './intents.ts';
+import type { HostEndpointId } from './endpoint-id.ts';
+import { LocalHostEndpoints } from './host-endpoints.ts';
+import type {
+  CalcWarning,
+  HostRemove,
+  HostUpdate,
+  Intent,
+  IntentBatch,
+  PolicyStage,
+  PoolRemove,
+  PoolUpdate,
+} from './intents.ts';
 import { allHostsSet, masqueradePoolsSet, networkPoolsSet } from './ip-set.ts';
 import { IpSetIndex, type LabelledItem } from './ip-set-index.ts';
 import { LocalEndpoints } from './local-endpoints.ts';
@@ -58,8 +71,14 @@ export class CalcGraph {
   readonly #tiers = new Tiers();
   readonly #endpoints = new LocalEndpoints();
   readonly #profiles = new ActiveProfiles(this.#ipSets);
-  readonly #policies = new ActivePolicies(this.#ipSets, (id) => {
-    this.#endpoints.touch(id);
+  readonly #hostEndpoints = new LocalHostEndpoints();
+  readonly #policies = new ActivePolicies(this.#ipSets, {
+    workloadPoliciesChanged: (id) => {
+      this.#endpoints.touch(id);
+    },
+    hostPoliciesChanged: (id) => {
+      this.#hostEndpoints.touch(id);
+    },
   });
   readonly #hosts = new Networks<HostUpdate, HostRemove>(this.#ipSets, (name) => ({
     type: 'host-remove',
@@ -142,7 +161,19 @@ export class CalcGraph {
     const ipSets = this.#ipSets.takeChanges();
     const profiles = this.#profiles.takeChanges();
     const policies = this.#policies.takeChanges();
-    const endpoints = this.#endpoints.takeChanges((id) => this.#tiers.arrange(this.#policies.policiesOf(id)));
+    const endpoints = this.#endpoints.takeChanges((id) => this.#tiers.arrange(this.#policies.policiesOfWorkload(id)));
+    const hostEndpoints = this.#hostEndpoints.takeChanges((id) => {
+      const policies = this.#policies.policiesOfHost(id);
+      const ofStage = (stage: PolicyStage): readonly PolicyModel[] =>
+        policies.filter((policy) => policy.stage === stage);
+      const normal = ofStage('normal');
+      return {
+        tiers: this.#tiers.arrange(normal),
+        forwardTiers: this.#tiers.arrange(normal.filter(({ appliesOnForward }) => appliesOnForward)),
+        untrackedTiers: this.#tiers.arrange(ofStage('untracked')),
+        preDnatTiers: this.#tiers.arrange(ofStage('pre-dnat')),
+      };
+    });
     const isFirst = this.#sync === 'reached';
     this.#sync = 'announced';
     return [
@@ -153,7 +184,9 @@ export class CalcGraph {
       ...profiles.updates,
       ...policies.updates,
       ...endpoints.updates,
+      ...hostEndpoints.updates,
       ...endpoints.removals,
+      ...hostEndpoints.removals,
       ...policies.removals,
       ...profiles.removals,
       ...ipSets.removals,
@@ -171,9 +204,11 @@ export class CalcGraph {
         this.#setEndpoint(key, name, namespace, decoded && convertWorkloadEndpoint(decoded, name, namespace, revision));
         return;
       }
-      case 'HostEndpoint':
-        this.#setItem(key, text === undefined ? undefined : convertHostEndpoint(decodeResource(kind, text, revision)));
+      case 'HostEndpoint': {
+        const decoded = text === undefined ? undefined : decodeResource(kind, text, revision);
+        this.#setHostEndpoint(key, name, decoded && convertHostEndpoint(decoded, name, revision));
         return;
+      }
       case 'NetworkSet':
         this.#setItem(
           key,
@@ -238,13 +273,28 @@ export class CalcGraph {
     if (identified?.hostname !== this.#hostname) return;
     if (model === undefined) {
       this.#endpoints.delete(identified.id);
-      this.#policies.deleteEndpoint(identified.id);
+      this.#policies.deleteWorkload(identified.id);
       this.#profiles.setUses(identified.id, []);
       return;
     }
     this.#endpoints.set(model);
-    this.#policies.setEndpoint(model.id, model.item.labels, model.item.profiles);
+    this.#policies.setWorkload(model.id, model.item.labels, model.item.profiles);
     this.#profiles.setUses(model.id, model.item.profiles);
+  }
+
+  #setHostEndpoint(key: string, name: string, model: HostEndpointModel | undefined): void {
+    this.#setItem(key, model?.item);
+    if (model?.hostname === this.#hostname) {
+      this.#hostEndpoints.set(model);
+      this.#policies.setHost(model.id, model.item.labels, model.item.profiles);
+      this.#profiles.setUses(model.id, model.item.profiles, 'host');
+      return;
+    }
+    // The key does not say whose it was.
+    const id = name as HostEndpointId;
+    if (!this.#hostEndpoints.delete(id)) return;
+    this.#policies.deleteHost(id);
+    this.#profiles.setUses(id, []);
   }
 
   #setItem(key: string, item: LabelledItem | undefined): void {
@@ -268,7 +318,11 @@ export class CalcGraph {
   #setTier(name: string, tier: TierModel | undefined): void {
     if (tier === undefined) this.#tiers.delete(name);
     else this.#tiers.set(tier);
-    for (const id of this.#endpoints.ids()) if (this.#policies.isInTier(id, name)) this.#endpoints.touch(id);
+    const isInTier = ({ tier: own }: PolicyModel): boolean => own === name;
+    for (const id of this.#endpoints.ids())
+      if (this.#policies.policiesOfWorkload(id).some(isInTier)) this.#endpoints.touch(id);
+    for (const id of this.#hostEndpoints.ids())
+      if (this.#policies.policiesOfHost(id).some(isInTier)) this.#hostEndpoints.touch(id);
   }
 }
 

@@ -24,3 +24,9 @@ export function workloadEndpointIdOf(identity: WorkloadEndpointIdentity): Worklo
 function escapePart(part: string): string {
   return part.replaceAll('%', '%25').replaceAll('/', '%2f');
 }
+
+/** A host endpoint's name. No workload endpoint's id is like it, since those have slashes. */
+export type HostEndpointId = Branded<string, 'HostEndpointId'>;
+
+/** Any endpoint of a host. */
+export type EndpointId = WorkloadEndpointId | HostEndpointId;

@@ -13,7 +13,7 @@
  */
 import type { Cidr, IpAddress, Mac, NodeName } from '@calico-node/net';
 import type { ClusterInformation, FelixConfiguration } from '@calico-node/model';
-import type { WorkloadEndpointId, WorkloadEndpointIdentity } from './endpoint-id.ts';
+import type { HostEndpointId, WorkloadEndpointId, WorkloadEndpointIdentity } from './endpoint-id.ts';
 import type { IpPortMember, IpSetId } from './ip-set.ts';
 import type { ParsedRule } from './parsed-rule.ts';
 import type { PolicyId, PolicyName } from './policy-id.ts';
@@ -42,6 +42,10 @@ export type Intent =
   | PolicyRemove
   | WorkloadEndpointUpdate
   | WorkloadEndpointRemove
+  | HostEndpointUpdate
+  | HostEndpointRemove
+  | HostInterfaceUpdate
+  | HostInterfaceRemove
   | InSync;
 
 /** The datastore's word on Felix's own configuration: whole, each time any part of it changes. */
@@ -125,6 +129,8 @@ export interface IpSetRemove {
 export interface ProfileUpdate {
   readonly type: 'profile-update';
   readonly name: string;
+  /** A local host endpoint names it. */
+  readonly isForHosts: boolean;
   readonly ingress: readonly ParsedRule[];
   readonly egress: readonly ParsedRule[];
 }
@@ -134,12 +140,18 @@ export interface ProfileRemove {
   readonly name: string;
 }
 
+/** When a policy is asked: `untracked` (doNotTrack) and `pre-dnat` (preDNAT) of host endpoints' packets alone. */
+export type PolicyStage = 'normal' | 'untracked' | 'pre-dnat';
+
 /** Rules of a policy that applies to a local endpoint. */
 export interface PolicyUpdate {
   readonly type: 'policy-update';
   readonly id: PolicyId;
   readonly policy: PolicyName;
   readonly tier: string;
+  readonly stage: PolicyStage;
+  /** A local host endpoint is among the endpoints that it applies to. */
+  readonly isForHosts: boolean;
   readonly ingress: readonly ParsedRule[];
   readonly egress: readonly ParsedRule[];
 }
@@ -179,6 +191,53 @@ export interface LocalWorkloadEndpoint {
   readonly profiles: readonly string[];
 }
 
+/** What this host's own traffic may do, on the interfaces that the endpoint covers. */
+export interface HostEndpointUpdate {
+  readonly type: 'host-endpoint-update';
+  readonly id: HostEndpointId;
+  readonly endpoint: LocalHostEndpoint;
+}
+
+export interface HostEndpointRemove {
+  readonly type: 'host-endpoint-remove';
+  readonly id: HostEndpointId;
+}
+
+/** Which interfaces it covers depends on the host's interfaces: `rules/host-interfaces.ts`. */
+export interface LocalHostEndpoint {
+  readonly name: string;
+  /** Store revision of the endpoint's own record. */
+  readonly revision: bigint;
+  /** `*` covers what no other endpoint does; '' covers the interfaces that have one of `expectedIps`. */
+  readonly interfaceName: string;
+  readonly expectedIps: readonly IpAddress[];
+  /** What the host itself sends and receives. */
+  readonly tiers: readonly EndpointTier[];
+  /** What it only passes on (applyOnForward). */
+  readonly forwardTiers: readonly EndpointTier[];
+  /** Before connection tracking (doNotTrack). */
+  readonly untrackedTiers: readonly EndpointTier[];
+  /** Before destinations are translated (preDNAT); ingress only. */
+  readonly preDnatTiers: readonly EndpointTier[];
+  readonly profiles: readonly string[];
+}
+
+/**
+ * An interface of the host that is no workload's: what has come or changed. Not from the graph but from the kernel, by
+ * way of whoever watches it; it may come at any place of a batch.
+ */
+export interface HostInterfaceUpdate {
+  readonly type: 'host-interface-update';
+  readonly name: string;
+  /** Both families. */
+  readonly addresses: readonly IpAddress[];
+}
+
+export interface HostInterfaceRemove {
+  readonly type: 'host-interface-remove';
+  readonly name: string;
+}
+
 /** A floating address: traffic to `external` is for `internal`. */
 export interface AddressTranslation {
   readonly internal: IpAddress;
@@ -190,8 +249,21 @@ export interface EndpointTier {
   readonly name: string;
   /** What happens to a packet that the tier's policies leave undecided, in a direction that has any. */
   readonly defaultAction: 'Deny' | 'Pass';
-  readonly ingress: readonly PolicyId[];
-  readonly egress: readonly PolicyId[];
+  readonly ingress: readonly PolicyGroup[];
+  readonly egress: readonly PolicyGroup[];
+}
+
+/** Policies that stand next to each other and select the same endpoints: what one endpoint has, so have the others. */
+export interface PolicyGroup {
+  /** Canonical form of the one selector that they have. */
+  readonly selector: string;
+  /** In the order to apply; at least one. */
+  readonly policies: readonly PolicyId[];
+}
+
+/** The policies of groups, in the order to apply. */
+export function policiesOf(groups: readonly PolicyGroup[]): readonly PolicyId[] {
+  return groups.flatMap(({ policies }) => policies);
 }
 
 /** The store's first snapshot is in: from here on what is not wanted may be deleted. Once. */

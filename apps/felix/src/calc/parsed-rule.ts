@@ -16,6 +16,8 @@ export interface ParsedRule {
   readonly notIcmp?: IcmpMatch;
   readonly source: ParsedEntity;
   readonly destination: ParsedEntity;
+  /** The rule's annotations (metadata), for people. */
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 export interface IcmpMatch {

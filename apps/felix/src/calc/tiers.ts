@@ -1,6 +1,7 @@
 import { DEFAULT_TIER_ORDER, RESERVED_TIERS, type Tier } from '@calico-node/model';
 import type { PolicyModel } from './convert/policy.ts';
-import type { EndpointTier } from './intents.ts';
+import type { PolicyId } from './policy-id.ts';
+import type { EndpointTier, PolicyGroup } from './intents.ts';
 
 export interface TierModel {
   readonly name: string;
@@ -42,8 +43,8 @@ export class Tiers {
         return {
           name: tier.name,
           defaultAction: tier.defaultAction,
-          ingress: sorted.filter(({ isIngress }) => isIngress).map(({ id }) => id),
-          egress: sorted.filter(({ isEgress }) => isEgress).map(({ id }) => id),
+          ingress: groupsOf(sorted.filter(({ isIngress }) => isIngress)),
+          egress: groupsOf(sorted.filter(({ isEgress }) => isEgress)),
         };
       });
   }
@@ -57,6 +58,17 @@ export class Tiers {
     const reserved = Object.hasOwn(RESERVED_TIERS, name) ? RESERVED_TIERS[name] : undefined;
     return this.#tiers.get(name) ?? { name, order: Infinity, defaultAction: 'Deny', ...reserved };
   }
+}
+
+/** Joins neighbours with the same selector, as Felix does, so that endpoints can share them. */
+function groupsOf(policies: readonly PolicyModel[]): readonly PolicyGroup[] {
+  const groups: { readonly selector: string; readonly policies: PolicyId[] }[] = [];
+  for (const { id, selector } of policies) {
+    const last = groups.at(-1);
+    if (last?.selector === selector.canonical) last.policies.push(id);
+    else groups.push({ selector: selector.canonical, policies: [id] });
+  }
+  return groups;
 }
 
 function compareByOrder(a: { readonly order: number }, b: { readonly order: number }): number {

@@ -1,13 +1,31 @@
-import type { Intent, LocalWorkloadEndpoint } from '../calc/intents.ts';
+import { policiesOf, type Intent, type LocalWorkloadEndpoint } from '../calc/intents.ts';
 import type { WorkloadEndpointId } from '../calc/endpoint-id.ts';
 import { renderDispatchMaps } from '../rules/dispatch.ts';
-import { policyChainName, profileChainName, workloadChainName, type Direction } from '../rules/names.ts';
+import {
+  groupChainName,
+  policyChainName,
+  profileChainName,
+  workloadChainName,
+  type Direction,
+} from '../rules/names.ts';
 import type { RuleOptions } from '../rules/options.ts';
-import { renderPolicyChains, renderProfileChains } from '../rules/policy-chains.ts';
+import {
+  otherPlaces,
+  placesOfPolicy,
+  placesOfProfile,
+  renderPolicyChains,
+  renderProfileChains,
+  type ChainPlace,
+} from '../rules/policy-chains.ts';
 import { renderReversePathSkip } from '../rules/reverse-path.ts';
 import { renderHooks, renderStaticChains } from '../rules/static-chains.ts';
-import { renderWorkloadChains } from '../rules/workload-chains.ts';
+import { groupsOfWorkload, renderWorkloadChains } from '../rules/workload-chains.ts';
+import { GroupUsers } from './group-users.ts';
+import { HostIntents } from './host-intents.ts';
 import type { PolicyTarget } from './policy-target.ts';
+
+/** Host endpoints' interfaces are users of the same groups, under names of their own. */
+const workloadUser = (interfaceName: string): string => `workload ${interfaceName}`;
 
 const directions: readonly Direction[] = ['ingress', 'egress'];
 
@@ -20,10 +38,14 @@ export class PolicyIntents {
   readonly #interfaceOf = new Map<WorkloadEndpointId, string>();
   /** Endpoints with networks that their source address may lie in. */
   readonly #spoofers = new Map<string, LocalWorkloadEndpoint>();
+  readonly #groups: GroupUsers;
+  readonly #hosts: HostIntents;
 
   constructor(target: PolicyTarget, options: RuleOptions) {
     this.#target = target;
     this.#options = options;
+    this.#groups = new GroupUsers(target, options);
+    this.#hosts = new HostIntents(target, options, this.#groups);
     for (const map of renderDispatchMaps([])) target.dispatch.set(map);
     for (const hook of renderHooks(options)) target.chains.setHook(hook);
     for (const chain of renderStaticChains(target.family, options)) target.chains.setChain(chain);
@@ -43,27 +65,38 @@ export class PolicyIntents {
       case 'ip-set-remove':
         sets.delete(intent.id);
         return;
-      case 'profile-update':
+      case 'profile-update': {
         for (const chain of renderProfileChains(intent, family, this.#options)) chains.setChain(chain);
+        const name = ({ direction }: ChainPlace): string =>
+          profileChainName(intent.name, direction, maxChainNameLength);
+        for (const place of otherPlaces(placesOfProfile(intent))) chains.delete(place.layer, name(place));
         return;
+      }
       case 'profile-remove':
-        for (const direction of directions) {
-          chains.delete('filter', profileChainName(intent.name, direction, maxChainNameLength));
-        }
+        for (const { layer, direction } of otherPlaces([]))
+          chains.delete(layer, profileChainName(intent.name, direction, maxChainNameLength));
         return;
-      case 'policy-update':
+      case 'policy-update': {
         for (const chain of renderPolicyChains(intent, family, this.#options)) chains.setChain(chain);
+        const name = ({ direction }: ChainPlace): string => policyChainName(intent.id, direction, maxChainNameLength);
+        for (const place of otherPlaces(placesOfPolicy(intent))) chains.delete(place.layer, name(place));
         return;
+      }
       case 'policy-remove':
-        for (const direction of directions) {
-          chains.delete('filter', policyChainName(intent.id, direction, maxChainNameLength));
-        }
+        for (const { layer, direction } of otherPlaces([]))
+          chains.delete(layer, policyChainName(intent.id, direction, maxChainNameLength));
         return;
       case 'workload-endpoint-update':
         this.#setEndpoint(intent.id, intent.endpoint);
         return;
       case 'workload-endpoint-remove':
         this.#deleteEndpoint(intent.id);
+        return;
+      case 'host-endpoint-update':
+      case 'host-endpoint-remove':
+      case 'host-interface-update':
+      case 'host-interface-remove':
+        this.#hosts.take(intent);
         return;
       case 'config-update':
       case 'host-update':
@@ -81,8 +114,11 @@ export class PolicyIntents {
     return directions.flatMap((direction) => [
       workloadChainName(endpoint.interfaceName, direction),
       ...endpoint.tiers.flatMap((tier) =>
-        tier[direction].map((policy) => policyChainName(policy, direction, maxChainNameLength)),
+        policiesOf(tier[direction]).map((policy) => policyChainName(policy, direction, maxChainNameLength)),
       ),
+      ...groupsOfWorkload(endpoint, this.#options)
+        .filter((group) => group.direction === direction)
+        .map(({ group }) => groupChainName(group, direction)),
       ...endpoint.profiles.map((profile) => profileChainName(profile, direction, maxChainNameLength)),
     ]);
   }
@@ -112,12 +148,14 @@ export class PolicyIntents {
     if (winner === undefined) {
       this.#byInterface.delete(interfaceName);
       this.#noteSpoofer(interfaceName, undefined);
-      for (const { name } of renderDispatchMaps([])) dispatch.deleteEntry(name, { interfaceName });
+      for (const map of renderDispatchMaps([])) dispatch.deleteEntry(map, { interfaceName });
       for (const direction of directions) chains.delete('filter', workloadChainName(interfaceName, direction));
+      this.#groups.setUses(workloadUser(interfaceName), []);
       return;
     }
     const [, endpoint] = winner;
     this.#noteSpoofer(interfaceName, endpoint);
+    this.#groups.setUses(workloadUser(interfaceName), groupsOfWorkload(endpoint, this.#options));
     for (const map of renderDispatchMaps([endpoint])) dispatch.set(map);
     for (const chain of renderWorkloadChains(endpoint, this.#options)) chains.setChain(chain);
   }

@@ -14,7 +14,7 @@ export interface PolicyTarget {
   readonly dispatch: {
     /** Adds the map if it is new, and entries to it. */
     set(map: DispatchMap): void;
-    deleteEntry(map: string, entry: Pick<DispatchEntry, 'interfaceName'>): void;
+    deleteEntry(map: Pick<DispatchMap, 'layer' | 'name'>, entry: Pick<DispatchEntry, 'interfaceName'>): void;
   };
   readonly sets: {
     /** Replaces what was said of the set before. Members of the other family are ignored, here and below. */

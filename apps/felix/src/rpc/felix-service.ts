@@ -2,7 +2,7 @@ import type { NodePolicy } from '@calico-node/policy';
 import { felixV1, RpcError, unary } from '@calico-node/rpc';
 import type { CalcGraph } from '../calc/calc-graph.ts';
 import { workloadEndpointIdOf, type WorkloadEndpointIdentity } from '../calc/endpoint-id.ts';
-import type { LocalWorkloadEndpoint } from '../calc/intents.ts';
+import { policiesOf, type LocalWorkloadEndpoint } from '../calc/intents.ts';
 import type { Engine } from '../dataplane/engine.ts';
 import type { InterfaceState } from '../dataplane/interfaces/workload-interfaces.ts';
 import { answerExplainFlow } from './explain.ts';
@@ -24,7 +24,7 @@ function identityOf(id: felixV1.WorkloadEndpointId | undefined): WorkloadEndpoin
 }
 
 function toWire(endpoint: LocalWorkloadEndpoint, state: InterfaceState): felixV1.Endpoint {
-  const policies = endpoint.tiers.flatMap((tier) => [...tier.ingress, ...tier.egress]);
+  const policies = endpoint.tiers.flatMap((tier) => [...policiesOf(tier.ingress), ...policiesOf(tier.egress)]);
   return {
     id: endpoint.identity,
     interfaceName: endpoint.interfaceName,

@@ -4,7 +4,18 @@
  */
 import { cidrContains, type Family, type IpAddress } from '@calico-node/net';
 import type { IpSetId } from '../calc/ip-set.ts';
-import type { Action, ConntrackState, HookName, Layer, Match, Rule, Ruleset, Side } from './model.ts';
+import type {
+  Action,
+  ConntrackState,
+  HookName,
+  KeyField,
+  KeyPart,
+  Layer,
+  Match,
+  Rule,
+  Ruleset,
+  Side,
+} from './model.ts';
 
 export interface Packet {
   readonly family: Family;
@@ -85,6 +96,7 @@ class Walk {
   readonly #logs: string[] = [];
   readonly #trail: string[] = [];
   #mark: number;
+  #state: ConntrackState;
   #translation: Action | undefined;
 
   constructor(ruleset: Ruleset, packet: Packet, world: PacketWorld) {
@@ -92,6 +104,7 @@ class Walk {
     this.#packet = packet;
     this.#world = world;
     this.#mark = packet.mark ?? 0;
+    this.#state = packet.conntrackState;
   }
 
   outcome(verdict: Outcome['verdict']): Outcome {
@@ -113,9 +126,16 @@ class Walk {
     switch (action.kind) {
       case 'accept':
       case 'drop':
-      case 'reject':
       case 'return':
         return action.kind;
+      case 'reject':
+        if (layer !== 'filter') throw new InterpretError(`reject in ${layer}`);
+        return 'reject';
+      case 'look-up': {
+        const verdict = action.entries.find(({ parts }) => this.#isIn(action.fields, parts))?.verdict;
+        if (verdict?.kind === 'goto') return this.#runChain(layer, verdict.chain, depth);
+        return verdict?.kind;
+      }
       case 'jump': {
         const result = this.#runChain(layer, action.chain, depth + 1);
         return result === 'return' ? undefined : result;
@@ -138,6 +158,10 @@ class Walk {
         this.#translation ??= action;
         return 'accept';
       case 'notrack':
+        if (layer !== 'raw') throw new InterpretError(`notrack in ${layer}`);
+        this.#state = 'untracked';
+        return undefined;
+      case 'set-dscp':
       case 'none':
         return undefined;
     }
@@ -158,12 +182,34 @@ class Walk {
     return map.entries.find(({ interfaceName }) => interfaceName === key)?.chain;
   }
 
+  #isIn(fields: readonly KeyField[], parts: readonly KeyPart[]): boolean {
+    const { protocol, source, destination, sourcePort, destinationPort } = this.#packet;
+    return fields.every((field, index) => {
+      const part = parts[index];
+      switch (part?.kind) {
+        case 'protocol':
+          return protocol === part.protocol;
+        case 'net':
+          return cidrContains(part.cidr, field === 'source' ? source : destination);
+        case 'ports': {
+          const port = field === 'source-port' ? sourcePort : destinationPort;
+          return port !== undefined && part.first <= port && port <= part.last;
+        }
+        case undefined:
+          throw new InterpretError('an entry has fewer parts than its look-up has fields');
+      }
+    });
+  }
+
   #holds(match: Match): boolean {
     if (match.kind === 'reverse-path-failed') return this.#packet.reversePathFailed === true;
+    // One packet is within every rate and limit.
+    if (match.kind === 'limit') return true;
+    if (match.kind === 'connections-above') return false;
     return this.#test(match) !== match.negated;
   }
 
-  #test(match: Exclude<Match, { kind: 'reverse-path-failed' }>): boolean {
+  #test(match: Extract<Match, { negated: boolean }>): boolean {
     const packet = this.#packet;
     switch (match.kind) {
       case 'protocol':
@@ -185,7 +231,7 @@ class Walk {
         if (packet.icmpType === undefined) throw new InterpretError('an icmp match met a packet without a type');
         return packet.icmpType === match.type && (match.code === undefined || packet.icmpCode === match.code);
       case 'conntrack-state':
-        return match.states.includes(packet.conntrackState);
+        return match.states.includes(this.#state);
       case 'conntrack-dnat':
         return packet.destinationTranslated === true;
       case 'mark':

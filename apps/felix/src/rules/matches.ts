@@ -5,7 +5,7 @@
 import type { Cidr } from '@calico-node/net';
 import type { IpSetId } from '../calc/ip-set.ts';
 import type { IcmpMatch, PortRange } from '../calc/parsed-rule.ts';
-import type { Action, ConntrackState, Match, Side } from './model.ts';
+import type { Action, ConntrackState, Match, RateUnit, Side } from './model.ts';
 
 /** IP protocol numbers that rules name. */
 export const protocols = { icmp: 1, ipip: 4, tcp: 6, udp: 17, icmpv6: 58, sctp: 132 } as const;
@@ -47,6 +47,9 @@ export const matchMarked = (bits: number): Match => ({
   negated: false,
 });
 
+/** At least one of the bits is set. */
+export const matchAnyMarked = (bits: number): Match => ({ kind: 'mark', mask: bits >>> 0, value: 0, negated: true });
+
 /** All the bits are clear. */
 export const matchUnmarked = (bits: number): Match => ({ kind: 'mark', mask: bits >>> 0, value: 0, negated: false });
 
@@ -65,6 +68,19 @@ export const matchInterface = (direction: 'in' | 'out', name: string): Match => 
   prefix: false,
   negated: false,
 });
+
+export const matchLimit = (packets: number, per: RateUnit, burst: number): Match => ({
+  kind: 'limit',
+  packets,
+  per,
+  burst,
+});
+
+/** The connection's destination has been translated. */
+export const matchDestinationTranslated = (negated = false): Match => ({ kind: 'conntrack-dnat', negated });
+
+/** The address is one of this host's own. */
+export const matchLocal = (side: Side): Match => ({ kind: 'local-address', side, negated: false });
 
 export const setMarks = (bits: number): Action => ({ kind: 'set-mark', mask: bits >>> 0, value: bits >>> 0 });
 

@@ -18,7 +18,10 @@ import type { Cidr, Family, IpAddress } from '@calico-node/net';
 import type { IpSetId } from '../calc/ip-set.ts';
 import type { PortRange } from '../calc/parsed-rule.ts';
 
-/** iptables' tables; a layer of base chains with its priority in nf_tables. Chains jump inside their layer only. */
+/**
+ * iptables' tables; a layer of base chains with its priority in nf_tables. Chains jump inside their layer only, so what
+ * several layers need (a policy's chain, failsafe ports) is there once in each. `reject` comes in `filter` alone.
+ */
 export type Layer = 'raw' | 'mangle' | 'nat' | 'filter';
 
 export type HookName = 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting';
@@ -80,6 +83,25 @@ export interface DispatchEntry {
 
 export type Side = 'source' | 'destination';
 
+export type RateUnit = 'second' | 'minute' | 'hour' | 'day';
+
+/** A field of a look-up's key; `source-port` and `destination-port` come only behind `protocol`. */
+export type KeyField = 'protocol' | 'source' | 'destination' | 'source-port' | 'destination-port';
+
+/** What a field of an entry takes in: a protocol, a network, or ports from first to last. */
+export type KeyPart =
+  | { readonly kind: 'protocol'; readonly protocol: number }
+  | { readonly kind: 'net'; readonly cidr: Cidr }
+  | { readonly kind: 'ports'; readonly first: number; readonly last: number };
+
+/** No packet is in two entries of one look-up: none is before another. */
+export interface LookUpEntry {
+  /** One part per field, in the order of the fields. */
+  readonly parts: readonly KeyPart[];
+  /** `goto` leads to a chain of the same layer. */
+  readonly verdict: { readonly kind: 'drop' } | { readonly kind: 'goto'; readonly chain: string };
+}
+
 export type ConntrackState = 'established' | 'related' | 'new' | 'invalid' | 'untracked';
 
 /**
@@ -87,6 +109,10 @@ export type ConntrackState = 'established' | 'related' | 'new' | 'invalid' | 'un
  * match of the protocol precedes them; `port-set` does, and such a packet is simply not in the set.
  */
 export type Match =
+  /** Holds for as many packets as the rate allows, at most `burst` at once. A rule has its own count. */
+  | { readonly kind: 'limit'; readonly packets: number; readonly per: RateUnit; readonly burst: number }
+  /** More than `limit` connections, this packet's included, have come to this rule and are still known. */
+  | { readonly kind: 'connections-above'; readonly limit: number }
   | { readonly kind: 'protocol'; readonly protocol: number; readonly negated: boolean }
   | { readonly kind: 'net'; readonly side: Side; readonly cidr: Cidr; readonly negated: boolean }
   /** Address in a set of kind `net` (any family: the ruleset's own is meant). */
@@ -123,17 +149,25 @@ export type Match =
 export type Action =
   | { readonly kind: 'accept' }
   | { readonly kind: 'drop' }
-  /** ICMP(v6) port unreachable. */
-  | { readonly kind: 'reject' }
+  /** ICMP(v6) port unreachable, or `with` TCP's reset, which needs the protocol match for TCP. */
+  | { readonly kind: 'reject'; readonly with?: 'tcp-reset' }
   | { readonly kind: 'return' }
   | { readonly kind: 'jump'; readonly chain: string }
   | { readonly kind: 'goto'; readonly chain: string }
   /** `goto` the chain that the map names for the packet's interface; no entry: the next rule. */
   | { readonly kind: 'dispatch'; readonly map: string }
+  /**
+   * The verdict of the one entry that the packet is in; none: the next rule. Many rules' work in one step, for a back
+   * end with verdict maps: rendered only where `RuleOptions.verdictMaps` asks for it.
+   */
+  | { readonly kind: 'look-up'; readonly fields: readonly KeyField[]; readonly entries: readonly LookUpEntry[] }
   /** `mark = (mark & ~mask) | value`; `value` lies within `mask`. */
   | { readonly kind: 'set-mark'; readonly mask: number; readonly value: number }
   | { readonly kind: 'log'; readonly prefix: string }
+  /** Connection tracking leaves the packet alone. In `raw` only. */
   | { readonly kind: 'notrack' }
+  /** The six bits of the differentiated services field (RFC 2474 section 3). In `mangle` only. */
+  | { readonly kind: 'set-dscp'; readonly value: number }
   | { readonly kind: 'masquerade'; readonly ports?: PortRange }
   | { readonly kind: 'snat'; readonly address: IpAddress; readonly ports?: PortRange }
   | { readonly kind: 'dnat'; readonly address: IpAddress; readonly port?: number }

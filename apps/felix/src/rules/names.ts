@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import { ipSetKernelName, limitedId } from '@calico-node/model';
 import type { Family } from '@calico-node/net';
+import type { PolicyGroup } from '../calc/intents.ts';
 import type { IpSetId } from '../calc/ip-set.ts';
 import type { PolicyId } from '../calc/policy-id.ts';
 
@@ -14,6 +16,14 @@ export const chainNames = {
   postrouting: 'cali-POSTROUTING',
   input: 'cali-INPUT',
   forward: 'cali-FORWARD',
+  output: 'cali-OUTPUT',
+  fromHostDispatch: 'cali-from-host-endpoint',
+  toHostDispatch: 'cali-to-host-endpoint',
+  fromHostForwardDispatch: 'cali-from-hep-forward',
+  toHostForwardDispatch: 'cali-to-hep-forward',
+  failsafeIn: 'cali-failsafe-in',
+  failsafeOut: 'cali-failsafe-out',
+  serviceLoops: 'cali-cidr-block',
   workloadToHost: 'cali-wl-to-host',
   fromWorkloadDispatch: 'cali-from-wl-dispatch',
   toWorkloadDispatch: 'cali-to-wl-dispatch',
@@ -24,6 +34,31 @@ export const chainNames = {
 /** `cali-tw-<interface>` (to the workload, its ingress) or `cali-fw-<interface>` (from it, its egress). */
 export function workloadChainName(interfaceName: string, direction: Direction): string {
   return `${direction === 'ingress' ? 'cali-tw-' : 'cali-fw-'}${interfaceName}`;
+}
+
+/** Stands for the interfaces that the host endpoint `*` covers, in the names of its chains. */
+const anyInterface = 'any-interface-at-all';
+
+/** `from`: packets that come in by the interface, which its ingress policy is asked about; `to`: those that leave. */
+export type HostChainKind = 'from' | 'to' | 'from-forward' | 'to-forward';
+
+const hostChainPrefixes: Readonly<Record<HostChainKind, string>> = {
+  from: 'cali-fh-',
+  to: 'cali-th-',
+  'from-forward': 'cali-fhfw-',
+  'to-forward': 'cali-thfw-',
+};
+
+/** The host endpoint's chain for an interface, or with `*` for all that have none of their own. */
+export function hostChainName(interfaceName: string, kind: HostChainKind, maxLength: number): string {
+  return limitedId(hostChainPrefixes[kind], interfaceName === '*' ? anyInterface : interfaceName, maxLength);
+}
+
+/** `cali-gi-<hash>` or `cali-go-<hash>`: equal for groups of the same policies. */
+export function groupChainName({ selector, policies }: PolicyGroup, direction: Direction): string {
+  const lines = [selector, direction, String(policies.length), ...policies].map((line) => `${line}\n`);
+  const hash = createHash('sha3-224').update(lines.join('')).digest('base64url').slice(0, 20);
+  return `${direction === 'ingress' ? 'cali-gi-' : 'cali-go-'}${hash}`;
 }
 
 /** `cali-pi-<policy>` or `cali-po-<policy>`, hashed when it does not fit. */

@@ -1,4 +1,13 @@
+import type { Failsafes } from '@calico-node/policy';
 import { allocateMarks, type MarkBits } from './marks.ts';
+import type { RateUnit } from './model.ts';
+
+/** How many packets a rule logs. */
+export interface LogRate {
+  readonly packets: number;
+  readonly per: RateUnit;
+  readonly burst: number;
+}
 
 /** What of Felix's configuration shapes its rules; names as in FelixConfiguration. */
 export interface RuleOptions {
@@ -10,6 +19,7 @@ export interface RuleOptions {
   /** What workloads may do to their own host once their egress policy allowed the packet. */
   readonly defaultEndpointToHostAction: 'DROP' | 'RETURN' | 'ACCEPT';
   readonly filterAllowAction: 'ACCEPT' | 'RETURN';
+  readonly mangleAllowAction: 'ACCEPT' | 'RETURN';
   readonly filterDenyAction: 'DROP' | 'REJECT';
   readonly disableConntrackInvalidCheck: boolean;
   /** Drop packets of workloads whose source is not theirs (WorkloadSourceSpoofing other than Any). */
@@ -18,6 +28,14 @@ export interface RuleOptions {
   readonly allowVxlanPacketsFromWorkloads: boolean;
   readonly allowIpipPacketsFromWorkloads: boolean;
   readonly logPrefix: string;
+  /** LogActionRateLimit and its burst; undefined: every packet. */
+  readonly logRate: LogRate | undefined;
+  /** Ports that host endpoints' policy can't close. */
+  readonly failsafes: Failsafes;
+  /** Whether long runs of rules become look-ups, which only a back end with verdict maps can take. */
+  readonly verdictMaps: boolean;
+  /** What becomes of packets for a service's address that nobody answers, which would go round in circles. */
+  readonly serviceLoopPrevention: 'Drop' | 'Reject' | 'Disabled';
   /** NATOutgoingExclusions. */
   readonly natOutgoingExclusions: 'IPPoolsOnly' | 'IPPoolsAndHostIPs';
 }
@@ -29,6 +47,7 @@ export const defaultRuleOptions: RuleOptions = Object.freeze({
   maxChainNameLength: 28,
   defaultEndpointToHostAction: 'DROP',
   filterAllowAction: 'ACCEPT',
+  mangleAllowAction: 'ACCEPT',
   filterDenyAction: 'DROP',
   disableConntrackInvalidCheck: false,
   enforceReversePath: true,
@@ -36,5 +55,9 @@ export const defaultRuleOptions: RuleOptions = Object.freeze({
   allowVxlanPacketsFromWorkloads: false,
   allowIpipPacketsFromWorkloads: false,
   logPrefix: 'calico-packet',
+  logRate: undefined,
+  failsafes: { inbound: [], outbound: [] },
+  verdictMaps: false,
+  serviceLoopPrevention: 'Drop',
   natOutgoingExclusions: 'IPPoolsOnly',
 });

@@ -3,41 +3,78 @@ import type { PolicyUpdate, ProfileUpdate } from '../calc/intents.ts';
 import type { ParsedRule } from '../calc/parsed-rule.ts';
 import { chain, rule } from './build.ts';
 import { clearMarks } from './matches.ts';
-import type { Chain, Rule } from './model.ts';
-import { policyChainName, profileChainName } from './names.ts';
+import type { Chain, Layer, Rule } from './model.ts';
+import { policyChainName, profileChainName, type Direction } from './names.ts';
 import type { RuleOptions } from './options.ts';
 import { renderPolicyRule } from './policy-rules.ts';
 
-/** The policy's ingress and egress chain. Each marks accepted or passed and returns, drops, or leaves the packet as it is. */
+/** Where a policy or a profile has a chain. */
+export interface ChainPlace {
+  readonly layer: Layer;
+  readonly direction: Direction;
+}
+
+const everyPlace: readonly ChainPlace[] = (['raw', 'mangle', 'filter'] as const).flatMap((layer) => [
+  { layer, direction: 'ingress' },
+  { layer, direction: 'egress' },
+]);
+
+/**
+ * The layers and directions that a policy is asked in. Host endpoints' egress policy is asked in mangle too, of packets
+ * whose destination has been translated.
+ */
+export function placesOfPolicy({
+  stage,
+  isForHosts,
+}: Pick<PolicyUpdate, 'stage' | 'isForHosts'>): readonly ChainPlace[] {
+  return everyPlace.filter(({ layer, direction }) => {
+    switch (stage) {
+      case 'untracked':
+        return layer === 'raw';
+      case 'pre-dnat':
+        return layer === 'mangle' && direction === 'ingress';
+      case 'normal':
+        return layer === 'filter' || (layer === 'mangle' && direction === 'egress' && isForHosts);
+    }
+  });
+}
+
+/** As `placesOfPolicy`. */
+export function placesOfProfile({ isForHosts }: Pick<ProfileUpdate, 'isForHosts'>): readonly ChainPlace[] {
+  return placesOfPolicy({ stage: 'normal', isForHosts });
+}
+
+/** Places where a chain may have been before, and is no longer. */
+export function otherPlaces(places: readonly ChainPlace[]): readonly ChainPlace[] {
+  return everyPlace.filter((place) => !places.includes(place));
+}
+
+/** The policy's chains. Each marks accepted or passed and returns, drops, or leaves the packet as it is. */
 export function renderPolicyChains(update: PolicyUpdate, family: Family, options: RuleOptions): readonly Chain[] {
   const { kind, namespace, name } = update.policy;
   const title = `${kind} ${namespace === undefined ? name : `${namespace}/${name}`}`;
-  return (['ingress', 'egress'] as const).map((direction) =>
-    renderRules(
-      policyChainName(update.id, direction, options.maxChainNameLength),
-      `${title} ${direction}`,
-      update[direction],
-      family,
-      options,
-    ),
-  );
+  return placesOfPolicy(update).map(({ layer, direction }) => {
+    const chainName = policyChainName(update.id, direction, options.maxChainNameLength);
+    return renderRules(layer, chainName, `${title} ${direction}`, update[direction], family, options);
+  });
 }
 
 /**
- * The profile's ingress and egress chain, of the same manner. The packet may come with the pass mark of a
+ * The profile's chains, of the same manner. The packet may come with the pass mark of a
  * tier's policy, which a profile's own Pass must not be mistaken for.
  */
 export function renderProfileChains(update: ProfileUpdate, family: Family, options: RuleOptions): readonly Chain[] {
-  return (['ingress', 'egress'] as const).map((direction) => {
+  return placesOfProfile(update).map(({ layer, direction }) => {
     const name = profileChainName(update.name, direction, options.maxChainNameLength);
     const passes = update[direction].some(({ action }) => action === 'pass');
     const before = passes ? [rule([], clearMarks(options.marks.pass))] : [];
     const title = `Profile ${update.name} ${direction}`;
-    return renderRules(name, title, update[direction], family, options, before);
+    return renderRules(layer, name, title, update[direction], family, options, before);
   });
 }
 
 function renderRules(
+  layer: Layer,
   name: string,
   title: string,
   parsed: readonly ParsedRule[],
@@ -45,10 +82,16 @@ function renderRules(
   options: RuleOptions,
   before: readonly Rule[] = [],
 ): Chain {
-  const rules = [...before, ...parsed.flatMap((parsedRule) => renderPolicyRule(parsedRule, family, options))];
+  const rules = [...before, ...parsed.flatMap((parsedRule) => renderPolicyRule(parsedRule, family, options, layer))];
   const [first, ...rest] = rules;
   // The title sits on the first rule, so that a chain can be told from its rules alone.
   const titled =
-    first === undefined ? [rule([], { kind: 'none' }, title)] : [rule(first.matches, first.action, title), ...rest];
-  return chain('filter', name, titled);
+    first === undefined
+      ? [rule([], { kind: 'none' }, title)]
+      : [rule(first.matches, first.action, joinComments(title, first.comment)), ...rest];
+  return chain(layer, name, titled);
+}
+
+function joinComments(first: string, second: string | undefined): string {
+  return second === undefined ? first : `${first}; ${second}`;
 }

@@ -13,6 +13,7 @@ import { rule } from './build.ts';
 import {
   clearMarks,
   matchIcmp,
+  matchLimit,
   matchMarked,
   matchNet,
   matchPortSet,
@@ -24,7 +25,7 @@ import {
   returnToCaller,
   setMarks,
 } from './matches.ts';
-import type { Action, Match, Rule, Side } from './model.ts';
+import type { Action, Layer, Match, Rule, Side } from './model.ts';
 import type { RuleOptions } from './options.ts';
 import { denyAction } from './verdicts.ts';
 
@@ -44,15 +45,31 @@ interface Criteria {
 }
 
 /** The rules for one policy rule; none when it can match nothing of this family. */
-export function renderPolicyRule(parsed: ParsedRule, family: Family, options: RuleOptions): readonly Rule[] {
+export function renderPolicyRule(
+  parsed: ParsedRule,
+  family: Family,
+  options: RuleOptions,
+  layer: Layer = 'filter',
+): readonly Rule[] {
   const criteria = criteriaOf(parsed, family);
   if (criteria === undefined) return [];
   const { conjunction, blocks } = criteria;
   const matches = blocks.length > 0 ? [matchMarked(options.marks.scratch0), ...conjunction] : conjunction;
-  return [...renderBlocks(blocks, options), ...verdictRules(parsed.action, matches, options)];
+  const [first, ...rest] = [...renderBlocks(blocks, options), ...verdictRules(parsed.action, matches, options, layer)];
+  if (first === undefined || parsed.annotations === undefined) return first === undefined ? [] : [first, ...rest];
+  const comment = Object.entries(parsed.annotations)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, value]) => `${key}=${value}`)
+    .join('; ');
+  return comment === '' ? [first, ...rest] : [rule(first.matches, first.action, comment), ...rest];
 }
 
-function verdictRules(action: ParsedRule['action'], matches: readonly Match[], options: RuleOptions): readonly Rule[] {
+function verdictRules(
+  action: ParsedRule['action'],
+  matches: readonly Match[],
+  options: RuleOptions,
+  layer: Layer,
+): readonly Rule[] {
   const markAndReturn = (bit: number): readonly Rule[] => [
     rule(matches, setMarks(bit)),
     rule([matchMarked(bit)], returnToCaller),
@@ -64,10 +81,14 @@ function verdictRules(action: ParsedRule['action'], matches: readonly Match[], o
       return markAndReturn(options.marks.pass);
     case 'deny':
       // Felix marks first and drops next, for flow logs; without them one rule says the same.
-      return [rule(matches, denyAction(options))];
+      return [rule(matches, denyAction(options, layer))];
     case 'log':
-      return [rule(matches, { kind: 'log', prefix: options.logPrefix })];
+      return [rule([...matches, ...logLimit(options)], { kind: 'log', prefix: options.logPrefix })];
   }
+}
+
+function logLimit({ logRate }: RuleOptions): readonly Match[] {
+  return logRate === undefined ? [] : [matchLimit(logRate.packets, logRate.per, logRate.burst)];
 }
 
 function renderBlocks(blocks: readonly Block[], options: RuleOptions): readonly Rule[] {

@@ -1,12 +1,15 @@
 import type { Family } from '@calico-node/net';
 import type { LocalWorkloadEndpoint, PolicyUpdate, ProfileUpdate } from '../calc/intents.ts';
 import { renderDispatchMaps } from './dispatch.ts';
+import { groupsOfHost, renderHostChains, type HostAttachment } from './host-chains.ts';
+import { renderHostDispatchChains, renderHostDispatchMaps } from './host-dispatch.ts';
 import type { Ruleset } from './model.ts';
 import type { RuleOptions } from './options.ts';
 import { renderPolicyChains, renderProfileChains } from './policy-chains.ts';
+import { renderGroupChain } from './policy-groups.ts';
 import { renderReversePathSkip } from './reverse-path.ts';
 import { renderHooks, renderStaticChains } from './static-chains.ts';
-import { renderWorkloadChains } from './workload-chains.ts';
+import { groupsOfWorkload, renderWorkloadChains } from './workload-chains.ts';
 
 /** What calc wants of the packet filter at one moment. */
 export interface ActiveState {
@@ -14,6 +17,8 @@ export interface ActiveState {
   readonly profiles: Iterable<ProfileUpdate>;
   /** With distinct interface names. */
   readonly endpoints: Iterable<LocalWorkloadEndpoint>;
+  /** With distinct interface names (`host-interfaces.ts`). */
+  readonly hostAttachments?: readonly HostAttachment[];
 }
 
 /**
@@ -22,6 +27,12 @@ export interface ActiveState {
  */
 export function renderRuleset(state: ActiveState, family: Family, options: RuleOptions): Ruleset {
   const endpoints = [...state.endpoints];
+  const attachments = state.hostAttachments ?? [];
+  const hasWildcard = attachments.some(({ interfaceName }) => interfaceName === '*');
+  const groups = [
+    ...endpoints.flatMap((endpoint) => groupsOfWorkload(endpoint, options)),
+    ...attachments.flatMap((attachment) => groupsOfHost(attachment)),
+  ].map((group) => renderGroupChain(group, options));
   return {
     family,
     hooks: renderHooks(options),
@@ -30,8 +41,11 @@ export function renderRuleset(state: ActiveState, family: Family, options: RuleO
       renderReversePathSkip(endpoints, family),
       ...[...state.profiles].flatMap((profile) => renderProfileChains(profile, family, options)),
       ...[...state.policies].flatMap((policy) => renderPolicyChains(policy, family, options)),
+      ...new Map(groups.map((group) => [`${group.layer} ${group.name}`, group])).values(),
       ...endpoints.flatMap((endpoint) => renderWorkloadChains(endpoint, options)),
+      ...attachments.flatMap((attachment) => renderHostChains(attachment, options)),
+      ...renderHostDispatchChains(hasWildcard, options),
     ],
-    dispatchMaps: renderDispatchMaps(endpoints),
+    dispatchMaps: [...renderDispatchMaps(endpoints), ...renderHostDispatchMaps(attachments, options)],
   };
 }

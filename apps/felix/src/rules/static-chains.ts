@@ -2,13 +2,16 @@
  * The chains that don't depend on single endpoints, and the kernel hooks that lead to them, after
  * `felix/rules/static.go`.
  *
- *   raw PREROUTING    -> cali-PREROUTING   a workload's source address must be its own
- *   filter INPUT      -> cali-INPUT        workload to host: egress policy, then endpoint-to-host action
- *   filter FORWARD    -> cali-FORWARD      from-workload dispatch, then to-workload dispatch
- *   nat POSTROUTING   -> cali-POSTROUTING  masquerade what leaves pools with natOutgoing
+ *   raw PREROUTING      -> cali-PREROUTING   a workload's source address must be its own; untracked policy
+ *   raw OUTPUT          -> cali-OUTPUT       untracked policy
+ *   mangle PREROUTING   -> cali-PREROUTING   pre-DNAT policy
+ *   mangle POSTROUTING  -> cali-POSTROUTING  host endpoints' egress policy, where the destination was translated
+ *   filter INPUT        -> cali-INPUT        workload to host: egress policy, then endpoint-to-host action
+ *   filter FORWARD      -> cali-FORWARD      from-workload dispatch, then to-workload dispatch
+ *   filter OUTPUT       -> cali-OUTPUT       host endpoints' egress policy; the host may reach its own workloads
+ *   nat POSTROUTING     -> cali-POSTROUTING  masquerade what leaves pools with natOutgoing
  *
- * Without host endpoints there is nothing to ask of packets that the host itself sends: it may reach
- * its own workloads, as in Calico, so no OUTPUT hook is taken.
+ * Host endpoints come in between: see `host-chains.ts`.
  */
 import type { Family } from '@calico-node/net';
 import { allHostsSet, masqueradePoolsSet, networkPoolsSet } from '../calc/ip-set.ts';
@@ -19,15 +22,19 @@ import {
   clearMarks,
   goTo,
   jump,
+  matchConntrack,
+  matchDestinationTranslated,
   matchIcmp,
   matchInterfacePrefix,
   matchMarked,
   matchProtocol,
   matchSet,
+  matchUnmarked,
   protocols,
   returnToCaller,
   setMarks,
 } from './matches.ts';
+import { renderFailsafeChains } from './failsafe-chains.ts';
 import type { Action, Chain, Hook, Match, Rule } from './model.ts';
 import { chainNames } from './names.ts';
 import type { RuleOptions } from './options.ts';
@@ -42,10 +49,16 @@ export function renderHooks(options: RuleOptions): readonly Hook[] {
   const enter = (name: string): readonly Rule[] => [rule([], jump(name))];
   return [
     hook('raw', 'prerouting', enter(chainNames.prerouting)),
+    hook('raw', 'output', enter(chainNames.output)),
+    hook('mangle', 'prerouting', enter(chainNames.prerouting)),
+    hook('mangle', 'postrouting', enter(chainNames.postrouting)),
     hook('filter', 'input', enter(chainNames.input)),
     hook('filter', 'forward', enter(chainNames.forward), [
       rule([matchMarked(acceptMark)], allowAction(options), 'Policy explicitly accepted packet.'),
+      // What is forwarded is not the host's own, whose egress policy is asked in mangle later.
+      rule([], setMarks(acceptMark)),
     ]),
+    hook('filter', 'output', enter(chainNames.output)),
     hook('nat', 'postrouting', [], enter(chainNames.postrouting)),
   ];
 }
@@ -54,10 +67,15 @@ export function renderHooks(options: RuleOptions): readonly Hook[] {
 export function renderStaticChains(family: Family, options: RuleOptions): readonly Chain[] {
   return [
     chain('raw', chainNames.prerouting, rawPrerouting(options)),
+    chain('raw', chainNames.output, rawOutput(options)),
+    chain('mangle', chainNames.prerouting, manglePrerouting(options)),
+    chain('mangle', chainNames.postrouting, manglePostrouting(options)),
+    chain('filter', chainNames.output, output(options)),
     chain('filter', chainNames.input, input(options)),
     chain('filter', chainNames.workloadToHost, workloadToHost(family, options)),
     chain('filter', chainNames.forward, forward(options)),
     ...renderDispatchChains(options),
+    ...renderFailsafeChains(family, options),
     chain('nat', chainNames.postrouting, [rule([], jump(chainNames.natOutgoing))]),
     chain('nat', chainNames.natOutgoing, natOutgoing(options)),
   ];
@@ -72,22 +90,74 @@ function forWorkloads(direction: 'in' | 'out', action: Action, options: RuleOpti
 }
 
 function rawPrerouting(options: RuleOptions): readonly Rule[] {
-  const fromWorkload = options.marks.scratch0;
+  const { scratch0: fromWorkload, accept: accepted } = options.marks;
   const check = options.enforceReversePath
     ? [
-        ...forWorkloads('in', setMarks(fromWorkload), options),
         rule([matchMarked(fromWorkload)], jump(chainNames.reversePathSkip)),
-        rule(
-          [matchMarked(fromWorkload), { kind: 'reverse-path-failed' }],
-          denyAction({ ...options, filterDenyAction: 'DROP' }),
-        ),
+        rule([matchMarked(fromWorkload), { kind: 'reverse-path-failed' }], denyAction(options, 'raw')),
       ]
     : [];
-  return [rule([], clearMarks(allMarks(options))), ...check];
+  return [
+    rule([], clearMarks(allMarks(options))),
+    ...forWorkloads('in', setMarks(fromWorkload), options),
+    ...check,
+    rule([matchUnmarked(fromWorkload)], jump(chainNames.fromHostDispatch)),
+    rule([matchMarked(accepted)], accept),
+  ];
+}
+
+function rawOutput(options: RuleOptions): readonly Rule[] {
+  return [
+    rule([], clearMarks(allMarks(options))),
+    rule([], jump(chainNames.toHostDispatch)),
+    rule([matchMarked(options.marks.accept)], accept),
+  ];
+}
+
+function manglePrerouting(options: RuleOptions): readonly Rule[] {
+  const allow = allowAction(options, 'mangle');
+  const isAccepted = matchMarked(options.marks.accept);
+  return [
+    rule([matchConntrack('established', 'related')], allow),
+    rule([isAccepted], allow),
+    rule([], jump(chainNames.fromHostDispatch)),
+    rule([isAccepted], allow, 'Pre-DNAT policy accepted packet.'),
+  ];
+}
+
+function manglePostrouting(options: RuleOptions): readonly Rule[] {
+  const isAccepted = matchMarked(options.marks.accept);
+  return [
+    rule([isAccepted], returnToCaller),
+    rule([], clearMarks(allMarks(options))),
+    rule([matchDestinationTranslated()], jump(chainNames.toHostDispatch)),
+    rule([isAccepted], returnToCaller, 'Host endpoint policy accepted packet.'),
+  ];
 }
 
 function input(options: RuleOptions): readonly Rule[] {
-  return forWorkloads('in', goTo(chainNames.workloadToHost), options);
+  const isAccepted = matchMarked(options.marks.accept);
+  const allow = allowAction(options);
+  return [
+    ...forWorkloads('in', goTo(chainNames.workloadToHost), options),
+    rule([isAccepted], allow),
+    rule([], clearMarks(allMarks(options))),
+    rule([], jump(chainNames.fromHostDispatch)),
+    rule([isAccepted], allow, 'Host endpoint policy accepted packet.'),
+  ];
+}
+
+/** Where the destination was translated, the policy of where it goes now is asked in mangle. */
+function output(options: RuleOptions): readonly Rule[] {
+  const isAccepted = matchMarked(options.marks.accept);
+  const allow = allowAction(options);
+  return [
+    rule([isAccepted], allow),
+    ...forWorkloads('out', returnToCaller, options),
+    rule([], clearMarks(allMarks(options))),
+    rule([matchDestinationTranslated(true)], jump(chainNames.toHostDispatch)),
+    rule([isAccepted], allow, 'Host endpoint policy accepted packet.'),
+  ];
 }
 
 function workloadToHost(family: Family, options: RuleOptions): readonly Rule[] {
@@ -112,8 +182,10 @@ function forward(options: RuleOptions): readonly Rule[] {
   const { accept: acceptMark } = options.marks;
   return [
     rule([], clearMarks(allMarks(options) & ~acceptMark)),
+    rule([matchUnmarked(acceptMark)], jump(chainNames.fromHostForwardDispatch)),
     ...forWorkloads('in', jump(chainNames.fromWorkloadDispatch), options),
     ...forWorkloads('out', jump(chainNames.toWorkloadDispatch), options),
+    rule([], jump(chainNames.toHostForwardDispatch)),
   ];
 }
 

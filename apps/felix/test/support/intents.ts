@@ -26,6 +26,7 @@ export function endpoint(
   more: Partial<LocalWorkloadEndpoint> = {},
 ): Intent {
   const ids = policies.map((policy) => policyIdOf({ kind: 'GlobalNetworkPolicy', name: policy }));
+  const groups = ids.map((id) => ({ selector: String(id), policies: [id] }));
   return {
     type: 'workload-endpoint-update',
     id: endpointId(name),
@@ -37,7 +38,7 @@ export function endpoint(
       addresses: [parseCidr(`${address}/32`)],
       allowedSourcePrefixes: [],
       nats: [],
-      tiers: ids.length === 0 ? [] : [{ name: 'default', defaultAction: 'Deny', ingress: ids, egress: ids }],
+      tiers: ids.length === 0 ? [] : [{ name: 'default', defaultAction: 'Deny', ingress: groups, egress: groups }],
       profiles: [],
       ...more,
     },
@@ -63,7 +64,8 @@ export function rule(
 
 export function policy(name: string, ingress: readonly ParsedRule[], egress: readonly ParsedRule[] = []): Intent {
   const identity = { kind: 'GlobalNetworkPolicy', name } as const;
-  return { type: 'policy-update', id: policyIdOf(identity), policy: identity, tier: 'default', ingress, egress };
+  const applies = { tier: 'default', stage: 'normal', isForHosts: false } as const;
+  return { type: 'policy-update', id: policyIdOf(identity), policy: identity, ...applies, ingress, egress };
 }
 
 export const removePolicy = (name: string): Intent => ({

@@ -1,6 +1,14 @@
 import { AttributeWriter } from '../attribute-writer.ts';
 import type { SetElement } from './element.ts';
-import type { AnonymousSet, AnonymousVerdictMap, Comparison, CtKey, Expression, MetaKey, Register } from './expression.ts';
+import type {
+  AnonymousSet,
+  AnonymousVerdictMap,
+  Comparison,
+  CtKey,
+  Expression,
+  MetaKey,
+  Register,
+} from './expression.ts';
 import { familyNumber } from './family.ts';
 import { dataAttribute, expressionAttribute, LIST_ELEMENT } from './numbers.ts';
 import { writeVerdict } from './verdict.ts';

@@ -1,18 +1,7 @@
-import { hostCidr, parseCidrLoose, parseIp } from '@calico-node/net';
-import { NAMESPACE_LABEL, type GlobalNetworkSet, type HostEndpoint, type NetworkSet } from '@calico-node/model';
+import { parseCidrLoose } from '@calico-node/net';
+import { NAMESPACE_LABEL, type GlobalNetworkSet, type NetworkSet } from '@calico-node/model';
 import { labelsOf } from '@calico-node/selector';
 import type { LabelledItem } from '../ip-set-index.ts';
-import { convertPorts } from './ports.ts';
-
-/** A host endpoint as a member of IP sets: its expected addresses. Throws NetParseError. */
-export function convertHostEndpoint({ metadata, spec }: HostEndpoint): LabelledItem {
-  return {
-    labels: labelsOf(metadata.labels),
-    profiles: spec.profiles ?? [],
-    nets: (spec.expectedIPs ?? []).map((ip) => hostCidr(parseIp(ip))),
-    ports: convertPorts(spec.ports ?? []),
-  };
-}
 
 /** Throws NetParseError. */
 export function convertGlobalNetworkSet({ metadata, spec }: GlobalNetworkSet): LabelledItem {

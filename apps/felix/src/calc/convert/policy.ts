@@ -1,6 +1,7 @@
 import { DEFAULT_TIER, type GlobalNetworkPolicy, type NetworkPolicy } from '@calico-node/model';
 import type { Selector } from '@calico-node/selector';
 import type { IpSetDefinition } from '../ip-set-definition.ts';
+import type { PolicyStage } from '../intents.ts';
 import type { ParsedRule } from '../parsed-rule.ts';
 import { policyIdOf, type PolicyId, type PolicyName } from '../policy-id.ts';
 import { parseRules } from './rule.ts';
@@ -17,8 +18,10 @@ export interface PolicyModel {
   /** The directions that it speaks of; in those, what it does not decide falls to the tier. */
   readonly isIngress: boolean;
   readonly isEgress: boolean;
-  /** preDNAT and doNotTrack policies are for host endpoints only. */
-  readonly isForWorkloads: boolean;
+  /** Other stages than `normal` are for host endpoints only. */
+  readonly stage: PolicyStage;
+  /** Host endpoints ask it of packets that the host only passes on, too. */
+  readonly appliesOnForward: boolean;
   /** Programmed even where no local endpoint needs it (performance hint AssumeNeededOnEveryNode). */
   readonly isAlwaysActive: boolean;
   readonly ingress: readonly ParsedRule[];
@@ -45,7 +48,8 @@ export function convertGlobalNetworkPolicy(
 ): PolicyModel {
   const { spec } = resource;
   const model = build({ kind: 'GlobalNetworkPolicy', name }, spec, selectors.globalPolicySelector(spec), selectors);
-  return { ...model, isForWorkloads: spec.preDNAT !== true && spec.doNotTrack !== true };
+  const stage = spec.doNotTrack === true ? 'untracked' : spec.preDNAT === true ? 'pre-dnat' : 'normal';
+  return { ...model, stage, appliesOnForward: spec.applyOnForward === true };
 }
 
 function build(
@@ -66,7 +70,8 @@ function build(
     selector,
     isIngress: types.includes('Ingress'),
     isEgress: types.includes('Egress'),
-    isForWorkloads: true,
+    stage: 'normal',
+    appliesOnForward: false,
     isAlwaysActive: spec.performanceHints?.includes('AssumeNeededOnEveryNode') ?? false,
     ingress: ingress.rules,
     egress: egress.rules,

@@ -54,6 +54,7 @@ function parseRule(rule: Rule, namespace: string | undefined, selectors: Selecto
     ...(notIcmp === undefined ? {} : { notIcmp }),
     source: parseEntity(rule.source, 'source', context),
     destination: parseEntity(rule.destination, 'destination', context),
+    ...(rule.metadata?.annotations === undefined ? {} : { annotations: rule.metadata.annotations }),
   };
 }
 

@@ -3,16 +3,20 @@
  * that point of the batch, nothing is removed that is unknown or in use, deltas are exact.
  */
 import type { Cidr } from '@calico-node/net';
-import type {
-  ConfigUpdate,
-  HostUpdate,
-  Intent,
-  IntentBatch,
-  IpSetDelta,
-  LocalWorkloadEndpoint,
-  PolicyUpdate,
-  PoolUpdate,
-  ProfileUpdate,
+import {
+  policiesOf,
+  type ConfigUpdate,
+  type EndpointTier,
+  type HostInterfaceUpdate,
+  type HostUpdate,
+  type Intent,
+  type IntentBatch,
+  type IpSetDelta,
+  type LocalHostEndpoint,
+  type LocalWorkloadEndpoint,
+  type PolicyUpdate,
+  type PoolUpdate,
+  type ProfileUpdate,
 } from '../intents.ts';
 import type { IpPortMember, IpSetId } from '../ip-set.ts';
 import type { ParsedRule } from '../parsed-rule.ts';
@@ -24,6 +28,8 @@ export class IntentMirror {
   readonly policies = new Map<string, PolicyUpdate>();
   readonly profiles = new Map<string, ProfileUpdate>();
   readonly endpoints = new Map<string, LocalWorkloadEndpoint>();
+  readonly hostEndpoints = new Map<string, LocalHostEndpoint>();
+  readonly interfaces = new Map<string, HostInterfaceUpdate>();
   readonly pools = new Map<string, PoolUpdate>();
   readonly hosts = new Map<string, HostUpdate>();
   config: ConfigUpdate | undefined;
@@ -44,6 +50,7 @@ export class IntentMirror {
         policies: sorted(this.policies, (policy) => policy),
         profiles: sorted(this.profiles, (profile) => profile),
         endpoints: sorted(this.endpoints, (endpoint) => endpoint),
+        hostEndpoints: sorted(this.hostEndpoints, (endpoint) => endpoint),
         pools: sorted(this.pools, (pool) => pool),
         hosts: sorted(this.hosts, (host) => host),
         config: this.config,
@@ -96,12 +103,8 @@ export class IntentMirror {
         this.policies.set(intent.id, intent);
         return;
       case 'policy-remove':
-        for (const { tiers } of this.endpoints.values()) {
-          check(
-            !tiers.some(({ ingress, egress }) => [...ingress, ...egress].includes(intent.id)),
-            `policy ${intent.id} is out of use`,
-          );
-        }
+        for (const tiers of [...[...this.endpoints.values()].map((each) => each.tiers), ...this.#hostTiers()])
+          check(!idsOf(tiers).includes(intent.id), `policy ${intent.id} is out of use`);
         check(this.policies.delete(intent.id), `policy ${intent.id} is known`);
         return;
       case 'profile-update':
@@ -109,22 +112,64 @@ export class IntentMirror {
         this.profiles.set(intent.name, intent);
         return;
       case 'profile-remove':
-        for (const { profiles } of this.endpoints.values())
+        for (const { profiles } of [...this.endpoints.values(), ...this.hostEndpoints.values()])
           check(!profiles.includes(intent.name), `profile ${intent.name} is out of use`);
         check(this.profiles.delete(intent.name), `profile ${intent.name} is known`);
         return;
       case 'workload-endpoint-update': {
         const { tiers, profiles } = intent.endpoint;
-        for (const id of tiers.flatMap(({ ingress, egress }) => [...ingress, ...egress]))
-          check(this.policies.has(id), `policy ${id} is there`);
-        for (const name of profiles) check(this.profiles.has(name), `profile ${name} is there`);
+        this.#checkPolicy(tiers, profiles, (stage) => stage === 'normal');
         this.endpoints.set(intent.id, intent.endpoint);
         return;
       }
+      case 'host-endpoint-update': {
+        const { tiers, forwardTiers, untrackedTiers, preDnatTiers, profiles } = intent.endpoint;
+        this.#checkPolicy(
+          [...tiers, ...forwardTiers],
+          profiles,
+          (stage, isForHosts) => stage === 'normal' && isForHosts,
+        );
+        this.#checkPolicy(untrackedTiers, [], (stage) => stage === 'untracked');
+        this.#checkPolicy(preDnatTiers, [], (stage) => stage === 'pre-dnat');
+        for (const name of profiles)
+          check(this.profiles.get(name)?.isForHosts === true, `profile ${name} is for hosts`);
+        this.hostEndpoints.set(intent.id, intent.endpoint);
+        return;
+      }
+      case 'host-endpoint-remove':
+        check(this.hostEndpoints.delete(intent.id), `host endpoint ${intent.id} is known`);
+        return;
+      case 'host-interface-update':
+        this.interfaces.set(intent.name, intent);
+        return;
+      case 'host-interface-remove':
+        check(this.interfaces.delete(intent.name), `interface ${intent.name} is known`);
+        return;
       case 'workload-endpoint-remove':
         check(this.endpoints.delete(intent.id), `endpoint ${intent.id} is known`);
         return;
     }
+  }
+
+  #hostTiers(): readonly (readonly EndpointTier[])[] {
+    return [...this.hostEndpoints.values()].flatMap(({ tiers, forwardTiers, untrackedTiers, preDnatTiers }) => [
+      tiers,
+      forwardTiers,
+      untrackedTiers,
+      preDnatTiers,
+    ]);
+  }
+
+  #checkPolicy(
+    tiers: readonly EndpointTier[],
+    profiles: readonly string[],
+    fits: (stage: PolicyUpdate['stage'], isForHosts: boolean) => boolean,
+  ): void {
+    for (const id of idsOf(tiers)) {
+      const policy = this.policies.get(id);
+      check(policy !== undefined && fits(policy.stage, policy.isForHosts), `policy ${id} is there, and of the stage`);
+    }
+    for (const name of profiles) check(this.profiles.has(name), `profile ${name} is there`);
   }
 
   #applyDelta(delta: IpSetDelta): void {
@@ -147,6 +192,10 @@ export class IntentMirror {
   }): void {
     for (const id of [...ingress, ...egress].flatMap(setsOf)) check(this.sets.has(id), `set ${id} is there`);
   }
+}
+
+function idsOf(tiers: readonly EndpointTier[]): readonly string[] {
+  return tiers.flatMap(({ ingress, egress }) => [...policiesOf(ingress), ...policiesOf(egress)]);
 }
 
 function setsOf({ source, destination }: ParsedRule): readonly IpSetId[] {

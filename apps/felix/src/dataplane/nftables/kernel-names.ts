@@ -14,6 +14,11 @@ export function chainNameInKernel(layer: Layer, name: string): string {
   return `${layer}-${name}`;
 }
 
+/** The filter layer's dispatch maps, of which there were no others at first, have their names without the layer. */
+export function mapNameInKernel(layer: Layer, name: string): string {
+  return layer === 'filter' ? name : `${layer}-${name}`;
+}
+
 /** `filter-FORWARD`: the chain that the kernel calls. */
 export function baseChainName(layer: Layer, hook: HookName): string {
   return `${layer}-${hook.toUpperCase()}`;

@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
-import { ipToBytes } from '@calico-node/net';
+import { ipToBytes, type Family } from '@calico-node/net';
 import { encodeExpressions, type BaseChain, type Expression, type RuleSpec } from '@calico-node/netlink/nftables';
 import type { Action, Chain, DispatchMap, Hook, Rule } from '../../rules/model.ts';
-import { baseChainName, baseChainOf, chainNameInKernel } from './kernel-names.ts';
+import { baseChainName, baseChainOf, chainNameInKernel, mapNameInKernel } from './kernel-names.ts';
+import { renderLookUp } from './render-look-up.ts';
 import { hostWord, portBytes, renderMatch, type RenderContext } from './render-match.ts';
 
 /** What rules of chains refer to beside sets. */
 export interface ChainContext extends RenderContext {
+  /** By the kernel's name of the map. */
   readonly dispatchKey: (map: string) => DispatchMap['key'];
 }
 
@@ -120,17 +122,22 @@ function renderAction(action: Action, layer: Chain['layer'], context: ChainConte
     case 'return':
       return [{ type: 'verdict', verdict: { kind: action.kind } }];
     case 'reject':
-      return [{ type: 'reject', with: 'port-unreachable' }];
+      return [{ type: 'reject', with: action.with ?? 'port-unreachable' }];
     case 'jump':
     case 'goto':
       return [{ type: 'verdict', verdict: { kind: action.kind, chain: chainNameInKernel(layer, action.chain) } }];
     case 'dispatch': {
-      const key = context.dispatchKey(action.map) === 'in-interface' ? 'iifname' : 'oifname';
+      const map = mapNameInKernel(layer, action.map);
+      const key = context.dispatchKey(map) === 'in-interface' ? 'iifname' : 'oifname';
       return [
         { type: 'meta', key, register: 1 },
-        { type: 'verdict-map', set: action.map, register: 1 },
+        { type: 'verdict-map', set: map, register: 1 },
       ];
     }
+    case 'look-up':
+      return renderLookUp(action, layer, context.family);
+    case 'set-dscp':
+      return renderDscp(action.value, context.family);
     case 'set-mark':
       return [
         { type: 'meta', key: 'mark', register: 1 },
@@ -175,4 +182,16 @@ function translate(
   const load: Expression = { type: 'immediate', register: 1, value: ipToBytes(address) };
   const nat = { type: 'nat', kind, family: family === 4 ? 'ip' : 'ip6', address: 1 } as const;
   return ports === undefined ? [load, nat] : [load, ...loadPorts(ports), { ...nat, port: { min: 2, max: 3 } }];
+}
+
+/** The six bits behind IPv4's header length (RFC 2474 3), or behind IPv6's version, in the header's first two bytes. */
+function renderDscp(value: number, family: Family): readonly Expression[] {
+  const header = { base: 'network', offset: 0, length: 2, register: 1 } as const;
+  const shifted = family === 4 ? value << 2 : value << 6;
+  const mask = family === 4 ? Uint8Array.of(0xff, 0x03) : Uint8Array.of(0xf0, 0x3f);
+  return [
+    { type: 'payload', ...header },
+    { type: 'bitwise', register: 1, mask, xor: portBytes(shifted) },
+    { type: 'payload-set', ...header, ...(family === 4 ? { checksum: 'internet-checksum' } : {}) },
+  ];
 }

@@ -8,7 +8,7 @@ import {
 } from '@calico-node/netlink/nftables';
 import type { IpSetId } from '../../calc/ip-set.ts';
 import type { PortRange } from '../../calc/parsed-rule.ts';
-import type { Match, Side } from '../../rules/model.ts';
+import type { Match, RateUnit, Side } from '../../rules/model.ts';
 
 /** What rules refer to beside themselves. */
 export interface RenderContext {
@@ -96,6 +96,20 @@ export function renderMatch(match: Match, context: RenderContext, isDisjoint: bo
         [{ type: 'fib', result: 'addrtype', flags, register: REGISTER }, compare(hostWord(RTN_LOCAL), match.negated)],
       ];
     }
+    case 'limit':
+      return [
+        [
+          {
+            type: 'limit',
+            rate: BigInt(match.packets),
+            perSeconds: secondsPer[match.per],
+            burst: match.burst,
+            over: false,
+          },
+        ],
+      ];
+    case 'connections-above':
+      return [[{ type: 'connection-limit', count: match.limit, over: true }]];
     case 'reverse-path-failed':
       return [
         [
@@ -107,6 +121,8 @@ export function renderMatch(match: Match, context: RenderContext, isDisjoint: bo
 }
 
 const RTN_LOCAL = 2;
+
+const secondsPer: Readonly<Record<RateUnit, bigint>> = { second: 1n, minute: 60n, hour: 3600n, day: 86400n };
 
 /** A register value that the kernel holds in its own byte order: marks, states, interface indexes. */
 export function hostWord(value: number): Uint8Array {
@@ -131,13 +147,17 @@ function testBits(bits: number, wanted: boolean): readonly Expression[] {
 }
 
 /** Offsets of RFC 791 3.1 and RFC 8200 3. */
-function loadAddress(side: Side, family: Family, length = addressBits(family) / 8): Expression {
+export function loadAddress(
+  side: Side,
+  family: Family,
+  length = addressBits(family) / 8,
+): Extract<Expression, { type: 'payload' }> {
   const source = family === 4 ? 12 : 8;
   const offset = side === 'source' ? source : source + addressBits(family) / 8;
   return { type: 'payload', base: 'network', offset, length, register: REGISTER };
 }
 
-function loadPort(side: Side, register: number): Expression {
+export function loadPort(side: Side, register: number): Expression {
   return { type: 'payload', base: 'transport', offset: side === 'source' ? 0 : 2, length: 2, register };
 }
 

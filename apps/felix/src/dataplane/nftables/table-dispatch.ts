@@ -2,7 +2,7 @@ import type { Family } from '@calico-node/net';
 import type { KernelSet, SetElement } from '@calico-node/netlink/nftables';
 import type { DispatchEntry, DispatchMap } from '../../rules/model.ts';
 import type { Delta } from '../delta-tracker.ts';
-import { chainNameInKernel } from './kernel-names.ts';
+import { chainNameInKernel, mapNameInKernel } from './kernel-names.ts';
 import { KernelSetState } from './kernel-set.ts';
 
 interface DispatchState {
@@ -39,22 +39,24 @@ export class TableDispatch {
 
   /** Adds the map if it is new, and entries to it. */
   set(map: DispatchMap): void {
-    const state = this.#maps.get(map.name) ?? {
+    const name = mapNameInKernel(map.layer, map.name);
+    const state = this.#maps.get(name) ?? {
       layer: map.layer,
       key: map.key,
-      set: new KernelSetState(map.name, 'dispatch', this.#family),
+      set: new KernelSetState(name, 'dispatch', this.#family),
       exists: false,
     };
-    this.#maps.set(map.name, state);
+    this.#maps.set(name, state);
     for (const { interfaceName, chain } of map.entries) {
       state.set.members.set(interfaceName, chainNameInKernel(map.layer, chain));
     }
   }
 
-  deleteEntry(map: string, { interfaceName }: Pick<DispatchEntry, 'interfaceName'>): void {
-    this.#maps.get(map)?.set.members.delete(interfaceName);
+  deleteEntry({ layer, name }: Pick<DispatchMap, 'layer' | 'name'>, entry: Pick<DispatchEntry, 'interfaceName'>): void {
+    this.#maps.get(mapNameInKernel(layer, name))?.set.members.delete(entry.interfaceName);
   }
 
+  /** By the kernel's name of the map. */
   keyOf(map: string): DispatchMap['key'] {
     const state = this.#maps.get(map);
     if (state === undefined) throw new Error(`a rule refers to dispatch map ${map}, which does not exist`);

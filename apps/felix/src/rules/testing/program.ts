@@ -1,9 +1,13 @@
 /** A store's way through the calculation graph to rules, and the world that the interpreter needs. */
 import { cidrContains, parseNodeName, type Cidr, type Family } from '@calico-node/net';
 import { CalcGraph, type StoreUpdate } from '../../calc/calc-graph.ts';
-import type { IntentBatch } from '../../calc/intents.ts';
+import type { HostEndpointId } from '../../calc/endpoint-id.ts';
+import type { IntentBatch, LocalHostEndpoint } from '../../calc/intents.ts';
 import { splitIpPortMember, type IpPortMember } from '../../calc/ip-set.ts';
 import type { IntentMirror } from '../../calc/testing/intent-mirror.ts';
+import type { HostInterface } from '@calico-node/policy';
+import type { HostAttachment } from '../host-chains.ts';
+import { HostAttachments } from '../host-interfaces.ts';
 import type { PacketWorld } from '../interpret.ts';
 import type { Ruleset } from '../model.ts';
 import { defaultRuleOptions, type RuleOptions } from '../options.ts';
@@ -21,15 +25,33 @@ export function calculate(updates: readonly StoreUpdate[]): IntentBatch {
 }
 
 export function render(
-  { policies, profiles, endpoints }: IntentMirror,
+  { policies, profiles, endpoints, hostEndpoints }: IntentMirror,
   family: Family,
   options: Partial<RuleOptions> = {},
+  interfaces: readonly HostInterface[] = [],
 ): Ruleset {
   return renderRuleset(
-    { policies: policies.values(), profiles: profiles.values(), endpoints: endpoints.values() },
+    {
+      policies: policies.values(),
+      profiles: profiles.values(),
+      endpoints: endpoints.values(),
+      hostAttachments: attachmentsOf(hostEndpoints.values(), interfaces),
+    },
     family,
     { ...defaultRuleOptions, ...options },
   );
+}
+
+/** The host endpoints on the interfaces that they cover. */
+export function attachmentsOf(
+  endpoints: Iterable<LocalHostEndpoint>,
+  interfaces: readonly HostInterface[],
+): readonly HostAttachment[] {
+  const attachments = new HostAttachments();
+  for (const endpoint of endpoints)
+    attachments.take({ type: 'host-endpoint-update', id: endpoint.name as HostEndpointId, endpoint });
+  for (const { name, addresses } of interfaces) attachments.take({ type: 'host-interface-update', name, addresses });
+  return attachments.list();
 }
 
 /** A host without addresses of its own, with the mirror's IP sets. */

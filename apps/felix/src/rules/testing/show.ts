@@ -13,7 +13,7 @@ export function showRule({ matches, action, comment }: Rule): string {
 
 function showMatch(match: Match): string {
   if (match.kind === 'reverse-path-failed') return match.kind;
-  const { kind, negated, ...fields } = match;
+  const { kind, negated, ...fields } = { negated: false, ...match };
   return `${negated ? '!' : ''}${kind}(${Object.values(fields).map(showField).join(' ')})`;
 }
 
