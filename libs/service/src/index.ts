@@ -1,6 +1,7 @@
 export { runService, ConfigError, type ServiceContext, type ServiceSpec } from './run-service.ts';
 export { Health, type HealthReport, type Reporter } from './health.ts';
-export { createLogger, type Logger } from './log.ts';
+export { createLogger, isLogLevel, logLevels, setLogLevel, type Logger, type LogLevel } from './log.ts';
+export type { LevelMessage } from './live-level.ts';
 export { Metrics } from './metrics.ts';
 export { nodePaths, type NodePaths } from './paths.ts';
 export { VERSION } from './version.ts';

@@ -2,7 +2,8 @@ import type { Server } from 'node:http';
 import { parseArgs, type ParseArgsOptionDescriptor } from 'node:util';
 import { Health } from './health.ts';
 import { parseListenAddress, serveHealth } from './http.ts';
-import { createLogger, type Logger } from './log.ts';
+import { followLogLevel } from './live-level.ts';
+import { createLogger, isLogLevel, logLevels, type Logger } from './log.ts';
 import { Metrics } from './metrics.ts';
 import { VERSION } from './version.ts';
 
@@ -55,11 +56,9 @@ const commonOptions: Readonly<Record<string, Option>> = {
     value: 'LEVEL',
     env: 'CALICO_LOG_LEVEL',
     default: 'info',
-    help: 'trace, debug, info, warn, error or fatal',
+    help: 'trace, debug, info, warn, error or fatal; SIGUSR2 changes to debug and back',
   },
 };
-
-const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
 
 function usage(spec: ServiceSpec, options: Readonly<Record<string, Option>>): string {
   const rows = Object.entries(options).map(([name, option]) => {
@@ -124,11 +123,12 @@ async function main(spec: ServiceSpec, options: Record<string, Option>, argv: re
     return typeof given === 'string' && given !== '' ? given : undefined;
   };
   const level = option('log-level') ?? 'info';
-  if (!logLevels.includes(level)) {
+  if (!isLogLevel(level)) {
     process.stderr.write(`${spec.name}: log level '${level}' is not one of ${logLevels.join(', ')}\n`);
     return 2;
   }
   const log = createLogger(spec.name, level);
+  using _levels = followLogLevel(log, level);
   const abort = new AbortController();
   const stop = (signal: NodeJS.Signals): void => {
     log.info({ signal }, 'stopping');

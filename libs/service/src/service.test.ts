@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { Backoff, sleep } from './backoff.ts';
 import { Health } from './health.ts';
 import { parseListenAddress } from './http.ts';
+import { createLogger, setLogLevel } from './log.ts';
 import { nodePaths } from './paths.ts';
 
 describe('Backoff', () => {
@@ -66,4 +67,13 @@ describe('nodePaths', () => {
     expect(nodePaths({}).felixSocket).toBe('/var/run/calico/felix.sock');
     expect(nodePaths({ CALICO_LIB_DIR: '/x' }).nodenameFile).toBe('/x/nodename');
   });
+});
+
+test('a log level that is set holds for the loggers made from the one, and for theirs', () => {
+  const log = createLogger('test', 'info');
+  const child = log.child({ part: 'a' });
+  const grandchild = child.child({ part: 'b' });
+  setLogLevel(log, 'debug');
+  expect([log.level, child.level, grandchild.level]).toEqual(['debug', 'debug', 'debug']);
+  expect(log.child({ part: 'c' }).level).toBe('debug');
 });
