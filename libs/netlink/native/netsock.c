@@ -1,5 +1,6 @@
 /*
- * The system calls that libs/netlink needs and Node.js does not offer: sockets of any family, namespaces, mounts.
+ * The system calls that libs/netlink needs and Node.js does not offer: sockets of any family, namespaces, mounts, and
+ * the end of processes that are children without Node.js having started them.
  *
  * Every function is one system call. It returns the call's result, or the negative errno; wrong argument types
  * throw a TypeError. What the calls mean together is written in TypeScript (src/native/table.ts has the contract).
@@ -19,6 +20,7 @@
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <node_api.h>
@@ -409,6 +411,13 @@ static napi_value js_flock(napi_env env, napi_callback_info info) {
   return outcome(env, flock(fd, operation));
 }
 
+static napi_value js_waitpid(napi_env env, napi_callback_info info) {
+  napi_value args[MAX_ARGS];
+  int pid, options;
+  if (!get_args(env, info, args, 2) || !get_int(env, args[0], &pid) || !get_int(env, args[1], &options)) return NULL;
+  return outcome(env, waitpid(pid, NULL, options));
+}
+
 /* ---- the module ---- */
 
 static const struct {
@@ -424,6 +433,7 @@ static const struct {
     {"setns", js_setns},           {"unshare", js_unshare},
     {"mount", js_mount},           {"umount", js_umount},
     {"flock", js_flock},           {"close", js_close},
+    {"waitpid", js_waitpid},
 };
 
 NAPI_MODULE_INIT() {

@@ -57,6 +57,7 @@ export function loadKoffi(): NativeTable {
   const send = bind(sendPrototype);
   const sendOnPool = libc.func(sendPrototype);
   const recv = bind('long recv(int fd, void *buffer, size_t length, int flags)');
+  const waitpid = bind('int waitpid(int pid, void *status, int options)');
   const mount = bind(
     'int mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data)',
   );
@@ -109,5 +110,6 @@ export function loadKoffi(): NativeTable {
     umount: bind('int umount2(const char *target, int flags)'),
     flock: bind('int flock(int fd, int operation)'),
     close: bind('int close(int fd)'),
+    waitpid: (pid, options) => waitpid(pid, null, options),
   };
 }

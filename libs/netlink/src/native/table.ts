@@ -35,4 +35,9 @@ export interface NativeTable {
   flock(fd: number, operation: number): number;
   /** Closes what `socket` opened: `fs.closeSync` warns in worker threads of files that `fs` did not open. */
   close(fd: number): number;
+  /**
+   * Takes the end of a child process, for children that Node.js knows nothing of: process 1 inherits them. The
+   * status is dropped. Never for a child of `child_process`: libuv waits for those.
+   */
+  waitpid(pid: number, options: number): number;
 }
