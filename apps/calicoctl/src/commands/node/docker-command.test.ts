@@ -28,7 +28,7 @@ const settings: RunSettings = {
 describe('the command that runs a node', () => {
   it('has what every node needs', () => {
     expect(dockerCommand(settings).join(' ')).toBe(
-      'docker run --net=host --privileged --name=calico-node -d --restart=always -e NODENAME=n1 -e CALICO_NETWORKING_BACKEND=bird -e CALICO_MANAGE_CNI=false -e ETCD_ENDPOINTS=http://10.0.0.1:2379 -e ETCD_DISCOVERY_SRV= -v /var/log/calico:/var/log/calico -v /var/run/calico:/var/run/calico -v /var/lib/calico:/var/lib/calico -v /lib/modules:/lib/modules -v /run:/run calico-node:latest',
+      'docker run --net=host --read-only --cap-drop=ALL --cap-add=NET_ADMIN --cap-add=NET_RAW --cap-add=NET_BIND_SERVICE --cap-add=SYS_ADMIN --security-opt=no-new-privileges --name=calico-node -d --restart=always -e NODENAME=n1 -e CALICO_NETWORKING_BACKEND=bird -e CALICO_MANAGE_CNI=false -e ETCD_ENDPOINTS=http://10.0.0.1:2379 -e ETCD_DISCOVERY_SRV= -v /var/log/calico:/var/log/calico -v /var/run/calico:/var/run/calico -v /var/lib/calico:/var/lib/calico -v /run/netns:/run/netns:rslave -v /run/xtables.lock:/run/xtables.lock -v /proc/sys/net:/host/proc/sys/net calico-node:latest',
     );
   });
 
@@ -47,7 +47,8 @@ describe('the command that runs a node', () => {
       felixConfig: '/felix',
       etcd: { ...settings.etcd, caCertFile: '/ca', keyFile: '/key', certFile: '/cert' },
     });
-    expect(command.slice(0, 6)).toEqual(['docker', 'run', '--net=host', '--privileged', '--name=calico-node', '--rm']);
+    expect(command.slice(command.indexOf('--name=calico-node')).slice(0, 2)).toEqual(['--name=calico-node', '--rm']);
+    expect(command).not.toContain('--privileged');
     const after = (flag: string): readonly string[] => command.filter((_, index) => command[index - 1] === flag);
     expect(after('-e')).toEqual([
       'NODENAME=n1',
@@ -73,6 +74,15 @@ describe('the command that runs a node', () => {
       '/cert:/etc/calico/certs/cert.crt',
     ]);
   });
+
+  it.each(['calico/node:v3.32.1', 'quay.io/calico/node:latest', 'docker.io/calico/node@sha256:0'])(
+    "gives Project Calico's own image %s what that needs",
+    (image) => {
+      expect(dockerCommand({ ...settings, image }).join(' ')).toBe(
+        `docker run --net=host --privileged --name=calico-node -d --restart=always -e NODENAME=n1 -e CALICO_NETWORKING_BACKEND=bird -e CALICO_MANAGE_CNI=false -e ETCD_ENDPOINTS=http://10.0.0.1:2379 -e ETCD_DISCOVERY_SRV= -v /var/log/calico:/var/log/calico -v /var/run/calico:/var/run/calico -v /var/lib/calico:/var/lib/calico -v /lib/modules:/lib/modules -v /run:/run ${image}`,
+      );
+    },
+  );
 
   it('never holds a password', () => {
     const secret = { ...settings, etcd: { ...settings.etcd, user: { username: 'u', password: 'hunter2' } } };

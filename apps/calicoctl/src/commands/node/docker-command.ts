@@ -28,6 +28,12 @@ const CERTIFICATES = {
   certFile: { variable: 'ETCD_CERT_FILE', path: '/etc/calico/certs/cert.crt' },
 } as const;
 
+/** What our image needs beyond nothing; deploy/Dockerfile says what for. */
+const CAPABILITIES = ['NET_ADMIN', 'NET_RAW', 'NET_BIND_SERVICE', 'SYS_ADMIN'] as const;
+
+/** Project Calico's own image runs with every privilege, and writes to its root file system. */
+const CALICO_IMAGE = /(?:^|\/)calico\/node(?:$|[:@])/;
+
 /**
  * The command that runs the node. For an init system it stays in the foreground and removes the container at
  * its end; else Docker starts it again. User name and password of etcd are passed by name only, so that they
@@ -37,7 +43,7 @@ export function dockerCommand(settings: RunSettings): readonly string[] {
   const variables = Object.entries(environment(settings)).map(([name, value]) => `${name}=${value}`);
   const secrets = Object.keys(secretEnvironment(settings));
   return [
-    ...['docker', 'run', '--net=host', '--privileged', '--name=calico-node'],
+    ...['docker', 'run', '--net=host', ...privileges(settings), '--name=calico-node'],
     ...(settings.isInitSystem ? ['--rm'] : ['-d', '--restart=always']),
     ...[...variables, ...secrets].flatMap((variable) => ['-e', variable]),
     ...mounts(settings).flatMap(([host, container]) => ['-v', `${host}:${container}`]),
@@ -48,6 +54,18 @@ export function dockerCommand(settings: RunSettings): readonly string[] {
 /** What the `docker` process must have in its environment. */
 export function secretEnvironment({ etcd: { user } }: RunSettings): Readonly<Record<string, string>> {
   return user === undefined ? {} : { ETCD_USERNAME: user.username, ETCD_PASSWORD: user.password };
+}
+
+function isPrivileged({ image }: RunSettings): boolean {
+  return CALICO_IMAGE.test(image);
+}
+
+function privileges(settings: RunSettings): readonly string[] {
+  if (isPrivileged(settings)) return ['--privileged'];
+  return [
+    ...['--read-only', '--cap-drop=ALL', ...CAPABILITIES.map((name) => `--cap-add=${name}`)],
+    '--security-opt=no-new-privileges',
+  ];
 }
 
 function environment(settings: RunSettings): Readonly<Record<string, string>> {
@@ -69,10 +87,20 @@ function environment(settings: RunSettings): Readonly<Record<string, string>> {
   };
 }
 
-function mounts({ logDir, felixConfig, etcd }: RunSettings): readonly (readonly [string, string])[] {
+/** Host paths of our image: workloads' namespaces as they come and go, and the sysctls that it sets. */
+const HOST_PATHS = [
+  ['/run/netns', '/run/netns:rslave'],
+  ['/run/xtables.lock', '/run/xtables.lock'],
+  ['/proc/sys/net', '/host/proc/sys/net'],
+] as const;
+
+function mounts(settings: RunSettings): readonly (readonly [string, string])[] {
+  const { logDir, felixConfig, etcd } = settings;
+  const same = ['/var/run/calico', '/var/lib/calico', ...(isPrivileged(settings) ? ['/lib/modules', '/run'] : [])];
   return [
     [logDir, '/var/log/calico'],
-    ...['/var/run/calico', '/var/lib/calico', '/lib/modules', '/run'].map((path) => [path, path] as const),
+    ...same.map((path) => [path, path] as const),
+    ...(isPrivileged(settings) ? [] : HOST_PATHS),
     ...(felixConfig === undefined ? [] : [[felixConfig, '/etc/calico/felix.cfg'] as const]),
     ...certificates(etcd).map(({ file, path }) => [file, path] as const),
   ];

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { access, writeFile } from 'node:fs/promises';
+import { access, appendFile, writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { runTool } from '../../diags/run-tool.ts';
 import { CommandError, type Io } from '../../io.ts';
@@ -48,6 +48,8 @@ function explain(command: readonly string[], settings: RunSettings, io: Io): voi
 
 /** Loads modules that a container can't, lets the host forward, and makes room for connections. */
 async function prepareKernel(io: Io): Promise<void> {
+  // Docker would make a directory of a file that is missing.
+  await appendFile('/run/xtables.lock', '').catch(() => undefined);
   io.out('Running command to load modules: modprobe -a xt_set ip6_tables\n');
   await runTool(
     { command: 'modprobe', args: ['-a', 'xt_set', 'ip6_tables'] },
