@@ -22,10 +22,10 @@ export function ruleOptionsOf(values: FelixParameters): RuleOptions {
   };
 }
 
-/** What Felix's rule options mean for the reference evaluator. Host endpoints are not programmed yet. */
+/** What Felix's rule options mean for the reference evaluator. */
 export function nodePolicyOf(options: RuleOptions): NodePolicy {
   return {
-    failsafes: { inbound: [], outbound: [] },
+    failsafes: options.failsafes,
     defaultEndpointToHostAction: options.defaultEndpointToHostAction,
     vxlanPort: options.vxlanPort,
     allowVxlanPacketsFromWorkloads: options.allowVxlanPacketsFromWorkloads,

@@ -1,8 +1,8 @@
 /**
- * Random policy and packets, as in `src/rules/equivalence.test.ts`, but through the kernel: frames are put on the
- * interfaces of a namespace that the nf_tables driver programs, and a table of the test's own, in the forwarding hook
- * behind Calico's, notes and drops what Calico has let through. Dropped there, a packet never becomes a connection,
- * so every packet is a connection's first.
+ * Random policy and packets, as in `src/rules/equivalence.test.ts`, but through the kernel, by each driver: frames are
+ * put on the interfaces of a namespace that the driver programs, packets sent by a process in it, and a table of the
+ * test's own, in the last hooks behind Calico's, notes and drops what Calico has let through. Dropped there, a packet
+ * never becomes a connection, so every packet is a connection's first.
  *
  * All policy sets come through one calculation graph and one driver, each as the change from the one before.
  */
@@ -11,37 +11,49 @@ import { parseIp, parseNodeName } from '@calico-node/net';
 import { RouteSocket, writeSysctl } from '@calico-node/netlink';
 import { expect, test } from 'vitest';
 import { CalcGraph, type StoreUpdate } from '../src/calc/calc-graph.ts';
-import { NftablesDriver } from '../src/dataplane/nftables/nftables-driver.ts';
 import type { Packet } from '../src/rules/interpret.ts';
 import { defaultRuleOptions } from '../src/rules/options.ts';
-import { packets, resourcesOf, updatesOf, worlds } from '../src/rules/testing/random-world.ts';
+import {
+  hostAddresses,
+  hostInterfaces,
+  packets,
+  randomFailsafes,
+  resourcesOf,
+  updatesOf,
+  worlds,
+} from '../src/rules/testing/random-world.ts';
 import { Reference } from '../src/rules/testing/reference.ts';
+import { drivers } from './support/drivers.ts';
 import { NodeLab, runIn } from './support/node-lab.ts';
-import { encodeFrame, FrameSender } from './support/raw-packet.ts';
+import { encodeFrame, FrameSender, PacketSender } from './support/raw-packet.ts';
 
 const packetsPerWorld = 12;
 const cases = Math.max(1200, Math.floor(Number(process.env['CALICO_EQUIVALENCE_RUNS'] ?? 0) / 10));
 const seed = Number(process.env['CALICO_EQUIVALENCE_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 
 /** Interfaces by the host number of what is behind them; the other ends take the frames. */
-const interfaces = { 1: 'cali1', 2: 'cali2', 3: 'eth0', 9: 'cali9' } as const;
+const interfaces = { 1: 'cali1', 2: 'cali2', 3: 'eth0', 4: 'eth1', 9: 'cali9' } as const;
+/** The node itself. */
+const self = 7;
 /** Most packets have to do with workloads that exist. */
-const hosts = [1, 1, 2, 2, 2, 3, 3, 3, 9] as const;
+const hosts = [1, 1, 2, 2, 3, 3, 4, self, self, 9] as const;
 const otherEnd = (name: string): string => (name === 'eth0' ? 'fabric' : `x${name}`);
 
 /** Packets that the routes send where they say, and that connection tracking does not find invalid. */
 const routable: fc.Arbitrary<Packet> = fc
   .tuple(packets, fc.constantFrom(...hosts), fc.constantFrom(...hosts), fc.nat(9))
   .filter(([, from, to]) => from !== to)
-  .map(([packet, from, to, forge]) => {
+  .map(([packet, from, to, forge]): Packet => {
     const address = (host: number) => parseIp(packet.family === 4 ? `10.0.0.${host}` : `fd00::${host}`);
-    const isForged = forge === 0 && from !== 3 && to !== 3;
+    const isFromWorkload = from === 1 || from === 2 || from === 9;
+    const isForged = forge === 0 && isFromWorkload && to !== 3;
+    const { inInterface: _in, outInterface: _out, ...rest } = packet;
     return {
-      ...packet,
+      ...rest,
       source: address(isForged ? 3 : from),
       destination: address(to),
-      inInterface: interfaces[from],
-      outInterface: interfaces[to],
+      ...(from === self ? {} : { inInterface: interfaces[from] }),
+      ...(to === self ? {} : { outInterface: interfaces[to] }),
       reversePathFailed: isForged,
     };
   })
@@ -59,6 +71,8 @@ function prepare(lab: NodeLab): void {
     runIn(netns, 'ip', '-6', 'route', 'add', `fd00::${host}/128`, 'dev', name);
     writeSysctl(`net/ipv4/conf/${name}/rp_filter`, 0, { netns });
   }
+  for (const address of Object.values(hostAddresses))
+    runIn(netns, 'ip', 'address', 'add', address, 'dev', 'eth0', 'nodad');
   writeSysctl('net/ipv4/conf/all/rp_filter', 0, { netns });
   writeSysctl('net/ipv6/conf/all/forwarding', 1, { netns });
   writeSysctl('net/netfilter/nf_conntrack_checksum', 0, { netns });
@@ -69,7 +83,9 @@ function prepare(lab: NodeLab): void {
   lab.nft(`table inet probe {
     ${sets.join('\n')}
     chain before { type filter hook prerouting priority -400; ${note('arrived', 'continue')} }
-    chain behind { type filter hook forward priority 100; ${note('passed', 'drop')} }
+    chain sent { type filter hook output priority -400; ${note('arrived', 'continue')} }
+    chain taken { type filter hook input priority 100; ${note('passed', 'drop')} }
+    chain left { type filter hook postrouting priority 200; ${note('passed', 'drop')} }
   }`);
 }
 
@@ -83,74 +99,81 @@ function noted(lab: NodeLab): { readonly arrived: ReadonlySet<number>; readonly 
   return found;
 }
 
-test(`the kernel decides as the policy reads (seed ${seed})`, { timeout: 60_000 + cases * 100 }, async () => {
-  console.info(`kernel equivalence: ${cases} cases, CALICO_EQUIVALENCE_SEED=${seed}`);
-  using lab = new NodeLab();
-  prepare(lab);
-  using route = RouteSocket.open({ netns: lab.netns });
-  const senders = new Map(
-    Object.values(interfaces).map((name) => [name, new FrameSender(lab.netns, route.getLink(otherEnd(name))!.index)]),
-  );
-  const macs = new Map(
-    Object.values(interfaces).map((name) => [
-      name,
-      Uint8Array.from(route.getLink(name)!.mac!.split(':'), (x) => parseInt(x, 16)),
-    ]),
-  );
-  const graph = new CalcGraph({ hostname: parseNodeName('node1') });
-  const driver = new NftablesDriver({
-    netns: lab.netns,
-    families: [4, 6],
-    rules: defaultRuleOptions,
-    log: { info: () => undefined, warn: () => undefined },
-    onDirty: () => undefined,
-  });
-  try {
-    const sample = fc.sample(
-      fc.tuple(worlds, fc.array(routable, { minLength: packetsPerWorld, maxLength: packetsPerWorld })),
-      {
-        numRuns: Math.ceil(cases / packetsPerWorld),
-        seed,
-      },
-    );
-    let stored: readonly StoreUpdate[] = [];
-    let id = 0;
-    const seen = { allow: 0, deny: 0 };
-    for (const [world, several] of sample) {
-      const updates = updatesOf(world);
-      const keys = new Set(updates.map(({ key }) => key));
-      for (const { key, revision } of stored) if (!keys.has(key)) graph.update({ key, value: undefined, revision });
-      for (const update of updates) graph.update(update);
-      stored = updates;
-      graph.onInSync();
-      driver.update(graph.flush().intents);
-      await driver.apply();
+const timeout = 60_000 + cases * 100;
 
-      const reference = new Reference(resourcesOf(updates));
-      const sent = new Map<number, Packet>();
-      for (const packet of several) {
-        id++;
-        sent.set(id, packet);
-        const name = packet.inInterface as (typeof interfaces)[1];
-        senders.get(name)!.send(encodeFrame(packet, macs.get(name)!, id));
+test.for(Object.entries(drivers))(
+  `%s decides as the policy reads (seed ${seed})`,
+  { timeout },
+  async ([name, open]) => {
+    console.info(`kernel equivalence, ${name}: ${cases} cases, CALICO_EQUIVALENCE_SEED=${seed}`);
+    using lab = new NodeLab();
+    prepare(lab);
+    using route = RouteSocket.open({ netns: lab.netns });
+    const senders = new Map(
+      Object.values(interfaces).map((name) => [name, new FrameSender(lab.netns, route.getLink(otherEnd(name))!.index)]),
+    );
+    using ownSender = new PacketSender(lab.netns);
+    const macs = new Map(
+      Object.values(interfaces).map((name) => [
+        name,
+        Uint8Array.from(route.getLink(name)!.mac!.split(':'), (x) => parseInt(x, 16)),
+      ]),
+    );
+    const graph = new CalcGraph({ hostname: parseNodeName('node1') });
+    const rules = { ...defaultRuleOptions, failsafes: randomFailsafes };
+    const driver = open({ netns: lab.netns, families: [4, 6], rules });
+    driver.update(hostInterfaces.map((each) => ({ type: 'host-interface-update', ...each })));
+    try {
+      const sample = fc.sample(
+        fc.tuple(worlds, fc.array(routable, { minLength: packetsPerWorld, maxLength: packetsPerWorld })),
+        {
+          numRuns: Math.ceil(cases / packetsPerWorld),
+          seed,
+        },
+      );
+      let stored: readonly StoreUpdate[] = [];
+      let id = 0;
+      const seen = { allow: 0, deny: 0 };
+      for (const [world, several] of sample) {
+        const updates = updatesOf(world);
+        const keys = new Set(updates.map(({ key }) => key));
+        for (const { key, revision } of stored) if (!keys.has(key)) graph.update({ key, value: undefined, revision });
+        for (const update of updates) graph.update(update);
+        stored = updates;
+        graph.onInSync();
+        driver.update(graph.flush().intents);
+        await driver.apply();
+
+        const reference = new Reference(resourcesOf(updates), hostInterfaces);
+        const sent = new Map<number, Packet>();
+        for (const packet of several) {
+          id++;
+          sent.set(id, packet);
+          if (packet.inInterface === undefined) {
+            ownSender.send(packet, id);
+            continue;
+          }
+          const name = packet.inInterface as (typeof interfaces)[1];
+          senders.get(name)!.send(encodeFrame(packet, macs.get(name)!, id));
+        }
+        let { arrived, passed } = noted(lab);
+        while ([...sent.keys()].some((number) => !arrived.has(number))) ({ arrived, passed } = noted(lab));
+        for (const [number, packet] of sent) {
+          const { verdict, steps } = reference.decide(packet, rules);
+          const byKernel = passed.has(number) ? 'allow' : 'deny';
+          if (byKernel !== verdict)
+            expect({ packet, byKernel, policies: world.policies }).toEqual({ packet, verdict, steps });
+          seen[verdict]++;
+        }
+        if (id < 60_000) continue;
+        for (const which of ['arrived4', 'arrived6', 'passed4', 'passed6'])
+          lab.nft('flush', 'set', 'inet', 'probe', which);
+        id = 0;
       }
-      let { arrived, passed } = noted(lab);
-      while ([...sent.keys()].some((number) => !arrived.has(number))) ({ arrived, passed } = noted(lab));
-      for (const [number, packet] of sent) {
-        const { verdict, steps } = reference.decide(packet);
-        const byKernel = passed.has(number) ? 'allow' : 'deny';
-        if (byKernel !== verdict)
-          expect({ packet, byKernel, policies: world.policies }).toEqual({ packet, verdict, steps });
-        seen[verdict]++;
-      }
-      if (id < 60_000) continue;
-      for (const which of ['arrived4', 'arrived6', 'passed4', 'passed6'])
-        lab.nft('flush', 'set', 'inet', 'probe', which);
-      id = 0;
+      expect(Math.min(seen.allow, seen.deny)).toBeGreaterThan(cases / 20);
+    } finally {
+      driver.close();
+      for (const sender of senders.values()) sender[Symbol.dispose]();
     }
-    expect(Math.min(seen.allow, seen.deny)).toBeGreaterThan(cases / 20);
-  } finally {
-    driver.close();
-    for (const sender of senders.values()) sender[Symbol.dispose]();
-  }
-});
+  },
+);

@@ -3,7 +3,7 @@
  *
  *   in by a host's interface ─ untracked ─ pre-DNAT ─┬─ forward ─┐
  *   in from a workload ─ egress policy ──────────────┼───────────┼─ to a workload: ingress policy
- *   from the host itself ────────────────────────────┤           └─ out by a host's interface: forward
+ *   from the host itself ─ untracked ─ normal ───────┤           └─ out by a host's interface: forward
  *                                                    └─ normal ─ to the host itself
  */
 import type { Decision, Reason } from './decision.ts';
@@ -27,6 +27,11 @@ export type Attachment =
 export interface PacketPath {
   readonly from: Attachment;
   readonly to: Attachment;
+  /**
+   * The node's host endpoint `*`, if it has one. It covers host interfaces without an endpoint of their own; its
+   * pre-DNAT and forward policy, workloads' interfaces too. Its untracked policy is not asked, as in Felix.
+   */
+  readonly wildcard?: PolicyEndpoint;
   /** A workload's packet whose source is no address that the workload may use. */
   readonly isForged?: boolean;
 }
@@ -64,7 +69,7 @@ export function decidePacket(
 function* stepsOf(
   world: PolicyWorld,
   node: NodePolicy,
-  { from, to, isForged = false }: PacketPath,
+  { from, to, wildcard, isForged = false }: PacketPath,
   packet: PolicyPacket,
 ): Generator<Decision> {
   const selection = new Selection();
@@ -77,44 +82,49 @@ function* stepsOf(
     return decideEndpoint(world, { endpoint, direction, stage, packet }, selection);
   };
 
-  // What untracked or pre-DNAT policy allows, the host endpoint's other policy is not asked about.
+  if (from.type !== 'host' && from.type !== 'host-interface' && isForged) {
+    yield bare(nameOf(from), 'egress', 'normal', 'deny', { type: 'forged-source' });
+  }
+  // What untracked or pre-DNAT policy allows, the host endpoint's other inbound policy is not asked about.
   let isAccepted = false;
-  if (from.type === 'host-interface' && from.endpoint !== undefined) {
-    for (const stage of ['untracked', 'pre-dnat'] as const) {
-      const step = ask(from.endpoint, 'ingress', stage);
+  if (from.type !== 'host') {
+    const own = from.type === 'host-interface' ? from.endpoint : undefined;
+    const covering = own ?? wildcard;
+    const stages = own === undefined ? (['pre-dnat'] as const) : (['untracked', 'pre-dnat'] as const);
+    for (const stage of stages) {
+      if (covering === undefined) break;
+      const step = ask(covering, 'ingress', stage);
       yield step;
       isAccepted = step.verdict === 'allow' && step.reason.type !== 'failsafe';
       if (isAccepted) break;
     }
-    const stage = to.type === 'host' ? 'normal' : 'forward';
-    if (!isAccepted) yield ask(from.endpoint, 'ingress', stage);
+    const isHost = to.type === 'host';
+    // What workloads send to the host itself is their egress policy's business alone.
+    const isAsked = covering !== undefined && !isAccepted && (!isHost || from.type === 'host-interface');
+    if (isAsked) yield ask(covering, 'ingress', isHost ? 'normal' : 'forward');
   }
   if (from.type === 'workload' || from.type === 'unknown-workload') {
-    yield* fromWorkload(from, to, isForged, node, packet, ask);
+    yield* fromWorkload(from, to, node, packet, ask);
   }
-  switch (to.type) {
-    case 'workload':
-      // The host may reach its own workloads.
-      if (from.type !== 'host') yield ask(to.endpoint, 'ingress', 'normal');
-      return;
-    case 'unknown-workload':
-      if (from.type !== 'host') yield bare(to.interfaceName, 'ingress', 'normal', 'deny', { type: 'unknown-workload' });
-      return;
-    case 'host-interface': {
-      if (to.endpoint === undefined) return;
-      if (from.type !== 'host') {
-        yield ask(to.endpoint, 'egress', 'forward');
-        return;
-      }
-      const untracked = ask(to.endpoint, 'egress', 'untracked');
-      yield untracked;
-      if (untracked.verdict !== 'allow' || untracked.reason.type === 'failsafe')
-        yield ask(to.endpoint, 'egress', 'normal');
-      return;
-    }
-    case 'host':
-      return;
+  // The host may reach its own workloads.
+  if (to.type === 'workload' && from.type !== 'host') yield ask(to.endpoint, 'ingress', 'normal');
+  if (to.type === 'unknown-workload' && from.type !== 'host')
+    yield bare(to.interfaceName, 'ingress', 'normal', 'deny', { type: 'unknown-workload' });
+  if (to.type === 'host') return;
+  const own = to.type === 'host-interface' ? to.endpoint : undefined;
+  const covering = own ?? wildcard;
+  if (covering === undefined) return;
+  if (from.type !== 'host') {
+    yield ask(covering, 'egress', 'forward');
+    return;
   }
+  if (to.type !== 'host-interface') return;
+  if (own !== undefined) {
+    const untracked = ask(own, 'egress', 'untracked');
+    yield untracked;
+    if (untracked.verdict === 'allow' && untracked.reason.type !== 'failsafe') return;
+  }
+  yield ask(covering, 'egress', 'normal');
 }
 
 /** Neighbour discovery and multicast listener messages, which a workload needs to reach its host at all. */
@@ -123,14 +133,12 @@ const essentialIcmpv6Types: readonly (number | undefined)[] = [130, 131, 132, 13
 function* fromWorkload(
   from: Extract<Attachment, { type: 'workload' | 'unknown-workload' }>,
   to: Attachment,
-  isForged: boolean,
   node: NodePolicy,
   packet: PolicyPacket,
   ask: (endpoint: PolicyEndpoint, direction: Direction, stage: Stage) => Decision,
 ): Generator<Decision> {
-  const name = from.type === 'workload' ? from.endpoint.name : from.interfaceName;
+  const name = nameOf(from);
   const stop = (verdict: 'allow' | 'deny', reason: Reason): Decision => bare(name, 'egress', 'normal', verdict, reason);
-  if (isForged) yield stop('deny', { type: 'forged-source' });
   if (to.type === 'host' && packet.protocol === 58 && essentialIcmpv6Types.includes(packet.icmpType)) {
     yield stop('allow', { type: 'essential-icmpv6' });
     return;
@@ -151,6 +159,10 @@ function* fromWorkload(
     const action = node.defaultEndpointToHostAction;
     yield stop(action === 'DROP' ? 'deny' : 'allow', { type: 'endpoint-to-host', action });
   }
+}
+
+function nameOf(attachment: Extract<Attachment, { type: 'workload' | 'unknown-workload' }>): string {
+  return attachment.type === 'workload' ? attachment.endpoint.name : attachment.interfaceName;
 }
 
 function bare(

@@ -6,9 +6,20 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { IntentMirror } from '../calc/testing/intent-mirror.ts';
 import { interpret, packetPaths, type Packet } from './interpret.ts';
-import { defaultRuleOptions } from './options.ts';
+import { defaultRuleOptions, type RuleOptions } from './options.ts';
 import { calculate, kernelWorld, render } from './testing/program.ts';
-import { packets, resourcesOf, rule, updatesOf, worlds, type RandomWorld } from './testing/random-world.ts';
+import {
+  hostInterfaces,
+  hostPackets,
+  packets,
+  pathOf,
+  randomFailsafes,
+  resourcesOf,
+  rule,
+  updatesOf,
+  worlds,
+  type RandomWorld,
+} from './testing/random-world.ts';
 import { Reference } from './testing/reference.ts';
 
 const packetsPerWorld = 10;
@@ -18,24 +29,27 @@ const timeout = 20_000 + cases * 10;
 
 function build(world: RandomWorld): { readonly mirror: IntentMirror; readonly reference: Reference } {
   const updates = updatesOf(world);
-  return { mirror: new IntentMirror().apply(calculate(updates)), reference: new Reference(resourcesOf(updates)) };
+  const reference = new Reference(resourcesOf(updates), hostInterfaces);
+  return { mirror: new IntentMirror().apply(calculate(updates)), reference };
 }
 
 /** Counts verdicts, since a sample in which nothing passes would agree with anything. */
 function agree(
   among: fc.Arbitrary<RandomWorld>,
+  traffic: fc.Arbitrary<Packet>,
   numRuns: number,
+  options: Partial<RuleOptions> = {},
 ): { readonly allowed: number; readonly denied: number } {
   const seen = { allowed: 0, denied: 0 };
-  const sample = fc.array(packets, { minLength: packetsPerWorld, maxLength: packetsPerWorld });
+  const sample = fc.array(traffic, { minLength: packetsPerWorld, maxLength: packetsPerWorld });
   fc.assert(
     fc.property(among, sample, (world, several) => {
       const { mirror, reference } = build(world);
-      const rulesets = { 4: render(mirror, 4), 6: render(mirror, 6) };
+      const rulesets = { 4: render(mirror, 4, options, hostInterfaces), 6: render(mirror, 6, options, hostInterfaces) };
       const kernel = kernelWorld(mirror);
       for (const packet of several) {
-        const { verdict, trail } = interpret(rulesets[packet.family], packetPaths.forward, packet, kernel);
-        const expected = reference.decide(packet);
+        const { verdict, trail } = interpret(rulesets[packet.family], pathOf(packet), packet, kernel);
+        const expected = reference.decide(packet, { ...defaultRuleOptions, ...options });
         const isAllowed = verdict === 'accept';
         if (isAllowed !== (expected.verdict === 'allow')) expect({ packet, isAllowed, trail }).toEqual(expected);
         seen[isAllowed ? 'allowed' : 'denied']++;
@@ -48,7 +62,14 @@ function agree(
 
 test(`new connections are decided as the policy reads (seed ${seed})`, { timeout }, () => {
   console.info(`equivalence: ${cases} cases, CALICO_EQUIVALENCE_SEED=${seed}`);
-  const { allowed, denied } = agree(worlds, Math.ceil(cases / packetsPerWorld));
+  const { allowed, denied } = agree(worlds, packets, Math.ceil(cases / packetsPerWorld));
+  expect(Math.min(allowed, denied)).toBeGreaterThan(cases / 20);
+});
+
+test(`what the host itself sends and receives is decided as the policy reads (seed ${seed})`, { timeout }, () => {
+  const { allowed, denied } = agree(worlds, hostPackets, Math.ceil(cases / packetsPerWorld), {
+    failsafes: randomFailsafes,
+  });
   expect(Math.min(allowed, denied)).toBeGreaterThan(cases / 20);
 });
 
@@ -60,9 +81,9 @@ test(`a rule alone matches what it says (seed ${seed})`, { timeout }, () => {
     const profiles = { ...world.profiles, p1: { egress: [{ action: 'Allow' as const }] } };
     const tiers = [{ name: 'default', order: 2, defaultAction: 'Deny' as const }];
     const endpoints = world.endpoints.map((endpoint) => ({ ...endpoint, profiles: ['p1'] }));
-    return { ...world, endpoints, policies, profiles, tiers };
+    return { ...world, hostEndpoints: [], endpoints, policies, profiles, tiers };
   });
-  const { allowed, denied } = agree(loneRule, Math.ceil(cases / packetsPerWorld));
+  const { allowed, denied } = agree(loneRule, packets, Math.ceil(cases / packetsPerWorld));
   expect(Math.min(allowed, denied)).toBeGreaterThan(cases / 50);
 });
 
@@ -70,7 +91,7 @@ test('an established connection goes on whatever the policy says, an invalid pac
   fc.assert(
     fc.property(worlds, packets, (world, packet) => {
       const { mirror } = build(world);
-      const ruleset = render(mirror, packet.family);
+      const ruleset = render(mirror, packet.family, {}, hostInterfaces);
       const kernel = kernelWorld(mirror);
       const run = (conntrackState: Packet['conntrackState']) =>
         interpret(
@@ -93,9 +114,9 @@ test('what a workload sends to its host passes its egress policy, then the endpo
       const { mirror, reference } = build(world);
       const { outInterface: _forwarded, ...toHost } = packet;
       const options = { ...defaultRuleOptions, defaultEndpointToHostAction };
-      const ruleset = render(mirror, packet.family, options);
+      const ruleset = render(mirror, packet.family, options, hostInterfaces);
       const { verdict } = interpret(ruleset, packetPaths.input, toHost, kernelWorld(mirror));
-      expect(verdict === 'accept').toBe(reference.decide(toHost, options, { type: 'host' }).verdict === 'allow');
+      expect(verdict === 'accept').toBe(reference.decide(toHost, options).verdict === 'allow');
     }),
     { numRuns: 200 },
   );

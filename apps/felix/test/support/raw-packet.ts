@@ -3,7 +3,10 @@ import { inNetns, loadNative } from '@calico-node/netlink';
 import type { Packet } from '../../src/rules/interpret.ts';
 
 const AF_PACKET = 17;
+const AF_INET = 2;
+const AF_INET6 = 10;
 const SOCK_RAW = 3;
+const IPPROTO_RAW = 255;
 
 /** Puts frames on one interface of a namespace, as if its other end had sent them. */
 export class FrameSender implements Disposable {
@@ -30,12 +33,43 @@ export class FrameSender implements Disposable {
   }
 }
 
+/** Sends packets as a process of a namespace that writes their headers itself. */
+export class PacketSender implements Disposable {
+  readonly #native = loadNative();
+  readonly #fds: Readonly<Record<4 | 6, number>>;
+
+  constructor(netns: string) {
+    const open = (family: number) => inNetns(netns, () => this.#native.socket(family, SOCK_RAW, IPPROTO_RAW));
+    this.#fds = { 4: open(AF_INET), 6: open(AF_INET6) };
+    if (this.#fds[4] < 0 || this.#fds[6] < 0) throw new Error('cannot open a raw socket');
+  }
+
+  /** What the packet filter drops is an error that the sender sees; it is no failure here. */
+  send(packet: Packet, id: number): void {
+    const fd = this.#fds[packet.family];
+    // struct sockaddr_in and sockaddr_in6, without a port
+    const address = new Uint8Array(packet.family === 4 ? 16 : 28);
+    address[0] = packet.family === 4 ? AF_INET : AF_INET6;
+    address.set(ipToBytes(packet.destination), packet.family === 4 ? 4 : 8);
+    if (this.#native.connect(fd, address) < 0) throw new Error(`no route to ${packet.destination}`);
+    this.#native.send(fd, encodePacket(packet, id), 0);
+  }
+
+  [Symbol.dispose](): void {
+    for (const fd of Object.values(this.#fds)) this.#native.close(fd);
+  }
+}
+
 /** The packet as an Ethernet frame. `id` is its IPv4 identification or its IPv6 flow label, 16 bits. */
 export function encodeFrame(packet: Packet, destinationMac: Uint8Array, id: number): Uint8Array {
+  const etherType = packet.family === 4 ? [0x08, 0x00] : [0x86, 0xdd];
+  return Uint8Array.from([...destinationMac, 2, 0, 0, 0, 0, 1, ...etherType, ...encodePacket(packet, id)]);
+}
+
+function encodePacket(packet: Packet, id: number): Uint8Array {
   const payload = encodePayload(packet);
   const header = packet.family === 4 ? ipv4Header(packet, payload.length, id) : ipv6Header(packet, payload.length, id);
-  const etherType = packet.family === 4 ? [0x08, 0x00] : [0x86, 0xdd];
-  return Uint8Array.from([...destinationMac, 2, 0, 0, 0, 0, 1, ...etherType, ...header, ...payload]);
+  return Uint8Array.from([...header, ...payload]);
 }
 
 const word = (value: number): readonly number[] => [value >> 8, value & 0xff];

@@ -1,13 +1,24 @@
 /** Random stores of one node's endpoints and policy, and packets between them. */
 import { decodeResource, parseResourceKey, type Resource, type SpecOf } from '@calico-node/model';
-import { parseIp } from '@calico-node/net';
+import { parseCidr, parseIp } from '@calico-node/net';
+import type { Failsafes, HostInterface } from '@calico-node/policy';
 import fc from 'fast-check';
 import type { StoreUpdate } from '../../calc/calc-graph.ts';
 import { stored, storedEndpoint } from '../../calc/testing/resources.ts';
-import type { Packet } from '../interpret.ts';
+import { packetPaths, type Packet } from '../interpret.ts';
 
-/** Workload endpoints 1 and 2 are on `node1`, on `cali1` and `cali2`; 3 is elsewhere. */
+/**
+ * Workload endpoints 1 and 2 are on `node1`, on `cali1` and `cali2`; 3 is elsewhere. The node's own interfaces are
+ * `eth0` and `eth1`, and its own address ends in 7, on `eth0`.
+ */
 export interface RandomWorld {
+  readonly hostEndpoints: readonly {
+    readonly name: string;
+    readonly interfaceName?: string;
+    readonly expectedIPs?: readonly string[];
+    readonly labels: Readonly<Record<string, string>>;
+    readonly profiles: readonly string[];
+  }[];
   readonly endpoints: readonly {
     readonly index: number;
     readonly namespace: string;
@@ -29,6 +40,28 @@ export interface RandomWorld {
   readonly profiles: Readonly<Record<string, SpecOf<'Profile'>>>;
   readonly tiers: readonly { readonly name: string; readonly order: number; readonly defaultAction: 'Deny' | 'Pass' }[];
 }
+
+/** The addresses of the node itself. */
+export const hostAddresses = { 4: parseIp('10.0.0.7'), 6: parseIp('fd00::7') } as const;
+
+/** The node's interfaces that are no workload's. */
+export const hostInterfaces: readonly HostInterface[] = [
+  { name: 'eth0', addresses: Object.values(hostAddresses) },
+  { name: 'eth1', addresses: [] },
+  { name: 'lo', addresses: [parseIp('127.0.0.1'), parseIp('::1')] },
+];
+
+/** Some of the ports that random packets have. */
+export const randomFailsafes: Failsafes = {
+  inbound: [
+    { protocol: 6, port: 443 },
+    { protocol: 17, port: 53, net: parseCidr('10.0.0.3/32') },
+  ],
+  outbound: [
+    { protocol: 17, port: 2000 },
+    { protocol: 6, port: 8080, net: parseCidr('fd00::/126') },
+  ],
+};
 
 /** Mostly absent, so that rules match something. */
 const maybe = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
@@ -119,6 +152,14 @@ const policy = fc
   .record({
     namespace: fc.constantFrom(undefined, undefined, 'default', 'other'),
     name: fc.constantFrom('x', 'y', 'z'),
+    hostFlags: fc.constantFrom(
+      {},
+      {},
+      {},
+      { applyOnForward: true },
+      { applyOnForward: true, preDNAT: true },
+      { applyOnForward: true, doNotTrack: true },
+    ),
     namespaceSelector: maybe(fc.constantFrom('all()', 'env == "prod"', '!has(env)')),
     spec: fc
       .record({
@@ -132,9 +173,32 @@ const policy = fc
       })
       .map(present),
   })
-  .map(({ namespace, name, namespaceSelector, spec }) =>
-    namespace === undefined ? { name, spec: present({ ...spec, namespaceSelector }) } : { name, namespace, spec },
-  );
+  .map(({ namespace, name, namespaceSelector, hostFlags, spec }) => {
+    if (namespace !== undefined) return { name, namespace, spec };
+    const global = present({ ...spec, ...hostFlags, namespaceSelector });
+    return { name, spec: 'preDNAT' in hostFlags ? ingressOnly(global) : global };
+  });
+
+/** Pre-DNAT policy speaks of what comes in alone. */
+function ingressOnly(spec: SpecOf<'GlobalNetworkPolicy'>): SpecOf<'GlobalNetworkPolicy'> {
+  const { egress: _, ...rest } = spec;
+  return { ...rest, types: ['Ingress'] };
+}
+
+const hostEndpoint = fc
+  .record({
+    name: fc.constantFrom('h1', 'h2', 'h3'),
+    where: fc.constantFrom(
+      { interfaceName: '*' },
+      { interfaceName: 'eth0' },
+      { interfaceName: 'eth1' },
+      { expectedIPs: ['10.0.0.7'] },
+      { expectedIPs: ['fd00::7', '10.0.0.9'] },
+    ),
+    labels,
+    profiles: fc.subarray(['p1', 'p2', 'projectcalico-default-allow']),
+  })
+  .map(({ where, ...rest }) => ({ ...rest, ...where }));
 
 const endpoint = (index: number) =>
   fc.record({
@@ -155,6 +219,7 @@ const profile = fc.record({ ingress: profileRules, egress: profileRules });
 const defaultAction = fc.constantFrom('Deny' as const, 'Pass' as const);
 
 export const worlds: fc.Arbitrary<RandomWorld> = fc.record({
+  hostEndpoints: fc.uniqueArray(hostEndpoint, { maxLength: 3, selector: ({ name }) => name }),
   endpoints: fc.tuple(endpoint(1), endpoint(2), endpoint(3)),
   networkSets: fc.array(
     fc
@@ -188,33 +253,55 @@ const header = fc.oneof(
   fc.record({ protocol: fc.constantFrom(1, 58), icmpType: fc.constantFrom(8, 128), icmpCode: fc.constantFrom(0, 1) }),
   fc.record({ protocol: fc.constantFrom(4, 47) }),
 );
-const place = fc.constantFrom(
+/** Where packets come from and go to; an interface that is none is a process of the host. */
+const places = [
   { host: 1, interfaceName: 'cali1' },
   { host: 2, interfaceName: 'cali2' },
   { host: 3, interfaceName: 'eth0' },
   { host: 9, interfaceName: 'eth0' },
   { host: 9, interfaceName: 'cali9' },
+  { host: 4, interfaceName: 'eth1' },
+] as const;
+const host = { host: 7, interfaceName: undefined } as const;
+const forwarded = fc.tuple(fc.constantFrom(...places), fc.constantFrom(...places));
+const inOrOut = fc.oneof(
+  fc.tuple(fc.constantFrom(...places), fc.constant(host)),
+  fc.tuple(fc.constant(host), fc.constantFrom(...places)),
 );
 
-/** What arrives at node1's forwarding hook. */
-export const packets: fc.Arbitrary<Packet> = fc
-  .record({
-    family: fc.constantFrom(4 as const, 6 as const),
-    from: place,
-    to: place,
-    header,
-    reversePathFailed: fc.nat(9).map((n) => n === 0),
-  })
-  .map(({ family, from, to, header: fields, reversePathFailed }) => ({
-    family,
-    source: parseIp(family === 4 ? `10.0.0.${from.host}` : `fd00::${from.host}`),
-    destination: parseIp(family === 4 ? `10.0.0.${to.host}` : `fd00::${to.host}`),
-    ...fields,
-    inInterface: from.interfaceName,
-    outInterface: to.interfaceName,
-    conntrackState: 'new',
-    reversePathFailed,
-  }));
+function packetsAlong(
+  ends: fc.Arbitrary<[(typeof places)[number] | typeof host, (typeof places)[number] | typeof host]>,
+): fc.Arbitrary<Packet> {
+  return fc
+    .record({
+      family: fc.constantFrom(4 as const, 6 as const),
+      ends,
+      header,
+      reversePathFailed: fc.nat(9).map((n) => n === 0),
+    })
+    .map(({ family, ends: [from, to], header: fields, reversePathFailed }) => ({
+      family,
+      source: parseIp(family === 4 ? `10.0.0.${from.host}` : `fd00::${from.host}`),
+      destination: parseIp(family === 4 ? `10.0.0.${to.host}` : `fd00::${to.host}`),
+      ...fields,
+      ...(from.interfaceName === undefined ? {} : { inInterface: from.interfaceName }),
+      ...(to.interfaceName === undefined ? {} : { outInterface: to.interfaceName }),
+      conntrackState: 'new',
+      reversePathFailed: from.interfaceName !== undefined && reversePathFailed,
+    }));
+}
+
+/** What node1 is to pass on. */
+export const packets: fc.Arbitrary<Packet> = packetsAlong(forwarded);
+
+/** What node1 itself receives and sends. */
+export const hostPackets: fc.Arbitrary<Packet> = packetsAlong(inOrOut);
+
+/** The hooks that the packet passes. */
+export function pathOf({ inInterface, outInterface }: Packet): (typeof packetPaths)[keyof typeof packetPaths] {
+  if (inInterface === undefined) return packetPaths.output;
+  return outInterface === undefined ? packetPaths.input : packetPaths.forward;
+}
 
 /** What the store holds. Every endpoint has the profile of its namespace, behind its others. */
 export function updatesOf(world: RandomWorld): readonly StoreUpdate[] {
@@ -232,6 +319,18 @@ export function updatesOf(world: RandomWorld): readonly StoreUpdate[] {
         ? stored('GlobalNetworkSet', { name, labels: own }, { nets: [...held] })
         : stored('NetworkSet', { name, namespace, labels: own }, { nets: [...held] });
     }),
+    ...world.hostEndpoints.map(({ name, labels: own, interfaceName, expectedIPs, profiles }) =>
+      stored(
+        'HostEndpoint',
+        { name, labels: own },
+        present({
+          node: 'node1',
+          interfaceName,
+          expectedIPs: expectedIPs && [...expectedIPs],
+          profiles: [...profiles],
+        }),
+      ),
+    ),
     ...world.endpoints.map(({ index, namespace, labels: own, profiles, serviceAccountName, ports: named }) =>
       storedEndpoint({
         workload: String(index),
