@@ -17,6 +17,7 @@ import { CalcGraph } from './calc/calc-graph.ts';
 import type { ConfigUpdate } from './calc/intents.ts';
 import type { Resolved } from './config/resolve.ts';
 import { Engine, type EndpointChange } from './dataplane/engine.ts';
+import { HostInterfaces } from './dataplane/interfaces/host-interfaces.ts';
 import { WorkloadInterfaces } from './dataplane/interfaces/workload-interfaces.ts';
 import { dataplaneMetrics } from './dataplane/metrics.ts';
 import { NftablesDriver } from './dataplane/nftables/nftables-driver.ts';
@@ -81,6 +82,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     source: sourceOf(values.DeviceRouteSourceAddress, values.DeviceRouteSourceAddressIPv6),
     onDirty,
   });
+  using hostInterfaces = new HostInterfaces({ prefixes: values.InterfacePrefix, onDirty });
   if (values.IPForwarding === 'Enabled') interfaces.enableForwarding();
 
   const backend = connectDatastore(options.datastore, { log, signal });
@@ -116,6 +118,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
   const engine = new Engine({
     policy,
     interfaces,
+    hostInterfaces,
     log,
     health: kernelHealth,
     metrics,

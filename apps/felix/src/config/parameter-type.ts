@@ -88,3 +88,16 @@ export const address = (family: Family): ParameterType<IpAddress | undefined> =>
     return ip !== undefined && familyOf(ip) === family ? ip : undefined;
   },
 });
+
+/** `10/second`: how many, and in which time; undefined is no limit. */
+export const rate: ParameterType<{ readonly count: number; readonly per: RateUnit } | undefined> = {
+  allowed: 'a rate such as 10/second, 5/minute, 6/hour or 1/day',
+  zero: undefined,
+  parse: (value) => {
+    const [, count = '', per = ''] = /^([1-9]\d{0,8})\/(\w+)$/.exec(value) ?? [];
+    const unit = (['second', 'minute', 'hour', 'day'] as const).find((each) => each === per.toLowerCase());
+    return unit === undefined ? undefined : { count: Number(count), per: unit };
+  },
+};
+
+type RateUnit = 'second' | 'minute' | 'hour' | 'day';

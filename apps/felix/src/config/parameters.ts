@@ -1,3 +1,4 @@
+import { defaultInboundPorts, defaultOutboundPorts, failsafePorts } from './failsafe-ports.ts';
 import {
   address,
   bool,
@@ -6,6 +7,7 @@ import {
   markMask,
   oneOf,
   type ParameterType,
+  rate,
   seconds,
   text,
 } from './parameter-type.ts';
@@ -49,6 +51,15 @@ export const parameters = {
     nonZero: true,
     fatal: true,
   }),
+  NftablesMangleAllowAction: parameter(oneOf('ACCEPT', 'RETURN'), 'ACCEPT', 'nftablesMangleAllowAction', {
+    nonZero: true,
+    fatal: true,
+  }),
+  FailsafeInboundHostPorts: parameter(failsafePorts, defaultInboundPorts, 'failsafeInboundHostPorts', { fatal: true }),
+  FailsafeOutboundHostPorts: parameter(failsafePorts, defaultOutboundPorts, 'failsafeOutboundHostPorts', {
+    fatal: true,
+  }),
+  ServiceLoopPrevention: parameter(oneOf('Drop', 'Reject', 'Disabled'), 'Drop', 'serviceLoopPrevention'),
   NftablesFilterDenyAction: parameter(oneOf('DROP', 'REJECT'), 'DROP', 'nftablesFilterDenyAction', {
     nonZero: true,
     fatal: true,
@@ -61,6 +72,8 @@ export const parameters = {
   AllowVXLANPacketsFromWorkloads: parameter(bool, false, 'allowVXLANPacketsFromWorkloads'),
   AllowIPIPPacketsFromWorkloads: parameter(bool, false, 'allowIPIPPacketsFromWorkloads'),
   LogPrefix: parameter(text, 'calico-packet', 'logPrefix'),
+  LogActionRateLimit: parameter(rate, undefined, 'logActionRateLimit'),
+  LogActionRateLimitBurst: parameter(int(0, 9999), 5, 'logActionRateLimitBurst'),
   NATOutgoingExclusions: parameter(oneOf('IPPoolsOnly', 'IPPoolsAndHostIPs'), 'IPPoolsOnly', 'natOutgoingExclusions'),
 
   DeviceRouteProtocol: parameter(int(0, 255), 3, 'deviceRouteProtocol'),

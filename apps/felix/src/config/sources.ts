@@ -1,4 +1,5 @@
 import { parseGoDuration, type FelixConfiguration } from '@calico-node/model';
+import { failsafePortText } from './failsafe-ports.ts';
 import { parameterNames, parameters, type Parameter, type ParameterName } from './parameters.ts';
 
 /** Texts of some parameters, and where they come from. */
@@ -47,6 +48,7 @@ export function fromResource(resource: FelixConfiguration | undefined): Source {
 
 function asText(value: unknown): string {
   if (Array.isArray(value)) return value.map(asText).join(',');
+  if (typeof value === 'object' && value !== null) return failsafePortText(value) ?? JSON.stringify(value);
   if (typeof value !== 'string') return JSON.stringify(value);
   const duration = parseGoDuration(value);
   return duration === undefined ? value : String(Number(duration) / 1e9);

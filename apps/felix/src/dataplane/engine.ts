@@ -10,6 +10,7 @@
 import { type Backoff, type Logger, type Reporter, sleep } from '@calico-node/service';
 import type { WorkloadEndpointId } from '../calc/endpoint-id.ts';
 import type { IntentBatch, LocalWorkloadEndpoint } from '../calc/intents.ts';
+import type { HostInterfaces } from './interfaces/host-interfaces.ts';
 import type { InterfaceState, WorkloadInterfaces } from './interfaces/workload-interfaces.ts';
 import type { PolicyDriver } from './policy-driver.ts';
 import { RevisionLog } from './revision-log.ts';
@@ -25,6 +26,7 @@ export interface EngineMetrics {
 export interface EngineOptions {
   readonly policy: PolicyDriver;
   readonly interfaces: WorkloadInterfaces;
+  readonly hostInterfaces: Pick<HostInterfaces, 'takeChanges'>;
   readonly log: Logger;
   readonly health: Reporter;
   readonly metrics: EngineMetrics;
@@ -162,7 +164,7 @@ export class Engine {
   }
 
   async #attempt(): Promise<boolean> {
-    const { policy, interfaces, log, health, metrics, backoff, now } = this.#options;
+    const { policy, interfaces, hostInterfaces, log, health, metrics, backoff, now } = this.#options;
     const startedAt = now();
     const revision = this.#received;
     const pendingSince = this.#oldestPending;
@@ -170,6 +172,7 @@ export class Engine {
     this.#isDirty = false;
     this.#oldestPending = undefined;
     try {
+      policy.update(hostInterfaces.takeChanges());
       const errors = interfaces.withdraw();
       await policy.apply();
       // What arrived meanwhile has no rules yet; its interface is unknown to them, and so closed, whatever its routes.

@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest';
+import { HostInterfaces } from '../src/dataplane/interfaces/host-interfaces.ts';
+import { NodeLab, runIn } from './support/node-lab.ts';
+
+test('the host’s own interfaces are told of with their addresses, and each change once', async () => {
+  using lab = new NodeLab();
+  let touched = Promise.withResolvers<undefined>();
+  using interfaces = new HostInterfaces({
+    netns: lab.netns,
+    prefixes: ['cali'],
+    onDirty: () => {
+      touched.resolve(undefined);
+    },
+  });
+  const addressesOf = (wanted: string) =>
+    interfaces
+      .takeChanges()
+      .flatMap((change) =>
+        change.name === wanted && change.type === 'host-interface-update'
+          ? [change.addresses.filter((ip) => !ip.startsWith('fe80'))]
+          : [],
+      );
+  expect(addressesOf('eth0')).toEqual([['172.16.0.1']]);
+  expect(interfaces.takeChanges()).toEqual([]);
+
+  runIn(lab.netns, 'ip', 'address', 'add', '172.16.0.9/24', 'dev', 'eth0');
+  await touched.promise;
+  expect(addressesOf('eth0')).toEqual([['172.16.0.1', '172.16.0.9']]);
+
+  touched = Promise.withResolvers();
+  runIn(lab.netns, 'ip', 'link', 'delete', 'eth0');
+  await touched.promise;
+  const isGone = () =>
+    interfaces.takeChanges().some(({ type, name }) => type === 'host-interface-remove' && name === 'eth0');
+  await expect.poll(isGone).toBe(true);
+
+  runIn(lab.netns, 'ip', 'link', 'add', 'cali9', 'type', 'veth', 'peer', 'name', 'other');
+  const names = () => interfaces.takeChanges().map(({ name }) => name);
+  await expect.poll(names).toContain('other');
+  expect(names()).not.toContain('cali9');
+});
