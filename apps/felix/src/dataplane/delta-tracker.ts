@@ -18,6 +18,10 @@ export class DeltaTracker<K, V> {
     return this.#desired.size;
   }
 
+  desiredKeys(): IterableIterator<K> {
+    return this.#desired.keys();
+  }
+
   get actualSize(): number {
     return this.#actual.size;
   }

@@ -24,6 +24,8 @@ export interface PolicyDriver {
   problemOf(endpoint: LocalWorkloadEndpoint): string | undefined;
   /** Messages that asked the kernel for a change, since start. */
   readonly writes: number;
+  /** How often a foreign change to what is ours was put right. */
+  readonly repairs: number;
   counts(): PolicyCounts;
   close(): void;
 }

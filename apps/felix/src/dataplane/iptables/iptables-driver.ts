@@ -1,0 +1,244 @@
+/**
+ * Felix's packet filter as iptables and ipset, in either of iptables' variants.
+ *
+ *   intents ─ update ─► IptablesFamily, one per family: desired │ actual ─ apply ─► ipset (netlink), iptables-restore
+ *                                                               ▲
+ *                                          iptables-save, sets ─┘ at start, when told, after writes
+ *
+ * Rules carry a hash in their comment, sets their members: after a restart only the difference is written. The nft
+ * variant's tables are watched as nf_tables; the legacy variant's cannot be, and are read again at intervals.
+ */
+import type { Family } from '@calico-node/net';
+import type { NetnsRef } from '@calico-node/netlink';
+import { IpsetSocket } from '@calico-node/netlink/ipset';
+import { NftablesMonitor } from '@calico-node/netlink/nftables';
+import type { Logger } from '@calico-node/service';
+import type { Intent, LocalWorkloadEndpoint } from '../../calc/intents.ts';
+import { allHostsSet, masqueradePoolsSet, networkPoolsSet } from '../../calc/ip-set.ts';
+import type { RuleOptions } from '../../rules/options.ts';
+import type { PolicyCounts, PolicyDriver } from '../policy-driver.ts';
+import { PolicyIntents } from '../policy-intents.ts';
+import { CheckTimer } from './check-timer.ts';
+import { readIpSets } from './ip-sets.ts';
+import { IptablesFamily } from './iptables-family.ts';
+import { IptablesPrograms } from './iptables-programs.ts';
+import type { ChainInsertMode } from './iptables-table.ts';
+import type { SavedTable } from './save-output.ts';
+import type { IptablesVariant } from './variant.ts';
+
+export interface IptablesDriverOptions {
+  readonly variant: IptablesVariant;
+  /** The node's namespace; the process's own when absent. */
+  readonly netns?: NetnsRef;
+  readonly families: readonly Family[];
+  readonly rules: RuleOptions;
+  readonly insertMode?: ChainInsertMode;
+  readonly maxIpSetSize?: number;
+  readonly lockProbeMs?: number;
+  /** How soon after a write the tables are read again, at first; 0: not at all. Each time doubles it, up to the next. */
+  readonly postWriteCheckSeconds?: number;
+  readonly refreshSeconds?: number;
+  readonly log: Pick<Logger, 'info' | 'warn'>;
+  /** Somebody else may have changed our tables: apply again. */
+  readonly onDirty: () => void;
+}
+
+/** How many changes a log line names. */
+const NAMED_CHANGES = 20;
+/** How long to gather what others do to the tables before reading them. */
+const FOREIGN_CHANGE_MS = 200;
+
+const layers: readonly string[] = ['raw', 'mangle', 'nat', 'filter'];
+
+export class IptablesDriver implements PolicyDriver {
+  readonly #options: IptablesDriverOptions;
+  readonly #programs: IptablesPrograms;
+  readonly #ipsets: IpsetSocket;
+  readonly #families: readonly { readonly target: IptablesFamily; readonly intents: PolicyIntents }[];
+  readonly #monitor: NftablesMonitor | undefined;
+  readonly #checks: CheckTimer;
+  /** Arrived since the last apply began: an apply must not see the half of a change. */
+  #arrived: Intent[] = [];
+  #isInSync = false;
+  #needsRead = true;
+  #hasRead = false;
+  #foreign: string[] = [];
+  #repairs = 0;
+
+  constructor(options: IptablesDriverOptions) {
+    const {
+      netns,
+      variant,
+      families,
+      rules,
+      insertMode = 'insert',
+      maxIpSetSize = 1 << 20,
+      lockProbeMs = 50,
+    } = options;
+    const where = netns === undefined ? {} : { netns };
+    this.#options = options;
+    this.#programs = new IptablesPrograms({ variant, lockProbeMs, ...where });
+    this.#ipsets = IpsetSocket.open(where);
+    this.#families = families.map((family) => {
+      const tools = { programs: this.#programs, ipsets: this.#ipsets };
+      const target = new IptablesFamily({ family, insertMode, maxIpSetSize, ...tools });
+      for (const id of [networkPoolsSet, masqueradePoolsSet, allHostsSet]) target.sets.replace(id, 'net', []);
+      return { target, intents: new PolicyIntents(target, rules) };
+    });
+    this.#checks = new CheckTimer(options.postWriteCheckSeconds ?? 0, options.refreshSeconds ?? 0, this.#check);
+    this.#monitor = variant === 'nft' ? this.#watch(where) : undefined;
+  }
+
+  get variant(): IptablesVariant {
+    return this.#options.variant;
+  }
+
+  get writes(): number {
+    return this.#families.reduce((sum, { target }) => sum + target.writes, 0);
+  }
+
+  get repairs(): number {
+    return this.#repairs;
+  }
+
+  update(intents: readonly Intent[]): void {
+    for (const intent of intents) this.#arrived.push(intent);
+  }
+
+  installSkeleton(): void {
+    if (this.#isReadDue()) {
+      const families = this.#options.families;
+      this.#takeActual(new Map(families.map((family) => [family, this.#programs.saveSync(family)])));
+    }
+    for (const { target } of this.#families) {
+      if (target.isHookedIn()) continue;
+      this.#needsRead = true;
+      target.installSkeleton();
+      this.#options.log.info({ family: target.family }, 'workload traffic is dropped until the store is in sync');
+    }
+    this.#needsRead = false;
+  }
+
+  async apply(): Promise<void> {
+    this.#takeArrived();
+    if (!this.#isInSync) {
+      this.installSkeleton();
+      return;
+    }
+    if (this.#isReadDue()) {
+      const saved = new Map<Family, ReadonlyMap<string, SavedTable>>();
+      for (const { target } of this.#families) saved.set(target.family, await this.#programs.save(target.family));
+      this.#takeActual(saved);
+    }
+    const failures: unknown[] = [];
+    const changed: string[] = [];
+    for (const { target } of this.#families) {
+      const family = `ip${target.family === 6 ? '6' : ''}`;
+      try {
+        for (const text of await target.apply()) changed.push(`${family} ${text}`);
+      } catch (error) {
+        failures.push(error);
+      }
+      for (const [chain, reason] of target.refused) {
+        this.#options.log.warn({ family, chain, reason }, 'iptables refused a chain, which drops everything now');
+      }
+    }
+    if (failures.length > 0) {
+      this.#needsRead = true;
+      throw failures[0];
+    }
+    this.#reportRepair(changed);
+    if (changed.length > 0) this.#checks.restart();
+  }
+
+  resync(): void {
+    this.#needsRead = true;
+  }
+
+  problemOf(endpoint: LocalWorkloadEndpoint): string | undefined {
+    for (const { target, intents } of this.#families) {
+      if (target.refused.size === 0) continue;
+      for (const chain of intents.chainsOf(endpoint)) {
+        const reason = target.refused.get(chain);
+        if (reason !== undefined) return `iptables refused chain ${chain}: ${reason}`;
+      }
+    }
+    return undefined;
+  }
+
+  counts(): PolicyCounts {
+    const counts = { chains: 0, rules: 0, sets: 0 };
+    for (const { target } of this.#families) {
+      counts.sets += target.sets.count;
+      for (const table of target.tables) {
+        counts.chains += table.chainCount;
+        counts.rules += table.ruleCount;
+      }
+    }
+    return counts;
+  }
+
+  close(): void {
+    this.#checks.stop();
+    this.#monitor?.close();
+    this.#ipsets.close();
+  }
+
+  readonly #check = (): void => {
+    this.#needsRead = true;
+    this.#options.onDirty();
+  };
+
+  /** The nft variant's tables are nf_tables' own `filter`, `nat`, ... */
+  #watch(where: { readonly netns?: NetnsRef }): NftablesMonitor {
+    const families = this.#options.families.map((family) => (family === 4 ? 'ip' : 'ip6'));
+    const soon = (): void => {
+      this.#checks.soon(FOREIGN_CHANGE_MS);
+    };
+    return NftablesMonitor.open({
+      ...where,
+      onEvent: ({ family, table, portId }) => {
+        const isWatched = families.some((ours) => ours === family) && layers.includes(table);
+        // A program's first netlink socket has the program's process id for its port.
+        if (isWatched && !this.#programs.isOurs(portId)) soon();
+      },
+      onOverrun: soon,
+    });
+  }
+
+  #isReadDue(): boolean {
+    return this.#needsRead || this.#families.some(({ target }) => target.sets.hasUnread);
+  }
+
+  #takeActual(saved: ReadonlyMap<Family, ReadonlyMap<string, SavedTable>>): void {
+    const foreign = readIpSets(
+      this.#ipsets,
+      this.#families.map(({ target }) => target.sets),
+    );
+    for (const { target } of this.#families) {
+      foreign.push(...target.takeActual(saved.get(target.family) ?? new Map<string, SavedTable>()));
+    }
+    if (this.#hasRead) this.#foreign.push(...foreign);
+    this.#hasRead = true;
+    this.#needsRead = false;
+  }
+
+  #takeArrived(): void {
+    for (const intent of this.#arrived) {
+      if (intent.type === 'in-sync') this.#isInSync = true;
+      for (const { intents } of this.#families) intents.take(intent);
+    }
+    this.#arrived = [];
+  }
+
+  #reportRepair(changed: readonly string[]): void {
+    const foreign = this.#foreign;
+    this.#foreign = [];
+    if (foreign.length === 0 || changed.length === 0) return;
+    this.#repairs++;
+    this.#options.log.warn(
+      { seen: foreign.slice(0, NAMED_CHANGES), changes: changed.length, repaired: changed.slice(0, NAMED_CHANGES) },
+      'somebody else changed our tables, which were put right',
+    );
+  }
+}

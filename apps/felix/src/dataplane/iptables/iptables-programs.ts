@@ -1,0 +1,164 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { join } from 'node:path';
+import type { Family } from '@calico-node/net';
+import { inNetns, type NetnsRef } from '@calico-node/netlink';
+import { IptablesError } from './iptables-error.ts';
+import { parseSaveOutput, type SavedTable } from './save-output.ts';
+import { programName, type IptablesVariant } from './variant.ts';
+
+export interface IptablesProgramsOptions {
+  readonly variant: IptablesVariant;
+  /** The node's namespace; the process's own when absent. */
+  readonly netns?: NetnsRef;
+  /** How often the xtables lock is tried for (IptablesLockProbeIntervalMillis). */
+  readonly lockProbeMs?: number;
+}
+
+/** How long restore waits for somebody else who has the xtables lock. */
+const LOCK_SECONDS = 10;
+/** No call takes so long that is not stuck. */
+const TIMEOUT_MS = 120_000;
+/** How many children's ids are remembered, for what is told late of them. */
+const REMEMBERED_CHILDREN = 64;
+const MAX_OUTPUT_BYTES = 1 << 30;
+
+interface Outcome {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `iptables-save` and `iptables-restore` of one variant, for both families. */
+export class IptablesPrograms {
+  readonly variant: IptablesVariant;
+  readonly #netns: NetnsRef | undefined;
+  readonly #lockArgs: readonly string[];
+  readonly #children: number[] = [];
+  readonly counts = { restoreCalls: 0, restoreErrors: 0, saveCalls: 0, saveErrors: 0, linesExecuted: 0 };
+
+  constructor({ variant, netns, lockProbeMs = 50 }: IptablesProgramsOptions) {
+    this.variant = variant;
+    this.#netns = netns;
+    // nf_tables has transactions of its own, and its programs no lock.
+    this.#lockArgs =
+      variant === 'nft' ? [] : ['--wait', `${LOCK_SECONDS}`, '--wait-interval', `${Math.round(lockProbeMs * 1000)}`];
+  }
+
+  /** Whether the process was one of ours: the kernel names those that change nf_tables. */
+  isOurs(pid: number): boolean {
+    return this.#children.includes(pid);
+  }
+
+  /** @throws IptablesError */
+  async save(family: Family): Promise<ReadonlyMap<string, SavedTable>> {
+    const [program, args] = this.#save(family);
+    return this.#read(program, await this.#run(program, args, ''));
+  }
+
+  /** @throws IptablesError */
+  saveSync(family: Family): ReadonlyMap<string, SavedTable> {
+    const [program, args] = this.#save(family);
+    return this.#read(program, this.#runSync(program, args, ''));
+  }
+
+  /** @throws IptablesError */
+  async restore(family: Family, lines: readonly string[]): Promise<void> {
+    const [program, args] = this.#restore(family, lines);
+    this.#check(program, await this.#run(program, args, inputOf(lines)));
+  }
+
+  /** @throws IptablesError */
+  restoreSync(family: Family, lines: readonly string[]): void {
+    const [program, args] = this.#restore(family, lines);
+    this.#check(program, this.#runSync(program, args, inputOf(lines)));
+  }
+
+  #save(family: Family): [string, readonly string[]] {
+    this.counts.saveCalls++;
+    return [programName(this.variant, family, 'save', isInstalled), []];
+  }
+
+  #restore(family: Family, lines: readonly string[]): [string, readonly string[]] {
+    this.counts.restoreCalls++;
+    this.counts.linesExecuted += lines.length;
+    return [programName(this.variant, family, 'restore', isInstalled), ['--noflush', ...this.#lockArgs]];
+  }
+
+  #read(program: string, outcome: Outcome): ReadonlyMap<string, SavedTable> {
+    if (outcome.status === 0) return parseSaveOutput(outcome.stdout);
+    this.counts.saveErrors++;
+    throw new IptablesError(program, outcome.status, outcome.stderr);
+  }
+
+  #check(program: string, outcome: Outcome): void {
+    if (outcome.status === 0) return;
+    this.counts.restoreErrors++;
+    throw new IptablesError(program, outcome.status, outcome.stderr);
+  }
+
+  async #run(program: string, args: readonly string[], input: string): Promise<Outcome> {
+    const child = this.#inNamespace(() =>
+      spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], timeout: TIMEOUT_MS, env: programEnvironment() }),
+    );
+    this.#remember(child.pid);
+    const stdout: Buffer[] = [];
+    const stderr: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+    // It may end before it has read everything; its status says why.
+    child.stdin.on('error', () => undefined);
+    const status = await new Promise<number | null>((resolve, reject) => {
+      child.on('error', (cause) => {
+        reject(new IptablesError(program, null, cause.message));
+      });
+      child.on('close', resolve);
+      child.stdin.end(input);
+    });
+    return { status, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() };
+  }
+
+  #runSync(program: string, args: readonly string[], input: string): Outcome {
+    const options = { input, timeout: TIMEOUT_MS, env: programEnvironment(), maxBuffer: MAX_OUTPUT_BYTES };
+    const { pid, error, status, stdout, stderr } = this.#inNamespace(() => spawnSync(program, args, options));
+    this.#remember(pid);
+    if (error !== undefined) throw new IptablesError(program, null, error.message);
+    return { status, stdout: stdout.toString(), stderr: stderr.toString() };
+  }
+
+  #inNamespace<T>(start: () => T): T {
+    return this.#netns === undefined ? start() : inNetns(this.#netns, start);
+  }
+
+  #remember(pid: number | undefined): void {
+    if (pid === undefined) return;
+    this.#children.push(pid);
+    if (this.#children.length > REMEMBERED_CHILDREN) this.#children.shift();
+  }
+}
+
+function inputOf(lines: readonly string[]): string {
+  return `${lines.join('\n')}\n`;
+}
+
+/** Felix's own variables are none of their business; a service may have been started without the administrator's paths. */
+function programEnvironment(): NodeJS.ProcessEnv {
+  return { PATH: searchPath().join(':'), XTABLES_LOCKFILE: process.env['XTABLES_LOCKFILE'], LC_ALL: 'C' };
+}
+
+function searchPath(): readonly string[] {
+  const own = (process.env['PATH'] ?? '').split(':').filter((part) => part !== '');
+  return [...new Set([...own, '/usr/sbin', '/sbin', '/usr/bin', '/bin'])];
+}
+
+/** Whether a program of that name can be run. */
+export function isInstalled(name: string): boolean {
+  return searchPath().some((directory) => {
+    try {
+      accessSync(join(directory, name), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
