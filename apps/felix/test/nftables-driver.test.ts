@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseCidr, parseIp } from '@calico-node/net';
+import { parseCidr } from '@calico-node/net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Intent, LocalWorkloadEndpoint } from '../src/calc/intents.ts';
-import { ipPortMember, masqueradePoolsSet, networkPoolsSet, type IpSetId } from '../src/calc/ip-set.ts';
+import type { Intent } from '../src/calc/intents.ts';
+import { masqueradePoolsSet, networkPoolsSet } from '../src/calc/ip-set.ts';
 import { NftablesDriver } from '../src/dataplane/nftables/nftables-driver.ts';
 import { defaultRuleOptions } from '../src/rules/options.ts';
 import {
@@ -59,9 +59,7 @@ afterEach(() => {
   lab[Symbol.dispose]();
 });
 
-const allowAll = policy('allow', [rule('allow')], [rule('allow')]);
-
-describe('real packets', () => {
+describe('traffic of workloads', () => {
   it('are dropped before the store is in sync, and again after somebody opens the door', async () => {
     const a = lab.addWorkload('a', '10.65.0.1');
     lab.addWorkload('b', '10.65.0.2');
@@ -72,119 +70,6 @@ describe('real packets', () => {
     while (!listing().join().includes('cali-FORWARD')) await delay(2);
     expect(await canConnect(a, '10.65.0.2', 80)).toBe(false);
     expect(await apply()).toBe(0);
-  });
-
-  it('pass by policy alone: protocol, port, set of hosts, set of networks, profile, tier end', async () => {
-    const a = lab.addWorkload('a', '10.65.0.1');
-    const b = lab.addWorkload('b', '10.65.0.2');
-    const c = lab.addWorkload('c', '10.65.1.3');
-    const tcp = (ports: readonly (readonly [number, number])[], source: string) =>
-      rule('allow', {
-        protocol: 6,
-        source: { sets: [setId(source)] },
-        destination: { ports: ports.map(([first, last]) => ({ first, last })) },
-      });
-    await apply(
-      ...start,
-      netSet('hosts', ['10.65.0.1/32']),
-      netSet('nets', ['10.65.1.0/24', '10.65.1.128/25', '10.65.7.0/24']),
-      netSet('both', ['10.65.0.1/32', '10.65.1.0/24']),
-      policy('server', [
-        tcp([[80, 80]], 'hosts'),
-        tcp(
-          [
-            [90, 99],
-            [443, 443],
-          ],
-          'nets',
-        ),
-        tcp([[8080, 8080]], 'both'),
-      ]),
-      policy('client', [], [rule('allow')]),
-      endpoint('a', a.address, ['client']),
-      endpoint('b', b.address, ['server']),
-      endpoint('c', c.address, ['client']),
-    );
-    const matrix = async (port: number): Promise<boolean[]> => [
-      await canConnect(a, b.address, port),
-      await canConnect(c, b.address, port),
-    ];
-    expect({
-      80: await matrix(80),
-      95: await matrix(95),
-      443: await matrix(443),
-      8080: await matrix(8080),
-      22: await matrix(22),
-    }).toEqual({
-      80: [true, false],
-      95: [false, true],
-      443: [false, true],
-      8080: [true, true],
-      22: [false, false],
-    });
-    expect(await canConnect(b, a.address, 80)).toBe(false);
-
-    await apply(netSetDelta('hosts', ['10.65.1.3/32'], ['10.65.0.1/32']));
-    expect(await matrix(80)).toEqual([false, true]);
-    await apply(netSetDelta('hosts', ['10.65.0.0/16'], ['10.65.1.3/32']));
-    expect(await matrix(80)).toEqual([true, true]);
-    await apply(netSetDelta('hosts', [], ['10.65.0.0/16']));
-    expect(await matrix(80)).toEqual([false, false]);
-  });
-
-  it('reach named ports only where the set has address, protocol and port', async () => {
-    const a = lab.addWorkload('a', '10.65.0.1');
-    const b = lab.addWorkload('b', '10.65.0.2');
-    const named = 'n:web' as IpSetId;
-    await apply(
-      ...start,
-      { type: 'ip-set-update', id: named, kind: 'ip-port', members: [ipPortMember(parseIp(b.address), 'tcp', 8080)] },
-      policy('web', [rule('allow', { protocol: 6, destination: { namedPorts: [named] } })]),
-      policy('client', [], [rule('allow')]),
-      endpoint('a', a.address, ['client']),
-      endpoint('b', b.address, ['web']),
-    );
-    expect(await canConnect(a, b.address, 8080)).toBe(true);
-    expect(await canConnect(a, b.address, 8081)).toBe(false);
-  });
-
-  it('of IPv6 pass by policy alone, and find their neighbours under it', async () => {
-    const a = lab.addWorkload('a', '10.65.0.1');
-    const b = lab.addWorkload('b', '10.65.0.2');
-    driver.installSkeleton();
-    lab.addIpv6(a, 'fd00::1');
-    lab.addIpv6(b, 'fd00::2');
-    expect(await canConnect(a, 'fd00::2', 80)).toBe(false);
-    const web = rule('allow', {
-      protocol: 6,
-      source: { sets: [setId('v6')], notNets: [parseCidr('fd00:7::/40')] },
-      destination: { ports: [{ first: 80, last: 80 }] },
-    });
-    await apply(
-      ...start,
-      netSet('v6', ['fd00::1/128', '10.65.0.9/32']),
-      policy('web', [web], [rule('allow')]),
-      endpoint('a', a.address, ['web']),
-      endpoint('b', b.address, ['web']),
-    );
-    // The first of them still waits for a neighbour that did not answer before.
-    while (!(await canConnect(a, 'fd00::2', 80))) await delay(10);
-    expect(await canConnect(a, 'fd00::2', 81)).toBe(false);
-    expect(await canConnect(a, b.address, 80)).toBe(false);
-  });
-
-  it('with a source that is not the workload’s own go nowhere', async () => {
-    const a = lab.addWorkload('a', '10.65.0.1');
-    const b = lab.addWorkload('b', '10.65.0.2');
-    const open = [allowAll, endpoint('b', b.address, ['allow'])];
-    await apply(...start, ...open, endpoint('a', '10.65.0.99', ['allow']));
-    expect(await canConnect(a, b.address, 80)).toBe(true);
-    // The way back to 10.65.0.1 leads elsewhere now.
-    lab.addWorkload('z', '10.65.0.77');
-    lab.moveRoute('10.65.0.1', 'caliz');
-    expect(await canConnect(a, b.address, 80)).toBe(false);
-    await apply(endpoint('a', '10.65.0.99', ['allow'], { allowedSourcePrefixes: [parseCidr('10.65.0.1/32')] }));
-    expect(await driverDropsByPath()).toBe(0);
   });
 
   it('leave pools with natOutgoing masqueraded', async () => {
@@ -201,12 +86,6 @@ describe('real packets', () => {
     );
   });
 });
-
-/** Whether rules of the reverse path check still hold for a source that may be used. */
-async function driverDropsByPath(): Promise<number> {
-  const skip = lab.nft('-s', 'list', 'chain', 'ip', 'calico', 'raw-cali-rpf-skip').join(' ');
-  return Promise.resolve(skip.includes('iifname "calia" ip saddr 10.65.0.1 counter') ? 0 : 1);
-}
 
 describe('a new driver on an old table', () => {
   const state: readonly Intent[] = [
@@ -416,38 +295,5 @@ describe('what somebody else does to our tables', () => {
     expect(listing().join()).toContain('"calia" : goto filter-cali-tw-calia');
     driver.resync();
     expect(await apply()).toBe(0);
-  });
-});
-
-function local(intent: Intent): LocalWorkloadEndpoint {
-  if (intent.type !== 'workload-endpoint-update') throw new Error('not an endpoint');
-  return intent.endpoint;
-}
-
-describe('a chain that the kernel refuses', () => {
-  it('drops its workload’s traffic and holds up nothing else', async () => {
-    const a = lab.addWorkload('a', '10.65.0.1');
-    const b = lab.addWorkload('b', '10.65.0.2');
-    const c = lab.addWorkload('c', '10.65.0.3');
-    const broken = { profiles: ['never-announced'] };
-    await apply(
-      ...start,
-      allowAll,
-      endpoint('a', a.address, ['allow']),
-      endpoint('b', b.address, ['allow']),
-      endpoint('c', c.address, ['allow'], broken),
-    );
-    expect(await canConnect(a, b.address, 80)).toBe(true);
-    expect(await canConnect(a, c.address, 80)).toBe(false);
-    expect(warnings).toMatchObject([
-      { chain: 'filter-cali-tw-calic' },
-      { chain: 'filter-cali-fw-calic' },
-      { family: 'ip6' },
-      { family: 'ip6' },
-    ]);
-    expect(driver.problemOf(local(endpoint('c', c.address, ['allow'])))).toContain('filter-cali-tw-calic');
-    expect(driver.problemOf(local(endpoint('a', a.address, ['allow'])))).toBeUndefined();
-    await apply(endpoint('c', c.address, ['allow']));
-    expect(await canConnect(a, c.address, 80)).toBe(true);
   });
 });

@@ -8,6 +8,8 @@ export class IptablesError extends Error {
   readonly program: string;
   /** Which line of the input it blames, from 0; absent when it blames none. */
   readonly line: number | undefined;
+  /** The chain that a rule leads to and that is not there, where it says so: the nft variant blames a table's end for it. */
+  readonly missingChain: string | undefined;
 
   constructor(program: string, status: number | null, output: string) {
     const text = output
@@ -17,6 +19,7 @@ export class IptablesError extends Error {
     super(`${program} ${status === null ? 'did not finish' : `failed (status ${status})`}: ${text}`);
     this.program = program;
     const found = LINE.map((pattern) => pattern.exec(output)?.[1]).find((number) => number !== undefined);
+    this.missingChain = /Chain '([^']+)' does not exist/.exec(output)?.[1];
     this.line = found === undefined ? undefined : Number(found) - 1;
   }
 }

@@ -206,14 +206,19 @@ function lineOf(error: unknown): number {
   return error instanceof IptablesError ? (error.line ?? -1) : -1;
 }
 
-/** Finds the endpoint's or policy's chain that restore objects to and has it drop everything instead. */
-function blame(error: unknown, { tables }: FamilyPlan): boolean {
-  const line = lineOf(error);
+/** Finds the endpoints' and policies' chains that restore objects to and has them drop everything instead. */
+function blame(error: unknown, { lines, tables }: FamilyPlan): boolean {
+  if (!(error instanceof IptablesError)) return false;
+  const { line = -1, missingChain } = error;
+  const jumps = missingChain === undefined ? [] : [`--jump ${missingChain}`, `--goto ${missingChain}`];
+  let isFound = false;
   for (const { table, plan, firstLine } of tables) {
-    const owner = plan.owners.get(line - firstLine);
-    if (owner === undefined || !REFUSABLE.test(owner) || table.refused.has(owner)) continue;
-    table.refuse(owner, error instanceof Error ? error.message : String(error));
-    return true;
+    for (const [index, owner] of plan.owners) {
+      const isBlamed = firstLine + index === line || jumps.some((jump) => lines[firstLine + index]?.endsWith(jump));
+      if (!isBlamed || !REFUSABLE.test(owner) || table.refused.has(owner)) continue;
+      table.refuse(owner, error.message);
+      isFound = true;
+    }
   }
-  return false;
+  return isFound;
 }
