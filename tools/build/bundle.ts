@@ -66,6 +66,9 @@ async function buildCommand({ name, entry }: Bundle): Promise<void> {
     format: 'cjs',
     minify: true,
     supported: { 'dynamic-import': false },
+    // CommonJS has no `import.meta`; libs/netlink finds its addon beside the bundle by it.
+    define: { 'import.meta.url': 'bundleUrl' },
+    banner: { js: "const bundleUrl = process.getBuiltinModule('url').pathToFileURL(__filename).href;" },
   };
   const aside = [...packagesAside, program];
   const fileOf = (path: string): string => `./${path === program ? toFile('main') : toFile(path)}.cjs`;

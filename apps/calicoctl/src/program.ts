@@ -15,6 +15,7 @@ import { addNodeCommands } from './commands/node/register.ts';
 import { addReadCommands } from './commands/register-reads.ts';
 import { addShellCommands } from './commands/register-shell.ts';
 import { addWriteCommands } from './commands/register-writes.ts';
+import { addWorkloadCommands } from './commands/workload/register.ts';
 import { CommandError, type Io } from './io.ts';
 
 /** Runs one command line (without program name) and gives the exit code: 0, or 1 for a failure (`diff` has its own). */
@@ -66,6 +67,7 @@ const groups: readonly Group[] = [
   { names: ['datastore'], add: addDatastoreCommands },
   { names: ['cluster'], add: addClusterCommands },
   { names: ['convert'], add: addConvertCommand },
+  { names: ['workload'], add: addWorkloadCommands },
   { names: ['bgp'], add: addBgpCommands },
   { names: ['explain'], add: addExplainCommands },
 ];

@@ -1,6 +1,23 @@
 export { FelixTimeout, waitForFelix, type FelixWait } from './felix/wait-for-endpoint.ts';
+export {
+  LibraryAddresses,
+  ServiceAddresses,
+  type Address,
+  type AddressRequest,
+  type Addresses,
+  type SpecificAddressRequest,
+} from './addresses/addresses.ts';
+export { goTimeString } from './addresses/go-time.ts';
 export { interfacePrefix } from './interface-prefix.ts';
 export { networkProfile } from './network-profile.ts';
+export { attachedTo, type Target } from './standalone/endpoint.ts';
+export { standaloneOrchestrator, type StandaloneId } from './standalone/identity.ts';
+export {
+  StandaloneWorkloads,
+  type AddressWish,
+  type StandaloneAttached,
+  type StandaloneRequest,
+} from './standalone/standalone-workloads.ts';
 export { EndpointStore, type HeldAddress } from './store/endpoint-store.ts';
 export { attachInterface, type Attached, type AttachSpec } from './wire/attach.ts';
 export { detachInterface, type DetachSpec } from './wire/detach.ts';
