@@ -10,6 +10,7 @@
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { bundleAll } from '../build/bundle.ts';
 import { bird, frr, gobgp, howToInstall, ourDaemon, type BenchDaemon } from './bgp/daemons.ts';
 import { oneToOne, reflector, type Measures } from './bgp/scenarios.ts';
 
@@ -86,6 +87,7 @@ const daemons = known
     return missing === undefined;
   });
 
+if (daemons.some(({ name }) => name === 'ours')) await bundleAll(['bgp-daemon']);
 process.stdout.write(`${cpus().length} processors: ${cpus()[0]?.model ?? ''}\n`);
 for (const daemon of daemons) process.stdout.write(`${daemon.name}: ${daemon.version()}\n`);
 const results: Result[] = [];

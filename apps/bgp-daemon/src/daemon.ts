@@ -6,7 +6,9 @@ import { registerMetrics } from './api/metrics.ts';
 import { bgpService, type ConfigOwner } from './api/service.ts';
 import { NetlinkFib } from './fib/netlink-fib.ts';
 import { dial } from './session/dial.ts';
+import { Listener } from './session/listener.ts';
 import { Speaker } from './speaker/speaker.ts';
+import { warmUp } from './speaker/warm-up.ts';
 
 /** How long sessions may take before the daemon counts as ready without them. */
 const graceMs = 30_000;
@@ -18,11 +20,13 @@ export async function runDaemon(context: ServiceContext): Promise<void> {
   const port = parsePort(context.option('port'));
   const fixedFile = context.option('config');
   const startedMs = Date.now();
+  await warmUp(log);
   const reporter = health.register('bgp');
   const owner = { wire: undefined as bgpV1.BgpConfig | undefined, configuredMs: 0 };
   const speaker: Speaker = new Speaker({
     openFib: (onEvent) => new NetlinkFib(onEvent),
     dial,
+    listen: (addresses, port, handlers) => new Listener(addresses, port, handlers, log),
     log,
     onChange: () => {
       report(reporter, speaker, owner.configuredMs);

@@ -51,7 +51,10 @@ export { type AttributeProblem } from './wire/attribute-fault.ts';
 export { type UpdateContext } from './wire/update-context.ts';
 export { decodeAttributes, type AttributesResult } from './wire/decode-attributes.ts';
 export { encodeAttributes } from './wire/encode-attributes.ts';
-export { decodeUpdate, type Announcement, type AttributeCache, type Update, type UpdateResult } from './wire/update.ts';
+export { PlainUpdate, readPlainUpdate } from './wire/plain-update.ts';
+export { PlainAttributes, scanPlainAttributes } from './wire/plain-attributes.ts';
+export { rewriteAttributes, rewriteGrowth, type RewritePlan } from './wire/rewrite-attributes.ts';
+export { decodeUpdate, type Announcement, type Update, type UpdateResult } from './wire/update.ts';
 export {
   decodeRouteRefresh,
   encodeEndOfRib,
@@ -116,9 +119,13 @@ export {
 export {
   checkExport,
   exportAttributes,
+  plainSpread,
+  planRewrite,
+  spreadOf,
   type ExportProblem,
   type ExportTarget,
   type ExtraCommunities,
   type NextHopMode,
+  type Spread,
 } from './routing/export.ts';
-export { checkImport, type ImportProblem, type ImportTarget } from './routing/import.ts';
+export { checkImport, checkPlainImport, type ImportProblem, type ImportTarget } from './routing/import.ts';

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
+import { dist } from '../../build/programs.ts';
 import type { BenchNetwork } from './network.ts';
 
 export const asn = 64512;
@@ -24,9 +25,13 @@ function firstLine(program: string, ...args: string[]): string {
   return run.split('\n')[0] ?? '';
 }
 
-/** @param profileDirectory where Node.js leaves a processor profile; undefined: none is made. */
+/**
+ * The daemon as it is shipped: `bundleAll(['bgp-daemon'])` makes its program.
+ *
+ * @param profileDirectory where Node.js leaves a processor profile; undefined: none is made.
+ */
 export function ourDaemon(profileDirectory: string | undefined): BenchDaemon {
-  const main = new URL('../../../apps/bgp-daemon/src/main.ts', import.meta.url).pathname;
+  const main = join(dist, 'lib/bgp-daemon.mjs');
   return {
     name: 'ours',
     program: process.execPath,

@@ -1,10 +1,26 @@
-import { encodeAttributes, type PathAttributes, type RouteSource } from '@calico-node/bgp';
-import type { IpAddress } from '@calico-node/net';
+import {
+  checkPlainImport,
+  decodeAttributes,
+  encodeAttributes,
+  PlainAttributes,
+  plainSpread,
+  scanPlainAttributes,
+  spreadOf,
+  type ImportProblem,
+  type ImportTarget,
+  type PathAttributes,
+  type RouteSource,
+  type Spread,
+} from '@calico-node/bgp';
+import { ipFromBytes, type IpAddress } from '@calico-node/net';
 
 /** The attributes as a group's peers get them, encoded; compared by identity. */
 export interface Outbound {
-  readonly attributes: Uint8Array;
+  /** The octets as characters: a string costs less than an array. */
+  readonly attributes: string;
   readonly nextHop: IpAddress | undefined;
+  /** For the flush under way: where its prefixes are collected. */
+  bundle: number;
 }
 
 /** One group's form of attributes that came from one source, with what its policy adds. */
@@ -16,53 +32,151 @@ export interface Variant {
   readonly outbound: Outbound;
 }
 
+/** What a peer's attribute lists are checked against, without the kernel's addresses. */
+export type PeerImport = Omit<ImportTarget, 'isLocalAddress'>;
+
+const plainContext = { as4: true, external: false, families: [4], addPath: [] } as const;
+
 /** Path attributes that any number of routes share; equal attributes are one object. */
 export class AttributeSet {
-  readonly attributes: PathAttributes;
+  /** Where the RIB's columns find it; used again after it is gone. */
+  readonly id: number;
+  /** As plain attributes came, an octet per character; of others a form of its own. */
   readonly key: string;
-  /** Kept by the table. */
+  readonly isPlain: boolean;
+  readonly nextHop: IpAddress | undefined;
+  readonly spread: Spread;
+  /** How many routes have it: kept by the RIB and the table. */
   references = 0;
   /** What the update groups make of these attributes; it goes with them. */
   readonly variants: Variant[] = [];
+  /** The last peer that they were checked for, and the outcome. */
+  checkedFor: PeerImport | undefined;
+  problem: ImportProblem | undefined;
+  #attributes: PathAttributes | undefined;
 
-  constructor(attributes: PathAttributes, key: string) {
-    this.attributes = attributes;
+  constructor(
+    id: number,
+    key: string,
+    nextHop: IpAddress | undefined,
+    spread: Spread,
+    attributes: PathAttributes | undefined,
+  ) {
+    this.id = id;
     this.key = key;
+    this.isPlain = attributes === undefined;
+    this.nextHop = nextHop;
+    this.spread = spread;
+    this.#attributes = attributes;
+  }
+
+  /** Decoded when they are first asked for: many never are. */
+  get attributes(): PathAttributes {
+    if (this.#attributes === undefined) {
+      const bytes = new Uint8Array(Buffer.from(this.key, 'latin1'));
+      const decoded = decodeAttributes(bytes, 0, bytes.length, plainContext);
+      this.#attributes = decoded.kind === 'decoded' ? decoded.attributes : { origin: 'Incomplete', asPath: [] };
+    }
+    return this.#attributes;
   }
 }
 
 /** Keeps every distinct combination of path attributes once, for as long as a route has it. */
 export class AttributeTable {
   readonly #byKey = new Map<string, AttributeSet>();
+  readonly #sets: (AttributeSet | undefined)[] = [];
+  readonly #freeIds: number[] = [];
+  /** Had no route when they were noted: they go with `purge` unless they have one again. */
+  #unused: AttributeSet[] = [];
+  readonly #nextHops = new Map<number, IpAddress>();
+  readonly #plain = new PlainAttributes();
+  #bytes: Uint8Array | undefined;
+  #buffer: Buffer = Buffer.alloc(0);
 
   get size(): number {
     return this.#byKey.size;
   }
 
-  /** The one set for these attributes, with a reference that the caller releases. */
-  acquire(attributes: PathAttributes): AttributeSet {
-    const key = keyOf(attributes);
-    let set = this.#byKey.get(key);
-    if (set === undefined) {
-      set = new AttributeSet(attributes, key);
-      this.#byKey.set(key, set);
-    }
-    return this.retain(set);
+  /** The set with an id that a route has. */
+  get(id: number): AttributeSet | undefined {
+    return this.#sets[id];
   }
 
-  /** One more reference to a set that the caller holds. */
-  retain(set: AttributeSet): AttributeSet {
-    set.references++;
+  /** The one set for these attributes; forgotten by the next `purge` unless a route takes it. */
+  intern(attributes: PathAttributes): AttributeSet {
+    const key = keyOf(attributes);
+    const known = this.#byKey.get(key);
+    return known ?? this.#add(key, attributes.nextHop, spreadOf(attributes.communities), attributes);
+  }
+
+  /**
+   * The one set for a plain attribute list as it came, checked for the peer.
+   * `undefined` when the list is not plain.
+   */
+  findPlain(bytes: Uint8Array, start: number, end: number, target: PeerImport): AttributeSet | undefined {
+    const key = this.#text(bytes, start, end);
+    let set = this.#byKey.get(key);
+    if (set?.checkedFor === target) return set;
+    const plain = this.#plain;
+    if (!scanPlainAttributes(bytes, start, end, target.external, plain)) return undefined;
+    set ??= this.#add(key, this.#nextHop(plain.nextHop), plainSpread(bytes, plain), undefined);
+    set.checkedFor = target;
+    set.problem = checkPlainImport(bytes, plain, target);
     return set;
   }
 
-  release(set: AttributeSet): void {
-    set.references--;
-    if (set.references === 0) this.#byKey.delete(set.key);
+  /** A route has it no more. */
+  release(id: number): void {
+    const set = this.#sets[id];
+    if (set !== undefined && --set.references === 0) this.#unused.push(set);
+  }
+
+  /** Forgets the sets that no route has any more. */
+  purge(): void {
+    for (const set of this.#unused) {
+      if (set.references > 0 || this.#sets[set.id] !== set) continue;
+      this.#byKey.delete(set.key);
+      this.#sets[set.id] = undefined;
+      this.#freeIds.push(set.id);
+    }
+    this.#unused = [];
+    if (this.#byKey.size === 0) this.#nextHops.clear();
+  }
+
+  #add(
+    key: string,
+    nextHop: IpAddress | undefined,
+    spread: Spread,
+    attributes: PathAttributes | undefined,
+  ): AttributeSet {
+    const id = this.#freeIds.pop() ?? this.#sets.length;
+    const set = new AttributeSet(id, key, nextHop, spread, attributes);
+    this.#sets[id] = set;
+    this.#byKey.set(key, set);
+    this.#unused.push(set);
+    return set;
+  }
+
+  #nextHop(value: number): IpAddress {
+    let address = this.#nextHops.get(value);
+    if (address === undefined) {
+      address = ipFromBytes(Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value));
+      this.#nextHops.set(value, address);
+    }
+    return address;
+  }
+
+  #text(bytes: Uint8Array, start: number, end: number): string {
+    if (this.#bytes !== bytes) {
+      this.#bytes = bytes;
+      this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    }
+    return this.#buffer.toString('latin1', start, end);
   }
 }
 
+/** Cannot be a plain list: no flags octet is an `n`. */
 function keyOf(attributes: PathAttributes): string {
   const bytes = encodeAttributes(attributes, { as4: true, withNextHop: false });
-  return `${attributes.nextHop ?? ''} ${attributes.linkLocalNextHop ?? ''} ${Buffer.from(bytes).toString('latin1')}`;
+  return `n ${attributes.nextHop ?? ''} ${attributes.linkLocalNextHop ?? ''} ${Buffer.from(bytes).toString('latin1')}`;
 }

@@ -1,6 +1,6 @@
 import { readPrefix, u8, writeNlri, ByteWriter, type PrefixView } from '@calico-node/bgp';
 import { familyOf, type Cidr, type Family } from '@calico-node/net';
-import { IntColumn } from './int-column.ts';
+import { grown, grownCapacity, IntList } from './columns.ts';
 
 /** A network in the form that the table compares prefixes with. */
 interface Network {
@@ -48,26 +48,36 @@ function networkOf(network: Cidr): Network {
   return { bits: u8(encoded, 0), words };
 }
 
+/** From here on a table grows in smaller steps, for memory's sake. */
+const largeTable = 1 << 17;
+
+/** In `bits` of a number that is not in use. */
+const unused = 255;
+
 /**
- * Gives every prefix of one family a small number, which indexes the columns of the RIB. A chained hash
- * table over flat arrays: no object and no string per prefix. Numbers of removed prefixes are used again.
+ * Gives every prefix of one family a small number, which indexes the columns of the RIB. A hash table with
+ * open addressing over flat arrays: no object and no string per prefix. A slot holds a word of the prefix
+ * (all of its address, or a hash of it for IPv6) beside its number, so that a look-up mostly touches one
+ * line of memory. Numbers of removed prefixes are used again.
  */
 export class PrefixTable {
   readonly family: Family;
   readonly #words: 1 | 4;
-  readonly #keys = new IntColumn(0);
-  readonly #bits = new IntColumn(-1);
-  readonly #next = new IntColumn(-1);
-  readonly #free: number[] = [];
+  #keys: Int32Array;
+  #bits = new Uint8Array(64).fill(unused);
+  readonly #free = new IntList();
   readonly #viewed: TableView = new TableView(this);
   readonly #key = new Int32Array(4);
-  #heads = new Int32Array(64).fill(-1);
+  /** Pairs of a word and a number + 1; at most half of them are in use. */
+  #slots = new Int32Array(256);
+  #mask = 127;
   #end = 0;
   #size = 0;
 
   constructor(family: Family) {
     this.family = family;
     this.#words = family === 4 ? 1 : 4;
+    this.#keys = new Int32Array(64 * this.#words);
   }
 
   get size(): number {
@@ -80,27 +90,19 @@ export class PrefixTable {
   }
 
   has(id: number): boolean {
-    return this.#bits.get(id) >= 0;
+    return (this.#bits[id] ?? unused) !== unused;
   }
 
   /** The number of an encoded prefix (address at `at`, host bits may be set); -1 if unknown. */
   find(bytes: Uint8Array, at: number, bits: number): number {
-    this.#load(bytes, at, bits);
-    return this.#lookup(this.#slot(bits), bits);
+    return this.#find(this.#load(bytes, at, bits), bits);
   }
 
   /** The number of an encoded prefix, new if need be. */
   intern(bytes: Uint8Array, at: number, bits: number): number {
-    this.#load(bytes, at, bits);
-    const known = this.#lookup(this.#slot(bits), bits);
-    if (known >= 0) return known;
-    if (this.#size >= this.#heads.length) this.#rehash();
-    const id = this.#free.pop() ?? this.#end++;
-    for (let word = 0; word < this.#words; word++) this.#keys.set(id * this.#words + word, this.#key[word] ?? 0);
-    this.#bits.set(id, bits);
-    this.#link(id, this.#slot(bits));
-    this.#size++;
-    return id;
+    const word = this.#load(bytes, at, bits);
+    const known = this.#find(word, bits);
+    return known >= 0 ? known : this.#add(word, bits);
   }
 
   findCidr(prefix: Cidr): number {
@@ -115,32 +117,43 @@ export class PrefixTable {
 
   /** Forgets a prefix. Its number may come back for another one. */
   remove(id: number): void {
-    const bits = this.#bits.get(id);
+    const bits = this.lengthOf(id);
     if (bits < 0) return;
-    for (let word = 0; word < this.#words; word++) this.#key[word] = this.#keys.get(id * this.#words + word);
-    const slot = this.#slot(bits);
-    const next = this.#next.get(id);
-    let previous = this.#heads[slot] ?? -1;
-    if (previous === id) this.#heads[slot] = next;
-    else {
-      while (this.#next.get(previous) !== id) previous = this.#next.get(previous);
-      this.#next.set(previous, next);
+    const slots = this.#slots;
+    const mask = this.#mask;
+    let slot = hashOf(this.#wordOf(id), bits) & mask;
+    while ((slots[2 * slot + 1] ?? 0) !== id + 1) slot = (slot + 1) & mask;
+    // What stands behind moves up, so that no look-up ends at the gap.
+    for (let next = (slot + 1) & mask; (slots[2 * next + 1] ?? 0) !== 0; next = (next + 1) & mask) {
+      const word = slots[2 * next] ?? 0;
+      const other = slots[2 * next + 1] ?? 0;
+      const home = hashOf(word, this.#bits[other - 1] ?? 0) & mask;
+      if (((next - home) & mask) < ((next - slot) & mask)) continue;
+      slots[2 * slot] = word;
+      slots[2 * slot + 1] = other;
+      slot = next;
     }
-    this.#bits.set(id, -1);
+    slots[2 * slot + 1] = 0;
+    this.#bits[id] = unused;
     this.#free.push(id);
     this.#size--;
   }
 
   /** Writes the length octet and the address of a prefix to `out` (17 octets suffice); gives their number. */
   encode(id: number, out: Uint8Array): number {
-    const bits = this.#bits.get(id);
+    const bits = this.#bits[id] ?? 0;
     const octets = (bits + 7) >> 3;
     out[0] = bits;
     for (let index = 0; index < octets; index++) {
-      const word = this.#keys.get(id * this.#words + (index >> 2));
+      const word = this.#keys[id * this.#words + (index >> 2)] ?? 0;
       out[index + 1] = (word >>> (24 - 8 * (index & 3))) & 0xff;
     }
     return octets + 1;
+  }
+
+  /** The address of a prefix of IPv4, as a number. */
+  address4(id: number): number {
+    return this.#keys[id] ?? 0;
   }
 
   /** A prefix as policy sees it; valid until the next call. */
@@ -149,17 +162,19 @@ export class PrefixTable {
     return this.#viewed;
   }
 
+  /** -1 for a number that is not in use. */
   lengthOf(id: number): number {
-    return this.#bits.get(id);
+    const bits = this.#bits[id] ?? unused;
+    return bits === unused ? -1 : bits;
   }
 
   /** Whether a prefix is a network or lies inside it. */
   isIn(id: number, { bits, words }: Network): boolean {
-    if (this.#bits.get(id) < bits) return false;
+    if (this.lengthOf(id) < bits) return false;
     for (let word = 0; word * 32 < bits; word++) {
       const left = bits - 32 * word;
       const mask = left >= 32 ? -1 : -1 << (32 - left);
-      if ((this.#keys.get(id * this.#words + word) & mask) !== words[word]) return false;
+      if (((this.#keys[id * this.#words + word] ?? 0) & mask) !== words[word]) return false;
     }
     return true;
   }
@@ -170,58 +185,101 @@ export class PrefixTable {
     return readPrefix(this.family, encoded, 1, u8(encoded, 0));
   }
 
-  #load(bytes: Uint8Array, at: number, bits: number): void {
-    for (let word = 0; word < this.#words; word++) {
+  /** Takes the prefix into `#key` and gives the word that stands for it in a slot. */
+  #load(bytes: Uint8Array, at: number, bits: number): number {
+    if (this.#words === 1) {
+      if (bits === 0) return 0;
+      // Octets past the prefix are read and masked off.
+      const address =
+        ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0);
+      return address & (-1 << (32 - bits));
+    }
+    const key = this.#key;
+    for (let word = 0; word < 4; word++) {
       const left = bits - 32 * word;
       let value = 0;
       for (let octet = 0; octet < 4 && left > octet * 8; octet++) {
         value |= u8(bytes, at + word * 4 + octet) << (24 - 8 * octet);
       }
-      this.#key[word] = left >= 32 ? value : left <= 0 ? 0 : value & (-1 << (32 - left));
+      key[word] = left >= 32 ? value : left <= 0 ? 0 : value & (-1 << (32 - left));
+    }
+    return mix6(key, 0);
+  }
+
+  #find(word: number, bits: number): number {
+    const slots = this.#slots;
+    const mask = this.#mask;
+    for (let slot = hashOf(word, bits) & mask; ; slot = (slot + 1) & mask) {
+      const entry = slots[2 * slot + 1] ?? 0;
+      if (entry === 0) return -1;
+      if (slots[2 * slot] === word && this.#bits[entry - 1] === bits && (this.#words === 1 || this.#isKey(entry - 1)))
+        return entry - 1;
     }
   }
 
-  #slot(bits: number): number {
-    const key = this.#key;
-    let hash = Math.imul((key[0] ?? 0) ^ Math.imul(bits, 0x9e3779b1), 0x85ebca6b);
-    if (this.#words === 4) {
-      hash = Math.imul(hash ^ (hash >>> 15) ^ (key[1] ?? 0), 0xc2b2ae35);
-      hash = Math.imul(hash ^ (hash >>> 13) ^ (key[2] ?? 0), 0x27d4eb2f);
-      hash = Math.imul(hash ^ (hash >>> 16) ^ (key[3] ?? 0), 0x165667b1);
-    }
-    return (hash ^ (hash >>> 15)) & (this.#heads.length - 1);
+  #add(word: number, bits: number): number {
+    if (2 * this.#size > this.#mask) this.#rehash();
+    const free = this.#free.pop();
+    const id = free >= 0 ? free : this.#end++;
+    if (id >= this.#bits.length) this.#grow(id + 1);
+    if (this.#words === 1) this.#keys[id] = word;
+    else this.#keys.set(this.#key, 4 * id);
+    this.#bits[id] = bits;
+    this.#place(word, bits, id);
+    this.#size++;
+    return id;
   }
 
-  #lookup(slot: number, bits: number): number {
-    for (let id = this.#heads[slot] ?? -1; id >= 0; id = this.#next.get(id)) {
-      if (this.#bits.get(id) === bits && this.#isKey(id)) return id;
-    }
-    return -1;
+  #place(word: number, bits: number, id: number): void {
+    const slots = this.#slots;
+    const mask = this.#mask;
+    let slot = hashOf(word, bits) & mask;
+    while ((slots[2 * slot + 1] ?? 0) !== 0) slot = (slot + 1) & mask;
+    slots[2 * slot] = word;
+    slots[2 * slot + 1] = id + 1;
   }
 
   #isKey(id: number): boolean {
-    for (let word = 0; word < this.#words; word++) {
-      if (this.#keys.get(id * this.#words + word) !== this.#key[word]) return false;
+    for (let word = 0; word < 4; word++) {
+      if (this.#keys[id * 4 + word] !== this.#key[word]) return false;
     }
     return true;
   }
 
-  #link(id: number, slot: number): void {
-    this.#next.set(id, this.#heads[slot] ?? -1);
-    this.#heads[slot] = id;
+  #wordOf(id: number): number {
+    return this.#words === 1 ? (this.#keys[id] ?? 0) : mix6(this.#keys, 4 * id);
+  }
+
+  #grow(least: number): void {
+    const before = this.#bits.length;
+    const capacity = grownCapacity(before, least);
+    this.#keys = grown(this.#keys, capacity * this.#words);
+    this.#bits = grown(this.#bits, capacity).fill(unused, before);
   }
 
   #rehash(): void {
-    const saved = this.#key.slice();
-    this.#heads = new Int32Array(this.#heads.length * 4).fill(-1);
+    const before = this.#mask + 1;
+    const slots = before < largeTable ? 4 * before : 2 * before;
+    this.#mask = slots - 1;
+    this.#slots = new Int32Array(2 * slots);
     for (let id = 0; id < this.#end; id++) {
-      const bits = this.#bits.get(id);
-      if (bits < 0) continue;
-      for (let word = 0; word < this.#words; word++) this.#key[word] = this.#keys.get(id * this.#words + word);
-      this.#link(id, this.#slot(bits));
+      const bits = this.lengthOf(id);
+      if (bits >= 0) this.#place(this.#wordOf(id), bits, id);
     }
-    this.#key.set(saved);
   }
+}
+
+function hashOf(word: number, bits: number): number {
+  const hash = Math.imul(word ^ (bits << 3), 0x85ebca6b);
+  return hash ^ (hash >>> 15);
+}
+
+/** One word for the four of an IPv6 address. */
+function mix6(key: Int32Array, at: number): number {
+  let hash = key[at] ?? 0;
+  hash = Math.imul(hash ^ (hash >>> 15) ^ (key[at + 1] ?? 0), 0xc2b2ae35);
+  hash = Math.imul(hash ^ (hash >>> 13) ^ (key[at + 2] ?? 0), 0x27d4eb2f);
+  return Math.imul(hash ^ (hash >>> 16) ^ (key[at + 3] ?? 0), 0x165667b1);
 }
 
 function encode(prefix: Cidr): Uint8Array {

@@ -114,7 +114,7 @@ describe('the routing table with an update group', () => {
         const members = new Map<number, Listener>();
         const oracle = new Map<string, number>();
         const flush = (): void => {
-          const dirty = rib.takeDirty(1000);
+          const dirty = rib.takeDirty(1000).slice();
           for (const id of dirty) rib.decide(id, () => 0);
           group.flush(dirty);
           group.sync(2);
@@ -125,7 +125,7 @@ describe('the routing table with an update group', () => {
               rib.announce(
                 sources[one.source - 1]!,
                 rib.prefixes.internCidr(prefixes[one.prefix]!),
-                table.acquire(attributes(one.localPref)),
+                table.intern(attributes(one.localPref)),
               );
               oracle.set(`${one.prefix} ${one.source}`, one.localPref);
               break;
@@ -175,6 +175,7 @@ describe('the routing table with an update group', () => {
           expect(member.view).toEqual(expected);
           expect(group.announcedTo(member)).toBe(expected.size);
         }
+        table.purge();
         expect(table.size).toBe(new Set(oracle.values()).size);
         for (const one of sources)
           expect(rib.countOf(one)).toBe([...oracle.keys()].filter((key) => key.endsWith(` ${one.id}`)).length);
@@ -189,7 +190,7 @@ describe('the routing table with an update group', () => {
     const peer = bgpSource(1, false);
     rib.addSource(peer);
     const id = rib.prefixes.internCidr(prefixes[0]!);
-    rib.announce(peer, id, table.acquire(attributes(100)), 0, true);
+    rib.announce(peer, id, table.intern(attributes(100)), 0, true);
     expect(rib.decide(id, () => 0)).toBe(-1);
     rib.setFiltered(rib.paths(id)[0]!.path, false);
     expect(rib.decide(id, () => undefined)).toBe(-1);

@@ -1,7 +1,7 @@
 import { selectBest, type Candidate, type RouteSource } from '@calico-node/bgp';
 import type { Cidr, Family, IpAddress } from '@calico-node/net';
 import type { AttributeSet, AttributeTable } from './attribute-table.ts';
-import { IntColumn } from './int-column.ts';
+import { grown, grownCapacity, IntList } from './columns.ts';
 import { PrefixTable } from './prefix-table.ts';
 
 /** A source of routes: a peer, the kernel, or the static routes. */
@@ -26,44 +26,62 @@ export interface PathView {
   readonly interfaceName: string | undefined;
 }
 
+/** Encoded prefixes of a message, one after the other, each with a path identifier if `addPath`. */
+export interface PrefixRun {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+  readonly addPath: boolean;
+}
+
+/** What the RIB keeps of a source. */
+interface SourceState {
+  readonly source: RibSource;
+  count: number;
+  /** Paths of an earlier one are stale. */
+  generation: number;
+  /** No stale path stands before this one. */
+  sweptTo: number;
+}
+
+const generations = 0x10000;
+
 /** How many prefixes' names are remembered between the steps of a slice. */
 const maxNames = 4096;
 
 /**
  * The routes of one family: Adj-RIBs-In and Loc-RIB in one structure (RFC 4271 3.2). Prefixes and paths
- * are numbers, their properties columns of flat arrays; the paths of a prefix, and those of a source, are
- * linked lists. A change marks its prefix dirty; the speaker takes dirty prefixes in slices.
+ * are numbers, their properties columns of flat arrays; the paths of a prefix are a linked list. Links are
+ * numbers + 1, so that zero means none. A change marks its prefix dirty; the speaker takes dirty prefixes
+ * in slices.
  */
 export class Rib {
   readonly family: Family;
   readonly prefixes: PrefixTable;
   readonly #attributes: AttributeTable;
   readonly #onDirty: () => void;
-  readonly #sources = new Map<number, RibSource>();
+  readonly #sources: (SourceState | undefined)[] = [];
 
-  readonly #firstPath = new IntColumn(-1);
-  readonly #best = new IntColumn(-1);
-  readonly #isDirty = new IntColumn(0);
+  #firstPath = new Int32Array(64);
+  #best = new Int32Array(64);
+  #isDirty = new Uint8Array(64);
 
-  readonly #prefixOf = new IntColumn(-1);
-  readonly #nextPath = new IntColumn(-1);
-  readonly #sourceOf = new IntColumn(-1);
-  readonly #pathId = new IntColumn(0);
-  readonly #generationOf = new IntColumn(0);
-  readonly #isFiltered = new IntColumn(0);
-  readonly #previousOfSource = new IntColumn(-1);
-  readonly #nextOfSource = new IntColumn(-1);
-  readonly #sets: (AttributeSet | undefined)[] = [];
+  #prefixOf = new Int32Array(64);
+  #nextPath = new Int32Array(64);
+  /** The source's id + 1; zero for a path that is not in use. */
+  #sourceOf = new Int32Array(64);
+  #pathId = new Int32Array(64);
+  #setOf = new Int32Array(64);
+  #generationOf = new Uint16Array(64);
+  #isFiltered = new Uint8Array(64);
   readonly #interfaceNames = new Map<number, string>();
-
-  readonly #firstOfSource = new IntColumn(-1);
-  readonly #countOfSource = new IntColumn(0);
-  readonly #generation = new IntColumn(0);
-  readonly #freePaths: number[] = [];
+  readonly #freePaths = new IntList();
   #pathsEnd = 0;
+  #size = 0;
+
   /** The names of the prefixes that the present slice works on. */
   readonly #cidrs = new Map<number, Cidr>();
-  #dirty: number[] = [];
+  readonly #dirty = new IntList();
   /** Those before this index have been taken. */
   #dirtyAt = 0;
 
@@ -75,17 +93,22 @@ export class Rib {
   }
 
   addSource(source: RibSource): void {
-    this.#sources.set(source.id, source);
+    this.#sources[source.id] = { source, count: 0, generation: 0, sweptTo: 0 };
   }
 
   /** Forgets a source without paths. */
   removeSource(source: RibSource): void {
-    this.#sources.delete(source.id);
+    this.#sources[source.id] = undefined;
+  }
+
+  /** How many prefixes have a path. */
+  get size(): number {
+    return this.#size;
   }
 
   /** How many paths a source has given. */
   countOf(source: RibSource): number {
-    return this.#countOfSource.get(source.id);
+    return this.#sources[source.id]?.count ?? 0;
   }
 
   /** Adds or replaces the source's path for a prefix; `filtered` ones are kept but never used. */
@@ -97,62 +120,124 @@ export class Rib {
     filtered = false,
     interfaceName?: string,
   ): void {
-    let path = this.#find(source, prefix, pathId);
-    if (path < 0) path = this.#insert(source, prefix, pathId);
-    else this.#release(path);
-    this.#sets[path] = attributes;
-    this.#generationOf.set(path, this.#generation.get(source.id));
-    this.#isFiltered.set(path, filtered ? 1 : 0);
+    const state = this.#sources[source.id];
+    if (state === undefined) return;
+    const path = this.#put(state, prefix, attributes, pathId, filtered);
     if (interfaceName === undefined) this.#forgetInterface(path);
     else this.#interfaceNames.set(path, interfaceName);
-    this.markDirty(prefix);
+    if (this.hasDirty) this.#onDirty();
+  }
+
+  /**
+   * Adds or replaces the source's paths for a run of prefixes. `isAccepted` is the import filter.
+   * RFC 4271 6.3: a prefix that cannot be a destination is passed over.
+   */
+  announceRun(
+    source: RibSource,
+    { bytes, start, end, addPath }: PrefixRun,
+    attributes: AttributeSet,
+    isAccepted?: (prefix: number) => boolean,
+  ): void {
+    const state = this.#sources[source.id];
+    if (state === undefined) return;
+    const isV4 = this.family === 4;
+    for (let at = start; at < end;) {
+      let pathId = 0;
+      if (addPath) {
+        pathId = identifier(bytes, at);
+        at += 4;
+      }
+      const bits = bytes[at] ?? 0;
+      const first = bytes[at + 1] ?? 0;
+      const isMulticast = isV4 ? bits >= 4 && first >= 0xe0 && first < 0xf0 : bits >= 8 && first === 0xff;
+      if (!isMulticast) {
+        const prefix = this.prefixes.intern(bytes, at + 1, bits);
+        this.#put(state, prefix, attributes, pathId, isAccepted !== undefined && !isAccepted(prefix));
+      }
+      at += 1 + ((bits + 7) >> 3);
+    }
+    if (this.hasDirty) this.#onDirty();
   }
 
   /** Removes the source's path for a prefix, if there is one. */
   withdraw(source: RibSource, prefix: number, pathId = 0): void {
-    const path = this.#find(source, prefix, pathId);
+    const path = this.#find(source.id + 1, prefix, pathId);
     if (path >= 0) this.#remove(path);
+    if (this.hasDirty) this.#onDirty();
+  }
+
+  /** Removes the source's paths for a run of prefixes. */
+  withdrawRun(source: RibSource, { bytes, start, end, addPath }: PrefixRun): void {
+    for (let at = start; at < end;) {
+      let pathId = 0;
+      if (addPath) {
+        pathId = identifier(bytes, at);
+        at += 4;
+      }
+      const bits = bytes[at] ?? 0;
+      const prefix = this.prefixes.find(bytes, at + 1, bits);
+      if (prefix >= 0) {
+        const path = this.#find(source.id + 1, prefix, pathId);
+        if (path >= 0) this.#remove(path);
+      }
+      at += 1 + ((bits + 7) >> 3);
+    }
+    if (this.hasDirty) this.#onDirty();
   }
 
   /** Marks all paths of a source stale (RFC 4724 4.2): a new announcement makes a path fresh again. */
   markStale(source: RibSource): void {
-    this.#generation.set(source.id, this.#generation.get(source.id) + 1);
+    const state = this.#sources[source.id];
+    if (state === undefined) return;
+    state.generation = (state.generation + 1) % generations;
+    state.sweptTo = 0;
   }
 
   /** Removes up to `limit` stale paths of a source. True when none is left. */
   sweepStale(source: RibSource, limit: number): boolean {
-    const generation = this.#generation.get(source.id);
+    const state = this.#sources[source.id];
+    if (state === undefined) return true;
+    // Looking is cheap beside removing.
+    const lookTo = Math.min(this.#pathsEnd, state.sweptTo + 50 * limit);
     let removed = 0;
-    for (let path = this.#firstOfSource.get(source.id); path >= 0;) {
-      const next = this.#nextOfSource.get(path);
-      if (this.#generationOf.get(path) !== generation) {
-        if (removed++ >= limit) return false;
-        this.#remove(path);
-      }
-      path = next;
+    for (; state.sweptTo < lookTo && removed < limit; state.sweptTo++) {
+      const path = state.sweptTo;
+      if (this.#sourceOf[path] !== source.id + 1 || this.#generationOf[path] === state.generation) continue;
+      this.#remove(path);
+      removed++;
     }
-    return true;
+    if (removed > 0) this.#onDirty();
+    return state.sweptTo >= this.#pathsEnd;
   }
 
   /** Visits every path of a source. */
   forEachOf(source: RibSource, visit: (prefix: number, view: PathView) => void): void {
-    for (let path = this.#firstOfSource.get(source.id); path >= 0; path = this.#nextOfSource.get(path)) {
+    for (let path = 0; path < this.#pathsEnd; path++) {
+      if (this.#sourceOf[path] !== source.id + 1) continue;
       const view = this.#view(path);
-      if (view !== undefined) visit(this.#prefixOf.get(path), view);
+      if (view !== undefined) visit(this.#prefixOf[path] ?? 0, view);
     }
   }
 
   setFiltered(path: number, filtered: boolean): void {
-    if ((this.#isFiltered.get(path) === 1) === filtered) return;
-    this.#isFiltered.set(path, filtered ? 1 : 0);
-    this.markDirty(this.#prefixOf.get(path));
+    if ((this.#isFiltered[path] === 1) === filtered) return;
+    this.#isFiltered[path] = filtered ? 1 : 0;
+    this.markDirty(this.#prefixOf[path] ?? 0);
   }
 
   markDirty(prefix: number): void {
-    if (this.#isDirty.get(prefix) === 1) return;
-    this.#isDirty.set(prefix, 1);
-    this.#dirty.push(prefix);
+    this.#touch(prefix);
     this.#onDirty();
+  }
+
+  /** Marks the prefixes dirty that have a path through one of these next hops. */
+  markNextHops(nextHops: ReadonlySet<IpAddress>): void {
+    for (let path = 0; path < this.#pathsEnd; path++) {
+      if (this.#sourceOf[path] === 0) continue;
+      const nextHop = this.setOf(path)?.nextHop;
+      if (nextHop !== undefined && nextHops.has(nextHop)) this.#touch(this.#prefixOf[path] ?? 0);
+    }
+    if (this.hasDirty) this.#onDirty();
   }
 
   markAllDirty(): void {
@@ -163,45 +248,51 @@ export class Rib {
     return this.#dirtyAt < this.#dirty.length;
   }
 
-  /** Up to `limit` dirty prefixes, no longer marked. */
-  takeDirty(limit: number): number[] {
-    const taken = this.#dirty.slice(this.#dirtyAt, this.#dirtyAt + limit);
-    this.#dirtyAt += taken.length;
-    if (!this.hasDirty) {
-      this.#dirty = [];
+  /** Up to `limit` dirty prefixes, no longer marked; valid until the next call. */
+  takeDirty(limit: number): Int32Array {
+    if (this.#dirtyAt > 0 && !this.hasDirty) {
+      this.#dirty.clear();
       this.#dirtyAt = 0;
     }
-    for (const prefix of taken) this.#isDirty.set(prefix, 0);
+    const taken = this.#dirty.view(this.#dirtyAt, this.#dirtyAt + limit);
+    this.#dirtyAt += taken.length;
+    const isDirty = this.#isDirty;
+    for (const prefix of taken) isDirty[prefix] = 0;
     return taken;
   }
 
-  /** Runs the decision process for a prefix and remembers its outcome: the best path's number, or -1. */
-  decide(prefix: number, cost: NextHopCost): number {
+  /**
+   * Runs the decision process for a prefix and remembers its outcome: the best path's number, or -1.
+   *
+   * @param cost undefined: every next hop can be reached, at no cost.
+   */
+  decide(prefix: number, cost: NextHopCost | undefined): number {
     let chosen = -1;
     let usable: number[] | undefined;
-    for (let path = this.#firstPath.get(prefix); path >= 0; path = this.#nextPath.get(path)) {
-      if (!this.#isUsable(path, cost)) continue;
+    for (let link = this.#firstPath[prefix] ?? 0; link !== 0; link = this.#nextPath[link - 1] ?? 0) {
+      const path = link - 1;
+      if (this.#isFiltered[path] === 1 || (cost !== undefined && this.#costOf(path, cost) === undefined)) continue;
       if (chosen < 0) chosen = path;
       else (usable ??= [chosen]).push(path);
     }
     if (usable !== undefined) chosen = this.#selectAmong(usable, cost);
-    this.#best.set(prefix, chosen);
+    this.#best[prefix] = chosen + 1;
     return chosen;
   }
 
   /** The number of the path that the last decision chose, or -1. */
   bestPath(prefix: number): number {
-    return this.#best.get(prefix);
+    return (this.#best[prefix] ?? 0) - 1;
   }
 
   /** A path's attributes. */
   setOf(path: number): AttributeSet | undefined {
-    return this.#sets[path];
+    return path < 0 ? undefined : this.#attributes.get(this.#setOf[path] ?? -1);
   }
 
   /** Where a path came from. */
   sourceOf(path: number): RibSource | undefined {
-    return this.#sources.get(this.#sourceOf.get(path));
+    return path < 0 ? undefined : this.#sources[(this.#sourceOf[path] ?? 0) - 1]?.source;
   }
 
   interfaceNameOf(path: number): string | undefined {
@@ -210,14 +301,14 @@ export class Rib {
 
   /** The path that the last decision chose. */
   best(prefix: number): PathView | undefined {
-    return this.#view(this.#best.get(prefix));
+    return this.#view(this.bestPath(prefix));
   }
 
   /** All paths of a prefix. */
   paths(prefix: number): PathView[] {
     const views: PathView[] = [];
-    for (let path = this.#firstPath.get(prefix); path >= 0; path = this.#nextPath.get(path)) {
-      const view = this.#view(path);
+    for (let link = this.#firstPath[prefix] ?? 0; link !== 0; link = this.#nextPath[link - 1] ?? 0) {
+      const view = this.#view(link - 1);
       if (view !== undefined) views.push(view);
     }
     return views;
@@ -225,7 +316,7 @@ export class Rib {
 
   /** Gives a prefix's number back when nothing refers to it any more. */
   releaseIfEmpty(prefix: number): void {
-    if (this.#firstPath.get(prefix) >= 0 || this.#isDirty.get(prefix) !== 0) return;
+    if ((this.#firstPath[prefix] ?? 0) !== 0 || (this.#isDirty[prefix] ?? 0) !== 0) return;
     this.#cidrs.delete(prefix);
     this.prefixes.remove(prefix);
   }
@@ -240,90 +331,125 @@ export class Rib {
     return cidr;
   }
 
-  #isUsable(path: number, cost: NextHopCost): boolean {
-    if (this.#isFiltered.get(path) === 1) return false;
-    const nextHop = this.#sets[path]?.attributes.nextHop;
-    return nextHop === undefined || cost(nextHop) !== undefined;
+  #costOf(path: number, cost: NextHopCost): number | undefined {
+    const nextHop = this.setOf(path)?.nextHop;
+    return nextHop === undefined ? 0 : cost(nextHop);
   }
 
-  #selectAmong(paths: readonly number[], cost: NextHopCost): number {
+  #selectAmong(paths: readonly number[], cost: NextHopCost | undefined): number {
     const candidates: Candidate[] = [];
     for (const path of paths) {
       const view = this.#view(path);
       if (view === undefined) continue;
-      const { attributes } = view.set;
-      const igpMetric = attributes.nextHop === undefined ? 0 : (cost(attributes.nextHop) ?? 0);
-      candidates.push({ attributes, source: view.source.route, igpMetric });
+      const igpMetric = cost === undefined ? 0 : (this.#costOf(path, cost) ?? 0);
+      candidates.push({ attributes: view.set.attributes, source: view.source.route, igpMetric });
     }
     return paths[selectBest(candidates)] ?? -1;
   }
 
   #view(path: number): PathView | undefined {
-    const set = this.#sets[path];
-    const source = this.#sources.get(this.#sourceOf.get(path));
-    if (set === undefined || source === undefined) return undefined;
+    const set = this.setOf(path);
+    const state = path < 0 ? undefined : this.#sources[(this.#sourceOf[path] ?? 0) - 1];
+    if (set === undefined || state === undefined) return undefined;
     return {
       path,
-      source,
+      source: state.source,
       set,
-      stale: this.#generationOf.get(path) !== this.#generation.get(source.id),
-      filtered: this.#isFiltered.get(path) === 1,
+      stale: this.#generationOf[path] !== state.generation,
+      filtered: this.#isFiltered[path] === 1,
       interfaceName: this.#interfaceNames.get(path),
     };
   }
 
-  #find(source: RibSource, prefix: number, pathId: number): number {
-    for (let path = this.#firstPath.get(prefix); path >= 0; path = this.#nextPath.get(path)) {
-      if (this.#sourceOf.get(path) === source.id && this.#pathId.get(path) === (pathId | 0)) return path;
+  #put(state: SourceState, prefix: number, attributes: AttributeSet, pathId: number, filtered: boolean): number {
+    const sourceLink = state.source.id + 1;
+    let path = this.#find(sourceLink, prefix, pathId);
+    if (path < 0) {
+      path = this.#insert(sourceLink, prefix, pathId);
+      state.count++;
+    } else {
+      this.#attributes.release(this.#setOf[path] ?? -1);
+    }
+    attributes.references++;
+    this.#setOf[path] = attributes.id;
+    this.#generationOf[path] = state.generation;
+    this.#isFiltered[path] = filtered ? 1 : 0;
+    this.#touch(prefix);
+    return path;
+  }
+
+  #find(sourceLink: number, prefix: number, pathId: number): number {
+    for (let link = this.#firstPath[prefix] ?? 0; link !== 0; link = this.#nextPath[link - 1] ?? 0) {
+      if (this.#sourceOf[link - 1] === sourceLink && this.#pathId[link - 1] === pathId) return link - 1;
     }
     return -1;
   }
 
-  #insert(source: RibSource, prefix: number, pathId: number): number {
-    const path = this.#freePaths.pop() ?? this.#pathsEnd++;
-    this.#prefixOf.set(path, prefix);
-    this.#sourceOf.set(path, source.id);
-    this.#pathId.set(path, pathId);
-    this.#nextPath.set(path, this.#firstPath.get(prefix));
-    this.#firstPath.set(prefix, path);
-    const head = this.#firstOfSource.get(source.id);
-    this.#nextOfSource.set(path, head);
-    this.#previousOfSource.set(path, -1);
-    if (head >= 0) this.#previousOfSource.set(head, path);
-    this.#firstOfSource.set(source.id, path);
-    this.#countOfSource.set(source.id, this.#countOfSource.get(source.id) + 1);
+  #insert(sourceLink: number, prefix: number, pathId: number): number {
+    const free = this.#freePaths.pop();
+    const path = free >= 0 ? free : this.#pathsEnd++;
+    if (path >= this.#prefixOf.length) this.#growPaths(path + 1);
+    if (prefix >= this.#firstPath.length) this.#growPrefixes(prefix + 1);
+    this.#prefixOf[path] = prefix;
+    this.#sourceOf[path] = sourceLink;
+    this.#pathId[path] = pathId;
+    const first = this.#firstPath[prefix] ?? 0;
+    if (first === 0) this.#size++;
+    this.#nextPath[path] = first;
+    this.#firstPath[prefix] = path + 1;
     return path;
   }
 
   #remove(path: number): void {
-    const prefix = this.#prefixOf.get(path);
-    const source = this.#sourceOf.get(path);
-    let previous = this.#firstPath.get(prefix);
-    if (previous === path) this.#firstPath.set(prefix, this.#nextPath.get(path));
-    else {
-      while (this.#nextPath.get(previous) !== path) previous = this.#nextPath.get(previous);
-      this.#nextPath.set(previous, this.#nextPath.get(path));
+    const prefix = this.#prefixOf[path] ?? 0;
+    const after = this.#nextPath[path] ?? 0;
+    let link = this.#firstPath[prefix] ?? 0;
+    if (link === path + 1) {
+      this.#firstPath[prefix] = after;
+      if (after === 0) this.#size--;
+    } else {
+      while (this.#nextPath[link - 1] !== path + 1) link = this.#nextPath[link - 1] ?? 0;
+      this.#nextPath[link - 1] = after;
     }
-    const [before, after] = [this.#previousOfSource.get(path), this.#nextOfSource.get(path)];
-    if (before < 0) this.#firstOfSource.set(source, after);
-    else this.#nextOfSource.set(before, after);
-    if (after >= 0) this.#previousOfSource.set(after, before);
-    this.#countOfSource.set(source, this.#countOfSource.get(source) - 1);
-    this.#release(path);
+    const state = this.#sources[(this.#sourceOf[path] ?? 0) - 1];
+    if (state !== undefined) state.count--;
+    this.#attributes.release(this.#setOf[path] ?? -1);
     this.#forgetInterface(path);
-    this.#sourceOf.set(path, -1);
+    this.#sourceOf[path] = 0;
     this.#freePaths.push(path);
-    if (this.#best.get(prefix) === path) this.#best.set(prefix, -1);
-    this.markDirty(prefix);
+    if (this.#best[prefix] === path + 1) this.#best[prefix] = 0;
+    this.#touch(prefix);
+  }
+
+  #touch(prefix: number): void {
+    if (this.#isDirty[prefix] === 1) return;
+    this.#isDirty[prefix] = 1;
+    this.#dirty.push(prefix);
   }
 
   #forgetInterface(path: number): void {
     if (this.#interfaceNames.size > 0) this.#interfaceNames.delete(path);
   }
 
-  #release(path: number): void {
-    const set = this.#sets[path];
-    if (set !== undefined) this.#attributes.release(set);
-    this.#sets[path] = undefined;
+  #growPrefixes(least: number): void {
+    const capacity = grownCapacity(this.#firstPath.length, least);
+    this.#firstPath = grown(this.#firstPath, capacity);
+    this.#best = grown(this.#best, capacity);
+    this.#isDirty = grown(this.#isDirty, capacity);
   }
+
+  #growPaths(least: number): void {
+    const capacity = grownCapacity(this.#prefixOf.length, least);
+    this.#prefixOf = grown(this.#prefixOf, capacity);
+    this.#nextPath = grown(this.#nextPath, capacity);
+    this.#sourceOf = grown(this.#sourceOf, capacity);
+    this.#pathId = grown(this.#pathId, capacity);
+    this.#setOf = grown(this.#setOf, capacity);
+    this.#generationOf = grown(this.#generationOf, capacity);
+    this.#isFiltered = grown(this.#isFiltered, capacity);
+  }
+}
+
+function identifier(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0);
 }

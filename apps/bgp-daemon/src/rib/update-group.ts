@@ -1,10 +1,11 @@
 import {
-  ByteWriter,
   checkExport,
   encodeAttributes,
   encodeEndOfRib,
   exportAttributes,
-  UpdatePacker,
+  planRewrite,
+  rewriteAttributes,
+  rewriteGrowth,
   type ExportProblem,
   type ExportTarget,
   type ExtraCommunities,
@@ -13,8 +14,11 @@ import {
 } from '@calico-node/bgp';
 import type { Family } from '@calico-node/net';
 import type { AttributeSet, Outbound } from './attribute-table.ts';
-import { IntColumn } from './int-column.ts';
+import { Bundles, type Bundle } from './bundles.ts';
+import { grown, grownCapacity } from './columns.ts';
+import { OctetText } from './octet-text.ts';
 import type { Rib, RibSource } from './rib.ts';
+import { UpdateEncoder } from './update-encoder.ts';
 
 /** A session in a group. */
 export interface GroupMember {
@@ -46,20 +50,20 @@ export interface GroupSettings {
   readonly maxMessageLength: number;
 }
 
+/** Which prefixes a member has been told of, by number. */
+export type Told = Uint8Array;
+
 interface MemberState {
   /** Prefixes whose present state the member has yet to learn. Coalesces: only the last state counts. */
   readonly pending: Set<number>;
+  /** The whole table is being told: all prefixes from this number on are still to come; Infinity: it is told. */
+  cursor: number;
+  /** Knows nothing from the cursor on, so that changes there need not be noted. */
+  isNew: boolean;
+  /** What it knows from another group; withdrawn where this one does not announce it. */
+  told: Told | undefined;
   /** The initial table is on its way: End-of-RIB is due when nothing is pending. */
   owesEndOfRib: boolean;
-}
-
-/** Prefixes with the same fate: announced with the same attributes, or withdrawn. */
-interface Bundle {
-  readonly outbound: Outbound | undefined;
-  /** The member that does not get it, or the only one that does; -1: everybody gets it. */
-  readonly source: number;
-  readonly isOnlyForSource: boolean;
-  readonly prefixes: number[];
 }
 
 const nobody = -1;
@@ -69,6 +73,9 @@ const exportProblems: Readonly<Record<ExportProblem, string>> = {
   'no-export': 'it has the community no-export, and the peer is in another AS',
   'not-reflected': 'it is from an internal peer, and neither that one nor this one is a reflector client',
 };
+
+/** How many prefixes of a table being told are looked at for one that is sent. */
+const looksPerPrefix = 16;
 
 /**
  * The Adj-RIB-Out (RFC 4271 3.2) that sessions with the same export policy share: each route is decided
@@ -80,18 +87,21 @@ export class UpdateGroup {
   readonly #members = new Map<GroupMember, MemberState>();
   readonly #memberSources = new Set<number>();
   readonly #out: (Outbound | undefined)[] = [];
-  readonly #outSource = new IntColumn(-1);
-  readonly #scratch = new Uint8Array(17);
-  readonly #writer = new ByteWriter(4096);
+  /** The source's id + 1 of what is announced. */
+  #outSource = new Int32Array(64);
+  readonly #bundles = new Bundles();
+  readonly #encoder: UpdateEncoder;
   readonly #policy: ExportPolicy;
+  readonly #rewriter = new Rewriter();
   #last: { readonly set: AttributeSet; readonly source: RouteSource; readonly outbound: Outbound } | undefined;
   #announced = 0;
-  readonly #announcedFrom = new IntColumn(0);
+  readonly #announcedFrom: number[] = [];
 
   constructor(settings: GroupSettings, rib: Rib, policy: ExportPolicy) {
     this.settings = settings;
     this.#rib = rib;
     this.#policy = policy;
+    this.#encoder = new UpdateEncoder(settings.family, settings.maxMessageLength, rib.prefixes);
     for (let prefix = 0; prefix < rib.prefixes.end; prefix++) if (rib.prefixes.has(prefix)) this.#evaluate(prefix);
   }
 
@@ -101,7 +111,7 @@ export class UpdateGroup {
 
   /** How many prefixes a member is told of. */
   announcedTo(member: GroupMember): number {
-    return this.#announced - this.#announcedFrom.get(member.source);
+    return this.#announced - (this.#announcedFrom[member.source] ?? 0);
   }
 
   get isInUse(): boolean {
@@ -109,14 +119,21 @@ export class UpdateGroup {
   }
 
   get hasPending(): boolean {
-    return [...this.#members.values()].some(({ pending, owesEndOfRib }) => pending.size > 0 || owesEndOfRib);
+    for (const { pending, cursor, owesEndOfRib } of this.#members.values()) {
+      if (pending.size > 0 || cursor !== Infinity || owesEndOfRib) return true;
+    }
+    return false;
   }
 
   /** Adds a member that is to learn everything; {@link sync} sends it. */
   join(member: GroupMember): void {
-    const pending = new Set<number>();
-    for (const [prefix, outbound] of this.#out.entries()) if (outbound !== undefined) pending.add(prefix);
-    this.#members.set(member, { pending, owesEndOfRib: false });
+    this.#members.set(member, {
+      pending: new Set(),
+      cursor: 0,
+      isNew: true,
+      told: undefined,
+      owesEndOfRib: false,
+    });
     this.#memberSources.add(member.source);
   }
 
@@ -129,13 +146,22 @@ export class UpdateGroup {
   /** Sends a member everything again (RFC 2918 4). */
   refresh(member: GroupMember): void {
     const state = this.#members.get(member);
-    for (const [prefix, outbound] of this.#out.entries()) if (outbound !== undefined) state?.pending.add(prefix);
+    if (state === undefined) return;
+    // What it had yet to learn from the cursor on, it may know in an older state by now.
+    if (state.isNew && state.cursor > 0) state.told = this.toldTo(member);
+    state.isNew = false;
+    state.cursor = 0;
   }
 
-  /** The prefixes that a member has been told of, or is about to be. */
-  toldTo(member: GroupMember): Set<number> {
-    const told = new Set(this.#members.get(member)?.pending);
-    for (const [prefix, outbound] of this.#out.entries()) if (outbound !== undefined) told.add(prefix);
+  /** The prefixes that a member has been told of, or may have been. */
+  toldTo(member: GroupMember): Told {
+    const told = new Uint8Array(this.#rib.prefixes.end);
+    const state = this.#members.get(member);
+    const isKnown = (prefix: number): boolean => state?.isNew !== true || prefix < state.cursor;
+    for (const [prefix, outbound] of this.#out.entries())
+      if (outbound !== undefined && isKnown(prefix)) told[prefix] = 1;
+    for (const prefix of state?.pending ?? []) told[prefix] = 1;
+    for (const [prefix, isTold] of state?.told?.entries() ?? []) if (isTold === 1) told[prefix] = 1;
     return told;
   }
 
@@ -145,10 +171,12 @@ export class UpdateGroup {
   }
 
   /** Adds a member that comes from another group: whatever it knew or is to know is sent anew or withdrawn. */
-  takeOver(member: GroupMember, told: ReadonlySet<number>): void {
+  takeOver(member: GroupMember, told: Told): void {
     this.join(member);
     const state = this.#members.get(member);
-    for (const prefix of told) state?.pending.add(prefix);
+    if (state === undefined) return;
+    state.isNew = false;
+    state.told = told;
   }
 
   /** Why a member is told of a prefix, or not. */
@@ -158,23 +186,24 @@ export class UpdateGroup {
     const [source, set] = [this.#rib.sourceOf(path), this.#rib.setOf(path)];
     if (source === undefined || set === undefined) return kept('there is no usable path');
     if (source.id === member.source) return kept('the best path came from this peer');
-    const problem = checkExport(source.route, set.attributes, this.settings.target);
+    const problem = checkExport(source.route, set.spread, this.settings.target);
     if (problem !== undefined) return kept(exportProblems[problem]);
     const { announce, reason = 'the policy' } = this.#policy(this.#subject(prefix, path, source));
     if (!announce) return kept(reason);
-    const isPending = this.#members.get(member)?.pending.has(prefix) === true;
+    const state = this.#members.get(member);
+    const isPending = state !== undefined && (state.pending.has(prefix) || prefix >= state.cursor);
     return { announced: !isPending, reason: isPending ? 'waits until the peer has read what was sent' : reason };
   }
 
   /** Decides anew on prefixes whose best path may have changed, and sends the changes. */
-  flush(prefixes: readonly number[]): void {
-    const bundles = new Bundles();
+  flush(prefixes: Int32Array): void {
+    const bundles = this.#bundles;
     for (const prefix of prefixes) {
       const before = this.#out[prefix];
-      const sourceBefore = this.#outSource.get(prefix);
+      const sourceBefore = this.#sourceAt(prefix);
       this.#evaluate(prefix);
       const after = this.#out[prefix];
-      const source = this.#outSource.get(prefix);
+      const source = this.#sourceAt(prefix);
       if (before === after && sourceBefore === source) continue;
       if (after === undefined) {
         bundles.withdraw(this.#memberSources.has(sourceBefore) ? sourceBefore : nobody, prefix);
@@ -184,7 +213,8 @@ export class UpdateGroup {
       bundles.announce(after, isFromMember ? source : nobody, prefix);
       if (before !== undefined && source !== sourceBefore && isFromMember) bundles.withdrawFrom(source, prefix);
     }
-    this.#deliver(bundles.inOrder());
+    if (!bundles.isEmpty) this.#deliver(bundles.inOrder());
+    bundles.clear();
   }
 
   /**
@@ -195,11 +225,11 @@ export class UpdateGroup {
     let isDone = true;
     for (const [member, state] of this.#members) {
       if (member.isCongested()) continue;
-      if (state.pending.size > 0) {
+      if (state.pending.size > 0 || state.cursor !== Infinity) {
         this.#catchUp(member, state, limit);
-        if (state.pending.size > 0) isDone = false;
+        if (state.pending.size > 0 || state.cursor !== Infinity) isDone = false;
       }
-      if (state.pending.size === 0 && state.owesEndOfRib) {
+      if (isCaughtUp(state) && state.owesEndOfRib) {
         state.owesEndOfRib = false;
         member.send(encodeEndOfRib(this.settings.family), 0);
       }
@@ -208,41 +238,55 @@ export class UpdateGroup {
   }
 
   #catchUp(member: GroupMember, state: MemberState, limit: number): void {
-    const groups = new Map<Outbound | undefined, number[]>();
+    const bundles = this.#bundles;
     let taken = 0;
+    const take = (prefix: number): void => {
+      taken++;
+      const outbound = this.#sourceAt(prefix) === member.source ? undefined : this.#out[prefix];
+      if (outbound === undefined) bundles.withdraw(nobody, prefix);
+      else bundles.announce(outbound, nobody, prefix);
+    };
     for (const prefix of state.pending) {
-      if (taken++ >= limit) break;
+      if (taken >= limit) break;
       state.pending.delete(prefix);
-      const outbound = this.#outSource.get(prefix) === member.source ? undefined : this.#out[prefix];
-      const list = groups.get(outbound);
-      if (list === undefined) groups.set(outbound, [prefix]);
-      else list.push(prefix);
+      take(prefix);
     }
-    const bundles = [...groups].map(([outbound, prefixes]) => ({ outbound, prefixes }));
-    member.send(this.#encodeAll(bundles, []), taken);
+    if (taken < limit && state.cursor !== Infinity) {
+      const { end } = this.#rib.prefixes;
+      const lookTo = Math.min(end, state.cursor + limit * looksPerPrefix);
+      for (; state.cursor < lookTo && taken < limit; state.cursor++) {
+        const prefix = state.cursor;
+        const isAnnounced = this.#out[prefix] !== undefined && this.#sourceAt(prefix) !== member.source;
+        if (isAnnounced || state.told?.[prefix] === 1) take(prefix);
+      }
+      if (state.cursor >= end) {
+        state.cursor = Infinity;
+        state.isNew = false;
+        state.told = undefined;
+      }
+    }
+    if (!bundles.isEmpty) member.send(this.#encoder.encode(bundles, bundles.inOrder(), []), taken);
+    bundles.clear();
   }
 
   /**
    * Everything is encoded once, one bundle after the other; a member gets it in as few runs as what is not
    * for it allows. Members who lag behind only note what they will have to be told.
    */
-  #deliver(bundles: readonly Bundle[]): void {
-    if (bundles.length === 0) return;
+  #deliver(list: readonly Bundle[]): void {
     let messages: Uint8Array | undefined;
     const ends: number[] = [];
-    for (const [member, { pending }] of this.#members) {
-      if (pending.size > 0 || member.isCongested()) {
-        for (const bundle of bundles) {
-          if (isFor(bundle, member)) for (const prefix of bundle.prefixes) pending.add(prefix);
-        }
+    for (const [member, state] of this.#members) {
+      if (!isCaughtUp(state) || member.isCongested()) {
+        this.#note(member, state, list);
         continue;
       }
-      messages ??= this.#encodeAll(bundles, ends);
+      messages ??= this.#encoder.encode(this.#bundles, list, ends);
       let [runStart, runEnd, count] = [0, 0, 0];
-      for (const [index, bundle] of bundles.entries()) {
+      for (const [index, bundle] of list.entries()) {
         const end = ends[index] ?? 0;
         if (isFor(bundle, member)) {
-          count += bundle.prefixes.length;
+          count += bundle.count;
         } else {
           if (runEnd > runStart) member.send(messages.subarray(runStart, runEnd), count);
           [runStart, count] = [end, 0];
@@ -253,45 +297,45 @@ export class UpdateGroup {
     }
   }
 
-  /** The messages of all bundles; `ends` is given where each bundle's end. */
-  #encodeAll(bundles: readonly Pick<Bundle, 'outbound' | 'prefixes'>[], ends: number[]): Uint8Array {
-    const writer = this.#writer;
-    writer.reset();
-    for (const { outbound, prefixes } of bundles) {
-      this.#encode(outbound, prefixes);
-      ends.push(writer.length);
+  #note(member: GroupMember, state: MemberState, list: readonly Bundle[]): void {
+    const { pending, isNew, cursor } = state;
+    for (const bundle of list) {
+      if (!isFor(bundle, member)) continue;
+      this.#bundles.forEach(bundle, (prefix) => {
+        if (!isNew || prefix < cursor) pending.add(prefix);
+      });
     }
-    return writer.finish();
   }
 
-  #encode(outbound: Outbound | undefined, prefixes: readonly number[]): void {
-    const { family, maxMessageLength } = this.settings;
-    const template = outbound && { family, attributes: outbound.attributes, nextHop: outbound.nextHop };
-    const packer = new UpdatePacker(family, maxMessageLength, template, this.#writer);
-    for (const prefix of prefixes) packer.add(this.#scratch, 0, this.#rib.prefixes.encode(prefix, this.#scratch));
-    packer.close();
+  /** The id of the source of what is announced, or -1. */
+  #sourceAt(prefix: number): number {
+    return (this.#outSource[prefix] ?? 0) - 1;
   }
 
   #evaluate(prefix: number): void {
     const path = this.#rib.bestPath(prefix);
     const source = path < 0 ? undefined : this.#rib.sourceOf(path);
     const outbound = source === undefined ? undefined : this.#outbound(prefix, path, source);
-    this.#count(prefix, -1);
+    if (this.#out[prefix] !== undefined) this.#count(this.#sourceAt(prefix), -1);
+    if (prefix >= this.#outSource.length) {
+      this.#outSource = grown(this.#outSource, grownCapacity(this.#outSource.length, prefix + 1));
+    }
+    // No holes: the list stays a flat one.
+    while (this.#out.length < prefix) this.#out.push(undefined);
     this.#out[prefix] = outbound;
-    this.#outSource.set(prefix, outbound === undefined || source === undefined ? nobody : source.id);
-    this.#count(prefix, 1);
+    const id = outbound === undefined || source === undefined ? nobody : source.id;
+    this.#outSource[prefix] = id + 1;
+    if (outbound !== undefined) this.#count(id, 1);
   }
 
-  #count(prefix: number, difference: 1 | -1): void {
-    if (this.#out[prefix] === undefined) return;
-    const source = this.#outSource.get(prefix);
+  #count(source: number, difference: 1 | -1): void {
     this.#announced += difference;
-    this.#announcedFrom.set(source, this.#announcedFrom.get(source) + difference);
+    this.#announcedFrom[source] = (this.#announcedFrom[source] ?? 0) + difference;
   }
 
   #outbound(prefix: number, path: number, source: RibSource): Outbound | undefined {
     const set = this.#rib.setOf(path);
-    if (set === undefined || checkExport(source.route, set.attributes, this.settings.target) !== undefined) {
+    if (set === undefined || checkExport(source.route, set.spread, this.settings.target) !== undefined) {
       return undefined;
     }
     const verdict = this.#policy(this.#subject(prefix, path, source));
@@ -314,67 +358,54 @@ export class UpdateGroup {
   }
 
   #variant(set: AttributeSet, { route }: RibSource, extra: ExtraCommunities | undefined): Outbound {
-    const { target, as4, family } = this.settings;
     const extraKey = extra === undefined ? '' : JSON.stringify(extra);
     const { variants } = set;
     for (const variant of variants) {
       if (variant.group === this && variant.source === route && variant.extra === extraKey) return variant.outbound;
     }
-    const attributes = exportAttributes(route, set.attributes, target, extra);
-    const outbound: Outbound = {
-      attributes: encodeAttributes(attributes, { as4, withNextHop: family === 4 }),
-      nextHop: attributes.nextHop,
-    };
+    const outbound = this.#make(set, route, extra);
     for (let index = variants.length - 1; index >= 0; index--) {
       if (variants[index]?.group.isInUse === false) variants.splice(index, 1);
     }
     variants.push({ group: this, source: route, extra: extraKey, outbound });
     return outbound;
   }
+
+  #make(set: AttributeSet, route: RouteSource, extra: ExtraCommunities | undefined): Outbound {
+    const { target, as4, family } = this.settings;
+    if (set.isPlain && as4 && family === 4 && extra === undefined) {
+      const text = this.#rewriter.rewrite(set.key, route, target);
+      if (text !== undefined) return { attributes: text, nextHop: undefined, bundle: nobody };
+    }
+    const attributes = exportAttributes(route, set.attributes, target, extra);
+    const bytes = encodeAttributes(attributes, { as4, withNextHop: family === 4 });
+    return { attributes: Buffer.from(bytes).toString('latin1'), nextHop: attributes.nextHop, bundle: nobody };
+  }
+}
+
+/** Rewrites attribute lists that are strings of octets. */
+class Rewriter {
+  readonly #in = new OctetText();
+  readonly #out = new OctetText();
+  #route: RouteSource | undefined;
+  #plan: ReturnType<typeof planRewrite>;
+
+  rewrite(text: string, route: RouteSource, target: ExportTarget): string | undefined {
+    if (this.#route !== route) {
+      this.#route = route;
+      this.#plan = planRewrite(route, target);
+    }
+    if (this.#plan === undefined) return undefined;
+    const end = this.#in.write(text);
+    this.#out.reserve(end + rewriteGrowth);
+    return this.#out.read(rewriteAttributes(this.#in.bytes, 0, end, this.#plan, this.#out.bytes));
+  }
+}
+
+function isCaughtUp({ pending, cursor }: MemberState): boolean {
+  return pending.size === 0 && cursor === Infinity;
 }
 
 function isFor({ source, isOnlyForSource }: Bundle, member: GroupMember): boolean {
   return (member.source === source) === isOnlyForSource;
-}
-
-/** Collects the changes of a flush. */
-class Bundles {
-  readonly #announced = new Map<Outbound, Bundle>();
-  readonly #withdrawn = new Map<number, Bundle>();
-  readonly #withdrawnFrom = new Map<number, Bundle>();
-  #latest: Bundle | undefined;
-
-  announce(outbound: Outbound, source: number, prefix: number): void {
-    if (this.#latest?.outbound !== outbound) {
-      this.#latest = entry(this.#announced, outbound, { outbound, source, isOnlyForSource: false });
-    }
-    this.#latest.prefixes.push(prefix);
-  }
-
-  /** For everybody but a source. */
-  withdraw(source: number, prefix: number): void {
-    const bundle = entry(this.#withdrawn, source, { outbound: undefined, source, isOnlyForSource: false });
-    bundle.prefixes.push(prefix);
-  }
-
-  /** For a source alone. */
-  withdrawFrom(source: number, prefix: number): void {
-    const bundle = entry(this.#withdrawnFrom, source, { outbound: undefined, source, isOnlyForSource: true });
-    bundle.prefixes.push(prefix);
-  }
-
-  /** What is for the same members stands together. */
-  inOrder(): Bundle[] {
-    const announced = [...this.#announced.values()].sort((a, b) => a.source - b.source);
-    return [...this.#withdrawn.values(), ...announced, ...this.#withdrawnFrom.values()];
-  }
-}
-
-function entry<K>(bundles: Map<K, Bundle>, key: K, made: Omit<Bundle, 'prefixes'>): Bundle {
-  let bundle = bundles.get(key);
-  if (bundle === undefined) {
-    bundle = { ...made, prefixes: [] };
-    bundles.set(key, bundle);
-  }
-  return bundle;
 }

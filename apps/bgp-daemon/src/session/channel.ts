@@ -10,8 +10,9 @@ import {
   idle,
   localOpen,
   messageType,
+  PlainUpdate,
+  readPlainUpdate,
   step,
-  type AttributeCache,
   type DownReason,
   type FsmAction,
   type FsmConfig,
@@ -27,7 +28,6 @@ import {
 } from '@calico-node/bgp';
 import type { Family } from '@calico-node/net';
 import { Connection } from './connection.ts';
-import { RawAttributeCache } from './raw-attribute-cache.ts';
 import { Timers } from './timers.ts';
 
 export interface ChannelOwner {
@@ -42,6 +42,8 @@ export interface ChannelOwner {
   established(channel: Channel, session: Session): void;
   down(channel: Channel, reason: DownReason, wasEstablished: boolean): void;
   update(channel: Channel, update: Update): void;
+  /** An UPDATE of the usual form, not decoded. False: it has to be, nothing has been done with it. */
+  plainUpdate(bytes: Uint8Array, update: PlainUpdate): boolean;
   routeRefresh(channel: Channel, family: Family, kind: RouteRefreshKind): void;
   drained(channel: Channel): void;
   received(): void;
@@ -60,7 +62,11 @@ export class Channel {
   #state: FsmState = idle;
   #connection: Connection | undefined;
   #context: UpdateContext | undefined;
-  #cache: AttributeCache | undefined;
+  /** Whether UPDATEs may be of the plain form (see `readPlainUpdate`). */
+  #isPlain = false;
+  readonly #plain = new PlainUpdate();
+  /** When the machine last heard of received octets. */
+  #heardMs = 0;
 
   constructor(initiator: 'local' | 'remote', owner: ChannelOwner) {
     this.initiator = initiator;
@@ -189,7 +195,7 @@ export class Channel {
   #begin(session: Session): void {
     const { as4, external, families } = session;
     this.#context = { as4, external, families, addPath: [] };
-    this.#cache = new RawAttributeCache();
+    this.#isPlain = as4 && families.includes(4);
     this.#owner.established(this, session);
   }
 
@@ -254,9 +260,14 @@ export class Channel {
   }
 
   #onUpdate(bytes: Uint8Array, start: number, end: number): void {
-    this.dispatch({ kind: 'update' });
+    // The hold timer need not be told of each of the messages that came in one go.
+    const receivedMs = this.#connection?.lastReceivedMs ?? 0;
+    if (this.#state.name !== 'Established' || receivedMs !== this.#heardMs) this.dispatch({ kind: 'update' });
+    this.#heardMs = receivedMs;
     if (this.#state.name !== 'Established' || this.#context === undefined) return;
-    const result = decodeUpdate(bytes, start, end, this.#context, this.#cache);
+    const plain = this.#plain;
+    if (this.#isPlain && readPlainUpdate(bytes, start, end, plain) && this.#owner.plainUpdate(bytes, plain)) return;
+    const result = decodeUpdate(bytes, start, end, this.#context);
     if (result.kind === 'reset') {
       this.dispatch({ kind: 'message-error', notification: result.notification, reason: result.reason });
     } else {

@@ -9,6 +9,13 @@ export interface ListenerHandlers {
   state(problem: string | undefined): void;
 }
 
+/** What takes connections. */
+export interface Listening {
+  /** Asks these peers for TCP MD5 signatures (RFC 2385), and no others. */
+  setKeys(keys: ReadonlyMap<IpAddress, string>): void;
+  close(): void;
+}
+
 const retryMs = 1000;
 const backlog = 128;
 /** Precedence "internetwork control", as routing protocols use (RFC 4271 appendix E). */
@@ -20,7 +27,7 @@ const everywhere = ['0.0.0.0', '::'].map(parseIp);
 /** Errors of a kernel without the family: it has no peers of it either. */
 const missingFamily = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL']);
 
-interface Listening {
+interface OpenPort {
   readonly fd: number;
   readonly server: Server;
   readonly address: IpAddress;
@@ -28,8 +35,8 @@ interface Listening {
 }
 
 /** Listens for BGP connections on some addresses, or on all; keeps trying where that fails. */
-export class Listener {
-  readonly #listening = new Set<Listening>();
+export class Listener implements Listening {
+  readonly #listening = new Set<OpenPort>();
   readonly #retries = new Set<NodeJS.Timeout>();
   readonly #problems = new Map<string, string>();
   readonly #handlers: ListenerHandlers;
@@ -47,7 +54,6 @@ export class Listener {
     for (const address of isEverywhere ? everywhere : addresses) this.#listen(address, isEverywhere, true);
   }
 
-  /** Asks these peers for TCP MD5 signatures (RFC 2385), and no others. */
   setKeys(keys: ReadonlyMap<IpAddress, string>): void {
     this.#keys = keys;
     for (const listening of this.#listening) this.#applyKeys(listening);
@@ -88,7 +94,7 @@ export class Listener {
       if (remote === undefined || this.#isClosed) socket.destroy();
       else this.#handlers.accept(socket, remote);
     });
-    const listening: Listening = { fd, server, address, keys: new Map() };
+    const listening: OpenPort = { fd, server, address, keys: new Map() };
     server.on('error', (error) => {
       this.#listening.delete(listening);
       server.close();
@@ -110,7 +116,7 @@ export class Listener {
     this.#retries.add(timer);
   }
 
-  #applyKeys({ fd, address, keys }: Listening): void {
+  #applyKeys({ fd, address, keys }: OpenPort): void {
     for (const peer of new Set([...keys.keys(), ...this.#keys.keys()])) {
       const wanted = this.#keys.get(peer);
       if (familyOf(peer) !== familyOf(address) || wanted === keys.get(peer)) continue;

@@ -12,6 +12,7 @@ import {
   type LocalSide,
   type Notification,
   type OpenMessage,
+  type PlainUpdate,
   type RouteRefreshKind,
   type Session,
   type StateName,
@@ -29,6 +30,8 @@ export interface PeerHandlers {
   /** The session is gone. `retain`: the peer is expected back, its routes stay meanwhile (RFC 4724 4.2). */
   lost(retain: GracefulRestart | undefined): void;
   update(update: Update): void;
+  /** See `ChannelOwner`. */
+  plainUpdate(bytes: Uint8Array, update: PlainUpdate): boolean;
   routeRefresh(family: Family, kind: RouteRefreshKind): void;
   drained(): void;
 }
@@ -182,6 +185,7 @@ export class Peer {
       update: (_channel, update) => {
         this.#handlers.update(update);
       },
+      plainUpdate: (bytes, update) => this.#handlers.plainUpdate(bytes, update),
       routeRefresh: (_channel, family, kind) => {
         this.#handlers.routeRefresh(family, kind);
       },

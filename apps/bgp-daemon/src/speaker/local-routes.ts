@@ -56,14 +56,7 @@ export class LocalRoutes {
 
   #announce(source: RibSource, prefix: Cidr, attributes: PathAttributes, interfaceName: string | undefined): void {
     const rib = this.#ribs[familyOf(prefix)];
-    rib.announce(
-      source,
-      rib.prefixes.internCidr(prefix),
-      this.#attributes.acquire(attributes),
-      0,
-      false,
-      interfaceName,
-    );
+    rib.announce(source, rib.prefixes.internCidr(prefix), this.#attributes.intern(attributes), 0, false, interfaceName);
   }
 
   #withdraw(source: RibSource, prefix: Cidr): void {

@@ -2,11 +2,11 @@ import type { Socket } from 'node:net';
 import {
   checkImport,
   evaluateFilters,
-  forEachNlri,
   type Announcement,
   type GracefulRestart,
   type NlriBlock,
   type Notification,
+  type PlainUpdate,
   type Session,
   type StateName,
   type Update,
@@ -14,6 +14,7 @@ import {
 import { familyOf, tryParseIp, type Family, type IpAddress } from '@calico-node/net';
 import type { Logger } from '@calico-node/service';
 import type { NeighborConfig } from '../config/daemon-config.ts';
+import type { AttributeSet, PeerImport } from '../rib/attribute-table.ts';
 import type { RibSource } from '../rib/rib.ts';
 import type { ExportExplanation, GroupMember, UpdateGroup } from '../rib/update-group.ts';
 import { Peer } from '../session/peer.ts';
@@ -40,6 +41,7 @@ export class Neighbor {
   #isSweeping = false;
   #isInSync = false;
   #hasMarkedEnd = false;
+  #importTarget: PeerImport;
 
   constructor(
     config: NeighborConfig,
@@ -52,6 +54,7 @@ export class Neighbor {
     this.#context = context;
     this.#log = log;
     this.#families = [familyOf(config.address)];
+    this.#importTarget = this.#importTargetOf(undefined);
     this.source = { id: sourceId, name: config.name, route: this.#routeSource(0) };
     for (const family of this.#families) context.ribs[family].addSource(this.source);
     this.#member = {
@@ -76,6 +79,7 @@ export class Neighbor {
         update: (update) => {
           this.#update(update);
         },
+        plainUpdate: (bytes, update) => this.#plainUpdate(bytes, update),
         routeRefresh: (family, kind) => {
           if (kind !== 'request') return;
           this.#groups.get(family)?.refresh(this.#member);
@@ -161,6 +165,7 @@ export class Neighbor {
   /** Takes over what does not concern the session: filters, next hop mode. */
   reconfigure(config: NeighborConfig): void {
     this.#config = config;
+    this.#importTarget = this.#importTargetOf(this.#session);
     this.refilter();
     const session = this.#session;
     if (session === undefined || this.#selfAddress === undefined) return;
@@ -216,6 +221,7 @@ export class Neighbor {
   #established(session: Session, localAddress: string | undefined): void {
     this.#session = session;
     this.source.route = this.#routeSource(session.remoteRouterId);
+    this.#importTarget = this.#importTargetOf(session);
     this.#endOfRib.clear();
     this.#resume(session.gracefulRestart);
     this.#isInSync = false;
@@ -293,38 +299,55 @@ export class Neighbor {
     this.#context.sessionsChanged();
   }
 
+  /** An UPDATE whose attributes need no decoding, as nearly all are. */
+  #plainUpdate(bytes: Uint8Array, update: PlainUpdate): boolean {
+    const { attributes: table, ribs } = this.#context;
+    const { attributesStart, attributesEnd, nlriEnd: end, withdrawnStart, withdrawnEnd } = update;
+    const rib = ribs[4];
+    let set: AttributeSet | undefined;
+    if (end > attributesEnd) {
+      set = table.findPlain(bytes, attributesStart, attributesEnd, this.#importTarget);
+      if (set === undefined) return false;
+    }
+    if (withdrawnEnd > withdrawnStart) {
+      rib.withdrawRun(this.source, { bytes, start: withdrawnStart, end: withdrawnEnd, addPath: false });
+    }
+    if (set === undefined) return true;
+    const run = { bytes, start: attributesEnd, end, addPath: false };
+    const isOwn = set.nextHop !== undefined && this.#context.isLocalAddress(set.nextHop);
+    if (set.problem === undefined && !isOwn) rib.announceRun(this.source, run, set, this.#filterFor(4));
+    else rib.withdrawRun(this.source, run);
+    return true;
+  }
+
   #withdraw(block: NlriBlock): void {
-    const rib = this.#context.ribs[block.family];
-    forEachNlri(block, (bytes, at, bits, pathId) => {
-      const prefix = rib.prefixes.find(bytes, at, bits);
-      if (prefix >= 0) rib.withdraw(this.source, prefix, pathId);
-    });
+    this.#context.ribs[block.family].withdrawRun(this.source, block);
   }
 
   #announce({ block, attributes }: Announcement): void {
-    const { localAs, allowedLocalAs, clusterId } = this.#config;
-    const external = this.#session?.external ?? false;
-    const { routerId } = this.#context.config();
     const isLocalAddress = (address: IpAddress): boolean => this.#context.isLocalAddress(address);
-    const problem = checkImport(attributes, { localAs, allowedLocalAs, routerId, clusterId, external, isLocalAddress });
+    const problem = checkImport(attributes, { ...this.#importTarget, isLocalAddress });
     if (problem !== undefined) {
       // What it replaces is no longer announced either.
       this.#log.debug({ problem }, 'routes not usable');
       this.#withdraw(block);
       return;
     }
-    const rib = this.#context.ribs[block.family];
-    const { attributes: table } = this.#context;
-    const set = table.acquire(attributes);
-    const hasFilters = this.#config.importFilters.length > 0;
-    forEachNlri(block, (bytes, at, bits, pathId) => {
-      // RFC 4271 6.3: a prefix that cannot be a destination is passed over, and the session goes on.
-      if (isMulticast(block.family, bytes, at, bits)) return;
-      const prefix = rib.prefixes.intern(bytes, at, bits);
-      const filtered = hasFilters && !this.#isAccepted(block.family, prefix);
-      rib.announce(this.source, prefix, table.retain(set), pathId, filtered);
-    });
-    table.release(set);
+    const { attributes: table, ribs } = this.#context;
+    const set = table.intern(attributes);
+    ribs[block.family].announceRun(this.source, block, set, this.#filterFor(block.family));
+  }
+
+  /** The import filter, if there is one. */
+  #filterFor(family: Family): ((prefix: number) => boolean) | undefined {
+    if (this.#config.importFilters.length === 0) return undefined;
+    return (prefix) => this.#isAccepted(family, prefix);
+  }
+
+  #importTargetOf(session: Session | undefined): PeerImport {
+    const { localAs, allowedLocalAs, clusterId } = this.#config;
+    const { routerId } = this.#context.config();
+    return { localAs, allowedLocalAs, routerId, clusterId, external: session?.external ?? false };
   }
 
   #isAccepted(family: Family, prefix: number): boolean {
@@ -333,9 +356,4 @@ export class Neighbor {
     const subject = { prefix: this.#context.ribs[family].prefixes.view(prefix), fromPeer: true };
     return evaluateFilters(filters, subject) !== 'reject';
   }
-}
-
-function isMulticast(family: Family, bytes: Uint8Array, at: number, bits: number): boolean {
-  if (family === 4) return bits >= 4 && ((bytes[at] ?? 0) & 0xf0) >= 0xe0;
-  return bits >= 8 && bytes[at] === 0xff;
 }

@@ -15,8 +15,9 @@ import type { DaemonConfig, NeighborConfig } from '../config/daemon-config.ts';
 import type { FibRoute, OpenFib } from '../fib/fib.ts';
 import { KernelTable } from '../fib/kernel-table.ts';
 import { AttributeTable } from '../rib/attribute-table.ts';
+import { IntList } from '../rib/columns.ts';
 import { Rib, type NextHopCost, type PathView } from '../rib/rib.ts';
-import { Listener } from '../session/listener.ts';
+import type { ListenerHandlers, Listening } from '../session/listener.ts';
 import { deconfigured, reconfigured } from '../session/peer.ts';
 import type { SpeakerContext } from './context.ts';
 import { Convergence } from './convergence.ts';
@@ -28,10 +29,14 @@ import { UpdateGroups } from './update-groups.ts';
 export interface SpeakerOptions {
   readonly openFib: OpenFib;
   readonly dial: (config: NeighborConfig) => Socket;
+  readonly listen: Listen;
   readonly log: Logger;
   /** Told when sessions, configuration or convergence have changed. */
   readonly onChange: () => void;
 }
+
+/** Begins to take connections, which go to the handlers. */
+export type Listen = (addresses: readonly IpAddress[], port: number, handlers: ListenerHandlers) => Listening;
 
 export interface ApplyResult {
   readonly added: number;
@@ -42,9 +47,11 @@ export interface ApplyResult {
 
 /** How much is done per turn. */
 const sliceMs = 8;
-const slicePrefixes = 2000;
-const sliceReleases = 50_000;
+const slicePrefixes = 4096;
+const sliceReleases = 20_000;
 const sliceRoutes = 500;
+/** How long after the last work unused memory is given back. */
+const tidyMs = 50;
 /** Failed kernel changes are tried again, and a link's routes looked at, after this long. */
 const retryMs = 500;
 const resyncDelayMs = 100;
@@ -66,11 +73,11 @@ export class Speaker {
   readonly #neighbors = new Map<string, Neighbor>();
   /** Removed from the configuration, their routes not yet all gone. */
   readonly #leaving = new Set<Neighbor>();
-  readonly #released: Record<Family, number[]> = { 4: [], 6: [] };
+  readonly #released: Readonly<Record<Family, IntList>> = { 4: new IntList(), 6: new IntList() };
   readonly #refreshTimer: NodeJS.Timeout;
   readonly #hadLeftovers: boolean;
   #config: DaemonConfig | undefined;
-  #listener: Listener | undefined;
+  #listener: Listening | undefined;
   #listenProblem: string | undefined = 'not listening yet';
   #nextSource = 2;
   #isAwake = false;
@@ -79,6 +86,7 @@ export class Speaker {
   #isStopped = false;
   #retryTimer: NodeJS.Timeout | undefined;
   #resyncTimer: NodeJS.Timeout | undefined;
+  #tidyTimer: NodeJS.Timeout | undefined;
 
   constructor(options: SpeakerOptions) {
     this.#options = options;
@@ -104,7 +112,7 @@ export class Speaker {
         this.#learn(destination);
       },
       nextHopsChanged: (nextHops) => {
-        this.#markNextHops(nextHops);
+        for (const family of families) this.#ribs[family].markNextHops(nextHops);
       },
       dirty: wake,
       failed: (change, error) => {
@@ -157,7 +165,7 @@ export class Speaker {
   }
 
   get prefixes(): number {
-    return families.reduce((sum, family) => sum + this.#ribs[family].prefixes.size, 0);
+    return families.reduce((sum, family) => sum + this.#ribs[family].size, 0);
   }
 
   /** Visits every path, prefix by prefix; `prefix` narrows to one. */
@@ -177,7 +185,7 @@ export class Speaker {
 
   /** Why a prefix is reached as it is, and who is told of it. */
   explain(prefix: Cidr): RouteExplanation {
-    return explainRoute(prefix, this.#ribs, this.neighbors, this.#costs());
+    return explainRoute(prefix, this.#ribs, this.neighbors, this.#costs() ?? (() => 0));
   }
 
   /** Puts a configuration in force. Sessions whose part of it is the same are not disturbed. */
@@ -212,6 +220,7 @@ export class Speaker {
     clearInterval(this.#refreshTimer);
     clearTimeout(this.#retryTimer);
     clearTimeout(this.#resyncTimer);
+    clearTimeout(this.#tidyTimer);
     this.#kernel.close();
   }
 
@@ -259,20 +268,15 @@ export class Speaker {
     const where = (of: DaemonConfig | undefined): unknown => [of?.listenAddresses, of?.listenPort];
     if (this.#listener === undefined || !isDeepStrictEqual(where(before), where(config))) {
       this.#listener?.close();
-      this.#listener = new Listener(
-        config.listenAddresses,
-        config.listenPort,
-        {
-          accept: (socket, remote) => {
-            this.#accept(socket, remote);
-          },
-          state: (problem) => {
-            this.#listenProblem = problem;
-            this.#options.onChange();
-          },
+      this.#listener = this.#options.listen(config.listenAddresses, config.listenPort, {
+        accept: (socket, remote) => {
+          this.#accept(socket, remote);
         },
-        this.#log,
-      );
+        state: (problem) => {
+          this.#listenProblem = problem;
+          this.#options.onChange();
+        },
+      });
     }
     const keys = config.neighbors.flatMap(({ address, password }) =>
       password === undefined ? [] : [[address, password] as const],
@@ -319,19 +323,6 @@ export class Speaker {
     });
   }
 
-  #markNextHops(nextHops: ReadonlySet<IpAddress>): void {
-    for (const family of families) {
-      const rib = this.#ribs[family];
-      for (let prefix = 0; prefix < rib.prefixes.end; prefix++) {
-        if (!rib.prefixes.has(prefix)) continue;
-        const isAffected = rib
-          .paths(prefix)
-          .some(({ set }) => set.attributes.nextHop !== undefined && nextHops.has(set.attributes.nextHop));
-        if (isAffected) rib.markDirty(prefix);
-      }
-    }
-  }
-
   #wake(): void {
     if (this.#isAwake || this.#isStopped) return;
     this.#isAwake = true;
@@ -359,6 +350,7 @@ export class Speaker {
     if (!this.#kernel.reconcile(sliceRoutes)) isDone = false;
     if (!this.#groups.sync(slicePrefixes)) isDone = false;
     if (!isDone) this.#wake();
+    else this.#tidyLater();
   }
 
   #decide(family: Family, deadlineMs: number): boolean {
@@ -376,22 +368,40 @@ export class Speaker {
       this.#groups.flush(family, dirty);
       if (performance.now() > deadlineMs) break;
     }
-    this.#release(family);
     return !rib.hasDirty;
   }
 
-  /** Numbers of prefixes without paths come back once no peer has yet to be told that they are gone. */
-  #release(family: Family): void {
-    const released = this.#released[family];
-    if (released.length === 0 || this.#groups.hasPending) return;
-    for (const prefix of released.splice(-sliceReleases)) this.#ribs[family].releaseIfEmpty(prefix);
-    if (released.length > 0) this.#wake();
+  /** What is not needed any more is let go when there is nothing else to do. */
+  #tidyLater(): void {
+    if (this.#isStopped) return;
+    this.#tidyTimer ??= setTimeout(() => {
+      this.#tidyTimer = undefined;
+      if (!this.#isAwake) this.#tidy();
+    }, tidyMs);
   }
 
-  #costs(): NextHopCost {
+  /** Numbers of prefixes without paths come back once no peer has yet to be told that they are gone. */
+  #tidy(): void {
+    let isDone = true;
+    for (const family of families) {
+      const released = this.#released[family];
+      if (released.length === 0 || this.#groups.hasPending) continue;
+      for (let count = 0; count < sliceReleases; count++) {
+        const prefix = released.pop();
+        if (prefix < 0) break;
+        this.#ribs[family].releaseIfEmpty(prefix);
+      }
+      if (released.length === 0) released.clear();
+      else isDone = false;
+    }
+    this.#attributes.purge();
+    if (!isDone) this.#tidyLater();
+  }
+
+  /** Undefined: without a kernel to program, every next hop is somebody else's to reach. */
+  #costs(): NextHopCost | undefined {
     const { program, learn } = this.#configured().kernel;
-    // Without a kernel to program, every next hop is somebody else's to reach.
-    if (!program && !learn) return () => 0;
+    if (!program && !learn) return undefined;
     return (nextHop) => this.#kernel.nextHops.resolve(nextHop)?.cost;
   }
 

@@ -71,7 +71,7 @@ export class UpdateGroups {
   }
 
   /** Decides on prefixes anew for all groups of a family. */
-  flush(family: Family, prefixes: readonly number[]): void {
+  flush(family: Family, prefixes: Int32Array): void {
     for (const group of this.#groups.values()) if (group.settings.family === family) group.flush(prefixes);
   }
 

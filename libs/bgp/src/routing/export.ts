@@ -1,7 +1,9 @@
 /** What a route looks like to a peer, and whether it may go there at all: RFC 4271 9.2, RFC 4456, RFC 1997. */
-import type { IpAddress } from '@calico-node/net';
+import { familyOf, ipToBytes, type IpAddress } from '@calico-node/net';
 import { prependAs } from '../wire/as-path.ts';
 import type { LargeCommunity, PathAttributes } from '../wire/path-attributes.ts';
+import { hasPlainValue, type PlainAttributes } from '../wire/plain-attributes.ts';
+import { addressNumber, type RewritePlan } from '../wire/rewrite-attributes.ts';
 import { wellKnownCommunity } from './communities.ts';
 import { defaultLocalPref } from './decision.ts';
 import type { RouteSource } from './route-source.ts';
@@ -23,20 +25,33 @@ export interface ExportTarget {
 
 export type ExportProblem = 'no-advertise' | 'no-export' | 'not-reflected';
 
+/** How far a route may go by its well-known communities (RFC 1997). */
+export type Spread = 'anywhere' | 'own-as' | 'nowhere';
+
+export function spreadOf(communities: readonly number[] | undefined): Spread {
+  if (communities === undefined) return 'anywhere';
+  if (communities.includes(wellKnownCommunity.noAdvertise)) return 'nowhere';
+  const { noExport, noExportSubconfed } = wellKnownCommunity;
+  return communities.includes(noExport) || communities.includes(noExportSubconfed) ? 'own-as' : 'anywhere';
+}
+
+/** `spreadOf` the communities of a plain attribute list. */
+export function plainSpread(
+  bytes: Uint8Array,
+  { communitiesStart: start, communitiesEnd: end }: PlainAttributes,
+): Spread {
+  if (start === end) return 'anywhere';
+  if (hasPlainValue(bytes, start, end, wellKnownCommunity.noAdvertise)) return 'nowhere';
+  const isKept =
+    hasPlainValue(bytes, start, end, wellKnownCommunity.noExport) ||
+    hasPlainValue(bytes, start, end, wellKnownCommunity.noExportSubconfed);
+  return isKept ? 'own-as' : 'anywhere';
+}
+
 /** Why routes from the source must not go to the target whatever policy says; `undefined` when they may. */
-export function checkExport(
-  source: RouteSource,
-  attributes: PathAttributes,
-  target: ExportTarget,
-): ExportProblem | undefined {
-  const communities = attributes.communities ?? [];
-  // RFC 1997: NO_ADVERTISE to nobody; NO_EXPORT and NO_EXPORT_SUBCONFED not to other ASes.
-  if (communities.includes(wellKnownCommunity.noAdvertise)) return 'no-advertise';
-  if (target.external) {
-    const isKept =
-      communities.includes(wellKnownCommunity.noExport) || communities.includes(wellKnownCommunity.noExportSubconfed);
-    return isKept ? 'no-export' : undefined;
-  }
+export function checkExport(source: RouteSource, spread: Spread, target: ExportTarget): ExportProblem | undefined {
+  if (spread === 'nowhere') return 'no-advertise';
+  if (target.external) return spread === 'own-as' ? 'no-export' : undefined;
   // RFC 4271 9.2: from an internal peer to an internal peer only by reflection (RFC 4456 6).
   const mayGo = source.kind !== 'bgp' || source.external || source.client || target.client;
   return mayGo ? undefined : 'not-reflected';
@@ -78,6 +93,25 @@ export function exportAttributes(
     ...internal,
     originatorId: originatorId ?? source.routerId,
     clusterList: [target.clusterId, ...(clusterList ?? [])],
+  };
+}
+
+/**
+ * What `exportAttributes` comes to for a plain attribute list, without communities to add; `undefined` for
+ * a next hop that is no IPv4 address.
+ */
+export function planRewrite(source: RouteSource, target: ExportTarget): RewritePlan | undefined {
+  if (source.kind !== 'bgp') return undefined;
+  const { external, nextHopMode } = target;
+  const isSelf = nextHopMode === 'auto' ? external : nextHopMode === 'self';
+  if (isSelf && familyOf(target.selfAddress) !== 4) return undefined;
+  return {
+    nextHop: isSelf ? addressNumber(ipToBytes(target.selfAddress)) : undefined,
+    prependAs: external ? target.localAs : undefined,
+    dropMed: external,
+    isExternal: external,
+    defaultLocalPref,
+    reflect: external || source.external ? undefined : { originatorId: source.routerId, clusterId: target.clusterId },
   };
 }
 

@@ -1,6 +1,7 @@
 /** Whether a received path is usable at all, before any filter: RFC 4271 9.1.2 and 5.1.3, RFC 4456 8. */
 import type { IpAddress } from '@calico-node/net';
 import { countAs } from '../wire/as-path.ts';
+import { countPlainAs, hasPlainValue, type PlainAttributes } from '../wire/plain-attributes.ts';
 import type { PathAttributes } from '../wire/path-attributes.ts';
 
 export interface ImportTarget {
@@ -27,4 +28,17 @@ export function checkImport(attributes: PathAttributes, target: ImportTarget): I
   if (attributes.nextHop === undefined) return 'no-next-hop';
   // RFC 4271 5.1.3: never a route through ourselves.
   return target.isLocalAddress(attributes.nextHop) ? 'own-next-hop' : undefined;
+}
+
+/** What `checkImport` says of a plain attribute list, but for the next hop. */
+export function checkPlainImport(
+  bytes: Uint8Array,
+  plain: PlainAttributes,
+  target: Omit<ImportTarget, 'isLocalAddress'>,
+): ImportProblem | undefined {
+  if (countPlainAs(bytes, plain, target.localAs) > target.allowedLocalAs) return 'as-loop';
+  if (target.external) return undefined;
+  if (plain.hasOriginator && plain.originatorId === target.routerId) return 'own-originator';
+  const { clusterListStart, clusterListEnd } = plain;
+  return hasPlainValue(bytes, clusterListStart, clusterListEnd, target.clusterId) ? 'cluster-loop' : undefined;
 }

@@ -31,11 +31,38 @@ export class ByteWriter {
   }
 
   u16(value: number): this {
-    return this.u8(value >>> 8).u8(value & 0xff);
+    this.#reserve(2);
+    const at = this.#length;
+    this.#bytes[at] = value >>> 8;
+    this.#bytes[at + 1] = value;
+    this.#length = at + 2;
+    return this;
   }
 
   u32(value: number): this {
-    return this.u16(value >>> 16).u16(value & 0xffff);
+    this.#reserve(4);
+    const at = this.#length;
+    this.#bytes[at] = value >>> 24;
+    this.#bytes[at + 1] = value >>> 16;
+    this.#bytes[at + 2] = value >>> 8;
+    this.#bytes[at + 3] = value;
+    this.#length = at + 4;
+    return this;
+  }
+
+  /** A prefix of IPv4: its length, then as many octets of the address as that takes (RFC 4271 4.3). */
+  prefix4(address: number, bits: number): this {
+    this.#reserve(5);
+    const at = this.#length;
+    const bytes = this.#bytes;
+    bytes[at] = bits;
+    // Octets beyond the length are overwritten by what follows.
+    bytes[at + 1] = address >>> 24;
+    bytes[at + 2] = address >>> 16;
+    bytes[at + 3] = address >>> 8;
+    bytes[at + 4] = address;
+    this.#length = at + 1 + ((bits + 7) >> 3);
+    return this;
   }
 
   bytes(source: Uint8Array): this {

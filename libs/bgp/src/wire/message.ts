@@ -107,6 +107,16 @@ export class UpdatePacker {
     this.#count++;
   }
 
+  /** Adds a prefix of IPv4, with its path identifier where the session has them (RFC 7911 3). */
+  add4(address: number, bits: number, pathId?: number): void {
+    const size = 1 + ((bits + 7) >> 3) + (pathId === undefined ? 0 : 4);
+    if (this.#count > 0 && this.#writer.length - this.#start + size + this.#tail > this.#maxLength) this.close();
+    if (this.#count === 0) this.#begin();
+    if (pathId !== undefined) this.#writer.u32(pathId);
+    this.#writer.prefix4(address, bits);
+    this.#count++;
+  }
+
   addCidr(prefix: Cidr): void {
     const one = new ByteWriter(17);
     writeNlri(one, prefix);

@@ -26,43 +26,15 @@ export interface Update {
 export type UpdateResult =
   Update | { readonly kind: 'reset'; readonly notification: Notification; readonly reason: string };
 
-/** Remembers decoded attribute lists by their bytes: the same list comes with thousands of UPDATEs. */
-export interface AttributeCache {
-  lookup(bytes: Uint8Array, start: number, end: number): AttributesResult | undefined;
-  store(bytes: Uint8Array, start: number, end: number, result: AttributesResult): void;
-}
-
 function reset(subcode: number, reason: string): UpdateResult {
   return { kind: 'reset', notification: notification(errorCode.update, subcode), reason };
-}
-
-function attributesOf(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  context: UpdateContext,
-  cache: AttributeCache | undefined,
-): AttributesResult {
-  const known = cache?.lookup(bytes, start, end);
-  if (known !== undefined) return known;
-  const result = decodeAttributes(bytes, start, end, context);
-  // Those with MP attributes hold prefixes, and bytes that the cache must not keep.
-  const isReusable = result.kind === 'decoded' && result.mpUnreach === undefined && !result.hasMpReach;
-  if (isReusable) cache?.store(bytes, start, end, result);
-  return result;
 }
 
 /**
  * The body of an UPDATE of at least 23 octets, which the framer has checked (RFC 4271 4.3 and 6.3,
  * RFC 7606, RFC 4760). Never throws, whatever the bytes.
  */
-export function decodeUpdate(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  context: UpdateContext,
-  cache?: AttributeCache,
-): UpdateResult {
+export function decodeUpdate(bytes: Uint8Array, start: number, end: number, context: UpdateContext): UpdateResult {
   const withdrawnAt = start + 2;
   const withdrawnEnd = withdrawnAt + u16(bytes, start);
   // RFC 4271 6.3: the two lengths do not fit the message; RFC 7606 3 a keeps this a reset.
@@ -77,7 +49,7 @@ export function decodeUpdate(
   if (!isNlriWellFormed(bytes, withdrawnAt, withdrawnEnd, 4, addPath)) return reset(10, 'malformed withdrawn prefix');
   if (!isNlriWellFormed(bytes, attributesEnd, end, 4, addPath)) return reset(10, 'malformed prefix');
 
-  const decoded = attributesOf(bytes, attributesAt, attributesEnd, context, cache);
+  const decoded = decodeAttributes(bytes, attributesAt, attributesEnd, context);
   if (decoded.kind === 'reset') return decoded;
 
   const withdrawn: NlriBlock[] = [];

@@ -1,0 +1,55 @@
+import { ByteWriter, UpdatePacker } from '@calico-node/bgp';
+import type { Family } from '@calico-node/net';
+import type { Bundle, Bundles } from './bundles.ts';
+import { OctetText } from './octet-text.ts';
+import type { PrefixTable } from './prefix-table.ts';
+
+/** Turns bundles into UPDATE messages, one after the other in one buffer that is used again. */
+export class UpdateEncoder {
+  readonly #family: Family;
+  readonly #maxLength: number;
+  readonly #prefixes: PrefixTable;
+  readonly #writer = new ByteWriter(1 << 16);
+  readonly #scratch = new Uint8Array(17);
+  /** The present bundle's attributes. */
+  readonly #attributes = new OctetText();
+
+  constructor(family: Family, maxLength: number, prefixes: PrefixTable) {
+    this.#family = family;
+    this.#maxLength = maxLength;
+    this.#prefixes = prefixes;
+  }
+
+  /** The messages of all bundles; `ends` is given where each bundle's end. */
+  encode(bundles: Bundles, list: readonly Bundle[], ends: number[]): Uint8Array {
+    const writer = this.#writer;
+    writer.reset();
+    for (const bundle of list) {
+      this.#one(bundles, bundle);
+      ends.push(writer.length);
+    }
+    return writer.finish();
+  }
+
+  #one(bundles: Bundles, { outbound, head }: Bundle): void {
+    let template: ConstructorParameters<typeof UpdatePacker>[2];
+    if (outbound !== undefined) {
+      const { attributes: text, nextHop } = outbound;
+      const length = this.#attributes.write(text);
+      template = { family: this.#family, attributes: this.#attributes.bytes.subarray(0, length), nextHop };
+    }
+    const packer = new UpdatePacker(this.#family, this.#maxLength, template, this.#writer);
+    const prefixes = this.#prefixes;
+    if (this.#family === 4) {
+      for (let at = head; at >= 0; at = bundles.next(at)) {
+        const prefix = bundles.prefixAt(at);
+        packer.add4(prefixes.address4(prefix), prefixes.lengthOf(prefix));
+      }
+    } else {
+      for (let at = head; at >= 0; at = bundles.next(at)) {
+        packer.add(this.#scratch, 0, prefixes.encode(bundles.prefixAt(at), this.#scratch));
+      }
+    }
+    packer.close();
+  }
+}
