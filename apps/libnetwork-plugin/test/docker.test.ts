@@ -1,11 +1,9 @@
 /*
  * The plug-in under a real Docker engine: Debian's docker.io, started for these tests in a namespace of its own.
  */
+import { engineProblem, eventually, isolateNetwork } from '@calico-node/lab/containers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { eventually } from './support/child.ts';
 import { DockerNode, nodeName } from './support/docker-node.ts';
-import { engineProblem } from './support/docker-engine.ts';
-import { isolateNetwork } from './support/isolate-network.ts';
 
 const problem = engineProblem();
 if (problem !== undefined) console.warn(`skipped: the Docker plug-in under a real engine: ${problem}`);

@@ -26,7 +26,7 @@ export function nodeEnvironment(plan: LabPlan, node: NodePlan): Record<string, s
 }
 
 /** Writes the CNI network configuration that a container runtime on the node would read. */
-function writeNetworkConfig(plan: LabPlan, node: NodePlan): void {
+function writeNetworkConfig(plan: LabPlan, node: NodePlan, nodenameFile: string): void {
   const dirs = nodeDirs(plan.name, node.name);
   const config = {
     name: networkName,
@@ -37,7 +37,7 @@ function writeNetworkConfig(plan: LabPlan, node: NodePlan): void {
         log_level: 'info',
         datastore_type: 'etcdv3',
         etcd_endpoints: plan.etcdEndpoint,
-        nodename_file: dirs.nodenameFile,
+        nodename_file: nodenameFile,
         mtu: 1500,
         ipam: { type: 'calico-ipam' },
       },
@@ -49,11 +49,32 @@ function writeNetworkConfig(plan: LabPlan, node: NodePlan): void {
 /** Restarts what ends with an error, as a container runtime or systemd does with calico-node. */
 const keepRunning = 'until "$0"; do sleep 0.2; done';
 
-/** Starts a node's calico-node in the node's namespace. Gives the pid of what keeps it running. */
-export function startNode(plan: LabPlan, node: NodePlan): number {
+/** Makes a node's directories, with the network configuration in them; the CNI server reads `nodenameFile`. */
+export function prepareNode(plan: LabPlan, node: NodePlan, nodenameFile?: string): void {
   const dirs = nodeDirs(plan.name, node.name);
   for (const dir of [dirs.runDir, dirs.libDir, dirs.confDir]) mkdirSync(dir, { recursive: true, mode: 0o755 });
-  writeNetworkConfig(plan, node);
+  writeNetworkConfig(plan, node, nodenameFile ?? dirs.nodenameFile);
+}
+
+/** How a lab's calico-node is set up, beyond what every program on the node finds in its environment. */
+export function nodeSettings(plan: LabPlan): Record<string, string> {
+  return {
+    IP: 'autodetect',
+    CALICO_NETWORKING_BACKEND: 'bird',
+    CALICO_IPV4POOL_CIDR: plan.podCidr,
+    CALICO_IPV4POOL_IPIP: 'Never',
+    CALICO_IPV4POOL_VXLAN: 'Never',
+    CALICO_IPV4POOL_NAT_OUTGOING: 'false',
+    CALICO_IPV6POOL_CIDR: 'none',
+    FELIX_HEALTHENABLED: 'true',
+    FELIX_IPV6SUPPORT: 'false',
+    WAIT_FOR_DATASTORE: 'true',
+  };
+}
+
+/** Starts a node's calico-node in the node's namespace. Gives the pid of what keeps it running. */
+export function startNode(plan: LabPlan, node: NodePlan): number {
+  prepareNode(plan, node);
   return startDaemon(
     {
       lab: plan.name,
@@ -62,19 +83,10 @@ export function startNode(plan: LabPlan, node: NodePlan): number {
       args: ['-c', keepRunning, program('calico-node')],
       env: {
         ...nodeEnvironment(plan, node),
-        IP: 'autodetect',
-        CALICO_NETWORKING_BACKEND: 'bird',
-        CALICO_IPV4POOL_CIDR: plan.podCidr,
-        CALICO_IPV4POOL_IPIP: 'Never',
-        CALICO_IPV4POOL_VXLAN: 'Never',
-        CALICO_IPV4POOL_NAT_OUTGOING: 'false',
-        CALICO_IPV6POOL_CIDR: 'none',
-        FELIX_HEALTHENABLED: 'true',
-        FELIX_IPV6SUPPORT: 'false',
-        WAIT_FOR_DATASTORE: 'true',
+        ...nodeSettings(plan),
       },
     },
-    dirs.logFile,
+    nodeDirs(plan.name, node.name).logFile,
   );
 }
 

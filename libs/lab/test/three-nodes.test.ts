@@ -9,7 +9,6 @@ import {
   attach,
   calicoctl,
   detach,
-  deviations,
   down,
   type Expectation,
   findNode,
@@ -20,7 +19,6 @@ import {
   nodeDirs,
   nodeStatus,
   onNode,
-  probeMatrix,
   processesOf,
   program,
   run,
@@ -33,26 +31,9 @@ import {
   waitForNode,
   type Workload,
 } from '../src/index.ts';
+import { everything, expectMatrixOf, nobody, policy, underNobody, underWebOnly, webOnly } from './support/matrix.ts';
 
 const name = `t${process.pid.toString(36)}`.slice(0, 12);
-const everything: Expectation = () => ({ icmp: true, tcp: true });
-
-const policy = (spec: string): string => `apiVersion: projectcalico.org/v3
-kind: GlobalNetworkPolicy
-metadata:
-  name: db
-spec: ${spec}
-`;
-const webOnly =
-  "{selector: app == 'db', types: [Ingress], ingress: [{action: Allow, protocol: TCP, source: {selector: app == 'web'}}]}";
-const underWebOnly: Expectation = (source, target) =>
-  target.labels['app'] === 'db' ? { icmp: false, tcp: source.labels['app'] === 'web' } : { icmp: true, tcp: true };
-const nobody = "{selector: app == 'db', types: [Ingress], ingress: []}";
-const underNobody: Expectation = (_, target) => {
-  const open = target.labels['app'] !== 'db';
-  return { icmp: open, tcp: open };
-};
-
 let state: LabState;
 
 function workload(workloadName: string): Workload {
@@ -62,15 +43,8 @@ function workload(workloadName: string): Workload {
 }
 
 /** Waits until the matrix is as expected; fails with the deviations otherwise. */
-async function expectMatrix(expectation: Expectation, timeoutMs = 15_000): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
-  for (;;) {
-    const left = deviations(state, await probeMatrix(state), expectation);
-    if (left.length === 0) return;
-    if (Date.now() > deadline) expect(left).toEqual([]);
-    await delay(100);
-  }
-}
+const expectMatrix = (expectation: Expectation, timeoutMs?: number): Promise<void> =>
+  expectMatrixOf(state, expectation, timeoutMs);
 
 /** Waits until a condition holds; fails when it does not within the limit. */
 async function eventually(what: string, holds: () => Promise<boolean> | boolean, timeoutMs = 15_000): Promise<void> {

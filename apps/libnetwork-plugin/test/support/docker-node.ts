@@ -5,9 +5,8 @@ import { connectDatastore, loadDatastoreConfig, Resources, type Backend } from '
 import { startEtcd, type EtcdProcess } from '@calico-node/datastore/testing';
 import { allocationsOf } from '@calico-node/ipam';
 import { blockPrefix, decodeBlock, parseBlockKey, type Profile, type WorkloadEndpoint } from '@calico-node/model';
+import { Child, DockerEngine, eventually } from '@calico-node/lab/containers';
 import { RouteSocket } from '@calico-node/netlink';
-import { Child, eventually } from './child.ts';
-import { DockerEngine } from './docker-engine.ts';
 
 const apps = join(import.meta.dirname, '../../..');
 export const nodeName = 'docker-node';
@@ -38,7 +37,7 @@ export class DockerNode implements AsyncDisposable {
     try {
       await node.#fillStore();
       await node.startPlugin();
-      node.#engine = await DockerEngine.start(dir, join(dir, 'plugins'));
+      node.#engine = await DockerEngine.start(dir, { plugins: join(dir, 'plugins') });
     } catch (error) {
       await node[Symbol.asyncDispose]();
       throw error;

@@ -2,15 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { importBox } from './box-image.ts';
 import { Child, eventually, run, type Outcome } from './child.ts';
+import { onPath } from './on-path.ts';
 
 const cgroups = '/sys/fs/cgroup';
-
-function onPath(program: string): string | undefined {
-  // Debian's first: another client may ask for more than Debian's daemon knows.
-  const folders = `/usr/sbin:/usr/bin:/sbin:/bin:${process.env['PATH'] ?? ''}`.split(':');
-  return folders.map((folder) => join(folder, program)).find((path) => existsSync(path));
-}
 
 function isWritable(path: string): boolean {
   try {
@@ -64,11 +60,30 @@ function removeControlGroup(name: string): void {
   }
 }
 
+/** Docker, as the tests use it. */
+export interface Engine extends AsyncDisposable {
+  /** What a client of this engine has in its environment. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Runs the client. */
+  docker(...args: string[]): Promise<Outcome>;
+  /** The output of a command that must succeed. @throws Error with Docker's words */
+  ok(...args: string[]): Promise<string>;
+  /** Where the caller finds the network namespace of a container that runs. */
+  netnsPath(container: string): Promise<string>;
+}
+
+export interface EngineOptions {
+  /** Becomes /run/docker/plugins. */
+  readonly plugins?: string;
+  /** Directories below /run that containers may mount; what is mounted in them later is seen too. */
+  readonly shared?: readonly string[];
+}
+
 /**
  * A Docker engine of the test's own: in the test's network namespace, in a mount namespace with a /run and an
  * /etc/docker of its own, so that nothing of the machine's is touched, and in a PID namespace, so that nothing is left.
  */
-export class DockerEngine implements AsyncDisposable {
+export class DockerEngine implements Engine {
   readonly #dir: string;
   readonly #cgroup = `cnt-${randomBytes(4).toString('hex')}`;
   readonly #namespaces: Child;
@@ -79,30 +94,35 @@ export class DockerEngine implements AsyncDisposable {
     this.#namespaces = namespaces;
   }
 
-  /** `plugins` becomes /run/docker/plugins. */
-  static async start(dir: string, plugins: string): Promise<DockerEngine> {
-    for (const name of ['docker', 'docker-client', 'etc-docker']) mkdirSync(join(dir, name), { recursive: true });
+  static async start(dir: string, options: EngineOptions = {}): Promise<DockerEngine> {
+    for (const name of ['docker', 'docker-client', 'etc-docker', 'run'])
+      mkdirSync(join(dir, name), { recursive: true });
+    const shared = [
+      ...(options.shared ?? []).map((path) => [path, path] as const),
+      ...(options.plugins === undefined ? [] : [[options.plugins, '/run/docker/plugins'] as const]),
+    ];
+    // What is below /run is kept aside while a file system of our own is mounted over it.
     const script = [
-      'mount -t tmpfs tmpfs /run',
-      'mkdir -p /run/docker/plugins',
-      'mount --bind "$1" /run/docker/plugins',
-      'mount --bind "$2" /etc/docker',
-      'touch "$3"',
+      ...shared.map(([from], index) => `mkdir -p "$1/run/${index}" && mount --rbind "${from}" "$1/run/${index}"`),
+      'mount -t tmpfs tmpfs /run && mount --make-shared /run',
+      ...shared.map(([, to], index) => `mkdir -p "${to}" && mount --rbind "$1/run/${index}" "${to}"`),
+      'mount --bind "$1/etc-docker" /etc/docker',
+      'touch "$1/mounted"',
       // The first process of the namespace has to reap what others leave, as an init does: `sh` does while it waits.
       'while sleep 1; do :; done',
     ].join(' && ');
     const ready = join(dir, 'mounted');
     const args = [
-      ...['--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child', '--mount-proc'],
+      ...['--mount', '--propagation', 'slave', '--pid', '--fork', '--kill-child', '--mount-proc'],
       ...['sh', '-c', script, 'sh'],
     ];
-    const engine = new DockerEngine(dir, new Child('unshare', [...args, plugins, join(dir, 'etc-docker'), ready], {}));
+    const engine = new DockerEngine(dir, new Child('unshare', [...args, dir], {}));
     try {
       await eventually(() => {
         if (!existsSync(ready)) throw new Error(`no mount namespace: ${engine.#namespaces.output}`);
       });
       await engine.startDaemon();
-      await engine.#importImage();
+      await importBox(engine);
     } catch (error) {
       await engine[Symbol.asyncDispose]();
       throw error;
@@ -135,7 +155,7 @@ export class DockerEngine implements AsyncDisposable {
         ...['--data-root', at('data'), '--exec-root', at('exec'), '--pidfile', at('dockerd.pid')],
         ...['--host', `unix://${this.socket}`],
         ...['--bridge=none', '--iptables=false', '--ip6tables=false', '--ip-forward=false', '--ip-masq=false'],
-        ...['--userland-proxy=false', '--storage-driver=vfs', `--cgroup-parent=/${this.#cgroup}`],
+        ...['--userland-proxy=false', `--cgroup-parent=/${this.#cgroup}`],
       ],
       {},
     );
@@ -153,33 +173,22 @@ export class DockerEngine implements AsyncDisposable {
   }
 
   docker(...args: string[]): Promise<Outcome> {
-    return run(onPath('docker') ?? 'docker', args, this.#client());
+    return run(onPath('docker') ?? 'docker', args, this.environment);
   }
 
-  /** The output of a command that must succeed. */
   async ok(...args: string[]): Promise<string> {
     const { code, stdout, stderr } = await this.docker(...args);
     if (code !== 0) throw new Error(`docker ${args.join(' ')}: ${stderr}${this.#daemon?.output.slice(-2000) ?? ''}`);
     return stdout.trim();
   }
 
-  #client(): Record<string, string> {
+  get environment(): Readonly<Record<string, string>> {
     return { DOCKER_HOST: `unix://${this.socket}`, DOCKER_CONFIG: join(this.#dir, 'docker-client') };
   }
 
-  /** The image `box`: a static busybox and nothing else. */
-  async #importImage(): Promise<void> {
-    const links = ['sh', 'ip', 'ping', 'ping6', 'nc', 'sleep', 'cat', 'arping', 'timeout'];
-    const script = [
-      'cp "$1" bin/busybox',
-      ...links.map((name) => `ln -s busybox bin/${name}`),
-      'tar -c . | "$2" import - box',
-    ].join(' && ');
-    const root = join(this.#dir, 'root');
-    mkdirSync(join(root, 'bin'), { recursive: true });
-    const args = ['-c', `cd "$0" && ${script}`, root, onPath('busybox') ?? '', onPath('docker') ?? ''];
-    const { code, stderr } = await run('sh', args, this.#client());
-    if (code !== 0) throw new Error(`could not import the image: ${stderr}`);
+  async netnsPath(container: string): Promise<string> {
+    const pid = await this.ok('inspect', '--format', '{{.State.Pid}}', container);
+    return `/proc/${childOf(this.#namespaces.pid)}/root/proc/${pid}/ns/net`;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
