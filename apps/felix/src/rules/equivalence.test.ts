@@ -66,6 +66,17 @@ test(`new connections are decided as the policy reads (seed ${seed})`, { timeout
   expect(Math.min(allowed, denied)).toBeGreaterThan(cases / 20);
 });
 
+test(`look-ups in place of rules decide as the policy reads (seed ${seed})`, { timeout }, () => {
+  const options = { failsafes: randomFailsafes, verdictMaps: true };
+  const { allowed, denied } = agree(
+    worlds,
+    fc.oneof(packets, hostPackets),
+    Math.ceil(cases / packetsPerWorld),
+    options,
+  );
+  expect(Math.min(allowed, denied)).toBeGreaterThan(cases / 20);
+});
+
 test(`what the host itself sends and receives is decided as the policy reads (seed ${seed})`, { timeout }, () => {
   const { allowed, denied } = agree(worlds, hostPackets, Math.ceil(cases / packetsPerWorld), {
     failsafes: randomFailsafes,
@@ -73,19 +84,25 @@ test(`what the host itself sends and receives is decided as the policy reads (se
   expect(Math.min(allowed, denied)).toBeGreaterThan(cases / 20);
 });
 
-test(`a rule alone matches what it says (seed ${seed})`, { timeout }, () => {
-  const loneRule = fc.tuple(worlds, rule, fc.boolean()).map(([world, only, isNamespaced]): RandomWorld => {
-    const rules = [{ ...only, action: 'Allow' as const }];
-    const spec = { tier: 'default', types: ['Ingress' as const], ingress: rules };
-    const policies = [{ name: 'lone', spec, ...(isNamespaced ? { namespace: 'default' } : {}) }];
-    const profiles = { ...world.profiles, p1: { egress: [{ action: 'Allow' as const }] } };
-    const tiers = [{ name: 'default', order: 2, defaultAction: 'Deny' as const }];
-    const endpoints = world.endpoints.map((endpoint) => ({ ...endpoint, profiles: ['p1'] }));
-    return { ...world, hostEndpoints: [], endpoints, policies, profiles, tiers };
-  });
-  const { allowed, denied } = agree(loneRule, packets, Math.ceil(cases / packetsPerWorld));
-  expect(Math.min(allowed, denied)).toBeGreaterThan(cases / 50);
-});
+test.for([false, true])(
+  `a rule alone matches what it says (look-ups: %s, seed ${seed})`,
+  { timeout },
+  (verdictMaps) => {
+    const loneRule = fc.tuple(worlds, rule, fc.boolean()).map(([world, only, isNamespaced]): RandomWorld => {
+      const rules = [{ ...only, action: 'Allow' as const }];
+      const spec = { tier: 'default', types: ['Ingress' as const], ingress: rules };
+      const policies = [{ name: 'lone', spec, ...(isNamespaced ? { namespace: 'default' } : {}) }];
+      const profiles = { ...world.profiles, p1: { egress: [{ action: 'Allow' as const }] } };
+      const tiers = [{ name: 'default', order: 2, defaultAction: 'Deny' as const }];
+      const endpoints = world.endpoints.map((endpoint) => ({ ...endpoint, profiles: ['p1'] }));
+      return { ...world, hostEndpoints: [], endpoints, policies, profiles, tiers };
+    });
+    const { allowed, denied } = agree(loneRule, packets, Math.ceil(cases / packetsPerWorld), {
+      verdictMaps,
+    });
+    expect(Math.min(allowed, denied)).toBeGreaterThan(cases / 50);
+  },
+);
 
 test('an established connection goes on whatever the policy says, an invalid packet does not', () => {
   fc.assert(

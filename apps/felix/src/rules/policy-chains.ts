@@ -6,7 +6,7 @@ import { clearMarks } from './matches.ts';
 import type { Chain, Layer, Rule } from './model.ts';
 import { policyChainName, profileChainName, type Direction } from './names.ts';
 import type { RuleOptions } from './options.ts';
-import { renderPolicyRule } from './policy-rules.ts';
+import { renderPolicyRules } from './look-ups.ts';
 
 /** Where a policy or a profile has a chain. */
 export interface ChainPlace {
@@ -82,7 +82,7 @@ function renderRules(
   options: RuleOptions,
   before: readonly Rule[] = [],
 ): Chain {
-  const rules = [...before, ...parsed.flatMap((parsedRule) => renderPolicyRule(parsedRule, family, options, layer))];
+  const rules = [...before, ...renderPolicyRules(parsed, family, options, layer)];
   const [first, ...rest] = rules;
   // The title sits on the first rule, so that a chain can be told from its rules alone.
   const titled =

@@ -35,6 +35,7 @@ import {
   setMarks,
 } from './matches.ts';
 import { renderFailsafeChains } from './failsafe-chains.ts';
+import { renderVerdictChains } from './look-ups.ts';
 import type { Action, Chain, Hook, Match, Rule } from './model.ts';
 import { chainNames } from './names.ts';
 import type { RuleOptions } from './options.ts';
@@ -76,6 +77,7 @@ export function renderStaticChains(family: Family, options: RuleOptions): readon
     chain('filter', chainNames.forward, forward(options)),
     ...renderDispatchChains(options),
     ...renderFailsafeChains(family, options),
+    ...renderVerdictChains(options),
     chain('nat', chainNames.postrouting, [rule([], jump(chainNames.natOutgoing))]),
     chain('nat', chainNames.natOutgoing, natOutgoing(options)),
   ];

@@ -63,7 +63,7 @@ export class NftablesDriver implements PolicyDriver {
     this.#tables = options.families.map((family) => {
       const table = new Table(family, this.#socket);
       for (const id of [networkPoolsSet, masqueradePoolsSet, allHostsSet]) table.sets.replace(id, 'net', []);
-      return { table, intents: new PolicyIntents(table, options.rules) };
+      return { table, intents: new PolicyIntents(table, { ...options.rules, verdictMaps: true }) };
     });
   }
 

@@ -1,11 +1,13 @@
 import { ipToBytes, lastIp, splitCidr, type Family } from '@calico-node/net';
 import {
   concatKey,
+  intervalElements,
   keyLayout,
   type Expression,
   type KeyFieldName,
   type SetElement,
   type SetType,
+  type Verdict,
 } from '@calico-node/netlink/nftables';
 import type { Action, KeyField, KeyPart, Layer, LookUpEntry } from '../../rules/model.ts';
 import { chainNameInKernel } from './kernel-names.ts';
@@ -33,19 +35,25 @@ export function renderLookUp(
     loads.push(load(field, family, word));
     word += keyLayout([type[index] ?? first]).bytes > 4 ? 4 : 1;
   }
-  const elements = entries.map((entry) => encode(entry, type, interval, layer));
+  const elements = entries.flatMap((entry) => encode(entry, type, interval, layer));
   return [...loads, { type: 'verdict-map', set: { type, interval, elements }, register: 1 }];
 }
 
-function encode({ parts, verdict }: LookUpEntry, type: SetType, interval: boolean, layer: Layer): SetElement {
-  const key = concatKey(type, parts.map(firstOf));
-  return {
-    key,
-    ...(interval ? { keyEnd: concatKey(type, parts.map(lastOf)) } : {}),
-    verdict:
-      verdict.kind === 'drop' ? { kind: 'drop' } : { kind: 'goto', chain: chainNameInKernel(layer, verdict.chain) },
-    isCounted: true,
-  };
+/** Intervals of a concatenation have both their keys in one element; those of a single field are two elements. */
+function encode(
+  { parts, verdict }: LookUpEntry,
+  type: SetType,
+  interval: boolean,
+  layer: Layer,
+): readonly SetElement[] {
+  const first = concatKey(type, parts.map(firstOf));
+  const last = concatKey(type, parts.map(lastOf));
+  const kernelVerdict: Verdict =
+    verdict.kind === 'drop' ? { kind: 'drop' } : { kind: 'goto', chain: chainNameInKernel(layer, verdict.chain) };
+  const counted = { verdict: kernelVerdict, isCounted: true };
+  if (!interval) return [{ key: first, ...counted }];
+  if (type.length > 1) return [{ key: first, keyEnd: last, ...counted }];
+  return intervalElements({ first, last }).map((end) => (end.intervalEnd === true ? end : { ...end, ...counted }));
 }
 
 function isExact(part: KeyPart): boolean {
