@@ -1,24 +1,26 @@
 import type { NodePolicy } from '@calico-node/policy';
 import type { FelixParameters } from './config/parameters.ts';
+import type { DriverChoice } from './dataplane/driver-choice.ts';
 import { allocateMarks } from './rules/marks.ts';
 import { defaultRuleOptions, type LogRate, type RuleOptions } from './rules/options.ts';
 
-/** What Felix's parameters mean for its rules. */
-export function ruleOptionsOf(values: FelixParameters): RuleOptions {
+/** What Felix's parameters mean for its rules, which each packet filter has some of its own of. */
+export function ruleOptionsOf(values: FelixParameters, filter: DriverChoice['kind']): RuleOptions {
+  const isIptables = filter === 'iptables';
   return {
     ...defaultRuleOptions,
-    marks: allocateMarks(values.NftablesMarkMask),
+    marks: allocateMarks(isIptables ? values.IptablesMarkMask : values.NftablesMarkMask),
     interfacePrefixes: values.InterfacePrefix,
     defaultEndpointToHostAction: values.DefaultEndpointToHostAction,
-    filterAllowAction: values.NftablesFilterAllowAction,
-    filterDenyAction: values.NftablesFilterDenyAction,
+    filterAllowAction: isIptables ? values.IptablesFilterAllowAction : values.NftablesFilterAllowAction,
+    filterDenyAction: isIptables ? values.IptablesFilterDenyAction : values.NftablesFilterDenyAction,
     disableConntrackInvalidCheck: values.DisableConntrackInvalidCheck,
     enforceReversePath: values.WorkloadSourceSpoofing !== 'Any',
     vxlanPort: values.VXLANPort,
     allowVxlanPacketsFromWorkloads: values.AllowVXLANPacketsFromWorkloads,
     allowIpipPacketsFromWorkloads: values.AllowIPIPPacketsFromWorkloads,
     logPrefix: values.LogPrefix,
-    mangleAllowAction: values.NftablesMangleAllowAction,
+    mangleAllowAction: isIptables ? values.IptablesMangleAllowAction : values.NftablesMangleAllowAction,
     failsafes: { inbound: values.FailsafeInboundHostPorts, outbound: values.FailsafeOutboundHostPorts },
     serviceLoopPrevention: values.ServiceLoopPrevention,
     logRate: logRateOf(values.LogActionRateLimit, values.LogActionRateLimitBurst),

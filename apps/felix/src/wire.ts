@@ -1,7 +1,7 @@
 /**
  * Felix, put together:
  *
- *   etcd ─► syncer ─► CalcGraph ─► Engine ─► NftablesDriver, WorkloadInterfaces ─► kernel
+ *   etcd ─► syncer ─► CalcGraph ─► Engine ─► PolicyDriver, WorkloadInterfaces ─► kernel
  *                                    │
  *                                    ├─► endpoint-status files, status keys ─► etcd
  *                                    └─► gRPC: who waits for an endpoint or a revision
@@ -15,12 +15,14 @@ import { felixV1, serveUnix } from '@calico-node/rpc';
 import { Backoff, type NodePaths, type ServiceContext, sleep } from '@calico-node/service';
 import { CalcGraph } from './calc/calc-graph.ts';
 import type { ConfigUpdate } from './calc/intents.ts';
+import type { FelixParameters } from './config/parameters.ts';
 import type { Resolved } from './config/resolve.ts';
+import { chooseDriver, probeFilters, type DriverChoice } from './dataplane/driver-choice.ts';
 import { Engine, type EndpointChange } from './dataplane/engine.ts';
 import { HostInterfaces } from './dataplane/interfaces/host-interfaces.ts';
 import { WorkloadInterfaces } from './dataplane/interfaces/workload-interfaces.ts';
 import { dataplaneMetrics } from './dataplane/metrics.ts';
-import { NftablesDriver } from './dataplane/nftables/nftables-driver.ts';
+import { openDriver } from './dataplane/open-driver.ts';
 import { felixService } from './rpc/felix-service.ts';
 import { nodePolicyOf, ruleOptionsOf } from './rule-options.ts';
 import { EndpointStatusFiles } from './status/endpoint-status-files.ts';
@@ -70,7 +72,9 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     touch();
   };
 
-  const policy = new NftablesDriver({ families, rules: ruleOptionsOf(values), log, onDirty });
+  const choice = chooseDriver(values, probeFilters());
+  const rules = ruleOptionsOf(values, choice.kind);
+  const policy = openDriver({ choice, parameters: values, families, rules, log, onDirty });
   using _policy = disposable(policy);
   policy.installSkeleton();
   using interfaces = new WorkloadInterfaces({
@@ -109,6 +113,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
   };
   const endpoints = (): number => engine.endpoints.size;
   using metrics = dataplaneMetrics(context.metrics.registry, {
+    packetFilter: choice.kind,
     localEndpoints: endpoints,
     counts: () => policy.counts(),
     routes: () => interfaces.routeCount,
@@ -164,13 +169,13 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
 
   mkdirSync(options.paths.runDir, { recursive: true, mode: 0o755 });
   await using _server = await serveUnix(options.socketPath, [
-    [felixV1.FelixServiceService, felixService(engine, calc, nodePolicyOf(ruleOptionsOf(values)))],
+    [felixV1.FelixServiceService, felixService(engine, calc, nodePolicyOf(rules))],
   ]);
-  log.info({ socket: options.socketPath, hostname: options.hostname }, 'felix is running');
+  log.info({ socket: options.socketPath, hostname: options.hostname, packetFilter: choice }, 'felix is running');
   const tasks = [
     engine.run(signal),
     reporter.run(signal),
-    resyncPeriodically(engine, Math.min(values.RouteRefreshInterval, values.NftablesRefreshInterval), signal),
+    resyncPeriodically(engine, refreshSeconds(values, choice), signal),
     syncer.done,
   ];
   // A task that fails ends Felix; the supervisor starts it anew.
@@ -193,6 +198,16 @@ function reportState(change: EndpointChange, files: EndpointStatusFiles | undefi
   if (state.state === 'up') files?.set(endpoint.identity);
   else files?.delete(endpoint.identity);
   reporter.setEndpoint(endpoint.identity, state.state);
+}
+
+/** The shortest of the intervals that are not off; 0: all are. */
+function refreshSeconds(values: FelixParameters, choice: DriverChoice): number {
+  const ofFilter =
+    choice.kind === 'nftables'
+      ? [values.NftablesRefreshInterval]
+      : [values.IptablesRefreshInterval, values.IpsetsRefreshInterval];
+  const intervals = [values.RouteRefreshInterval, ...ofFilter].filter((seconds) => seconds > 0);
+  return intervals.length === 0 ? 0 : Math.min(...intervals);
 }
 
 async function resyncPeriodically(engine: Engine, seconds: number, signal: AbortSignal): Promise<void> {

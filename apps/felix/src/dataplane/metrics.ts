@@ -3,12 +3,19 @@ import type { EngineMetrics } from './engine.ts';
 
 /** What is measured when metrics are read. */
 export interface Measured {
+  /** Which packet filter `counts` and `repairs` are of: it names their metrics. */
+  readonly packetFilter: 'nftables' | 'iptables';
   localEndpoints(): number;
   counts(): { readonly chains: number; readonly rules: number; readonly sets: number };
   routes(): number;
   writes(): number;
   repairs(): number;
 }
+
+const filterNames = {
+  nftables: { prefix: 'felix_nft', sets: 'felix_nft_sets' },
+  iptables: { prefix: 'felix_iptables', sets: 'felix_ipsets_calico' },
+} as const;
 
 /** The dataplane's metrics, under Felix's names where Felix has them; they leave the registry when disposed of. */
 export function dataplaneMetrics(registry: Registry, measured: Measured): EngineMetrics & Disposable {
@@ -25,13 +32,14 @@ export function dataplaneMetrics(registry: Registry, measured: Measured): Engine
     });
   };
   gauge('felix_active_local_endpoints', 'Active workload endpoints on this host.', () => measured.localEndpoints());
-  gauge('felix_nft_chains', 'Chains in the kernel.', () => measured.counts().chains);
-  gauge('felix_nft_rules', 'Rules in the kernel.', () => measured.counts().rules);
-  gauge('felix_nft_sets', 'Sets in the kernel.', () => measured.counts().sets);
+  const { prefix, sets } = filterNames[measured.packetFilter];
+  gauge(`${prefix}_chains`, 'Chains in the kernel.', () => measured.counts().chains);
+  gauge(`${prefix}_rules`, 'Rules in the kernel.', () => measured.counts().rules);
+  gauge(sets, 'Sets in the kernel.', () => measured.counts().sets);
   gauge('felix_route_table_num_routes', 'Routes over workload interfaces in the kernel.', () => measured.routes());
   gauge('felix_kernel_writes', 'Requests for a change sent to the kernel since start.', () => measured.writes());
   new Counter({
-    name: 'felix_nft_repairs',
+    name: `${prefix}_repairs`,
     help: "Foreign changes to Felix's tables that were put right.",
     registers,
     collect() {

@@ -34,7 +34,6 @@ export interface IptablesDriverOptions {
   readonly rules: RuleOptions;
   readonly insertMode?: ChainInsertMode;
   readonly maxIpSetSize?: number;
-  readonly lockProbeMs?: number;
   /** How soon after a write the tables are read again, at first; 0: not at all. Each time doubles it, up to the next. */
   readonly postWriteCheckSeconds?: number;
   readonly refreshSeconds?: number;
@@ -66,18 +65,10 @@ export class IptablesDriver implements PolicyDriver {
   #repairs = 0;
 
   constructor(options: IptablesDriverOptions) {
-    const {
-      netns,
-      variant,
-      families,
-      rules,
-      insertMode = 'insert',
-      maxIpSetSize = 1 << 20,
-      lockProbeMs = 50,
-    } = options;
+    const { netns, variant, families, rules, insertMode = 'insert', maxIpSetSize = 1 << 20 } = options;
     const where = netns === undefined ? {} : { netns };
     this.#options = options;
-    this.#programs = new IptablesPrograms({ variant, lockProbeMs, ...where });
+    this.#programs = new IptablesPrograms({ variant, ...where });
     this.#ipsets = IpsetSocket.open(where);
     this.#families = families.map((family) => {
       const tools = { programs: this.#programs, ipsets: this.#ipsets };

@@ -11,8 +11,6 @@ export interface IptablesProgramsOptions {
   readonly variant: IptablesVariant;
   /** The node's namespace; the process's own when absent. */
   readonly netns?: NetnsRef;
-  /** How often the xtables lock is tried for (IptablesLockProbeIntervalMillis). */
-  readonly lockProbeMs?: number;
 }
 
 /** How long restore waits for somebody else who has the xtables lock. */
@@ -37,12 +35,11 @@ export class IptablesPrograms {
   readonly #children: number[] = [];
   readonly counts = { restoreCalls: 0, restoreErrors: 0, saveCalls: 0, saveErrors: 0, linesExecuted: 0 };
 
-  constructor({ variant, netns, lockProbeMs = 50 }: IptablesProgramsOptions) {
+  constructor({ variant, netns }: IptablesProgramsOptions) {
     this.variant = variant;
     this.#netns = netns;
     // nf_tables has transactions of its own, and its programs no lock.
-    this.#lockArgs =
-      variant === 'nft' ? [] : ['--wait', `${LOCK_SECONDS}`, '--wait-interval', `${Math.round(lockProbeMs * 1000)}`];
+    this.#lockArgs = variant === 'nft' ? [] : ['--wait', `${LOCK_SECONDS}`];
   }
 
   /** Whether the process was one of ours: the kernel names those that change nf_tables. */

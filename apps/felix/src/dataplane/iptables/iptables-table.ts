@@ -10,8 +10,10 @@ import type { SavedRule, SavedTable } from './save-output.ts';
 /** Whether our rules go before or after the others of a built-in chain. */
 export type ChainInsertMode = 'insert' | 'append';
 
-/** Starts of names of chains that are ours, to change and to delete; `felix-` was used long ago. */
-const OWN_CHAIN = /^(?:cali|felix)-/;
+/** Whether a chain of that name is ours, to change and to delete; `felix-` was used long ago. */
+export function isOwnChain(name: string): boolean {
+  return /^(?:cali|felix)-/.test(name);
+}
 
 interface DesiredHook {
   readonly first: readonly RenderedRule[];
@@ -124,7 +126,7 @@ export class IptablesTable {
     this.#actualHooks = new Map();
     for (const [name, { isBuiltIn, rules }] of saved ?? []) {
       if (isBuiltIn) this.#actualHooks.set(name, rules);
-      else if (OWN_CHAIN.test(name)) this.#actual.set(name, rules.map(({ hash }) => hash || '?').join(' '));
+      else if (isOwnChain(name)) this.#actual.set(name, rules.map(({ hash }) => hash || '?').join(' '));
     }
     for (const name of [...this.#desired.keys(), ...this.#actual.keys()]) this.#dirty.add(name);
     for (const name of [...this.#hooks.keys(), ...this.#actualHooks.keys()]) this.#dirtyHooks.add(name);
