@@ -101,6 +101,13 @@ describe('ipam configure', () => {
       'Successfully set KubeVirtVMAddressPersistence to: Disabled\n',
     );
     expect(await cli.fail('ipam configure --kubevirt-ip-persistence=on')).toContain('Enabled or Disabled');
+    expect(await cli.succeed('ipam configure --ip-cooldown-seconds=30')).toBe(
+      'Successfully set IPCooldownSeconds to: 30\n',
+    );
+    expect(await cli.succeed('ipam show --show-configuration')).toMatch(/IPCooldownSeconds +\| +30 /);
+    await cli.succeed('ipam configure --ip-cooldown-seconds=-1');
+    expect((await cli.backend.get(ipamConfigKey))?.value).not.toContain('ipCooldownSeconds');
+    expect(await cli.fail('ipam configure --ip-cooldown-seconds=-2')).toContain('a valid number');
   });
 
   it('writes nothing when nothing changes', async () => {

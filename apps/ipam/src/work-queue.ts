@@ -51,7 +51,7 @@ export class WorkQueue<Req, Res> {
   /** @throws QueueFullError, AbandonedError, and what serving throws. */
   run(request: Req, signal: AbortSignal): Promise<Res> {
     if (this.#length >= this.#options.limit) {
-      return Promise.reject(new QueueFullError(`${this.#length} requests wait`));
+      return Promise.reject(new QueueFullError(`${this.#length} requests wait already, and no more may: try again`));
     }
     this.#length++;
     const settle = Promise.withResolvers<Res>();

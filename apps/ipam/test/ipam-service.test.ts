@@ -106,6 +106,18 @@ describe('the IPAM service', () => {
     expect((await autoAssign({ handleId: 'c', num4: 2 })).ipv4).toHaveLength(2);
   });
 
+  it('names the pools and what was tried when a /29 is used up, and serves again after a release', async () => {
+    const given = await Promise.all(Array.from({ length: 8 }, (_, index) => autoAssign({ handleId: `h${index}` })));
+    expect(new Set(given.flatMap(({ ipv4 }) => ipv4)).size).toBe(8);
+    const refusal = await autoAssign({ handleId: 'more' }).catch((error: unknown) => error);
+    expect(refusal).toMatchObject({ code: 'FAILED_PRECONDITION' });
+    expect(String(refusal)).toMatch(
+      /No IPs available in pools: \[p 10\.0\.0\.0\/29\] for more: tried the blocks of n1/,
+    );
+    await release('h3');
+    expect((await autoAssign({ handleId: 'more' })).ipv4).toEqual(given[3]?.ipv4);
+  });
+
   it('gives a chosen address to one handle, as often as that asks', async () => {
     const ask = (ip: string, handleId: string): Promise<ipamV1.AssignIpResponse> =>
       callUnary(client.assignIp.bind(client), ipamV1.AssignIpRequest.fromPartial({ ip, handleId }), options);

@@ -110,7 +110,10 @@ function allocate(block: AllocationBlock, ordinals: readonly number[], owner: Ow
   if (ordinals.length === 0) return block;
   const attribute = attributeOf(owner);
   const attributes = [...(block.attributes ?? [])];
-  let index = attributes.findIndex((known) => isDeepStrictEqual(definedFields(known), attribute));
+  let index = attributes.findIndex(
+    (known) =>
+      (known.handle_id ?? undefined) === attribute.handle_id && isDeepStrictEqual(definedFields(known), attribute),
+  );
   if (index < 0) index = attributes.push(attribute) - 1;
   const taken = new Set(ordinals);
   const sequences: Record<string, bigint> = { ...block.sequenceNumberForAllocation };
@@ -124,9 +127,9 @@ function allocate(block: AllocationBlock, ordinals: readonly number[], owner: Ow
   };
 }
 
-/** An attribute without undefined fields. */
+/** An attribute without fields that say nothing: old writers put null where Calico now puts none. */
 function definedFields(attribute: AllocationAttribute): object {
-  return Object.fromEntries(Object.entries(attribute).filter(([, value]) => value !== undefined));
+  return Object.fromEntries(Object.entries(attribute).filter(([, value]) => (value ?? undefined) !== undefined));
 }
 
 /** Takes up to `count` free addresses, longest-free first, reserved ones left where they are. */

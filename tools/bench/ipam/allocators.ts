@@ -48,8 +48,12 @@ interface Reply {
 }
 
 /** A process that reads and writes the store per request. */
-export async function startCold(endpoint: string, nodeName: string): Promise<Allocator> {
-  const child = fork(join(import.meta.dirname, 'cold-server.ts'), [endpoint, nodeName]);
+export async function startCold(
+  endpoint: string,
+  nodeName: string,
+  writes: 'together' | 'in-turn',
+): Promise<Allocator> {
+  const child = fork(join(import.meta.dirname, 'cold-server.ts'), [endpoint, nodeName, writes]);
   const waiting = new Map<number, PromiseWithResolvers<undefined>>();
   let next = 0;
   child.on('message', ({ id, error }: Reply) => {

@@ -2,12 +2,27 @@
  * The peer of the `ipam` service in ipam-speed: a process that reads and writes the store for each request and
  * keeps nothing between them. It serves as many requests at once as its caller sends: allocates and gives back
  * as a plug-in that goes to the store itself.
+ *
+ * cold-server ENDPOINT NODE together|in-turn: whether block and handle are written in one transaction, as our own
+ * plug-ins do, or each by a compare-and-swap of its own, as Calico does.
  */
-import { connectDatastore } from '@calico-node/datastore';
+import { connectDatastore, type Backend } from '@calico-node/datastore';
 import { Ipam } from '@calico-node/ipam';
 
-const [endpoint = '', nodeName = ''] = process.argv.slice(2);
-const ipam = new Ipam(connectDatastore({ type: 'etcdv3', endpoints: [endpoint], tls: {} }));
+const [endpoint = '', nodeName = '', writes = 'together'] = process.argv.slice(2);
+
+/** The store without transactions over several objects. */
+function inTurn(backend: Backend): Backend {
+  return new Proxy(backend, {
+    get(target, name) {
+      const value: unknown = name === 'commit' ? undefined : Reflect.get(target, name, target);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+}
+
+const backend = connectDatastore({ type: 'etcdv3', endpoints: [endpoint], tls: {} });
+const ipam = new Ipam(writes === 'together' ? backend : inTurn(backend));
 
 interface Message {
   readonly id: number;

@@ -1,5 +1,5 @@
 import { Ipam } from '@calico-node/ipam';
-import type { IpamConfig } from '@calico-node/model';
+import { encodeIpamConfig, type IpamConfig } from '@calico-node/model';
 import { CommandError, type Io } from '../../io.ts';
 import { withSession, type DatastoreOptions } from '../../session.ts';
 
@@ -7,6 +7,7 @@ export interface IpamConfigureOptions extends DatastoreOptions {
   readonly strictaffinity?: string;
   readonly maxBlocksPerHost?: string;
   readonly kubevirtIpPersistence?: string;
+  readonly ipCooldownSeconds?: string;
 }
 
 /** `calicoctl ipam configure`: changes the settings that are given; writes nothing when none is another. */
@@ -16,18 +17,21 @@ export async function ipamConfigure(options: IpamConfigureOptions, io: Io): Prom
     const ipam = new Ipam(backend);
     const current = await ipam.config();
     const wanted = { ...current, ...changes };
-    if (JSON.stringify(wanted) !== JSON.stringify(current)) await ipam.setConfig(wanted);
+    if (encodeIpamConfig(wanted) !== encodeIpamConfig(current)) await ipam.setConfig(wanted);
   });
   const said: readonly (readonly [string, string | number | boolean | undefined])[] = [
     ['StrictAffinity', changes.strict_affinity],
     ['MaxBlocksPerHost', changes.maxBlocksPerHost],
     ['KubeVirtVMAddressPersistence', changes.kubeVirtVMAddressPersistence],
+    ['IPCooldownSeconds', changes.ipCooldownSeconds],
   ];
   for (const [name, value] of said) if (value !== undefined) io.out(`Successfully set ${name} to: ${String(value)}\n`);
 }
 
-function readChanges({ strictaffinity, maxBlocksPerHost, kubevirtIpPersistence }: IpamConfigureOptions): IpamConfig {
-  if (strictaffinity === undefined && maxBlocksPerHost === undefined && kubevirtIpPersistence === undefined) {
+function readChanges(options: IpamConfigureOptions): IpamConfig {
+  const { strictaffinity, maxBlocksPerHost, kubevirtIpPersistence, ipCooldownSeconds } = options;
+  const given = [strictaffinity, maxBlocksPerHost, kubevirtIpPersistence, ipCooldownSeconds];
+  if (given.every((option) => option === undefined)) {
     throw new CommandError('at least one configuration option must be specified');
   }
   return {
@@ -36,6 +40,7 @@ function readChanges({ strictaffinity, maxBlocksPerHost, kubevirtIpPersistence }
     ...(kubevirtIpPersistence === undefined
       ? {}
       : { kubeVirtVMAddressPersistence: persistenceOf(kubevirtIpPersistence) }),
+    ...(ipCooldownSeconds === undefined ? {} : { ipCooldownSeconds: secondsOf(ipCooldownSeconds) }),
   };
 }
 
@@ -54,6 +59,13 @@ function booleanOf(text: string): boolean {
 function countOf(text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
   throw new CommandError('invalid value for --max-blocks-per-host. Use a valid number');
+}
+
+/** Upstream's -1 for none is stored as 0, which the store leaves out. */
+function secondsOf(text: string): number {
+  if (text === '-1') return 0;
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new CommandError('invalid value for --ip-cooldown-seconds. Use a valid number, or -1 for none');
 }
 
 function persistenceOf(text: string): 'Enabled' | 'Disabled' {

@@ -39,6 +39,7 @@ export function addIpamCommands(program: Command, io: Io): void {
     .option('--strictaffinity <boolean>', "use only blocks of the node's own: true or false")
     .option('--max-blocks-per-host <number>', 'how many blocks a node may have; 0 for 20')
     .option('--kubevirt-ip-persistence <mode>', 'whether KubeVirt machines keep their addresses: Enabled or Disabled')
+    .option('--ip-cooldown-seconds <number>', 'how long a released address rests before it is given again; -1 for none')
     .action(async (_options, command: Command) => {
       const { ipamConfigure } = await import('./configure.ts');
       await ipamConfigure(command.optsWithGlobals(), io);

@@ -63,6 +63,8 @@ export function configurationTable(config: IpamConfig): string {
       ['AutoAllocateBlocks', String(config.auto_allocate_blocks ?? false)],
       ['MaxBlocksPerHost', String(config.maxBlocksPerHost ?? 0)],
       ['KubeVirtVMAddressPersistence', JSON.stringify(config.kubeVirtVMAddressPersistence ?? 'Enabled')],
+      // Calico 3.32 has no such row, and no such setting.
+      ...(config.ipCooldownSeconds ? [['IPCooldownSeconds', String(config.ipCooldownSeconds)]] : []),
     ],
   );
 }
