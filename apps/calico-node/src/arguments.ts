@@ -1,4 +1,6 @@
 import { parseArgs } from 'node:util';
+import type { ServiceName } from './services/run-services.ts';
+import { parseDurationMs } from './startup/duration.ts';
 
 /** What one run of `calico-node` is asked to do. */
 export type Mode =
@@ -8,8 +10,15 @@ export type Mode =
   /** One of the node's programs in the foreground. */
   | { readonly kind: 'program'; readonly program: string; readonly rest: readonly string[] }
   | { readonly kind: 'probe'; readonly probes: readonly Probe[]; readonly thresholdSeconds: number }
+  /** One of the services that else run beside the supervisor, in the foreground. */
+  | { readonly kind: 'service'; readonly service: ServiceName; readonly rest: readonly string[] }
+  /** Tunnel addresses once. */
+  | { readonly kind: 'allocate-once'; readonly rest: readonly string[] }
   | { readonly kind: 'show-status' }
-  | { readonly kind: 'shutdown' }
+  | { readonly kind: 'shutdown'; readonly rest: readonly string[] }
+  | { readonly kind: 'complete-startup'; readonly rest: readonly string[] }
+  /** What calico/node's privileged init container does. */
+  | { readonly kind: 'init' }
   | { readonly kind: 'version' }
   | { readonly kind: 'help' };
 
@@ -24,10 +33,25 @@ export const probeNames = [
 export type Probe = (typeof probeNames)[number];
 
 const programFlags = { felix: 'felix', confd: 'confd', bgp: 'bgp-daemon' } as const;
+/** The services' flags, with the other name that some manifests use. */
+const serviceFlags = {
+  'monitor-addresses': 'monitor-addresses',
+  'allocate-tunnel-addrs': 'allocate-tunnel-addrs',
+  'status-reporter': 'status-reporter',
+  'node-status-reporter': 'status-reporter',
+} as const satisfies Record<string, ServiceName>;
+
 const ownFlags: readonly string[] = [
   ...probeNames,
   ...Object.keys(programFlags),
+  ...Object.keys(serviceFlags),
   'startup',
+  'complete-startup',
+  'allocate-tunnel-addrs-run-once',
+  'confd-run-once',
+  'init',
+  'best-effort',
+  'status',
   'show-status',
   'shutdown',
   'threshold-time',
@@ -47,14 +71,10 @@ function doubleDashes(argument: string): string {
   return name !== undefined && ownFlags.includes(name) ? `-${argument}` : argument;
 }
 
-/** Go's durations, as far as seconds go: `30s`, `1m30s`, `500ms`. */
 function parseSeconds(text: string): number {
-  const units: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, h: 3600 };
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
-  if (parts.map((part) => part[0]).join('') !== text || text === '') {
-    throw new UsageError(`--threshold-time: '${text}' is not a duration such as 30s`);
-  }
-  return parts.reduce((sum, [, count, unit]) => sum + Number(count) * (units[unit ?? ''] ?? 0), 0);
+  const ms = parseDurationMs(text);
+  if (ms === undefined) throw new UsageError(`--threshold-time: '${text}' is not a duration such as 30s`);
+  return ms / 1000;
 }
 
 const flag = { type: 'boolean' } as const;
@@ -76,6 +96,16 @@ export function parseMode(argv: readonly string[]): Mode {
         'bird6-live': flag,
         'bird-ready': flag,
         'bird6-ready': flag,
+        'monitor-addresses': flag,
+        'allocate-tunnel-addrs': flag,
+        'allocate-tunnel-addrs-run-once': flag,
+        'status-reporter': flag,
+        'node-status-reporter': flag,
+        'complete-startup': flag,
+        'confd-run-once': flag,
+        init: flag,
+        'best-effort': flag,
+        status: flag,
         'show-status': flag,
         shutdown: flag,
         'threshold-time': { type: 'string', default: '30s' },
@@ -92,15 +122,29 @@ export function parseMode(argv: readonly string[]): Mode {
     ...(values['health-address'] === undefined ? [] : ['--health-address', values['health-address']]),
     ...(values['log-level'] === undefined ? [] : ['--log-level', values['log-level']]),
   ];
+  const onceFor = (name: string): readonly string[] =>
+    name === 'confd' && values['confd-run-once'] === true ? ['--onetime'] : [];
   const probes = probeNames.filter((name) => values[name] === true);
   const modes: Mode[] = [
     ...(values.help === true ? [{ kind: 'help' } as const] : []),
     ...(values.version === true ? [{ kind: 'version' } as const] : []),
     ...(values.startup === true ? [{ kind: 'startup', rest } as const] : []),
-    ...(values['show-status'] === true ? [{ kind: 'show-status' } as const] : []),
-    ...(values.shutdown === true ? [{ kind: 'shutdown' } as const] : []),
+    ...(values['show-status'] === true || values.status === true ? [{ kind: 'show-status' } as const] : []),
+    ...(values.shutdown === true ? [{ kind: 'shutdown', rest } as const] : []),
+    ...(values['complete-startup'] === true ? [{ kind: 'complete-startup', rest } as const] : []),
+    ...(values.init === true ? [{ kind: 'init' } as const] : []),
+    ...(values['allocate-tunnel-addrs-run-once'] === true ? [{ kind: 'allocate-once', rest } as const] : []),
+    ...(['monitor-addresses', 'allocate-tunnel-addrs', 'status-reporter', 'node-status-reporter'] as const).flatMap(
+      (name) => {
+        const isOnce = name === 'allocate-tunnel-addrs' && values['allocate-tunnel-addrs-run-once'] === true;
+        if (values[name] !== true || isOnce) return [];
+        return [{ kind: 'service', service: serviceFlags[name], rest } as const];
+      },
+    ),
     ...(['felix', 'confd', 'bgp'] as const).flatMap((name) =>
-      values[name] === true ? [{ kind: 'program', program: programFlags[name], rest } as const] : [],
+      values[name] === true
+        ? [{ kind: 'program', program: programFlags[name], rest: [...rest, ...onceFor(name)] } as const]
+        : [],
     ),
     ...(probes.length === 0
       ? []
@@ -117,16 +161,22 @@ Usage: calico-node [flag]           (one dash or two)
 
   (no flag)                start-up, then every process that the back end needs
   --startup                start-up only
-  --felix, --confd, --bgp  one process, in the foreground
+  --complete-startup       waits until the node is ready and tells Kubernetes that it has a network
+  --felix, --confd, --bgp  one process, in the foreground; --confd-run-once renders once and ends
+  --monitor-addresses, --allocate-tunnel-addrs, --status-reporter
+                           one of the services that run beside the processes, in the foreground
+  --allocate-tunnel-addrs-run-once
+                           takes the tunnel addresses that the pools ask for, and ends
   --felix-ready, --felix-live, --bird-ready, --bird6-ready, --bird-live, --bird6-live
                            probes; several may be given; exit code 0 or 1
   --threshold-time 30s     for this long after start-up every BGP session must be Established to be ready
-  --show-status            the processes of the node that runs here, and why it is not ready
-  --shutdown               records the time of a planned shutdown
+  --status, --show-status  the processes of the node that runs here, and why it is not ready
+  --shutdown               records the time of a planned shutdown, and tells Kubernetes that the network goes
+  --init, --best-effort    nothing: this node needs no file system mounted by an init container
   --log-level LEVEL        trace, debug, info, warn, error or fatal (env CALICO_LOG_LEVEL)
   --health-address H:P     where to serve /readiness, /liveness and /metrics (default 127.0.0.1:9190)
   -v, --version            print the version
   -h, --help               print this
 
-Environment: see README.md and Calico's own documentation of calico/node.
+Environment: docs/environment.md lists the variables of calico/node.
 `;

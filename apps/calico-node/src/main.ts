@@ -1,15 +1,21 @@
 #!/usr/bin/env node
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { dirname } from 'node:path';
-import { ConfigError, nodePaths, runService, VERSION } from '@calico-node/service';
+import { connectDatastore, loadDatastoreConfig, Resources } from '@calico-node/datastore';
+import { Ipam } from '@calico-node/ipam';
+import { ConfigError, nodePaths, runService, VERSION, type ServiceContext } from '@calico-node/service';
 import { parseMode, usage, UsageError, type Mode, type Probe } from './arguments.ts';
 import { fetchNodeStatus, probeBgpLive, probeBgpReady, probeFelix, type Verdict } from './probes/probes.ts';
 import { renderStatus } from './probes/show-status.ts';
 import { runNode } from './run-node.ts';
 import { runProgram } from './run-program.ts';
+import { completeStartup } from './services/complete-startup.ts';
+import { runServices, type ServiceFacts } from './services/run-services.ts';
+import { kubernetesOf, shutdownFile, shutDown } from './services/shutdown.ts';
+import { reconcileTunnels } from './services/tunnels/tunnel-addresses.ts';
 import { determineNodeName } from './startup/node-name.ts';
 import { runStartup } from './startup/run-startup.ts';
+import { readStartupConfig } from './startup/startup-config.ts';
 import { nodeComponent } from './supervisor/node-components.ts';
 
 const description = 'start-up and supervision of the processes of one node';
@@ -22,12 +28,13 @@ function runProbe(probe: Probe, thresholdSeconds: number): Promise<Verdict> {
     case 'felix-live':
       return probeFelix(process.env, 'liveness');
     case 'bird-ready':
-      return probeBgpReady(paths, 4, thresholdSeconds);
+      return probeBgpReady(paths, process.env, 4, thresholdSeconds);
     case 'bird6-ready':
-      return probeBgpReady(paths, 6, thresholdSeconds);
+      return probeBgpReady(paths, process.env, 6, thresholdSeconds);
     case 'bird-live':
+      return probeBgpLive(paths, process.env, 4);
     case 'bird6-live':
-      return probeBgpLive(paths);
+      return probeBgpLive(paths, process.env, 6);
   }
 }
 
@@ -61,12 +68,45 @@ async function runOne(program: string, rest: readonly string[]): Promise<number>
   return runProgram(spec, rest);
 }
 
-function recordShutdown(): number {
-  const paths = nodePaths(process.env);
-  const path = process.env['CALICO_SHUTDOWN_TIMESTAMP_FILE'] ?? `${paths.libDir}/shutdownTS`;
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, `${new Date().toISOString()}\n`);
-  return 0;
+/** Something done once, or a service, with calico-node's log and signals; it serves no health. */
+async function runHere(rest: readonly string[], work: (context: ServiceContext) => Promise<void>): Promise<undefined> {
+  await runService({ name: 'calico-node', description, healthAddress: 'off', run: work }, [...rest]);
+  return undefined;
+}
+
+/** What a part of the node that runs alone has to know. */
+function factsOf({ env }: ServiceContext): ServiceFacts {
+  const { name } = determineNodeName(env, readOptional(nodePaths(env).nodenameFile), hostname());
+  return { nodeName: name, config: readStartupConfig(env) };
+}
+
+async function allocateOnce(context: ServiceContext): Promise<void> {
+  const { env, log, signal } = context;
+  const { nodeName, config } = factsOf(context);
+  if (config.usesPodCidr) return;
+  const backend = connectDatastore(loadDatastoreConfig({ env }), { log, signal });
+  try {
+    await reconcileTunnels({ nodeName, resources: new Resources(backend), ipam: new Ipam(backend), log, signal });
+  } finally {
+    backend.close();
+  }
+}
+
+async function completeAlone(context: ServiceContext): Promise<void> {
+  const { env, log, signal } = context;
+  const { nodeName, config } = factsOf(context);
+  const blocker = async (): Promise<string | undefined> => {
+    try {
+      const { ready, causes } = await fetchNodeStatus(nodePaths(env));
+      return ready ? undefined : causes.join('; ');
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  };
+  const kubernetes = config.backend === 'none' ? undefined : kubernetesOf(env, nodeName);
+  if (!(await completeStartup({ blocker, shutdownFile: shutdownFile(env), kubernetes, log, signal }))) {
+    throw new ConfigError('the node did not become ready');
+  }
 }
 
 async function run(mode: Mode): Promise<number | undefined> {
@@ -84,23 +124,23 @@ async function run(mode: Mode): Promise<number | undefined> {
       process.stdout.write(renderStatus(status));
       return status.ready ? 0 : 1;
     }
+    case 'init':
+      process.stdout.write('calico-node needs nothing mounted: it uses no BPF file system\n');
+      return 0;
     case 'shutdown':
-      return recordShutdown();
+      return runHere(mode.rest, (context) => shutDown({ ...context, nodeName: factsOf(context).nodeName }));
+    case 'complete-startup':
+      return runHere(mode.rest, completeAlone);
+    case 'service':
+      return runHere(mode.rest, (context) => runServices(context, factsOf(context), [mode.service]));
+    case 'allocate-once':
+      return runHere(mode.rest, allocateOnce);
     case 'program':
       return runOne(mode.program, mode.rest);
     case 'startup':
-      await runService(
-        {
-          name: 'calico-node',
-          description,
-          healthAddress: 'off',
-          run: async ({ env, log, signal }) => {
-            await runStartup({ env, log, signal });
-          },
-        },
-        [...mode.rest],
-      );
-      return undefined;
+      return runHere(mode.rest, async ({ env, log, signal }) => {
+        await runStartup({ env, log, signal });
+      });
     case 'all':
       await runService(
         {

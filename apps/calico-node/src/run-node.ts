@@ -1,11 +1,20 @@
 import { mkdirSync, realpathSync } from 'node:fs';
 import { nodeV1, serveUnix } from '@calico-node/rpc';
-import { ConfigError, nodePaths, type ServiceContext } from '@calico-node/service';
+import { ConfigError, nodePaths, setLogLevel, type ServiceContext } from '@calico-node/service';
+import { completeStartup } from './services/complete-startup.ts';
+import { runServices } from './services/run-services.ts';
+import { kubernetesOf, shutdownFile } from './services/shutdown.ts';
 import { runStartup } from './startup/run-startup.ts';
+import { renderCause } from './supervisor/component.ts';
 import { nodeComponents } from './supervisor/node-components.ts';
 import { nodeService } from './supervisor/node-service.ts';
 import { endOrphans } from './supervisor/orphans.ts';
+import { registerProcessMetrics } from './supervisor/process-metrics.ts';
+import { reapWhenTold } from './supervisor/reaper.ts';
 import { Supervisor } from './supervisor/supervisor.ts';
+
+/** The processes whose trouble may come from a wrong address of the node. */
+const bgpNames = ['bgp-daemon', 'confd', 'bird', 'bird6'];
 
 /** Resolves when the signal fires, at once when it has. */
 function aborted(signal: AbortSignal): Promise<void> {
@@ -19,7 +28,7 @@ function aborted(signal: AbortSignal): Promise<void> {
 
 /** Runs a whole node until the signal fires: start-up, then the processes. `ownFile` tells where they lie. */
 export async function runNode(context: ServiceContext, ownFile: string): Promise<void> {
-  const { env, log, signal, health } = context;
+  const { env, log, signal, health, metrics } = context;
   // A node goes on when whoever read its log has gone.
   process.stderr.on('error', () => undefined);
   const paths = nodePaths(env);
@@ -27,7 +36,7 @@ export async function runNode(context: ServiceContext, ownFile: string): Promise
   const runDir = realpathSync(paths.runDir);
   const startup = health.register('startup');
   startup.report({ ready: false, reason: 'registering the node in the datastore' });
-  const { nodeName, config } = await runStartup({
+  const { nodeName, config, addressStory } = await runStartup({
     env,
     log,
     signal,
@@ -46,26 +55,36 @@ export async function runNode(context: ServiceContext, ownFile: string): Promise
     env,
   });
   const reporters = new Map(components.map(({ name }) => [name, health.register(name)]));
-  const supervisor = new Supervisor({
+  const report = (): void => {
+    const causes = new Map(supervisor.causes().map((cause) => [cause.name, cause]));
+    for (const { name, phase, ready } of supervisor.statuses()) {
+      const { chain, remedy } = causes.get(name) ?? { chain: '', remedy: undefined };
+      // What cannot stay up may need what only a restart of everything gives.
+      reporters.get(name)?.report({ ready, live: phase !== 'crash-loop', reason: chain, remedy });
+    }
+  };
+  const supervisor: Supervisor = new Supervisor({
     components,
     log,
     onLine: (json) => process.stderr.write(`${json}\n`),
-    onChange: (status) => {
-      reporters.get(status.name)?.report({ ready: status.ready, reason: status.reason });
-    },
+    onChange: report,
+    background: (name) => (bgpNames.includes(name) ? addressStory : undefined),
   });
+  registerProcessMetrics(metrics.registry, () => supervisor.statuses());
   const service = nodeService({
     nodeName,
     backend: config.backend,
     supervisor,
     setOwnLevel: (level) => {
-      log.level = level;
+      setLogLevel(log, level);
     },
   });
   // Serving comes first: it is also what tells a second supervisor of the same node to stay away.
   const server = await serveUnix(paths.nodeSocket, [[nodeV1.NodeServiceService, service]]).catch((error: unknown) => {
     throw new ConfigError(`another calico-node runs with CALICO_RUN_DIR=${runDir}`, { cause: error });
   });
+  using _reaper = reapWhenTold(() => supervisor.pids());
+  const services = new AbortController();
   try {
     const ended = await endOrphans(runDir);
     if (ended.length > 0) log.warn({ pids: ended }, 'ended the processes that an earlier calico-node left');
@@ -74,8 +93,21 @@ export async function runNode(context: ServiceContext, ownFile: string): Promise
       { nodeName, backend: config.backend, processes: components.map(({ name }) => name) },
       'Calico node started successfully',
     );
+    const running = Promise.all([
+      runServices({ ...context, signal: services.signal }, { nodeName, config }),
+      completeStartup({
+        blocker: () => Promise.resolve(supervisor.causes().map(renderCause).join('; ') || undefined),
+        shutdownFile: shutdownFile(env),
+        kubernetes: config.backend === 'none' ? undefined : kubernetesOf(env, nodeName),
+        log,
+        signal: services.signal,
+      }),
+    ]);
     await aborted(signal);
+    services.abort();
+    await running;
   } finally {
+    services.abort();
     await supervisor.stop();
     await server.close();
   }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLogger } from '@calico-node/service';
@@ -78,7 +78,13 @@ describe('the supervisor', () => {
     expect(statusOf('a').reason).toMatch(
       /^crash loop: ended 5 times within \d+ s, last with exit code 3: no such table$/,
     );
-    expect(supervisor!.causes()).toEqual([`a: ${statusOf('a').reason}`]);
+    expect(supervisor!.causes()).toEqual([
+      {
+        name: 'a',
+        chain: statusOf('a').reason,
+        remedy: 'its last words tell what is wrong; it is tried again every 5 s',
+      },
+    ]);
   });
 
   test('says when a program does not exist', async () => {
@@ -107,7 +113,7 @@ describe('the supervisor', () => {
       expect(statusOf('b').ready).toBe(true);
     });
     expect(statusOf('a').ready).toBe(false);
-    expect(supervisor!.causes()).toEqual(['a: nobody serves http://127.0.0.1:1/readiness']);
+    expect(supervisor!.causes()).toMatchObject([{ name: 'a', chain: 'nobody serves http://127.0.0.1:1/readiness' }]);
   });
 
   test('is ready when the process says so, and repeats its reasons until then', async () => {
@@ -140,21 +146,59 @@ describe('the supervisor', () => {
     });
   });
 
-  test('starts a process anew with another log level', async () => {
-    start(
-      component(
-        'a',
-        'console.error(JSON.stringify({component: "a", msg: process.env.CALICO_LOG_LEVEL ?? "none"}));' + stay,
-      ),
-    );
+  test('changes the log level of a process that runs, and of the one after it', async () => {
+    const script = `const { writeSync } = require('fs');
+      const say = (msg) => writeSync(2, JSON.stringify({ component: 'a', msg }) + '\\n');
+      say(process.env.CALICO_LOG_LEVEL ?? 'none');
+      process.on('message', ({ logLevel }) => say('now ' + logLevel));`;
+    start(component('a', script + stay, { takesMessages: true }), component('foreign', stay));
+    const said = (): string[] => lines.map((line) => (JSON.parse(line) as { msg: string }).msg);
     await eventually(() => {
-      expect(lines).toHaveLength(1);
+      expect(said()).toEqual(['none']);
     });
-    expect(supervisor!.setLogLevel('a', 'debug')).toBe(true);
-    expect(supervisor!.setLogLevel('b', 'debug')).toBe(false);
+    const { pid } = statusOf('a');
+    expect(supervisor!.setLogLevel('a', 'debug')).toBe('set');
+    expect(supervisor!.setLogLevel('b', 'debug')).toBe('unknown');
+    expect(supervisor!.setLogLevel('foreign', 'debug')).toBe('foreign');
+    expect(supervisor!.setLogLevel('', 'debug')).toBe('set');
     await eventually(() => {
-      expect(lines.map((line) => (JSON.parse(line) as { msg: string }).msg)).toEqual(['none', 'debug']);
+      expect(said()).toEqual(['none', 'now debug', 'now debug']);
     });
+    expect(statusOf('a').pid).toBe(pid);
+    process.kill(pid, 'SIGKILL');
+    await eventually(() => {
+      expect(said().slice(3)).toEqual(['debug']);
+    });
+  });
+
+  test('starts a process only when the file that it needs is there, and says what it waits for', async () => {
+    const path = join(dir, 'needed.cfg');
+    start(component('maker', stay), component('a', stay, { needsFile: { path, madeBy: 'maker' } }));
+    await eventually(() => {
+      expect(supervisor!.causes()).toMatchObject([{ name: 'a', chain: `${path} is not there yet` }]);
+    });
+    writeFileSync(path, '');
+    await eventually(() => {
+      expect(supervisor!.causes()).toEqual([]);
+    });
+  });
+
+  test('asks a process to end in its own way, and uses SIGTERM when that fails', async () => {
+    const script = (name: string): string =>
+      `const put = (how) => require('fs').writeFileSync('${dir}/${name}', how);
+       process.on('SIGTERM', () => { put('SIGTERM'); process.exit(); });
+       process.on('SIGUSR1', () => { put('asked'); process.exit(); }); console.log('up');`;
+    const kindly = component('kindly', script('kindly') + stay, {
+      end: () => Promise.resolve(void process.kill(statusOf('kindly').pid, 'SIGUSR1')),
+    });
+    const deaf = component('deaf', script('deaf') + stay, { end: () => Promise.reject(new Error('no answer')) });
+    start(kindly, deaf);
+    await eventually(() => {
+      expect(lines).toHaveLength(2);
+    });
+    await supervisor!.stop();
+    expect(readFileSync(join(dir, 'kindly'), 'utf8')).toBe('asked');
+    expect(readFileSync(join(dir, 'deaf'), 'utf8')).toBe('SIGTERM');
   });
 
   test('stops in reverse order, and by force what does not listen', async () => {
@@ -206,5 +250,41 @@ describe('orphans', () => {
     expect(findOrphans(`${dir}/other`)).toEqual([]);
     expect(await endOrphans(dir)).toEqual(orphans);
     expect(findOrphans(dir)).toEqual([]);
+  });
+});
+
+describe('as process 1', () => {
+  test('takes the end of what others left behind, and not that of its own children', async () => {
+    const script = join(dir, 'init.mjs');
+    const source = join(import.meta.dirname, '../src/supervisor');
+    writeFileSync(
+      script,
+      `import { spawn } from 'node:child_process';
+       import { readdirSync, readFileSync } from 'node:fs';
+       import { reapWhenTold } from ${JSON.stringify(join(source, 'reaper.ts'))};
+       const own = new Set();
+       const reaper = reapWhenTold(() => own);
+       const zombies = () => readdirSync('/proc').filter((pid) => {
+         try { return / Z /.test(readFileSync('/proc/' + pid + '/stat', 'latin1')); } catch { return false; }
+       }).length;
+       // Each leaves a grandchild behind that ends a little later, with nobody but us to wait for it.
+       const codes = await Promise.all([0, 1, 2].map((code) => new Promise((resolve) => {
+         const child = spawn('sh', ['-c', 'sleep 0.1 & exit ' + code]);
+         own.add(child.pid);
+         child.on('exit', (got) => { own.delete(child.pid); resolve(got); });
+       })));
+       const deadline = Date.now() + 10_000;
+       while (Date.now() < deadline && readdirSync('/proc').filter((name) => Number(name) > 1).length > 0) {
+         await new Promise((resolve) => setTimeout(resolve, 10));
+       }
+       console.log(JSON.stringify({ pid: process.pid, codes, zombies: zombies(), left: readdirSync('/proc').filter((name) => Number(name) > 1).length }));
+       reaper[Symbol.dispose]();`,
+    );
+    const args = ['--pid', '--fork', '--mount-proc', '--kill-child', process.execPath, script];
+    const child = spawn('unshare', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const chunks: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+    await once(child, 'close');
+    expect(JSON.parse(Buffer.concat(chunks).toString())).toEqual({ pid: 1, codes: [0, 1, 2], zombies: 0, left: 0 });
   });
 });

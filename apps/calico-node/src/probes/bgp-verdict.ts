@@ -1,8 +1,7 @@
-import { familyOf, tryParseIp, type Family } from '@calico-node/net';
-import { bgpV1 } from '@calico-node/rpc';
+import type { Session } from '../bgp/report.ts';
 
 export interface BgpFacts {
-  readonly peers: readonly Pick<bgpV1.Peer, 'address' | 'state'>[];
+  readonly sessions: readonly Pick<Session, 'address' | 'state'>[];
   /** A graceful restart of ours is under way. */
   readonly isRestarting: boolean;
   /** How long this start-up is ago. */
@@ -16,17 +15,13 @@ export interface BgpFacts {
  *
  * @returns why it is not ready; undefined when it is.
  */
-export function judgeBgp(facts: BgpFacts, family: Family): string | undefined {
-  const peers = facts.peers.filter((peer) => {
-    const ip = tryParseIp(peer.address);
-    return ip !== undefined && familyOf(ip) === family;
-  });
-  if (peers.length === 0) return undefined;
-  const down = peers.filter((peer) => peer.state !== bgpV1.SessionState.ESTABLISHED);
-  const names = down.map((peer) => peer.address).join(', ');
-  if (facts.secondsSinceStart < facts.thresholdSeconds) {
+export function judgeBgp({ sessions, isRestarting, ...time }: BgpFacts): string | undefined {
+  if (sessions.length === 0) return undefined;
+  const down = sessions.filter(({ state }) => state !== 'Established');
+  const names = down.map(({ address }) => address).join(', ');
+  if (time.secondsSinceStart < time.thresholdSeconds) {
     if (down.length > 0) return `BGP not established with ${names}`;
-    return facts.isRestarting ? 'BGP graceful restart in progress' : undefined;
+    return isRestarting ? 'BGP graceful restart in progress' : undefined;
   }
-  return down.length === peers.length ? `BGP not established with any peer: ${names}` : undefined;
+  return down.length === sessions.length ? `BGP not established with any peer: ${names}` : undefined;
 }

@@ -1,7 +1,8 @@
 import { statSync } from 'node:fs';
 import type { Family } from '@calico-node/net';
-import { bgpV1, callUnary, connectUnix, nodeV1 } from '@calico-node/rpc';
+import { callUnary, connectUnix, nodeV1 } from '@calico-node/rpc';
 import type { NodePaths } from '@calico-node/service';
+import { bgpSource } from '../bgp/source.ts';
 import { judgeBgp } from './bgp-verdict.ts';
 
 type Variables = Readonly<Record<string, string | undefined>>;
@@ -24,15 +25,6 @@ export async function probeFelix(env: Variables, kind: 'readiness' | 'liveness')
   }
 }
 
-async function withBgp<T>(paths: NodePaths, use: (client: bgpV1.BgpServiceClient) => Promise<T>): Promise<T> {
-  const client = connectUnix(bgpV1.BgpServiceClient, paths.bgpSocket);
-  try {
-    return await use(client);
-  } finally {
-    client.close();
-  }
-}
-
 function ageSeconds(path: string): number {
   try {
     return (Date.now() - statSync(path).mtimeMs) / 1000;
@@ -41,23 +33,23 @@ function ageSeconds(path: string): number {
   }
 }
 
-export async function probeBgpReady(paths: NodePaths, family: Family, thresholdSeconds: number): Promise<Verdict> {
+export async function probeBgpReady(
+  paths: NodePaths,
+  env: Variables,
+  family: Family,
+  thresholdSeconds: number,
+): Promise<Verdict> {
+  const source = bgpSource(paths, env);
   try {
-    return await withBgp(paths, async (client) => {
-      const [{ peers }, status] = await Promise.all([
-        callUnary(client.listPeers.bind(client), bgpV1.ListPeersRequest.create(), { timeoutMs }),
-        callUnary(client.getStatus.bind(client), bgpV1.GetStatusRequest.create(), { timeoutMs }),
-      ]);
-      const facts = {
-        peers,
-        isRestarting: status.restarting,
-        secondsSinceStart: ageSeconds(paths.nodenameFile),
-        thresholdSeconds,
-      };
-      return judgeBgp(facts, family);
+    const [sessions, isRestarting] = await Promise.all([source.sessions(family), source.isRestarting(family)]);
+    return judgeBgp({
+      sessions,
+      isRestarting,
+      secondsSinceStart: ageSeconds(paths.nodenameFile),
+      thresholdSeconds,
     });
   } catch (error) {
-    return `bgp-daemon does not answer on ${paths.bgpSocket}: ${error instanceof Error ? error.message : String(error)}`;
+    return `${source.name} does not answer: ${error instanceof Error ? error.message : String(error)}`;
   }
 }
 
@@ -71,18 +63,17 @@ export async function fetchNodeStatus(paths: NodePaths): Promise<nodeV1.GetStatu
   }
 }
 
-/** BGP is live when the supervisor keeps both of its processes running, and the daemon answers. */
-export async function probeBgpLive(paths: NodePaths): Promise<Verdict> {
+/** BGP is live when the supervisor keeps confd and the daemon of the family running, and the daemon answers. */
+export async function probeBgpLive(paths: NodePaths, env: Variables, family: Family): Promise<Verdict> {
   try {
-    const { processes } = await fetchNodeStatus(paths);
-    for (const name of ['confd', 'bgp-daemon']) {
+    const { processes, backend } = await fetchNodeStatus(paths);
+    const daemon = backend === 'bird' ? (family === 4 ? 'bird' : 'bird6') : 'bgp-daemon';
+    for (const name of ['confd', daemon]) {
       const found = processes.find((candidate) => candidate.name === name);
       if (found === undefined) return `${name} is not part of this node's back end`;
       if (found.pid === 0) return `${name} is not running: ${found.reason}`;
     }
-    await withBgp(paths, (client) =>
-      callUnary(client.getStatus.bind(client), bgpV1.GetStatusRequest.create(), { timeoutMs }),
-    );
+    await bgpSource(paths, { ...env, CALICO_BGP_BACKEND: backend }).agent(family);
     return undefined;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);

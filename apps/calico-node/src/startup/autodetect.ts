@@ -55,12 +55,23 @@ export function isGlobalUnicast(ip: IpAddress): boolean {
 
 /** What was found, or why nothing was: the candidates and what ruled each out. */
 export type Detection =
-  | { readonly found: true; readonly address: HostAddress; readonly interfaceName: string }
+  | {
+      readonly found: true;
+      readonly address: HostAddress;
+      readonly interfaceName: string;
+    }
   | { readonly found: false; readonly reason: string };
 
 /** The interfaces that {@link neverOwn} leaves, from the highest index down. */
 export function candidateInterfaces(interfaces: readonly HostInterface[]): readonly HostInterface[] {
   return interfaces.filter((one) => one.isUp && !matchesAny(one.name, neverOwn)).toSorted((a, b) => b.index - a.index);
+}
+
+/** Interfaces with their addresses, for the operator. */
+export function describeInterfaces(interfaces: readonly HostInterface[]): string {
+  const describe = ({ name, addresses }: HostInterface): string =>
+    addresses.length === 0 ? name : `${name} (${addresses.map(({ ip }) => ip).join(' ')})`;
+  return interfaces.map(describe).join(', ');
 }
 
 function firstOf(
@@ -74,14 +85,8 @@ function firstOf(
     );
     if (address !== undefined) return { found: true, address, interfaceName: one.name };
   }
-  const looked = interfaces.map((one) => {
-    const addresses = one.addresses.map((address) => address.ip).join(' ');
-    return `${one.name}${addresses === '' ? '' : ` (${addresses})`}`;
-  });
-  return {
-    found: false,
-    reason: `no usable IPv${family} address on ${looked.length === 0 ? 'any interface: none is left to look at' : looked.join(', ')}`,
-  };
+  const looked = interfaces.length === 0 ? 'any interface: none is left to look at' : describeInterfaces(interfaces);
+  return { found: false, reason: `no usable IPv${family} address on ${looked}` };
 }
 
 /** The methods that the list of interfaces alone decides. */

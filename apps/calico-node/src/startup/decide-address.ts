@@ -2,7 +2,7 @@ import { ConfigError } from '@calico-node/service';
 import type { Family } from '@calico-node/net';
 import type { Detection } from './autodetect.ts';
 import type { AddressDecision } from './node-resource.ts';
-import type { AddressSetting } from './startup-config.ts';
+import type { AddressSetting } from './variables.ts';
 
 export interface AddressQuestion {
   readonly family: Family;

@@ -2,19 +2,21 @@ import { isDatastoreError, type Resources } from '@calico-node/datastore';
 import { encodeResource, type Kind, type Node, type Resource } from '@calico-node/model';
 import { cidrOf, familyOf, type Family, type NodeName } from '@calico-node/net';
 import { ConfigError, type Logger } from '@calico-node/service';
+import type { ClusterFacts } from '../kubernetes/cluster-facts.ts';
+import type { KubernetesApi } from '../kubernetes/api.ts';
 import { candidateInterfaces, findAddress, isGlobalUnicast, type Detection, type HostInterface } from './autodetect.ts';
 import { decideAddress, needsDetection, type AddressQuestion } from './decide-address.ts';
 import { defaultBgpConfiguration, desiredDefaultFelix, desiredNodeFelix } from './defaults.ts';
 import { detectAddress } from './detect-address.ts';
-import type { Variables } from './env-reader.ts';
 import { missingDefaultPools } from './default-pools.ts';
 import { desiredNode, findConflicts, storedAddress, type AddressDecision } from './node-resource.ts';
-import type { StartupConfig } from './startup-config.ts';
+import type { PoolSetting, StartupConfig } from './startup-config.ts';
 
 export interface Registration {
   readonly name: NodeName;
   readonly config: StartupConfig;
-  readonly env: Variables;
+  /** undefined outside of Kubernetes. */
+  readonly kubernetes: KubernetesApi | undefined;
   readonly resources: Resources;
   readonly interfaces: readonly HostInterface[];
   readonly log: Logger;
@@ -40,14 +42,15 @@ async function addressOf(
   family: Family,
   stored: Node | undefined,
 ): Promise<AddressDecision> {
-  const { config, env, interfaces, log, name, signal } = registration;
+  const { config, kubernetes, interfaces, log, name, signal } = registration;
   // Without routing of our own the node needs no address.
   if (config.backend === 'none') return { kind: 'keep' };
   const [setting, method] = family === 4 ? [config.ipv4, config.ipv4Method] : [config.ipv6, config.ipv6Method];
   const question: AddressQuestion = { family, setting, hasStored: storedAddress(stored, family) !== undefined };
   let look: Detection | undefined;
   if (needsDetection(question)) {
-    look = await detectAddress(method, family, { interfaces, env, nodeName: name, signal });
+    const nodeName = config.kubernetesNodeRef === '' ? name : config.kubernetesNodeRef;
+    look = await detectAddress(method, family, { interfaces, kubernetes, nodeName, signal });
     if (look.found) {
       log.info(
         { family, method: method.kind, ip: look.address.ip, interface: look.interfaceName },
@@ -143,6 +146,7 @@ export interface DefaultsFacts {
   readonly interfaces: readonly HostInterface[];
   readonly isIpv6Supported: boolean;
   readonly random: Uint8Array;
+  readonly cluster: ClusterFacts;
 }
 
 /** Ignores that another node was quicker. */
@@ -164,6 +168,11 @@ async function store<K extends Kind>(
   await tolerant(isNew ? resources.create(wanted, { signal }) : resources.update(wanted, { signal }));
 }
 
+/** A pool without a network takes kubeadm's. */
+function poolsOf({ pools }: StartupConfig, { podNetworks }: ClusterFacts): readonly PoolSetting[] {
+  return pools.map((pool) => ({ ...pool, cidr: pool.cidr ?? podNetworks.get(pool.family) }));
+}
+
 /** Creates what every cluster has: pools, cluster information, tiers, configuration. Keeps what there is. */
 export async function ensureDefaults(
   config: StartupConfig,
@@ -177,7 +186,7 @@ export async function ensureDefaults(
   const hostNetworks = interfaces.flatMap((one) =>
     one.addresses.map(({ ip, prefixLength }) => cidrOf(ip, prefixLength)),
   );
-  for (const pool of missingDefaultPools(config.pools, { ...facts, existing, hostNetworks })) {
+  for (const pool of missingDefaultPools(poolsOf(config, facts.cluster), { ...facts, existing, hostNetworks })) {
     try {
       await resources.create(pool, { signal });
       log.info({ pool: pool.metadata.name, cidr: pool.spec.cidr }, 'created a default pool');
@@ -188,7 +197,8 @@ export async function ensureDefaults(
       if (!items.some((other) => other.metadata.name === pool.metadata.name)) throw error;
     }
   }
-  await resources.ensureInitialized(config.clusterType === '' ? {} : { clusterType: config.clusterType }, { signal });
+  const clusterType = [config.clusterType, ...facts.cluster.types].filter((one) => one !== '').join(',');
+  await resources.ensureInitialized(clusterType === '' ? {} : { clusterType }, { signal });
   const nodeFelix = `node.${nodeName}`;
   const [felix, ofNode, bgp] = await Promise.all([
     findOne(resources, 'FelixConfiguration', 'default', signal),

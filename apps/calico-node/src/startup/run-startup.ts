@@ -9,8 +9,14 @@ import {
   Resources,
   type Backend,
 } from '@calico-node/datastore';
+import type { Node } from '@calico-node/model';
 import type { NodeName } from '@calico-node/net';
-import { ConfigError, nodePaths, sleep, type Logger } from '@calico-node/service';
+import { Ipam } from '@calico-node/ipam';
+import { ConfigError, nodePaths, logLevels, setLogLevel, sleep, type Logger } from '@calico-node/service';
+import { KubernetesApi } from '../kubernetes/api.ts';
+import { clusterFacts, noClusterFacts, type ClusterFacts } from '../kubernetes/cluster-facts.ts';
+import { reconcileTunnels } from '../services/tunnels/tunnel-addresses.ts';
+import { candidateInterfaces, describeInterfaces, type HostInterface } from './autodetect.ts';
 import type { Variables } from './env-reader.ts';
 import { readHostInterfaces } from './host-interfaces.ts';
 import { determineNodeName } from './node-name.ts';
@@ -26,11 +32,31 @@ export interface StartupInput {
   readonly signal: AbortSignal;
   /** Told, in words, what start-up waits for. */
   readonly onWait?: (reason: string) => void;
+  /** For tests: where the pod's credentials lie. */
+  readonly serviceAccountDir?: string;
 }
 
 export interface StartupOutcome {
   readonly nodeName: NodeName;
   readonly config: StartupConfig;
+  /** Which addresses the node has, and what else it could have taken: behind trouble with its neighbours. */
+  readonly addressStory: string;
+}
+
+/** What the operator has to know to see whether the node's address is the right one. */
+function storyOf(node: Node, config: StartupConfig, interfaces: readonly HostInterface[]): string {
+  const { ipv4Address, ipv6Address } = node.spec.bgp ?? {};
+  const families = [
+    ['IP', ipv4Address, config.ipv4, config.ipv4Method] as const,
+    ['IP6', ipv6Address, config.ipv6, config.ipv6Method] as const,
+  ];
+  const parts = families.flatMap(([name, address, setting, method]) => {
+    if (address === undefined) return [];
+    const holder = interfaces.find((one) => one.addresses.some(({ ip }) => ip === address.split('/')[0]))?.name;
+    const how = setting.kind === 'autodetect' || setting.kind === 'unset' ? `${name}: ${method.kind} or stored` : name;
+    return [`the node is ${address} on ${holder ?? 'no interface'} (${how})`];
+  });
+  return [...parts, `candidates ${describeInterfaces(candidateInterfaces(interfaces))}`].join(' <- ');
 }
 
 function openStore(env: Variables, log: Logger, signal: AbortSignal): Backend {
@@ -64,6 +90,33 @@ async function whenStoreAnswers<T>(
   }
 }
 
+/** A cluster whose API does not answer now is one of which nothing is known. */
+async function factsOf(api: KubernetesApi | undefined, { log, signal }: StartupInput): Promise<ClusterFacts> {
+  if (api === undefined) return noClusterFacts;
+  try {
+    return await clusterFacts(api, signal);
+  } catch (error) {
+    log.warn({ err: error }, 'cannot read how the Kubernetes cluster was made');
+    return noClusterFacts;
+  }
+}
+
+/** Once before anything runs, so that Felix finds the addresses. What fails here is tried again later. */
+async function allocateTunnels(
+  input: StartupInput,
+  config: StartupConfig,
+  backend: Backend,
+  nodeName: NodeName,
+): Promise<void> {
+  const { log, signal } = input;
+  const context = { nodeName, resources: new Resources(backend), ipam: new Ipam(backend), log, signal };
+  try {
+    await whenStoreAnswers(() => reconcileTunnels(context), config, input);
+  } catch (error) {
+    log.error({ err: error }, 'no tunnel address yet; tried again');
+  }
+}
+
 /**
  * What calico/node does before anything runs: name, addresses and AS number of the node, its Node resource,
  * the default pools and the cluster's defaults, the node name file. The environment is checked whole before
@@ -75,14 +128,18 @@ export async function runStartup(input: StartupInput): Promise<StartupOutcome> {
   const { env, log, signal } = input;
   const paths = nodePaths(env);
   const config = readStartupConfig(env);
+  const usualLevel = logLevels.find((level) => level === log.level);
+  if (config.logLevel !== undefined) setLogLevel(log, config.logLevel);
   const { name, source } = determineNodeName(env, readNodenameFile(paths.nodenameFile), hostname());
   log.info({ nodeName: name, source }, 'starting up');
   const backend = openStore(env, log, signal);
   try {
     const resources = new Resources(backend);
     const interfaces = readHostInterfaces();
+    const kubernetes = KubernetesApi.ofPod(env, input.serviceAccountDir);
+    const cluster = await factsOf(kubernetes, input);
     const node = await whenStoreAnswers(
-      () => registerNode({ name, config, env, resources, interfaces, log, signal }),
+      () => registerNode({ name, config, kubernetes, resources, interfaces, log, signal }),
       config,
       input,
     );
@@ -92,12 +149,15 @@ export async function runStartup(input: StartupInput): Promise<StartupOutcome> {
       interfaces,
       isIpv6Supported: existsSync('/proc/sys/net/ipv6'),
       random: randomBytes(5),
+      cluster,
     };
     await whenStoreAnswers(() => ensureDefaults(config, facts, resources, log, signal), config, input);
     writeNodenameFile(paths.nodenameFile, name);
+    if (!config.usesPodCidr) await allocateTunnels(input, config, backend, name);
     log.info({ nodeName: name, ...node.spec.bgp }, 'the node is registered');
-    return { nodeName: name, config };
+    return { nodeName: name, config, addressStory: storyOf(node, config, interfaces) };
   } finally {
+    if (usualLevel !== undefined) setLogLevel(log, usualLevel);
     backend.close();
   }
 }

@@ -1,21 +1,16 @@
-/** How workload routes get to other nodes: by our BGP daemon, or by something else (VXLAN, or nothing). */
-export type Backend = 'native' | 'vxlan' | 'none';
+/**
+ * How workload routes get to other nodes: by BGP, of our daemon or of BIRD 2, or by something else (VXLAN, or
+ * nothing).
+ */
+export type Backend = 'native' | 'bird' | 'vxlan' | 'none';
 
-/** The values of CALICO_NETWORKING_BACKEND. `bird`, Calico's default, asks for BGP: our daemon does it. */
-export const backendValues = ['bird', 'native', 'vxlan', 'none'] as const;
-
-/** The back end that a value of CALICO_NETWORKING_BACKEND asks for; undefined when it is none of ours. */
-export function parseBackend(value: string | undefined): Backend | undefined {
-  switch (value ?? '') {
-    case '':
-    case 'bird':
-    case 'native':
-      return 'native';
-    case 'vxlan':
-      return 'vxlan';
-    case 'none':
-      return 'none';
-    default:
-      return undefined;
-  }
+/** Whether a BGP daemon and confd run. */
+export function speaksBgp(backend: Backend): backend is 'native' | 'bird' {
+  return backend === 'native' || backend === 'bird';
 }
+
+/** The values of CALICO_NETWORKING_BACKEND. `bird`, Calico's default, asks for BGP, whichever daemon speaks it. */
+export const networkingValues = ['bird', 'native', 'vxlan', 'none'] as const;
+
+/** The values of CALICO_BGP_BACKEND: our daemon, or BIRD 2. */
+export const bgpValues = ['native', 'bird'] as const;

@@ -1,3 +1,6 @@
+import type { Readiness } from './readiness-probe.ts';
+import { remedyFor } from './remedy.ts';
+
 /** A process of the node, and how to run it. */
 export interface ComponentSpec {
   readonly name: string;
@@ -11,8 +14,16 @@ export interface ComponentSpec {
    * limit, and not at all for restarts: the processes find each other again by themselves.
    */
   readonly after: readonly string[];
-  /** Where it answers `/readiness`; without one it is ready while it runs. */
+  /** What it cannot start without, and which component makes it. Waited for without limit. */
+  readonly needsFile?: { readonly path: string; readonly madeBy: string };
+  /** Where it answers `/readiness`; without this and `probe` it is ready while it runs. */
   readonly readinessUrl?: string;
+  /** Another way to ask whether it is ready; never rejects. */
+  readonly probe?: (signal: AbortSignal) => Promise<Readiness>;
+  /** Whether it is one of our own programs, which take messages: a log level is set without a restart. */
+  readonly takesMessages?: boolean;
+  /** A better way to end it than SIGTERM; that is used when this rejects. */
+  readonly end?: () => Promise<void>;
 }
 
 export type ComponentPhase = 'waiting' | 'starting' | 'running' | 'backing-off' | 'crash-loop' | 'stopped';
@@ -31,19 +42,44 @@ export interface ComponentStatus {
   readonly ready: boolean;
   /** Why it is not ready; empty when it is. */
   readonly reason: string;
+  /** The components that it relies on. */
   readonly after: readonly string[];
 }
 
+/** What lies behind a component's trouble besides other components, in words; undefined for nothing known. */
+export type Background = (name: string) => string | undefined;
+
+/** One component's part in why the node is not ready. */
+export interface Cause {
+  readonly name: string;
+  /** What it says of itself, and after each `<-` what that comes from. */
+  readonly chain: string;
+  /** What the operator can do; undefined when the chain says all. */
+  readonly remedy: string | undefined;
+}
+
 /**
- * Why the node is not ready, in words: each component that is not, effects before their causes, with what
- * it says of itself and what it waits for.
+ * Why the node is not ready: each component that is not, effects before their causes. Empty when all are.
  */
-export function causesOf(statuses: readonly ComponentStatus[]): readonly string[] {
+export function causesOf(
+  statuses: readonly ComponentStatus[],
+  background: Background = () => undefined,
+): readonly Cause[] {
   const unready = new Set(statuses.filter((status) => !status.ready).map((status) => status.name));
   return statuses.toReversed().flatMap((status) => {
     if (status.ready) return [];
+    const reason = status.reason === '' ? 'not ready' : status.reason;
     const blockers = status.after.filter((name) => unready.has(name));
-    const because = blockers.length > 0 ? ` <- ${blockers.join(', ')} not ready` : '';
-    return [`${status.name}: ${status.reason === '' ? 'not ready' : status.reason}${because}`];
+    const links = [
+      reason,
+      ...(blockers.length > 0 ? [`${blockers.join(', ')} not ready`] : []),
+      ...[background(status.name)].filter((text) => text !== undefined),
+    ];
+    return [{ name: status.name, chain: links.join(' <- '), remedy: remedyFor(reason, status.phase) }];
   });
+}
+
+/** A cause in one line. */
+export function renderCause({ name, chain, remedy }: Cause): string {
+  return `${name}: ${chain}${remedy === undefined ? '' : ` (${remedy})`}`;
 }

@@ -15,6 +15,39 @@ describe('the processes of a node', () => {
     expect(names).toEqual(['ipam', 'felix', 'bgp-daemon', 'confd', 'cni-server']);
   });
 
+  test('are two BIRDs in place of our daemon, which wait for the files of confd', () => {
+    const env = { CALICO_BIRD_CONFIG_DIR: '/bird' };
+    const specs = nodeComponents('bird', { ...layout, env });
+    expect(specs.map((spec) => spec.name)).toEqual(['ipam', 'felix', 'confd', 'bird', 'bird6', 'cni-server']);
+    const bird6 = specs.find((spec) => spec.name === 'bird6');
+    expect(bird6).toMatchObject({
+      command: 'bird',
+      args: ['-R', '-d', '-c', '/bird/bird6.cfg', '-s', '/run/calico/bird6.ctl'],
+      needsFile: { path: '/bird/bird6.cfg', madeBy: 'confd' },
+    });
+  });
+
+  test.each([
+    ['true', true],
+    ['1', true],
+    ['false', false],
+    ['', false],
+  ])("include Docker's drivers with CALICO_LIBNETWORK_ENABLED=%j: %s", (value, expected) => {
+    const names = nodeComponents('none', { ...layout, env: { CALICO_LIBNETWORK_ENABLED: value } }).map(
+      (spec) => spec.name,
+    );
+    expect(names.includes('libnetwork-plugin')).toBe(expected);
+  });
+
+  test('let Felix serve its health where its own variables say', () => {
+    const env = { FELIX_HEALTHHOST: '::1', FELIX_HEALTHPORT: '9999' };
+    const felix = nodeComponents('none', { ...layout, env }).find((spec) => spec.name === 'felix');
+    expect(felix).toMatchObject({
+      readinessUrl: 'http://[::1]:9999/readiness',
+      env: { CALICO_HEALTH_ADDRESS: '[::1]:9999' },
+    });
+  });
+
   test.each(['none', 'vxlan'] as const)('leave BGP out for the back end %s', (backend) => {
     expect(nodeComponents(backend, layout).map((spec) => spec.name)).toEqual(['ipam', 'felix', 'cni-server']);
   });

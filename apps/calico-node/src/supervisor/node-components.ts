@@ -1,5 +1,6 @@
 import { basename, dirname, join } from 'node:path';
-import type { Backend } from './backend.ts';
+import { speaksBgp, type Backend } from './backend.ts';
+import { birdComponent } from './bird-component.ts';
 import type { ComponentSpec } from './component.ts';
 import { orphanMark } from './orphans.ts';
 
@@ -15,13 +16,24 @@ interface Program {
   readonly argv0: string;
   readonly healthPort: number;
   readonly after: readonly string[];
-  readonly needsBgp: boolean;
+  /** Whether it is part of a node with this back end and environment. */
+  readonly isWanted: (backend: Backend, env: Variables) => boolean;
 }
 
-/** In start order; stopped in reverse. */
+const always = (): boolean => true;
+
+/** In start order; stopped in reverse. The BIRDs come behind confd. */
 const programs: readonly Program[] = [
-  { name: 'ipam', app: 'ipam', args: [], argv0: 'calico-ipam-service', healthPort: 9193, after: [], needsBgp: false },
-  { name: 'felix', app: 'felix', args: [], argv0: 'calico-felix', healthPort: 9099, after: [], needsBgp: false },
+  { name: 'ipam', app: 'ipam', args: [], argv0: 'calico-ipam-service', healthPort: 9193, after: [], isWanted: always },
+  {
+    name: 'felix',
+    app: 'felix',
+    args: [],
+    argv0: 'calico-felix',
+    healthPort: 9099,
+    after: [],
+    isWanted: (_backend, env) => (env['CALICO_DISABLE_FELIX'] ?? '') === '',
+  },
   {
     name: 'bgp-daemon',
     app: 'bgp-daemon',
@@ -29,7 +41,7 @@ const programs: readonly Program[] = [
     argv0: 'calico-bgp-daemon',
     healthPort: 9191,
     after: [],
-    needsBgp: true,
+    isWanted: (backend) => backend === 'native',
   },
   {
     name: 'confd',
@@ -38,7 +50,7 @@ const programs: readonly Program[] = [
     argv0: 'calico-confd',
     healthPort: 9192,
     after: ['bgp-daemon'],
-    needsBgp: true,
+    isWanted: speaksBgp,
   },
   {
     name: 'cni-server',
@@ -47,7 +59,16 @@ const programs: readonly Program[] = [
     argv0: 'calico-cni-server',
     healthPort: 9194,
     after: ['ipam', 'felix'],
-    needsBgp: false,
+    isWanted: always,
+  },
+  {
+    name: 'libnetwork-plugin',
+    app: 'libnetwork-plugin',
+    args: [],
+    argv0: 'calico-libnetwork-plugin',
+    healthPort: 9195,
+    after: ['ipam', 'felix'],
+    isWanted: (_backend, env) => isSet(env['CALICO_LIBNETWORK_ENABLED']),
   },
 ];
 
@@ -58,6 +79,18 @@ export const programNames: readonly string[] = programs.map((program) => program
 function programPath(app: string, ownFile: string): string {
   if (basename(ownFile) === 'main.ts') return join(dirname(ownFile), '..', '..', app, 'src', 'main.ts');
   return join(dirname(ownFile), `${app}.mjs`);
+}
+
+/** Calico's rule for booleans: what is there and does not say no. Start-up has refused other words. */
+function isSet(value: string | undefined): boolean {
+  return !['', 'false', '0', 'no', 'n', 'f'].includes((value ?? '').trim().toLowerCase());
+}
+
+/** Where a program serves its health. Felix has variables of its own, by which Calico's probes find it. */
+function healthAddressOf({ name, healthPort }: Program, env: Variables): string {
+  if (name !== 'felix') return `127.0.0.1:${healthPort}`;
+  const host = env['FELIX_HEALTHHOST'] ?? '127.0.0.1';
+  return `${host.includes(':') ? `[${host}]` : host}:${env['FELIX_HEALTHPORT'] ?? String(healthPort)}`;
 }
 
 const felixNames: readonly (readonly [from: string, to: string])[] = [
@@ -93,7 +126,7 @@ export interface NodeLayout {
 
 function specOf(program: Program, layout: Omit<NodeLayout, 'runDir'>): ComponentSpec {
   const { env, nodeName, ownFile, nodeBinary } = layout;
-  const address = `127.0.0.1:${program.healthPort}`;
+  const address = healthAddressOf(program, env);
   return {
     name: program.name,
     command: nodeBinary,
@@ -107,24 +140,26 @@ function specOf(program: Program, layout: Omit<NodeLayout, 'runDir'>): Component
     },
     after: program.after,
     readinessUrl: `http://${address}/readiness`,
+    takesMessages: true,
   };
 }
 
 /** What to run for a back end, in start order; nothing else runs. CALICO_DISABLE_FELIX leaves Felix out. */
 export function nodeComponents(backend: Backend, layout: NodeLayout): readonly ComponentSpec[] {
-  const withoutFelix = (layout.env['CALICO_DISABLE_FELIX'] ?? '') !== '';
-  const chosen = programs.filter(
-    (program) => (backend === 'native' || !program.needsBgp) && !(withoutFelix && program.name === 'felix'),
-  );
-  const names = new Set(chosen.map((program) => program.name));
-  return chosen.map((program) => {
-    const spec = specOf(program, layout);
-    return {
-      ...spec,
-      env: { ...spec.env, [orphanMark]: layout.runDir },
-      after: spec.after.filter((name) => names.has(name)),
-    };
-  });
+  const { env, runDir } = layout;
+  const specs = programs
+    .filter(({ isWanted }) => isWanted(backend, env))
+    .flatMap((program) => {
+      const spec = specOf(program, layout);
+      if (backend !== 'bird' || program.name !== 'confd') return [spec];
+      return [spec, birdComponent('bird', layout), birdComponent('bird6', layout)];
+    });
+  const names = new Set(specs.map(({ name }) => name));
+  return specs.map((spec) => ({
+    ...spec,
+    env: { ...spec.env, [orphanMark]: runDir },
+    after: spec.after.filter((name) => names.has(name)),
+  }));
 }
 
 /** How to run one program in the foreground, as `calico-node -felix` does; undefined when there is none. */

@@ -1,6 +1,7 @@
 import { nodeV1, RpcError, unary } from '@calico-node/rpc';
+import { isLogLevel, logLevels, type LogLevel } from '@calico-node/service';
 import type { Backend } from './backend.ts';
-import type { ComponentPhase, ComponentStatus } from './component.ts';
+import { renderCause, type ComponentPhase, type ComponentStatus } from './component.ts';
 import type { Supervisor } from './supervisor.ts';
 
 const states: Readonly<Record<ComponentPhase, nodeV1.ProcessState>> = {
@@ -11,8 +12,6 @@ const states: Readonly<Record<ComponentPhase, nodeV1.ProcessState>> = {
   'crash-loop': nodeV1.ProcessState.CRASH_LOOP,
   stopped: nodeV1.ProcessState.STOPPED,
 };
-
-const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
 
 function toMessage(status: ComponentStatus): nodeV1.Process {
   return {
@@ -32,7 +31,7 @@ export interface NodeServiceOptions {
   readonly backend: Backend;
   readonly supervisor: Supervisor;
   /** Sets the supervisor's own log level. */
-  readonly setOwnLevel: (level: string) => void;
+  readonly setOwnLevel: (level: LogLevel) => void;
 }
 
 /** The gRPC face of the supervisor (`proto/calico/node/v1`). */
@@ -49,18 +48,24 @@ export function nodeService({
         nodeName,
         backend,
         ready: causes.length === 0,
-        causes: [...causes],
+        causes: causes.map(renderCause),
         processes: supervisor.statuses().map(toMessage),
       };
     }),
     setLogLevel: unary<nodeV1.SetLogLevelRequest, nodeV1.SetLogLevelResponse>(({ process: name, level }) => {
-      if (!logLevels.includes(level)) {
+      if (!isLogLevel(level)) {
         throw new RpcError('INVALID_ARGUMENT', `level: '${level}' is not one of ${logLevels.join(', ')}`);
       }
       const isOwn = name === '' || name === 'calico-node';
       if (isOwn) setOwnLevel(level);
-      const isKnown = name === 'calico-node' || supervisor.setLogLevel(name, level);
-      if (!isKnown) throw new RpcError('NOT_FOUND', `process: there is no '${name}'`);
+      const outcome = name === 'calico-node' ? 'set' : supervisor.setLogLevel(name, level);
+      if (outcome === 'unknown') throw new RpcError('NOT_FOUND', `process: there is no '${name}'`);
+      if (outcome === 'foreign') {
+        throw new RpcError(
+          'FAILED_PRECONDITION',
+          `process: what '${name}' logs is set by logSeverityScreen of BGPConfiguration`,
+        );
+      }
       return {};
     }),
   };

@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { sleep } from '@calico-node/service';
+import { sleep, type LevelMessage, type LogLevel } from '@calico-node/service';
 import type { ComponentPhase, ComponentSpec, ComponentStatus } from './component.ts';
 import { LineSplitter, mergeLine } from './log-lines.ts';
-import { probeReadiness } from './readiness-probe.ts';
+import { probeReadiness, type Readiness } from './readiness-probe.ts';
 import { decideRestart, noRestarts } from './restart-policy.ts';
 
 const probeWhileStartingMs = 100;
@@ -48,6 +48,7 @@ export class SupervisedProcess {
   }
 
   status(): ComponentStatus {
+    const { after, needsFile } = this.spec;
     return {
       name: this.spec.name,
       phase: this.#phase,
@@ -57,7 +58,7 @@ export class SupervisedProcess {
       lastExit: this.#lastExit,
       ready: this.#ready,
       reason: this.#reason,
-      after: this.spec.after,
+      after: this.#phase === 'waiting' && needsFile !== undefined ? [...after, needsFile.madeBy] : after,
     };
   }
 
@@ -94,10 +95,24 @@ export class SupervisedProcess {
     this.#terminate(graceMs);
   }
 
-  /** Starts the process anew with additional environment variables. */
-  restartWith(env: Readonly<Record<string, string>>, graceMs: number): void {
-    this.#extraEnv = { ...this.#extraEnv, ...env };
-    this.#terminate(graceMs);
+  /** Says what the first start waits for. */
+  wait(reason: string): void {
+    this.#enter('waiting', false, reason);
+  }
+
+  /** Sets the log level of the process that runs, and of those after it. False when it takes no messages. */
+  setLogLevel(logLevel: LogLevel): boolean {
+    if (this.spec.takesMessages !== true) return false;
+    this.#extraEnv = { ...this.#extraEnv, CALICO_LOG_LEVEL: logLevel };
+    const message: LevelMessage = { logLevel };
+    // One that ends just now starts again with the level.
+    if (this.#child?.connected === true) this.#child.send(message, () => undefined);
+    return true;
+  }
+
+  /** The pids that Node.js itself waits for. */
+  get pid(): number | undefined {
+    return this.#child?.pid;
   }
 
   #isStopping(): boolean {
@@ -107,7 +122,11 @@ export class SupervisedProcess {
   #terminate(graceMs: number): void {
     const child = this.#child;
     if (child?.exitCode !== null || child.signalCode !== null) return;
-    child.kill('SIGTERM');
+    const terminate = (): void => {
+      child.kill('SIGTERM');
+    };
+    if (this.spec.end === undefined) terminate();
+    else void this.spec.end().catch(terminate);
     const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
     child.once('exit', () => {
       clearTimeout(timer);
@@ -123,11 +142,11 @@ export class SupervisedProcess {
   }
 
   async #runOnce(): Promise<Exit> {
-    const { command, args, argv0, env, name } = this.spec;
+    const { command, args, argv0, env, name, takesMessages } = this.spec;
     const child = spawn(command, args, {
       argv0,
       env: { ...env, ...this.#extraEnv },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', ...(takesMessages === true ? ['ipc' as const] : [])],
     });
     this.#child = child;
     this.#startedMs = Date.now();
@@ -139,6 +158,7 @@ export class SupervisedProcess {
       this.#events.onLine(json);
     };
     for (const stream of [child.stdout, child.stderr]) {
+      if (stream === null) continue;
       const splitter = new LineSplitter(take);
       stream.on('data', (bytes: Buffer) => {
         splitter.push(bytes);
@@ -173,14 +193,16 @@ export class SupervisedProcess {
   }
 
   async #probe(signal: AbortSignal): Promise<void> {
-    const url = this.spec.readinessUrl;
-    if (url === undefined) {
+    const { readinessUrl: url, probe: ask } = this.spec;
+    const look =
+      ask ?? (url === undefined ? undefined : (until: AbortSignal): Promise<Readiness> => probeReadiness(url, until));
+    if (look === undefined) {
       this.#enter('running', true, '');
       return;
     }
     const hasEnded = (): boolean => signal.aborted;
     while (!hasEnded()) {
-      const { ready, reason } = await probeReadiness(url, signal);
+      const { ready, reason } = await look(signal);
       if (hasEnded()) return;
       this.#enter(ready ? 'running' : this.#phase === 'running' ? 'running' : 'starting', ready, reason);
       await sleep(ready ? probeWhenReadyMs : probeWhileStartingMs, signal);

@@ -1,5 +1,6 @@
-import { sleep, type Logger } from '@calico-node/service';
-import { causesOf, type ComponentSpec, type ComponentStatus } from './component.ts';
+import { existsSync } from 'node:fs';
+import { sleep, type Logger, type LogLevel } from '@calico-node/service';
+import { causesOf, type Background, type Cause, type ComponentSpec, type ComponentStatus } from './component.ts';
 import { SupervisedProcess } from './supervised-process.ts';
 
 /** How long the first start of a component waits for those it should come after. */
@@ -17,8 +18,16 @@ export interface SupervisorOptions {
   readonly onLine: (json: string) => void;
   /** Told whenever a component becomes ready or ceases to be. */
   readonly onChange?: (status: ComponentStatus) => void;
+  /** What is known to lie behind a component's trouble. */
+  readonly background?: Background;
   readonly gateLimitMs?: number;
 }
+
+export type LevelOutcome =
+  | 'set'
+  | 'unknown'
+  /** A program that is not ours: its configuration says what it logs. */
+  | 'foreign';
 
 /**
  * Runs a node's processes: starts them in order, each when those before it are ready or the gate's limit has
@@ -48,15 +57,21 @@ export class Supervisor {
   }
 
   /** Empty when everything is ready. */
-  causes(): readonly string[] {
-    return causesOf(this.statuses());
+  causes(): readonly Cause[] {
+    return causesOf(this.statuses(), this.#options.background);
   }
 
-  /** Starts a component anew with another log level. False when there is no such component. */
-  setLogLevel(name: string, level: string): boolean {
+  /** The children that are Node.js's own to wait for. */
+  pids(): ReadonlySet<number> {
+    return new Set(this.#processes.flatMap((one) => one.pid ?? []));
+  }
+
+  /** Sets the log level of a component, or of all when the name is empty, without a restart. */
+  setLogLevel(name: string, level: LogLevel): LevelOutcome {
     const matching = this.#processes.filter((one) => name === '' || one.spec.name === name);
-    for (const one of matching) one.restartWith({ CALICO_LOG_LEVEL: level }, stopGraceMs);
-    return matching.length > 0;
+    if (matching.length === 0) return 'unknown';
+    const set = matching.filter((one) => one.setLogLevel(level));
+    return set.length > 0 || name === '' ? 'set' : 'foreign';
   }
 
   /** Stops everything in reverse start order, within nine seconds in total. */
@@ -105,6 +120,10 @@ export class Supervisor {
         'started before what it relies on is ready',
       );
     }
+    const { needsFile } = one.spec;
+    const isMissing = (): boolean => needsFile !== undefined && !existsSync(needsFile.path);
+    if (needsFile !== undefined && isMissing()) one.wait(`${needsFile.path} is not there yet`);
+    while (!signal.aborted && isMissing()) await sleep(50, signal);
     await one.run();
   }
 }

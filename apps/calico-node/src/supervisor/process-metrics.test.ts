@@ -1,0 +1,34 @@
+import { Registry } from 'prom-client';
+import { expect, test } from 'vitest';
+import type { ComponentStatus } from './component.ts';
+import { readProcessUse, registerProcessMetrics } from './process-metrics.ts';
+
+test('a process is measured, one that is gone is not', () => {
+  const use = readProcessUse(process.pid)!;
+  expect(use.cpuSeconds).toBeGreaterThan(0);
+  expect(use.residentBytes).toBeGreaterThan(use.proportionalBytes / 2);
+  expect(use.openFiles).toBeGreaterThan(2);
+  expect(readProcessUse(2 ** 22 + 1)).toBeUndefined();
+});
+
+test('the metrics name each process', async () => {
+  const status: ComponentStatus = {
+    name: 'felix',
+    phase: 'running',
+    pid: process.pid,
+    restarts: 3,
+    startedMs: 0,
+    lastExit: '',
+    ready: true,
+    reason: '',
+    after: [],
+  };
+  const registry = new Registry();
+  registerProcessMetrics(registry, () => [status, { ...status, name: 'confd', pid: 0, ready: false, restarts: 0 }]);
+  const text = await registry.metrics();
+  expect(text).toContain('calico_node_process_restarts_total{process="felix"} 3');
+  expect(text).toMatch(/calico_node_process_resident_memory_bytes\{process="felix"\} \d{7,}/);
+  expect(text).toMatch(/calico_node_process_resident_memory_bytes\{process="calico-node"\} \d{7,}/);
+  expect(text).not.toContain('memory_bytes{process="confd"}');
+  expect(text).toContain('calico_node_process_ready{process="confd"} 0');
+});

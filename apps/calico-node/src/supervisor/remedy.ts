@@ -1,0 +1,31 @@
+import type { ComponentPhase } from './component.ts';
+
+const remedies: readonly (readonly [sign: RegExp, remedy: string])[] = [
+  [
+    /EPERM|EACCES|not permitted|permission denied/i,
+    'run it as root, in a container with NET_ADMIN, NET_RAW and SYS_ADMIN',
+  ],
+  [/ENOENT/, 'install the program or file that is named'],
+  [
+    /EADDRINUSE|address already in use/i,
+    'stop the other program that listens there, or choose another port or CALICO_RUN_DIR',
+  ],
+  [/ENOSPC|no space left/i, 'make room on the file system'],
+  [/ENOMEM|heap out of memory|SIGKILL/, 'look in dmesg for the out-of-memory killer, and give the node more memory'],
+  [
+    /etcd|datastore|reading the store/i,
+    'check ETCD_ENDPOINTS and that etcd answers from this node; everything goes on when it does',
+  ],
+  [
+    /not established|no session|sessions?/i,
+    'calicoctl node status shows each session; TCP port 179 must be open both ways',
+  ],
+  [/nobody serves|no answer/, 'it starts, or hangs: its log lines tell; SIGUSR2 makes it say more'],
+];
+
+/** What the operator can do about a component's trouble; undefined when there is nothing to add to its words. */
+export function remedyFor(reason: string, phase: ComponentPhase): string | undefined {
+  const known = remedies.find(([sign]) => sign.test(reason))?.[1];
+  if (phase !== 'crash-loop') return known;
+  return known ?? 'its last words tell what is wrong; it is tried again every 5 s';
+}
