@@ -1,7 +1,6 @@
 import { parseIp, parseMac, parseNodeName } from '@calico-node/net';
 import { expect, test } from 'vitest';
 import { statusFileName } from '../felix/status-file.ts';
-import { goTimeString } from '../handlers/addresses.ts';
 import { buildEndpoint, endpointName } from './build-endpoint.ts';
 import { alternativeInterfaceName, hostInterfaceName } from './interface-name.ts';
 import { ipamHandle, workloadOf, type Workload } from './workload.ts';
@@ -76,9 +75,4 @@ test('a second network adds its profile and keeps what else the endpoint has', (
   expect(second.spec.profiles).toEqual(['one', 'two']);
   expect(second.metadata.labels).toMatchObject({ app: 'web' });
   expect(buildEndpoint({ ...facts, network: 'two' }, second)).toEqual(second);
-});
-
-test('times are as Go prints them', () => {
-  expect(goTimeString(new Date('2026-01-02T03:04:05.120Z'))).toBe('2026-01-02 03:04:05.12 +0000 UTC');
-  expect(goTimeString(new Date('2026-01-02T03:04:05.000Z'))).toBe('2026-01-02 03:04:05 +0000 UTC');
 });

@@ -1,7 +1,7 @@
 import { familyOf, parseIp, type Cidr, type IpAddress } from '@calico-node/net';
+import { goTimeString, type Address } from '@calico-node/workload';
 import { ipamHandle, legacyHandle } from '../endpoint/workload.ts';
 import { CniError, cniCodes } from '../spec/cni-error.ts';
-import type { Address } from '../addresses/addresses.ts';
 import type { AttachmentCall } from './call.ts';
 import { delegate, delegateAdd } from './ipam-delegate.ts';
 
@@ -11,13 +11,6 @@ const ownType = 'calico-ipam';
 /** Whether an IPAM type is another plug-in's. */
 export function isDelegated(type: string): boolean {
   return type !== '' && type !== ownType;
-}
-
-/** Go's `time.Time.String()` in UTC, to the millisecond. */
-export function goTimeString(time: Date): string {
-  const [date = '', clock = ''] = time.toISOString().split('T');
-  const fraction = clock.slice(8, 12).replace(/\.?0*$/, '');
-  return `${date} ${clock.slice(0, 8)}${fraction} +0000 UTC`;
 }
 
 /** What IPAM keeps with an address, as Calico's garbage collection expects it. */

@@ -8,8 +8,7 @@ import {
 } from '@calico-node/datastore';
 import { Ipam } from '@calico-node/ipam';
 import type { Logger, NodePaths } from '@calico-node/service';
-import { EndpointStore } from '@calico-node/workload';
-import { LibraryAddresses, ServiceAddresses, type Addresses } from '../addresses/addresses.ts';
+import { EndpointStore, LibraryAddresses, ServiceAddresses, type Addresses } from '@calico-node/workload';
 import { CniError, cniCodes } from '../spec/cni-error.ts';
 
 type Variables = Readonly<Record<string, string | undefined>>;
