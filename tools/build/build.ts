@@ -1,19 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { copyFile, cp, link, mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { copyFile, cp, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bundleAll } from './bundle.ts';
+import { placeNode } from './place-node.ts';
 import { dist, root } from './programs.ts';
-
-/** The pinned Node.js beside the bundles, as a hard link where the file system allows it. */
-async function placeNode(): Promise<void> {
-  const source = join(root, 'node_modules', `node-linux-${process.arch}`, 'bin/node');
-  const target = join(dist, 'lib/node/bin/node');
-  await mkdir(join(dist, 'lib/node/bin'), { recursive: true });
-  const [from, to] = await Promise.all([stat(source), stat(target).catch(() => undefined)]);
-  if (to?.size === from.size && to.mtimeMs >= from.mtimeMs) return;
-  await rm(target, { force: true });
-  await link(source, target).catch(() => copyFile(source, target));
-}
 
 /** The kernel-socket addon, where a compiler made it; without it the programs use koffi. */
 async function placeAddon(): Promise<void> {

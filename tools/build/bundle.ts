@@ -1,11 +1,11 @@
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { build, type BuildOptions } from 'esbuild';
-import { directImports } from './direct-imports.ts';
+import { join } from 'node:path';
+import { build as esbuild, type BuildOptions } from 'esbuild';
 import { filesAside } from './files-aside.ts';
-import { lazyBuiltins } from './lazy-builtins.ts';
+import { lazyModules } from './lazy-modules.ts';
+import { node, placeNode } from './place-node.ts';
 import { type Bundle, bundles, dist } from './programs.ts';
-import { warmUp } from './warm-up.ts';
+import { buildSnapshot } from './snapshot.ts';
 
 /** What few commands need, and is large: the gRPC client, YAML, the log. */
 const packagesAside = ['@grpc/grpc-js', 'etcd3', 'yaml', 'pino', 'prom-client'];
@@ -18,8 +18,16 @@ const require = __createRequire(import.meta.url);
 const __filename = __fileURLToPath(import.meta.url);
 const __dirname = __dirnameOf(__filename);`;
 
+/**
+ * In a bundle of a command: what a start-up snapshot has not, since it is of no file. Asked for when it is needed, since
+ * only then is it known where the bundle is.
+ */
+const commandBanner = `var __bundlePath = () => process.getBuiltinModule('path').resolve(process.argv[1]);
+var __bundleUrl = () => process.getBuiltinModule('url').pathToFileURL(__bundlePath()).href;
+var require = (path) => process.getBuiltinModule('module').createRequire(__bundlePath())(path);`;
+
 /** A launcher needs no tool but the shell, works from any directory and through symbolic links. */
-function launcher(file: string, args: readonly string[]): string {
+function launcher(start: string): string {
   return `#!/bin/sh
 self=$0
 while [ -L "$self" ]; do
@@ -28,8 +36,27 @@ while [ -L "$self" ]; do
 done
 here=\${self%/*}
 [ "$here" = "$self" ] && here=.
-exec "$here/../lib/node/bin/node" "$here/../lib/${file}"${args.map((arg) => ` ${arg}`).join('')} "$@"
+lib=$here/../lib
+node=$lib/node/bin/node
+${start}
 `;
+}
+
+function startDaemon(name: string, args: readonly string[]): string {
+  return `exec "$node" "$lib/${name}.mjs"${args.map((arg) => ` ${arg}`).join('')} "$@"`;
+}
+
+/**
+ * With the start-up snapshot, if there is one, unless Node.js was replaced since. It is taken as it is, hashes of
+ * strings included: to make those anew takes longer than most commands, and a command that reads what its user names
+ * need not fear keys that were chosen to collide.
+ */
+function startCommand(name: string): string {
+  return `snapshot=$lib/${name}.snapshot
+if [ -f "$snapshot" ] && [ ! "$snapshot" -ot "$node" ]; then
+  exec "$node" --no-rehash-snapshot --snapshot-blob "$snapshot" "$lib/${name}.cjs" "$@"
+fi
+exec "$node" "$lib/${name}.cjs" "$@"`;
 }
 
 const common: BuildOptions = {
@@ -44,7 +71,7 @@ const common: BuildOptions = {
 
 /** One ES module: a daemon loads all that it has, once. */
 async function buildDaemon({ name, entry }: Bundle): Promise<void> {
-  await build({
+  await esbuild({
     ...common,
     entryPoints: { [name]: entry },
     outExtension: { '.js': '.mjs' },
@@ -54,54 +81,42 @@ async function buildDaemon({ name, entry }: Bundle): Promise<void> {
 }
 
 /**
- * CommonJS, which evaluates a module when it is first asked for, in few files, of which a short command loads two: the
- * launcher and the program. The larger packages are files of their own.
+ * A script, and a start-up snapshot of what it is when it has run once. Modules are evaluated when something of them is
+ * first used; the larger packages are files of their own.
  */
 async function buildCommand({ name, entry }: Bundle): Promise<void> {
-  const program = join(dirname(entry), 'main.ts');
-  const toFile = (part: string): string => `${name}-${part.replaceAll(/[^a-z0-9]+/g, '-').replace(/^-/, '')}`;
-  const options: BuildOptions = {
-    ...common,
-    outExtension: { '.js': '.cjs' },
-    format: 'cjs',
-    minify: true,
-    supported: { 'dynamic-import': false },
-    // CommonJS has no `import.meta`; libs/netlink finds its addon beside the bundle by it.
-    define: { 'import.meta.url': 'bundleUrl' },
-    banner: { js: "const bundleUrl = process.getBuiltinModule('url').pathToFileURL(__filename).href;" },
-  };
-  const aside = [...packagesAside, program];
-  const fileOf = (path: string): string => `./${path === program ? toFile('main') : toFile(path)}.cjs`;
-  const parts = [
-    { out: name, in: entry },
-    { out: toFile('main'), in: program },
-    ...packagesAside.map((path) => ({ out: toFile(path), in: path })),
-  ];
-  await Promise.all(
-    parts.map((part) =>
-      build({
-        ...options,
-        entryPoints: [part],
-        plugins: [
-          filesAside(
-            aside.filter((path) => path !== part.in),
-            fileOf,
-          ),
-          directImports(),
-          lazyBuiltins(),
-        ],
-      }),
-    ),
-  );
-  await warmUp(join(dist, 'lib', `${name}.cjs`), join(dist, 'lib/compile-cache'));
+  const fileOf = (path: string): string => `${name}-${path.replaceAll(/[^a-z0-9]+/g, '-').replace(/^-/, '')}`;
+  const build = (out: string, from: string, options: BuildOptions): Promise<unknown> =>
+    esbuild({
+      ...common,
+      entryPoints: { [out]: from },
+      outExtension: { '.js': '.cjs' },
+      minify: true,
+      supported: { 'dynamic-import': false },
+      plugins: [
+        filesAside(
+          packagesAside.filter((path) => path !== from),
+          (path) => `./${fileOf(path)}.cjs`,
+        ),
+        lazyModules(),
+      ],
+      ...options,
+    });
+  await Promise.all([
+    build(name, entry, { format: 'iife', banner: { js: commandBanner } }),
+    ...packagesAside.map((path) => build(fileOf(path), path, { format: 'cjs' })),
+    placeNode(),
+  ]);
+  await buildSnapshot(node, join(dist, 'lib', `${name}.cjs`), join(dist, 'lib', `${name}.snapshot`));
 }
 
 async function buildBundle(bundle: Bundle): Promise<void> {
-  await (bundle.isCommand === true ? buildCommand(bundle) : buildDaemon(bundle));
-  for (const [name, args] of Object.entries(bundle.launchers)) {
-    const path = join(dist, 'bin', name);
+  const { name, isCommand = false, launchers } = bundle;
+  await (isCommand ? buildCommand(bundle) : buildDaemon(bundle));
+  for (const [launched, args] of Object.entries(launchers)) {
+    const path = join(dist, 'bin', launched);
     await rm(path, { force: true });
-    await writeFile(path, launcher(`${bundle.name}.${bundle.isCommand === true ? 'cjs' : 'mjs'}`, args));
+    await writeFile(path, launcher(isCommand ? startCommand(name) : startDaemon(name, args)));
     await chmod(path, 0o755);
   }
 }

@@ -1,32 +1,42 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Plugin } from 'esbuild';
 import { root } from './programs.ts';
 
 const PACKAGE = /^@calico-node\/([a-z-]+)$/;
 const EXPORT = /^export (type )?\{([^}]*)\} from '([^']+)';/gm;
+const EXPORT_ALL = /^export \* as (\w+) from '([^']+)';/gm;
 const IMPORT = /^import (type )?\{([^}]*)\} from '(@calico-node\/[a-z-]+)';/gm;
 
+/** The file that has a name of a library, as an export or as all of its exports. */
+interface Source {
+  readonly file: string;
+  readonly isWhole: boolean;
+}
+
 /**
- * Imports what comes from a library's index from the file that has it. esbuild cuts a bundle into chunks by which file
- * can reach which, so that through an index each command would reach, and load, all that any command uses of a library.
+ * Rewrites a source file to import what comes from a library's index from the file that has it, so that using one thing
+ * of a library does not evaluate its index, with a getter for each thing that there is.
  */
-export function directImports(): Plugin {
-  const indexes = new Map<string, ReadonlyMap<string, string>>();
+export function directImports(): (text: string) => string {
+  const indexes = new Map<string, ReadonlyMap<string, Source>>();
 
   /** The file of each name that a library exports. */
-  const indexOf = (library: string): ReadonlyMap<string, string> => {
+  const indexOf = (library: string): ReadonlyMap<string, Source> => {
     const known = indexes.get(library);
     if (known !== undefined) return known;
     const path = join(root, 'libs', library, 'src/index.ts');
-    const names = new Map<string, string>();
-    for (const [, isType, list = '', from = ''] of readFileSync(path, 'utf8').matchAll(EXPORT)) {
+    const index = readFileSync(path, 'utf8');
+    const names = new Map<string, Source>();
+    for (const [, name = '', from = ''] of index.matchAll(EXPORT_ALL)) {
+      names.set(name, { file: join(dirname(path), from), isWhole: true });
+    }
+    for (const [, isType, list = '', from = ''] of index.matchAll(EXPORT)) {
       if (isType !== undefined) continue;
       for (const { name, alias } of specifiers(list)) {
         const inner = PACKAGE.exec(from)?.[1];
-        const file = inner === undefined ? join(dirname(path), from) : indexOf(inner).get(name);
-        if (file !== undefined && name === alias) names.set(name, file);
+        const source =
+          inner === undefined ? { file: join(dirname(path), from), isWhole: false } : indexOf(inner).get(name);
+        if (source !== undefined && name === alias) names.set(name, source);
       }
     }
     indexes.set(library, names);
@@ -37,22 +47,14 @@ export function directImports(): Plugin {
     const library = PACKAGE.exec(from)?.[1] ?? '';
     if (isType !== undefined || !existsSync(join(root, 'libs', library, 'src/index.ts'))) return whole;
     const statements = specifiers(list).map(({ name, alias }) => {
-      const file = indexOf(library).get(name) ?? from;
-      return `import { ${name} as ${alias} } from ${JSON.stringify(file)};`;
+      const { file, isWhole } = indexOf(library).get(name) ?? { file: from, isWhole: false };
+      return `import ${isWhole ? `* as ${alias}` : `{ ${name} as ${alias} }`} from ${JSON.stringify(file)};`;
     });
     // On as many lines as before, so that errors have the same places.
     return statements.join(' ') + '\n'.repeat(whole.split('\n').length - 1);
   };
 
-  return {
-    name: 'direct-imports',
-    setup(build) {
-      build.onLoad({ filter: /\/(?:apps|libs)\/[^/]+\/src\/.*\.ts$/ }, async ({ path }) => {
-        const text = await readFile(path, 'utf8');
-        return { contents: text.replaceAll(IMPORT, rewrite), loader: 'ts' };
-      });
-    },
-  };
+  return (text) => text.replaceAll(IMPORT, rewrite);
 }
 
 /** The values of `a, type b, c as d`. */

@@ -29,12 +29,7 @@ export const bundles: readonly Bundle[] = [
   app('ipam'),
   app('cni-plugin', { 'cni-server': ['server'], 'install-cni': ['install'] }),
   app('libnetwork-plugin'),
-  {
-    name: 'calicoctl',
-    entry: join(root, 'apps/calicoctl/src/launch.ts'),
-    launchers: { calicoctl: [] },
-    isCommand: true,
-  },
+  { ...app('calicoctl'), isCommand: true },
   app('calico-node'),
   { name: 'lab', entry: join(root, 'libs/lab/src/main.ts'), launchers: { lab: [] } },
   { name: 'workload', entry: join(root, 'libs/lab/src/workload-program.ts'), launchers: {} },

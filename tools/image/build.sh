@@ -11,7 +11,7 @@ archive=$out/calico-node-$(dpkg --print-architecture).tar
 mkdir -p "$out"
 
 stamp=$archive.inputs
-inputs=$(find dist/bin dist/lib dist/proto tools/image package-lock.json -type f ! -path 'dist/lib/compile-cache/*' \
+inputs=$(find dist/bin dist/lib dist/proto tools/image package-lock.json -type f ! -path 'dist/lib/*.snapshot' \
   -exec cksum {} + | sort | cksum)
 if [ "$(cat "$stamp" 2>/dev/null)" != "$inputs" ] || [ ! -s "$archive" ]; then
   root=$(mktemp -d)

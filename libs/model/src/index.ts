@@ -1,5 +1,6 @@
 export { ValidationError, type Issue } from './validation-error.ts';
-export { isKind, kinds, type Kind, type Resource, type SpecOf } from './kinds/registry.ts';
+export { isKind, kinds, type Kind } from './kinds/kind-names.ts';
+export type { Resource, SpecOf } from './kinds/registry.ts';
 export type { ObjectMeta } from './kinds/object-meta.ts';
 export type { EntityRule, Rule } from './kinds/rule.ts';
 export type { BGPConfiguration } from './kinds/bgp-configuration.ts';

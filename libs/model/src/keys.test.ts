@@ -13,7 +13,7 @@ import {
   parseHandleKey,
 } from './ipam/keys.ts';
 import { findKind, kindInfo } from './kind-info.ts';
-import { kinds } from './kinds/registry.ts';
+import { kinds } from './kinds/kind-names.ts';
 import { parseResourceKey, resourceKey, resourcePrefix } from './resource-key.ts';
 import {
   felixLastStatusKey,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { kindInfo } from './kind-info.ts';
-import type { Kind } from './kinds/registry.ts';
+import type { Kind } from './kinds/kind-names.ts';
 import { parseResource } from './resource-codec.ts';
 import { document } from './testing/documents.ts';
 

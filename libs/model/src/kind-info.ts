@@ -1,5 +1,6 @@
 import type { Cell } from './kinds/columns.ts';
-import { definitionOf, kinds, type Kind, type Resource } from './kinds/registry.ts';
+import { kinds, namesOf, type Kind } from './kinds/kind-names.ts';
+import { definitionOf, type Resource } from './kinds/registry.ts';
 
 /** What a program that handles every kind alike must know of one. */
 export interface KindInfo<K extends Kind = Kind> {
@@ -18,7 +19,8 @@ export interface KindInfo<K extends Kind = Kind> {
 }
 
 export function kindInfo<K extends Kind>(kind: K): KindInfo<K> {
-  const { plural, isNamespaced, shortNames, columns } = definitionOf(kind);
+  const { plural, isNamespaced, shortNames } = namesOf(kind);
+  const { columns } = definitionOf(kind);
   const cells: Record<string, Cell<Resource<K>>> = { NAME: ({ metadata }) => metadata.name };
   if (isNamespaced) cells['NAMESPACE'] = ({ metadata }) => metadata.namespace ?? '';
   return {
@@ -35,7 +37,7 @@ export function kindInfo<K extends Kind>(kind: K): KindInfo<K> {
 
 const kindsByName: ReadonlyMap<string, Kind> = new Map(
   kinds.flatMap((kind) => {
-    const { plural, shortNames } = definitionOf(kind);
+    const { plural, shortNames } = namesOf(kind);
     return [kind.toLowerCase(), plural, ...shortNames].map((name) => [name, kind] as const);
   }),
 );

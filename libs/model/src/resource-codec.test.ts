@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { kinds } from './kinds/registry.ts';
+import { kinds } from './kinds/kind-names.ts';
 import { decodeResource, encodeResource, parseResource } from './resource-codec.ts';
 import { document } from './testing/documents.ts';
 import { ValidationError } from './validation-error.ts';

@@ -1,5 +1,6 @@
 import { API_VERSION } from './kinds/definition.ts';
-import { definitionOf, isKind, type AnyResource, type Kind, type Resource } from './kinds/registry.ts';
+import { isKind, namesOf, type Kind } from './kinds/kind-names.ts';
+import { definitionOf, type AnyResource, type Resource } from './kinds/registry.ts';
 import { hasNameAnnotation, withNameAnnotation, withoutNameAnnotation } from './policy-name.ts';
 import { isRecord } from './schema/containers.ts';
 import { FAILED, ParseContext, READING } from './schema/parse-context.ts';
@@ -86,7 +87,7 @@ function parseKind(
   input: Readonly<Record<string, unknown>>,
   { strict = true, onUnknownField }: ParseOptions,
 ): Resource {
-  const { schema, name, onWrite, isNamespaced } = definitionOf(kind);
+  const { schema, name, onWrite } = definitionOf(kind);
   const filling = new ParseContext({
     refusesUnknownFields: strict,
     fillsDefaults: true,
@@ -99,7 +100,7 @@ function parseKind(
   const candidate = typed === FAILED ? input : onWrite(typed);
   checkName(name, candidate.metadata, context);
   const resource = schema.parse(candidate, undefined, context);
-  checkNamespace(kind, isNamespaced, input, context);
+  checkNamespace(kind, namesOf(kind).isNamespaced, input, context);
   if (resource === FAILED || context.issues.length > 0)
     throw new ValidationError(subjectOf(kind, input), context.issues);
   return resource as Resource;

@@ -1,4 +1,4 @@
-import { definitionOf, kindOfPlural, type Kind } from './kinds/registry.ts';
+import { kindOfPlural, namesOf, type Kind } from './kinds/kind-names.ts';
 
 const ROOT = '/calico/resources/v3/projectcalico.org/';
 
@@ -13,7 +13,7 @@ export interface ResourceKey {
  * one, or a name holds "/" or is empty: such a key would be another object's.
  */
 export function resourceKey(kind: Kind, name: string, namespace?: string): string {
-  const { plural, isNamespaced } = definitionOf(kind);
+  const { plural, isNamespaced } = namesOf(kind);
   if (name === '' || name.includes('/')) throw new RangeError(`"${name}" is not a name of a ${kind}`);
   if (!isNamespaced) {
     if (namespace !== undefined && namespace !== '') throw new RangeError(`${kind} is not namespaced`);
@@ -27,7 +27,7 @@ export function resourceKey(kind: Kind, name: string, namespace?: string): strin
 
 /** What the keys of all resources of a kind (in a namespace) start with; ends with "/". */
 export function resourcePrefix(kind: Kind, namespace?: string): string {
-  const { plural, isNamespaced } = definitionOf(kind);
+  const { plural, isNamespaced } = namesOf(kind);
   return isNamespaced && namespace !== undefined && namespace !== ''
     ? `${ROOT}${plural}/${namespace}/`
     : `${ROOT}${plural}/`;
@@ -40,7 +40,7 @@ export function parseResourceKey(key: string): ResourceKey | undefined {
   const kind = kindOfPlural(plural);
   if (kind === undefined || rest.some((segment) => segment === '')) return undefined;
   const [first, second] = rest.map(unescapeSegment);
-  if (definitionOf(kind).isNamespaced) {
+  if (namesOf(kind).isNamespaced) {
     return rest.length === 2 && first !== undefined && second !== undefined
       ? { kind, namespace: first, name: second }
       : undefined;

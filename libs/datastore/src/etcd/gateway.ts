@@ -2,10 +2,10 @@
  * Reads through etcd's gRPC gateway: JSON over HTTP/1.1 on the client port (etcd's documentation, "gRPC
  * gateway"). A program that lives for one command starts in a fraction of the time without the gRPC packages.
  */
-import type * as http from 'node:http';
 import type { KeyValue } from '../backend.ts';
 import type { EtcdConfig } from '../etcd-config.ts';
 import type { EtcdEndpoint } from './endpoints.ts';
+import { HttpConnection } from './http-connection.ts';
 import { keyBytes } from './range.ts';
 
 /** A range of keys, as of a revision (0 is the newest). */
@@ -23,16 +23,6 @@ export interface RangePage {
   readonly more: boolean;
   readonly revision: bigint;
   readonly storeId: string;
-}
-
-type HttpModule = Pick<typeof http, 'request' | 'Agent'>;
-
-/**
- * Not by `import`, which reads every property of a built-in module: one of this one's loads undici, which takes longer
- * than all else that a read does.
- */
-function httpModule(isSecure: boolean): HttpModule {
-  return process.getBuiltinModule(isSecure ? 'node:https' : 'node:http');
 }
 
 /** One member's gateway. Any failure means: ask by gRPC, which tells what is wrong and knows what to do about it. */
@@ -71,11 +61,10 @@ export class GatewayReader {
   async #open(timeoutMs: number): Promise<Connection> {
     const { secure, address } = this.#endpoint;
     const { tls, user } = this.#config;
-    const module = httpModule(secure);
-    const { hostname, port } = new URL(`http://${address}`);
-    const host = hostname.replace(/^\[|\]$/g, '');
-    const agent = new module.Agent({ keepAlive: true, ...(secure ? tls : {}) });
-    const connection = new Connection(module, { host, port: port === '' ? 80 : Number(port), agent });
+    const colon = address.lastIndexOf(':');
+    const host = address.slice(0, colon).replace(/^\[|\]$/g, '');
+    const port = Number(address.slice(colon + 1));
+    const connection = new Connection(new HttpConnection({ host, port, tls: secure ? tls : undefined }));
     if (user !== undefined) {
       const login = { name: user.username, password: user.password };
       const { token } = asRecord(await connection.post('/v3/auth/authenticate', login, timeoutMs));
@@ -85,53 +74,35 @@ export class GatewayReader {
   }
 }
 
+/** JSON both ways, within a time. */
 class Connection {
   token: string | undefined;
-  readonly #http: HttpModule;
-  readonly #options: http.RequestOptions;
+  readonly #http: HttpConnection;
 
-  constructor(http: HttpModule, options: http.RequestOptions) {
+  constructor(http: HttpConnection) {
     this.#http = http;
-    this.#options = options;
   }
 
-  post(path: string, body: object, timeoutMs: number, signal?: AbortSignal): Promise<unknown> {
-    const text = JSON.stringify(body);
-    const headers = {
-      'Content-Type': 'application/json',
-      'Content-Length': Buffer.byteLength(text),
-      ...(this.token === undefined ? {} : { Authorization: this.token }),
+  async post(path: string, body: object, timeoutMs: number, signal?: AbortSignal): Promise<unknown> {
+    const stop = (): void => {
+      this.#http.close(new Error(signal?.aborted === true ? 'aborted' : `no answer in ${timeoutMs} ms`));
     };
-    const limit = AbortSignal.timeout(timeoutMs);
-    const options: http.RequestOptions = {
-      ...this.#options,
-      method: 'POST',
-      path,
-      headers,
-      signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
-    };
-    return new Promise((resolve, reject) => {
-      const request = this.#http.request(options, (response) => {
-        const parts: Buffer[] = [];
-        response.on('error', reject);
-        response.on('data', (part: Buffer) => parts.push(part));
-        response.on('end', () => {
-          try {
-            if (response.statusCode !== 200) throw new Error(`HTTP status ${String(response.statusCode)}`);
-            resolve(JSON.parse(Buffer.concat(parts).toString()));
-          } catch (error) {
-            reject(error instanceof Error ? error : new Error(String(error)));
-          }
-        });
-      });
-      request.on('error', reject);
-      request.end(text);
-    });
+    const timer = setTimeout(stop, timeoutMs);
+    signal?.addEventListener('abort', stop, { once: true });
+    try {
+      signal?.throwIfAborted();
+      const headers: Readonly<Record<string, string>> = this.token === undefined ? {} : { Authorization: this.token };
+      const { status, body: answer } = await this.#http.post(path, JSON.stringify(body), headers);
+      if (status !== 200) throw new Error(`HTTP status ${status}`);
+      return JSON.parse(answer.toString());
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', stop);
+    }
   }
 
   close(): void {
-    const { agent } = this.#options;
-    if (typeof agent === 'object') agent.destroy();
+    this.#http.close();
   }
 }
 

@@ -103,8 +103,6 @@ const CLUSTER_WIDE = [
 
 export const bgpConfiguration = defineKind({
   kind: 'BGPConfiguration',
-  plural: 'bgpconfigurations',
-  shortNames: ['bgpconfig', 'bgpconfigs'],
   name: resourceName,
   docs: {
     summary: 'How the cluster speaks BGP: `default` for all nodes, `node.<name>` for one.',

@@ -101,8 +101,6 @@ function checkBgpFilterRule(
 
 export const bgpFilter = defineKind({
   kind: 'BGPFilter',
-  plural: 'bgpfilters',
-  shortNames: ['bgpf', 'bgpfs', 'bf', 'bfs'],
   name: resourceName,
   docs: {
     summary: 'Which routes BGP peers that name it get from us and give us.',

@@ -57,8 +57,6 @@ const EXCLUSIVE: readonly (readonly [keyof BGPPeerSpec, keyof BGPPeerSpec])[] = 
 
 export const bgpPeer = defineKind({
   kind: 'BGPPeer',
-  plural: 'bgppeers',
-  shortNames: ['bgpp', 'bgpps', 'bp', 'bps'],
   name: resourceName,
   docs: {
     summary: 'A BGP session of one node, some nodes or all nodes with a router or with other nodes.',

@@ -26,7 +26,6 @@ const booleanText: Schema<boolean> = {
  */
 export const blockAffinityResource = defineKind({
   kind: 'BlockAffinity',
-  plural: 'blockaffinities',
   name: resourceName,
   docs: {
     summary: 'Who holds a block of addresses. In etcd, IPAM keeps its own records; these are normally none.',

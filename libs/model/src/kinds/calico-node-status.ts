@@ -41,8 +41,6 @@ const route = struct('CalicoNodeRoute', {
 
 export const calicoNodeStatus = defineKind({
   kind: 'CalicoNodeStatus',
-  plural: 'caliconodestatuses',
-  shortNames: ['nodestatus', 'nodestatuses'],
   name: resourceName,
   docs: {
     summary: 'Asks a node to report on its BGP daemons, sessions and routes, and holds the report.',

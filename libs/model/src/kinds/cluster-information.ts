@@ -6,8 +6,6 @@ import { defineKind, type ResourceOfDefinition } from './definition.ts';
 
 export const clusterInformation = defineKind({
   kind: 'ClusterInformation',
-  plural: 'clusterinformations',
-  shortNames: ['clusterinfo', 'clusterinfos'],
   name: onlyDefault,
   docs: {
     summary: "The cluster's identity and whether its store may be used. Programs keep it; there is one, `default`.",

@@ -9,6 +9,7 @@ import {
   type StructSchema,
   type StructValue,
 } from '../schema/struct.ts';
+import type { Kind } from './kind-names.ts';
 import { objectMeta, type ObjectMeta } from './object-meta.ts';
 
 export const API_VERSION = 'projectcalico.org/v3';
@@ -31,13 +32,8 @@ export interface KindDocs {
 }
 
 /** Everything that there is to say about one kind. */
-export interface KindDefinition<K extends string = string, R = unknown> {
+export interface KindDefinition<K extends Kind = Kind, R = unknown> {
   readonly kind: K;
-  /** Its segment in store keys. */
-  readonly plural: string;
-  readonly isNamespaced: boolean;
-  /** Further names that calicoctl accepts, in lower case. */
-  readonly shortNames: readonly string[];
   readonly name: ValueCheck<string>;
   readonly docs: KindDocs;
   readonly columns: Columns<R>;
@@ -50,11 +46,8 @@ export interface KindDefinition<K extends string = string, R = unknown> {
   readonly readLegacy: (record: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>>;
 }
 
-export interface KindRules<K extends string, B extends Fields> {
+export interface KindRules<K extends Kind, B extends Fields> {
   readonly kind: K;
-  readonly plural: string;
-  readonly isNamespaced?: boolean;
-  readonly shortNames?: readonly string[];
   readonly name: ValueCheck<string>;
   readonly docs: KindDocs;
   /** What calicoctl's tables show. */
@@ -68,11 +61,11 @@ export interface KindRules<K extends string, B extends Fields> {
 }
 
 /** Makes a kind of its table. */
-export function defineKind<const K extends string, const B extends Fields>(
+export function defineKind<const K extends Kind, const B extends Fields>(
   rules: KindRules<K, B>,
 ): KindDefinition<K, ResourceShape<K, B>> {
   type R = ResourceShape<K, B>;
-  const { kind, plural, isNamespaced = false, shortNames = [], name, docs, body, checks = [] } = rules;
+  const { kind, name, docs, body, checks = [] } = rules;
   const { columns = { get: ['NAME'], cells: {} } } = rules;
   const fields: Fields = {
     kind: always(oneOf(kind), 'The kind.'),
@@ -84,9 +77,6 @@ export function defineKind<const K extends string, const B extends Fields>(
   const schema = struct(kind, fields, ...(checks as readonly StructCheck<unknown>[])) as unknown as StructSchema<R>;
   return {
     kind,
-    plural,
-    isNamespaced,
-    shortNames,
     name,
     docs,
     columns,
@@ -102,4 +92,4 @@ function identity<T>(value: T): T {
 }
 
 /** A kind's resource type. */
-export type ResourceOfDefinition<D> = D extends KindDefinition<string, infer R> ? R : never;
+export type ResourceOfDefinition<D> = D extends KindDefinition<Kind, infer R> ? R : never;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseResource } from '../resource-codec.ts';
 import { describeKind } from './describe-kind.ts';
-import { kinds } from './registry.ts';
+import { kinds } from './kind-names.ts';
 
 describe.each(kinds)('the description of %s', (kind) => {
   const description = describeKind(kind);

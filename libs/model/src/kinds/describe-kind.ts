@@ -1,7 +1,8 @@
 import type { Schema } from '../schema/schema.ts';
 import { isStruct, type Field, type StructSchema } from '../schema/struct.ts';
 import { API_VERSION } from './definition.ts';
-import { definitionOf, type Kind } from './registry.ts';
+import { namesOf, type Kind } from './kind-names.ts';
+import { definitionOf } from './registry.ts';
 
 /** One field, as a reference page shows it. */
 export interface FieldDescription {
@@ -48,7 +49,8 @@ export interface KindDescription {
 
 /** Describes a kind from its one table. */
 export function describeKind(kind: Kind): KindDescription {
-  const { docs, name, isNamespaced, plural, shortNames, columns, schema } = definitionOf(kind);
+  const { isNamespaced, plural, shortNames } = namesOf(kind);
+  const { docs, name, columns, schema } = definitionOf(kind);
   return {
     kind,
     summary: docs.summary,

@@ -2,7 +2,8 @@ import { expect, it } from 'vitest';
 import { decodeResource, encodeResource, resourceToJson } from '../resource-codec.ts';
 import type { Schema } from '../schema/schema.ts';
 import { isStruct } from '../schema/struct.ts';
-import { definitionOf, kinds } from './registry.ts';
+import { kinds } from './kind-names.ts';
+import { definitionOf } from './registry.ts';
 
 /** What every type prints as it is. */
 const samples: Readonly<Record<string, unknown>> = {

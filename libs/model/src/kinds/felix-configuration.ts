@@ -27,8 +27,6 @@ const MAX_ROUTE_TABLES = 65_535;
 
 export const felixConfiguration = defineKind({
   kind: 'FelixConfiguration',
-  plural: 'felixconfigurations',
-  shortNames: ['felixconfig', 'felixconfigs'],
   name: resourceName,
   docs: {
     summary:

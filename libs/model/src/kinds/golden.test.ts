@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { decodeResource, encodeResource, parseResource, resourceToJson } from '../resource-codec.ts';
 import { document } from '../testing/documents.ts';
 import { CREATED, goldens } from '../testing/goldens.ts';
-import { kinds } from './registry.ts';
+import { kinds } from './kind-names.ts';
 
 describe('stored bytes', () => {
   it.each(kinds)('of a %s', (kind) => {

@@ -28,8 +28,6 @@ interface Place {
 
 export const hostEndpoint = defineKind({
   kind: 'HostEndpoint',
-  plural: 'hostendpoints',
-  shortNames: ['hep', 'heps'],
   name: resourceName,
   docs: {
     summary: 'An interface of a node, so that policy can apply to the node itself.',

@@ -47,8 +47,6 @@ type IPPoolSpec = Infer<typeof ipPoolSpec>;
 
 export const ipPool = defineKind({
   kind: 'IPPool',
-  plural: 'ippools',
-  shortNames: ['ipp', 'ipps', 'pool', 'pools'],
   name: resourceName,
   docs: {
     summary: 'Addresses for workloads, tunnels or load balancers, and how traffic to them travels.',

@@ -8,8 +8,6 @@ import { defineKind, type ResourceOfDefinition } from './definition.ts';
 
 export const ipReservation = defineKind({
   kind: 'IPReservation',
-  plural: 'ipreservations',
-  shortNames: ['reservation', 'reservations'],
   name: resourceName,
   docs: {
     summary: 'Addresses that are never assigned automatically.',

@@ -9,8 +9,6 @@ const MAX_COOLDOWN_SECONDS = 1_200;
 /** The resource form of IPAM's configuration; in etcd, IPAM itself reads the value under `ipamConfigKey`. */
 export const ipamConfiguration = defineKind({
   kind: 'IPAMConfiguration',
-  plural: 'ipamconfigurations',
-  shortNames: ['ipamconfig', 'ipamconfigs'],
   name: onlyDefault,
   docs: {
     summary:

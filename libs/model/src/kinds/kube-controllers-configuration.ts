@@ -107,8 +107,6 @@ const spec = struct('KubeControllersConfigurationSpec', {
 
 export const kubeControllersConfiguration = defineKind({
   kind: 'KubeControllersConfiguration',
-  plural: 'kubecontrollersconfigurations',
-  shortNames: ['kubecontrollersconfig', 'kubecontrollersconfigs'],
   name: onlyDefault,
   docs: {
     summary: 'How calico/kube-controllers runs; there is one, `default`.',

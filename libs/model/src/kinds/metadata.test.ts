@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { parseResource } from '../resource-codec.ts';
 import { document } from '../testing/documents.ts';
 import { describeFields, describeRules, metadataOf } from '../testing/rules.ts';
-import { kinds } from './registry.ts';
+import { kinds } from './kind-names.ts';
 
 const KIBIBYTE = 1024;
 

@@ -17,9 +17,6 @@ import {
 
 export const networkPolicy = defineKind({
   kind: 'NetworkPolicy',
-  plural: 'networkpolicies',
-  isNamespaced: true,
-  shortNames: ['policy', 'policies', 'np', 'nps', 'pol', 'pols'],
   name: networkPolicyName,
   docs: {
     summary: 'Policy for the endpoints of one namespace.',
@@ -62,8 +59,6 @@ const globalPolicyBody = {
 
 export const globalNetworkPolicy = defineKind({
   kind: 'GlobalNetworkPolicy',
-  plural: 'globalnetworkpolicies',
-  shortNames: ['gnp', 'gnps'],
   name: globalPolicyName,
   docs: {
     summary: 'Policy for endpoints of all namespaces and of hosts.',
@@ -88,9 +83,6 @@ export type GlobalNetworkPolicy = ResourceOfDefinition<typeof globalNetworkPolic
 
 export const stagedNetworkPolicy = defineKind({
   kind: 'StagedNetworkPolicy',
-  plural: 'stagednetworkpolicies',
-  isNamespaced: true,
-  shortNames: ['stagedpolicy', 'stagedpolicies', 'snp', 'snps', 'spol', 'spols'],
   name: networkPolicyName,
   docs: {
     summary: 'A NetworkPolicy that is only reported on, not enforced.',
@@ -116,8 +108,6 @@ export type StagedNetworkPolicy = ResourceOfDefinition<typeof stagedNetworkPolic
 
 export const stagedGlobalNetworkPolicy = defineKind({
   kind: 'StagedGlobalNetworkPolicy',
-  plural: 'stagedglobalnetworkpolicies',
-  shortNames: ['sgnp', 'sgnps'],
   name: globalPolicyName,
   docs: {
     summary: 'A GlobalNetworkPolicy that is only reported on, not enforced.',

@@ -21,9 +21,6 @@ const columns: Columns<{ readonly spec: { readonly nets?: readonly string[] | un
 
 export const networkSet = defineKind({
   kind: 'NetworkSet',
-  plural: 'networksets',
-  isNamespaced: true,
-  shortNames: ['netset', 'netsets'],
   name: resourceName,
   docs: {
     summary: 'Networks with labels, for rules of policies of one namespace to select.',
@@ -41,8 +38,6 @@ export type NetworkSet = ResourceOfDefinition<typeof networkSet>;
 
 export const globalNetworkSet = defineKind({
   kind: 'GlobalNetworkSet',
-  plural: 'globalnetworksets',
-  shortNames: ['gnetset', 'gnetsets'],
   name: resourceName,
   docs: {
     summary: 'Networks with labels, for rules of policies to select.',

@@ -69,8 +69,6 @@ const nodeSpec = struct('NodeSpec', {
 
 export const node = defineKind({
   kind: 'Node',
-  plural: 'nodes',
-  shortNames: ['no', 'nos'],
   name: resourceName,
   docs: {
     summary: 'A machine of the cluster, with its addresses and what its peers must know.',

@@ -14,8 +14,6 @@ interface ProfileLike {
 
 export const profile = defineKind({
   kind: 'Profile',
-  plural: 'profiles',
-  shortNames: ['pro', 'pros'],
   name: resourceName,
   docs: {
     summary: 'Rules for endpoints that no policy applies to, and labels that they get.',

@@ -8,6 +8,7 @@ import type { API_VERSION, KindDefinition, ResourceOfDefinition } from './defini
 import { felixConfiguration } from './felix-configuration.ts';
 import { globalNetworkSet, networkSet } from './network-sets.ts';
 import { hostEndpoint } from './host-endpoint.ts';
+import type { Kind } from './kind-names.ts';
 import { ipReservation } from './ip-reservation.ts';
 import { ipamConfiguration } from './ipam-configuration.ts';
 import { kubeControllersConfiguration } from './kube-controllers-configuration.ts';
@@ -25,35 +26,78 @@ import { stagedKubernetesNetworkPolicy } from './staged-kubernetes-network-polic
 import { tier } from './tier.ts';
 import { workloadEndpoint } from './workload-endpoint.ts';
 
-/** Every kind that is stored, by name. */
+/** The table of every kind; each is made when it is first used. */
 export const definitions = {
-  BGPConfiguration: bgpConfiguration,
-  BGPFilter: bgpFilter,
-  BGPPeer: bgpPeer,
-  BlockAffinity: blockAffinityResource,
-  CalicoNodeStatus: calicoNodeStatus,
-  ClusterInformation: clusterInformation,
-  FelixConfiguration: felixConfiguration,
-  GlobalNetworkPolicy: globalNetworkPolicy,
-  GlobalNetworkSet: globalNetworkSet,
-  HostEndpoint: hostEndpoint,
-  IPAMConfiguration: ipamConfiguration,
-  IPPool: ipPool,
-  IPReservation: ipReservation,
-  KubeControllersConfiguration: kubeControllersConfiguration,
-  NetworkPolicy: networkPolicy,
-  NetworkSet: networkSet,
-  Node: node,
-  Profile: profile,
-  StagedGlobalNetworkPolicy: stagedGlobalNetworkPolicy,
-  StagedKubernetesNetworkPolicy: stagedKubernetesNetworkPolicy,
-  StagedNetworkPolicy: stagedNetworkPolicy,
-  Tier: tier,
-  WorkloadEndpoint: workloadEndpoint,
-} as const;
-
-/** The kinds of resource in the store. */
-export type Kind = keyof typeof definitions;
+  get BGPConfiguration() {
+    return bgpConfiguration;
+  },
+  get BGPFilter() {
+    return bgpFilter;
+  },
+  get BGPPeer() {
+    return bgpPeer;
+  },
+  get BlockAffinity() {
+    return blockAffinityResource;
+  },
+  get CalicoNodeStatus() {
+    return calicoNodeStatus;
+  },
+  get ClusterInformation() {
+    return clusterInformation;
+  },
+  get FelixConfiguration() {
+    return felixConfiguration;
+  },
+  get GlobalNetworkPolicy() {
+    return globalNetworkPolicy;
+  },
+  get GlobalNetworkSet() {
+    return globalNetworkSet;
+  },
+  get HostEndpoint() {
+    return hostEndpoint;
+  },
+  get IPAMConfiguration() {
+    return ipamConfiguration;
+  },
+  get IPPool() {
+    return ipPool;
+  },
+  get IPReservation() {
+    return ipReservation;
+  },
+  get KubeControllersConfiguration() {
+    return kubeControllersConfiguration;
+  },
+  get NetworkPolicy() {
+    return networkPolicy;
+  },
+  get NetworkSet() {
+    return networkSet;
+  },
+  get Node() {
+    return node;
+  },
+  get Profile() {
+    return profile;
+  },
+  get StagedGlobalNetworkPolicy() {
+    return stagedGlobalNetworkPolicy;
+  },
+  get StagedKubernetesNetworkPolicy() {
+    return stagedKubernetesNetworkPolicy;
+  },
+  get StagedNetworkPolicy() {
+    return stagedNetworkPolicy;
+  },
+  get Tier() {
+    return tier;
+  },
+  get WorkloadEndpoint() {
+    return workloadEndpoint;
+  },
+} as const satisfies { readonly [K in Kind]: { readonly kind: K } };
 
 /** A stored object; a union over `K`, so that a check of `kind` narrows it. */
 export type Resource<K extends Kind = Kind> = ResourceTypes[K];
@@ -61,8 +105,6 @@ export type Resource<K extends Kind = Kind> = ResourceTypes[K];
 type ResourceTypes = { readonly [P in Kind]: ResourceOfDefinition<(typeof definitions)[P]> };
 
 export type SpecOf<K extends Kind> = { readonly [P in K]: Resource<P>['spec'] }[K];
-
-export const kinds: readonly Kind[] = Object.values(definitions).map(({ kind }) => kind);
 
 /** What every resource has, whatever its kind. */
 export interface AnyResource {
@@ -76,15 +118,4 @@ export interface AnyResource {
 export function definitionOf(kind: Kind): KindDefinition<Kind, AnyResource> {
   // Each table takes and gives resources of its own kind; callers hold to that by passing the resource's kind.
   return definitions[kind] as unknown as KindDefinition<Kind, AnyResource>;
-}
-
-const kindsByPlural: ReadonlyMap<string, Kind> = new Map(kinds.map((kind) => [definitions[kind].plural, kind]));
-
-export function kindOfPlural(plural: string): Kind | undefined {
-  return kindsByPlural.get(plural);
-}
-
-/** Whether it is the name of a stored kind, in the API's spelling. */
-export function isKind(name: unknown): name is Kind {
-  return typeof name === 'string' && Object.hasOwn(definitions, name);
 }

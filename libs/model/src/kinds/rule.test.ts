@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { document, problemPathsOf, problemsOf } from '../testing/documents.ts';
 import { describeFields, describeRules, type RuleCases, type Subject } from '../testing/rules.ts';
-import type { Kind } from './registry.ts';
+import type { Kind } from './kind-names.ts';
 
 function ruleOf(direction: 'ingress' | 'egress', kind: Kind = 'GlobalNetworkPolicy'): Subject {
   return {

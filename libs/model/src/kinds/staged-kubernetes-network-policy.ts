@@ -104,9 +104,6 @@ const policyPorts = list(policyPort);
 
 export const stagedKubernetesNetworkPolicy = defineKind({
   kind: 'StagedKubernetesNetworkPolicy',
-  plural: 'stagedkubernetesnetworkpolicies',
-  isNamespaced: true,
-  shortNames: ['stagedkubernetespolicy', 'stagedkubernetespolicies', 'sknp', 'sknps', 'skpol', 'skpols'],
   name: resourceName,
   docs: {
     summary: 'A Kubernetes NetworkPolicy that is only reported on, not enforced.',

@@ -25,8 +25,6 @@ export const RESERVED_TIERS: Readonly<Record<string, ReservedTier>> = {
 
 export const tier = defineKind({
   kind: 'Tier',
-  plural: 'tiers',
-  shortNames: [],
   name: tierName,
   docs: {
     summary: 'A group of policies that is decided before the tiers after it.',

@@ -103,9 +103,6 @@ const workloadEndpointSpec = struct(
 
 export const workloadEndpoint = defineKind({
   kind: 'WorkloadEndpoint',
-  plural: 'workloadendpoints',
-  isNamespaced: true,
-  shortNames: ['wep', 'weps'],
   name: resourceName,
   docs: {
     summary: "A workload's interface. The CNI plugin writes it; its name is made of its spec.",

@@ -1,11 +1,11 @@
 import { parseResource } from '../resource-codec.ts';
-import type { Kind } from '../kinds/registry.ts';
-import { definitionOf } from '../kinds/registry.ts';
+import type { Kind } from '../kinds/kind-names.ts';
+import { namesOf } from '../kinds/kind-names.ts';
 import { ValidationError } from '../validation-error.ts';
 
 /** A document of a kind, as a user writes it; `metadata` adds to a name and, where the kind has one, a namespace. */
 export function document(kind: Kind, spec: unknown, metadata: object = {}): Record<string, unknown> {
-  const namespace = definitionOf(kind).isNamespaced ? { namespace: 'prod' } : {};
+  const namespace = namesOf(kind).isNamespaced ? { namespace: 'prod' } : {};
   return { kind, apiVersion: 'projectcalico.org/v3', metadata: { name: 'default', ...namespace, ...metadata }, spec };
 }
 

@@ -1,4 +1,4 @@
-import type { Kind } from '../kinds/registry.ts';
+import type { Kind } from '../kinds/kind-names.ts';
 
 /*
  * What Calico 3.32.1 stores for each document, byte for byte. Each value must also come back as it is from a

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Kind } from '../kinds/registry.ts';
+import type { Kind } from '../kinds/kind-names.ts';
 import { document, problemPathsOf } from './documents.ts';
 
 /** A part of a document that cases are put into, in an otherwise valid document. */
