@@ -1,3 +1,4 @@
+import type { BirdPeer } from '@calico-node/bird';
 import { bgpV1 } from '@calico-node/rpc';
 import { asciiTable } from './ascii-table.ts';
 
@@ -18,6 +19,8 @@ const STATES: Readonly<Record<bgpV1.SessionState, string>> = {
   [bgpV1.SessionState.ESTABLISHED]: 'Established',
 };
 
+const COLUMNS = ['Peer address', 'Peer type', 'State', 'Since', 'Info'];
+
 /** How long ago a change may be to be shown by its time of day: BIRD's `iso short`. */
 const SHORT_TIME_MS = 20 * 3600 * 1000;
 
@@ -36,7 +39,27 @@ export function peerTable(peers: readonly bgpV1.Peer[], now: Date): string {
         info,
       ];
     });
-  return asciiTable(['Peer address', 'Peer type', 'State', 'Since', 'Info'], rows);
+  return asciiTable(COLUMNS, rows);
+}
+
+const BIRD_TYPES: Readonly<Record<BirdPeer['type'], string>> = {
+  mesh: PEER_TYPES[bgpV1.PeerType.NODE_MESH],
+  node: PEER_TYPES[bgpV1.PeerType.NODE],
+  global: PEER_TYPES[bgpV1.PeerType.GLOBAL],
+};
+
+/** The same of BIRD's sessions; times are as BIRD has them, without fractions of a second. */
+export function birdPeerTable(peers: readonly BirdPeer[]): string {
+  const rows = peers
+    .toSorted((a, b) => a.address.localeCompare(b.address, 'en', { numeric: true }))
+    .map(({ address, type, state, since: at, info }) => [
+      address,
+      BIRD_TYPES[type],
+      state,
+      at.replace(/\.\d+$/, ''),
+      info,
+    ]);
+  return asciiTable(COLUMNS, rows);
 }
 
 /** The local time of day of the last hours, the date of what is older. */

@@ -1,15 +1,20 @@
 import { createConnection } from 'node:net';
+import { join } from 'node:path';
+import { birdCommand, BirdError, parseBirdPeers, type BirdPeer } from '@calico-node/bird';
 import { bgpV1, callUnary, connectUnix, isRpcError } from '@calico-node/rpc';
 import { nodePaths, type NodePaths } from '@calico-node/service';
 import { CommandError, type Io } from '../../io.ts';
 import { requireRoot } from './require-root.ts';
-import { peerTable } from '../../output/peer-table.ts';
+import { birdPeerTable, peerTable } from '../../output/peer-table.ts';
 
 const CONNECT_TIMEOUT_MS = 1000;
 const CALL_TIMEOUT_MS = 5000;
+/** One for each family. */
+const BIRDS = ['bird', 'bird6'] as const;
 
 /**
- * `calicoctl node status`: whether this node's processes run, and its BGP sessions by family.
+ * `calicoctl node status`: whether this node's processes run, and its BGP sessions by family, of our daemon or of
+ * BIRD.
  * @throws CommandError when not root, when no process runs, or when the BGP daemon answers with an error.
  */
 export async function nodeStatus(io: Io): Promise<void> {
@@ -18,20 +23,26 @@ export async function nodeStatus(io: Io): Promise<void> {
   if (!(await isAnyAlive(paths))) throw new CommandError('Calico process is not running.');
   io.out('Calico process is running.\n');
   const peers = await listPeers(paths.bgpSocket);
-  if (peers === undefined) {
-    io.out('\nThe BGP backend process (bgp-daemon) is not running.\n');
+  const birds = peers === undefined ? await Promise.all(BIRDS.map((name) => listBirdPeers(paths, name))) : [];
+  if (peers === undefined && birds.every((found) => found === undefined)) {
+    io.out('\nThe BGP backend process (bgp-daemon, or bird) is not running.\n');
     return;
   }
-  for (const family of [4, 6] as const) {
-    const ofFamily = peers.filter((peer) => peer.address.includes(':') === (family === 6));
+  for (const [index, family] of ([4, 6] as const).entries()) {
     io.out(`\nIPv${family} BGP status\n`);
-    io.out(ofFamily.length === 0 ? `No IPv${family} peers found.\n` : peerTable(ofFamily, io.now()));
+    const isOfFamily = ({ address }: { readonly address: string }): boolean => address.includes(':') === (family === 6);
+    const ours = peers?.filter(isOfFamily) ?? [];
+    const birdPeers = birds[index]?.filter(isOfFamily) ?? [];
+    if (ours.length > 0) io.out(peerTable(ours, io.now()));
+    else if (birdPeers.length > 0) io.out(birdPeerTable(birdPeers));
+    else io.out(`No IPv${family} peers found.\n`);
   }
   io.out('\n');
 }
 
-async function isAnyAlive({ nodeSocket, felixSocket, bgpSocket }: NodePaths): Promise<boolean> {
-  const alive = await Promise.all([nodeSocket, felixSocket, bgpSocket].map(accepts));
+async function isAnyAlive(paths: NodePaths): Promise<boolean> {
+  const birds = BIRDS.map((name) => birdSocket(paths, name));
+  const alive = await Promise.all([paths.nodeSocket, paths.felixSocket, paths.bgpSocket, ...birds].map(accepts));
   return alive.includes(true);
 }
 
@@ -68,5 +79,24 @@ async function listPeers(socket: string): Promise<readonly bgpV1.Peer[] | undefi
     });
   } finally {
     client.close();
+  }
+}
+
+/** Where Calico has BIRD's control sockets. */
+function birdSocket({ runDir }: NodePaths, name: (typeof BIRDS)[number]): string {
+  return join(runDir, `${name}.ctl`);
+}
+
+/** A BIRD's sessions; nothing when it does not run. */
+async function listBirdPeers(paths: NodePaths, name: (typeof BIRDS)[number]): Promise<readonly BirdPeer[] | undefined> {
+  try {
+    return parseBirdPeers(
+      await birdCommand(birdSocket(paths, name), 'show protocols all', { timeoutMs: CALL_TIMEOUT_MS }),
+    );
+  } catch (error) {
+    if (error instanceof BirdError && error.code === 'unreachable') return undefined;
+    throw new CommandError(`BIRD did not answer: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
   }
 }
