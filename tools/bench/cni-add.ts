@@ -24,19 +24,31 @@ const quantile = (numbers: readonly number[], part: number): string => {
   return (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN).toFixed(1);
 };
 
-/** Medians of the first, the middle and the last fifth: whether it stays flat as the node fills up. */
+/** How full the node is where ADD is looked at: whether it stays flat as the node fills up. */
+const marks = [10, 50, 100, 250];
+/** Over how many ADDs before a mark the median goes. */
+const window = 20;
+
+/** The times of one plug-in, or how one plug-in's compare with another's. */
 function row(name: string, { add, del }: Timings): Record<string, string> {
-  const fifth = Math.ceil(add.length / 5);
+  const at = marks.filter((mark) => mark <= add.length);
   return {
     plugin: name,
-    'ADD median ms': quantile(add, 0.5),
-    'ADD p99 ms': quantile(add, 0.99),
-    'first fifth': quantile(add.slice(0, fifth), 0.5),
-    'middle fifth': quantile(add.slice(2 * fifth, 3 * fifth), 0.5),
-    'last fifth': quantile(add.slice(-fifth), 0.5),
-    'DEL median ms': quantile(del, 0.5),
-    'DEL p99 ms': quantile(del, 0.99),
+    'ADD median': quantile(add, 0.5),
+    'ADD p99': quantile(add, 0.99),
+    ...Object.fromEntries(at.map((mark) => [`at ${mark}`, quantile(add.slice(Math.max(0, mark - window), mark), 0.5)])),
+    'DEL median': quantile(del, 0.5),
+    'DEL p99': quantile(del, 0.99),
   };
+}
+
+/** Ours as a part of the peer's, column by column. */
+function ratios(ours: Record<string, string>, peer: Record<string, string>): Record<string, string> {
+  const cells = Object.entries(ours).map(([column, text]) => [
+    column,
+    column === 'plugin' ? 'ours / peer' : (Number(text) / Number(peer[column])).toFixed(2),
+  ]);
+  return Object.fromEntries(cells) as Record<string, string>;
 }
 
 if (!existsSync(join(peerPath, 'ptp'))) {
@@ -83,6 +95,9 @@ try {
   if (finished.code !== 0) throw new Error(finished.stderr);
   const timings = JSON.parse(finished.stdout) as Record<string, Timings>;
   const rows = Object.entries(timings).map(([plugin, measured]) => row(plugin, measured));
+  const [first, second] = rows;
+  if (first !== undefined && second !== undefined) rows.push(ratios(first, second));
+  console.log('milliseconds from exec to exit:');
   console.table(rows);
   console.log(JSON.stringify({ bench: 'cni-add', workloads: count, rows }));
   if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(timings));

@@ -2,8 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { createLogger, nodePaths, runService, sleep, VERSION } from '@calico-node/service';
+import { FelixConnection } from '@calico-node/workload';
 import { handleCall } from './handlers/handle.ts';
 import { installCni } from './install/install-cni.ts';
+import { KubernetesClients } from './kubernetes/clients.ts';
 import type { Call, Program } from './server/frame.ts';
 import { runCniServer } from './server/run-server.ts';
 import { Stores } from './store/stores.ts';
@@ -26,13 +28,16 @@ async function runOnce(program: Program): Promise<number> {
   const log = createLogger(program, process.env['CALICO_LOG_LEVEL'] ?? 'warn');
   const paths = nodePaths(process.env);
   const stores = new Stores(process.env, paths, log);
+  const kubernetes = new KubernetesClients(process.env);
   try {
-    const context = { env: process.env, paths, log, stores };
+    using felix = new FelixConnection(paths.felixSocket);
+    const context = { env: process.env, paths, log, stores, felix, kubernetes };
     const answer = await handleCall(ownCall(program), context, AbortSignal.timeout(callLimitMs));
     process.stdout.write(answer.stdout);
     return answer.exitCode;
   } finally {
     stores.close();
+    kubernetes.close();
   }
 }
 

@@ -409,7 +409,7 @@ describe('an attachment', () => {
     ['a missing name', {}, config({ name: undefined }), 7],
     ['a missing IPAM type', {}, config({ ipam: {} }), 7],
     ['a field of the wrong type', {}, config({ mtu: 'big' }), 7],
-    ['a field that is not supported', {}, config({ policy: { type: 'k8s' } }), 2],
+    ['a field that is not supported', {}, config({ policy: { type: 'mesos' } }), 2],
   ])('is refused for %s with the code of the specification', async (_, env, stdin, code) => {
     expect(await failure(call('ADD', 'bad', '/run/netns/x', stdin, env))).toMatchObject({ code });
     expect(await endpoints()).toEqual([]);

@@ -1,4 +1,11 @@
-export { FelixTimeout, waitForFelix, type FelixWait } from './felix/wait-for-endpoint.ts';
+export {
+  FelixConnection,
+  FelixTimeout,
+  waitForFelix,
+  type EarlyWait,
+  type EndpointWait,
+  type FelixWait,
+} from './felix/wait-for-endpoint.ts';
 export {
   LibraryAddresses,
   ServiceAddresses,
@@ -18,8 +25,15 @@ export {
   type StandaloneAttached,
   type StandaloneRequest,
 } from './standalone/standalone-workloads.ts';
-export { EndpointStore, type HeldAddress } from './store/endpoint-store.ts';
-export { attachInterface, type Attached, type AttachSpec } from './wire/attach.ts';
+export { EndpointStore, type HeldAddress, type Premises } from './store/endpoint-store.ts';
+export {
+  attachInterface,
+  Wiring,
+  type AddressSpec,
+  type Attached,
+  type AttachSpec,
+  type WiringSpec,
+} from './wire/attach.ts';
 export { detachInterface, type DetachSpec } from './wire/detach.ts';
 export { ipv4Gateway, ipv6Gateway, type Families } from './wire/host-end.ts';
 export { hasHostInterface, inspectInterface, type Inspection } from './wire/inspect.ts';

@@ -1,8 +1,9 @@
 /*
- * Runs inside a node's network namespace: attaches workloads by our plug-in and by `ptp` with `host-local`, by
- * turns, and prints how long each exec took to exit, in milliseconds. Takes its orders as JSON.
+ * Runs inside a node's network namespace: attaches workloads by each plug-in, by turns, and detaches them again;
+ * prints how long each exec took to exit, in milliseconds. Takes its orders as JSON.
  */
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { createNetns, deleteNetns } from '@calico-node/netlink';
 
 export interface Orders {
@@ -23,39 +24,45 @@ export interface Timings {
 
 const orders = JSON.parse(process.argv[2] ?? '') as Orders;
 
-function exec(plugin: Orders['plugins'][number], command: string, id: string): number {
+/** As container runtimes make them: 64 hexadecimal digits. */
+const containerId = (netns: string): string => createHash('sha256').update(netns).digest('hex');
+
+function exec(plugin: Orders['plugins'][number], command: string, netns: string): number {
   const env = {
     ...plugin.env,
     CNI_COMMAND: command,
-    CNI_CONTAINERID: id,
-    CNI_NETNS: `/run/netns/${id}`,
+    CNI_CONTAINERID: containerId(netns),
+    CNI_NETNS: `/run/netns/${netns}`,
     CNI_IFNAME: 'eth0',
   };
   const start = performance.now();
   const { status, stdout, stderr } = spawnSync(plugin.path, [], { env, input: JSON.stringify(plugin.config) });
   const took = performance.now() - start;
-  if (status !== 0) throw new Error(`${plugin.name} ${command} ${id}: ${stdout.toString()}${stderr.toString()}`);
+  if (status !== 0) throw new Error(`${plugin.name} ${command} ${netns}: ${stdout.toString()}${stderr.toString()}`);
   return took;
 }
 
 const timings: Record<string, Timings> = {};
 const made: string[] = [];
+/** The plug-ins by turns; who comes first changes too. */
+function forEach(work: (plugin: Orders['plugins'][number], netns: string) => void): void {
+  for (let index = 0; index < orders.count; index++) {
+    const turns = [...orders.plugins.entries()];
+    if (index % 2 === 1) turns.reverse();
+    for (const [which, plugin] of turns) work(plugin, `${orders.prefix}${which}x${index}`);
+  }
+}
 try {
   for (const { name } of orders.plugins) timings[name] = { add: [], del: [] };
-  for (let index = 0; index < orders.count; index++) {
-    for (const [which, plugin] of orders.plugins.entries()) {
-      const id = `${orders.prefix}${which}x${index}`;
-      createNetns(id);
-      made.push(id);
-      timings[plugin.name]?.add.push(exec(plugin, 'ADD', id));
-    }
-  }
-  for (let index = 0; index < orders.count; index++) {
-    for (const [which, plugin] of orders.plugins.entries()) {
-      timings[plugin.name]?.del.push(exec(plugin, 'DEL', `${orders.prefix}${which}x${index}`));
-    }
-  }
+  forEach((plugin, netns) => {
+    createNetns(netns);
+    made.push(netns);
+    timings[plugin.name]?.add.push(exec(plugin, 'ADD', netns));
+  });
+  forEach((plugin, netns) => {
+    timings[plugin.name]?.del.push(exec(plugin, 'DEL', netns));
+  });
   process.stdout.write(JSON.stringify(timings));
 } finally {
-  for (const id of made) deleteNetns(id);
+  for (const netns of made) deleteNetns(netns);
 }

@@ -65,14 +65,15 @@ test('a second network adds its profile and keeps what else the endpoint has', (
   const facts = {
     node: parseNodeName('n1'),
     workload: container('c1'),
-    labels: {},
     addresses: [parseIp('10.0.0.5')],
     interfaceName: 'calic1',
     mac: parseMac('02:00:00:00:00:01'),
   };
-  const first = buildEndpoint({ ...facts, network: 'one', labels: { app: 'web' } }, undefined);
-  const second = buildEndpoint({ ...facts, network: 'two' }, first);
+  const network = (name: string, labels = {}) =>
+    ({ source: 'configuration', labels, profiles: [name], wishes: {} }) as const;
+  const first = buildEndpoint({ ...facts, description: network('one', { app: 'web' }) }, undefined);
+  const second = buildEndpoint({ ...facts, description: network('two') }, first);
   expect(second.spec.profiles).toEqual(['one', 'two']);
   expect(second.metadata.labels).toMatchObject({ app: 'web' });
-  expect(buildEndpoint({ ...facts, network: 'two' }, second)).toEqual(second);
+  expect(buildEndpoint({ ...facts, description: network('two') }, second)).toEqual(second);
 });

@@ -2,8 +2,10 @@ import { familyOf, parseIp, type Cidr, type IpAddress } from '@calico-node/net';
 import { goTimeString, type Address } from '@calico-node/workload';
 import { ipamHandle, legacyHandle } from '../endpoint/workload.ts';
 import { CniError, cniCodes } from '../spec/cni-error.ts';
+import type { Wishes } from '../endpoint/description.ts';
 import type { AttachmentCall } from './call.ts';
 import { delegate, delegateAdd } from './ipam-delegate.ts';
+import { withPodCidrs } from './pod-cidrs.ts';
 
 /** The type of our own IPAM plug-in: its work is done here, without an exec. */
 const ownType = 'calico-ipam';
@@ -41,13 +43,25 @@ function handleOf({ config, attachment }: AttachmentCall): string {
  *
  * @throws CniError, IpamError, RpcError
  */
-export async function assignOwn(call: AttachmentCall): Promise<readonly Address[]> {
+export async function assignOwn(call: AttachmentCall, wishes: Wishes = {}): Promise<readonly Address[]> {
   const { config, node, workload, store, signal } = call;
   const handleId = handleOf(call);
   const attributes = attributesOf(call);
   const ip = requestedIp(call);
-  if (ip !== undefined) return [await store.addresses.assignSpecific({ node, handleId, attributes, ip }, signal)];
-  const { assignIpv4, assignIpv6, ipv4Pools, ipv6Pools } = config.ipam;
+  const specific = ip === undefined ? (wishes.addresses ?? []) : [ip];
+  if (specific.length > 0) {
+    const assigned: Address[] = [];
+    for (const wanted of specific) {
+      const request = { node, handleId, attributes, ip: wanted };
+      assigned.push(await store.addresses.assignSpecific(request, signal));
+    }
+    return assigned;
+  }
+  const { ipv4: assignIpv4, ipv6: assignIpv6 } = wishes.families ?? {
+    ipv4: config.ipam.assignIpv4,
+    ipv6: config.ipam.assignIpv6,
+  };
+  const { ipv4Pools, ipv6Pools } = { ...config.ipam, ...wishes };
   if (!assignIpv4 && !assignIpv6) {
     throw new CniError(cniCodes.invalidConfig, 'ipam: assign_ipv4 and assign_ipv6 are both false: no address to give');
   }
@@ -88,20 +102,28 @@ export interface GivenAddresses {
   readonly dns: Readonly<Record<string, unknown>>;
 }
 
-function requireIpam({ config }: AttachmentCall): string {
+/** The IPAM plug-in's type. @throws CniError code 7 when the configuration names none. */
+export function requireIpam({ config }: Pick<AttachmentCall, 'config'>): string {
   if (config.ipam.type !== '') return config.ipam.type;
   throw new CniError(cniCodes.invalidConfig, 'invalid network configuration: ipam.type: missing');
 }
 
-/** Gives the attachment its addresses, from whichever IPAM plug-in the configuration names. */
-export async function assignAddresses(call: AttachmentCall): Promise<GivenAddresses> {
+/**
+ * Gives the attachment its addresses, from whichever IPAM plug-in the configuration names, or those that it brings
+ * along.
+ */
+export async function assignAddresses(call: AttachmentCall, wishes: Wishes = {}): Promise<GivenAddresses> {
   const type = requireIpam(call);
+  if (wishes.addressesWithoutIpam !== undefined) {
+    return { ips: wishes.addressesWithoutIpam, routes: undefined, dns: {} };
+  }
   if (type === ownType) {
-    const addresses = await assignOwn(call);
+    const addresses = await assignOwn(call, wishes);
     return { ips: addresses.map(({ ip }) => ip), routes: undefined, dns: {} };
   }
   const { config, pluginPath, variables, signal } = call;
-  const result = await delegateAdd({ type, pluginPath, variables, document: config.document, signal });
+  const document = await withPodCidrs(call);
+  const result = await delegateAdd({ type, pluginPath, variables, document, signal });
   if (result.ips.length === 0) throw new CniError(cniCodes.failed, `${type} gave no address`);
   const keepsOwnRoutes = config.ipam.hasRoutes && !config.includeDefaultRoutes;
   return {
@@ -115,6 +137,7 @@ export async function assignAddresses(call: AttachmentCall): Promise<GivenAddres
 export async function releaseAddresses(call: AttachmentCall): Promise<void> {
   const type = requireIpam(call);
   if (type === ownType) return releaseOwn(call);
-  const { config, pluginPath, variables, signal } = call;
-  return delegate({ type, command: 'DEL', pluginPath, variables, document: config.document, signal });
+  const { pluginPath, variables, signal } = call;
+  const document = await withPodCidrs(call);
+  return delegate({ type, command: 'DEL', pluginPath, variables, document, signal });
 }

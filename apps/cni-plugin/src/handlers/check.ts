@@ -3,6 +3,7 @@ import { CniError, cniCodes } from '../spec/cni-error.ts';
 import { isDelegated } from './addresses.ts';
 import type { AttachmentCall } from './call.ts';
 import { delegate } from './ipam-delegate.ts';
+import { withPodCidrs } from './pod-cidrs.ts';
 
 function refuse(problem: string): never {
   throw new CniError(cniCodes.failed, `the attachment is not as it was left: ${problem}`);
@@ -32,6 +33,7 @@ export async function check(call: AttachmentCall): Promise<void> {
   }
   const { type } = config.ipam;
   if (isDelegated(type)) {
-    await delegate({ type, command: 'CHECK', pluginPath, variables, document: config.document, signal });
+    const document = await withPodCidrs(call);
+    await delegate({ type, command: 'CHECK', pluginPath, variables, document, signal });
   }
 }

@@ -1,4 +1,6 @@
 import type { Logger, NodePaths } from '@calico-node/service';
+import type { FelixConnection } from '@calico-node/workload';
+import type { KubernetesClients } from '../kubernetes/clients.ts';
 import type { Stores } from '../store/stores.ts';
 
 /** What every command works with; the server keeps one for its life, the exec'd program one for its call. */
@@ -7,4 +9,6 @@ export interface HandlerContext {
   readonly paths: NodePaths;
   readonly log: Logger;
   readonly stores: Stores;
+  readonly felix: FelixConnection;
+  readonly kubernetes: KubernetesClients;
 }

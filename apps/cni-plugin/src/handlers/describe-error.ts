@@ -2,23 +2,26 @@ import { isDatastoreError } from '@calico-node/datastore';
 import { isIpamError } from '@calico-node/ipam';
 import { ValidationError } from '@calico-node/model';
 import { isRpcError } from '@calico-node/rpc';
-import { FelixTimeout, WireError } from '@calico-node/workload';
+import { FelixTimeout, WireError, type WireErrorCode } from '@calico-node/workload';
+import { isKubernetesError } from '../kubernetes/kubernetes-error.ts';
 import { cniCodes, toCniError, type CniCode, type CniError } from '../spec/cni-error.ts';
 
 function codeOf(error: unknown): CniCode {
   if (error instanceof WireError) {
-    const codes = {
+    const codes: Partial<Record<WireErrorCode, CniCode>> = {
       'netns-missing': cniCodes.unknownContainer,
       'own-netns': cniCodes.invalidEnvironment,
       'interface-exists': cniCodes.invalidEnvironment,
-    } as const;
-    return codes[error.code];
+    };
+    return codes[error.code] ?? cniCodes.failed;
   }
   if (error instanceof FelixTimeout) return cniCodes.tryAgainLater;
   if (isDatastoreError(error, 'unavailable', 'conflict')) return cniCodes.tryAgainLater;
   if (isDatastoreError(error, 'config')) return cniCodes.invalidConfig;
   // What we write is made of the configuration: labels, names.
   if (error instanceof ValidationError) return cniCodes.invalidConfig;
+  if (isKubernetesError(error, 'unavailable')) return cniCodes.tryAgainLater;
+  if (isKubernetesError(error, 'config')) return cniCodes.invalidConfig;
   if (isIpamError(error, 'contention')) return cniCodes.tryAgainLater;
   const isTransient = isRpcError(
     error,

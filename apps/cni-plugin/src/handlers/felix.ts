@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
-import { waitForFelix } from '@calico-node/workload';
+import type { EarlyWait } from '@calico-node/workload';
 import { felixEndpointId } from '../felix/endpoint-id.ts';
 import { waitForStatusFile } from '../felix/status-file.ts';
 import { CniError, cniCodes } from '../spec/cni-error.ts';
 import type { AttachmentCall } from './call.ts';
 
 const defaultTimeoutMs = 10_000;
+const earlyTimeoutMs = 1000;
 
 /**
  * Refuses to begin what could not be ended: without Felix nobody would program the endpoint's policy.
@@ -20,13 +21,21 @@ export function requireFelix({ config, context }: AttachmentCall): void {
   });
 }
 
+/** Asks Felix about an endpoint that is about to be written; for a second, which is many times what it takes. */
+export function anticipatePolicy({ context, workload, signal }: AttachmentCall): EarlyWait {
+  return context.felix.anticipate({ id: felixEndpointId(workload), timeoutMs: earlyTimeoutMs, signal });
+}
+
 /**
  * Waits until Felix has the endpoint of this revision in the kernel: 10 s at most, then fails. With
- * `policy_setup_timeout_seconds` it waits so long, and goes on with a warning (Calico's rule).
+ * `policy_setup_timeout_seconds` it waits so long, and goes on with a warning (Calico's rule). What was asked early
+ * counts when it was answered for this revision.
  *
  * @throws FelixTimeout
  */
-export async function awaitPolicy(call: AttachmentCall, minRevision: bigint): Promise<void> {
+export async function awaitPolicy(call: AttachmentCall, minRevision: bigint, early?: EarlyWait): Promise<void> {
+  const upAt = await early?.upAt;
+  if (upAt !== undefined && upAt >= minRevision) return;
   const { config, context, workload, signal } = call;
   const { felixSocket, endpointStatusDir } = context.paths;
   const lenientMs = config.policySetupTimeoutSeconds * 1000;
@@ -34,7 +43,7 @@ export async function awaitPolicy(call: AttachmentCall, minRevision: bigint): Pr
   if (lenientMs === 0 || hasSocket) {
     const timeoutMs = lenientMs === 0 ? defaultTimeoutMs : lenientMs;
     try {
-      await waitForFelix({ socket: felixSocket, id: felixEndpointId(workload), minRevision, timeoutMs, signal });
+      await context.felix.waitForEndpoint({ id: felixEndpointId(workload), minRevision, timeoutMs, signal });
     } catch (error) {
       if (lenientMs === 0) throw error;
       context.log.warn({ err: error }, 'going on without felix, as policy_setup_timeout_seconds asks');

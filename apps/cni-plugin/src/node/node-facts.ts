@@ -14,7 +14,7 @@ function readOptional(path: string): string | undefined {
 }
 
 /**
- * The node's name: `nodename`, else the node name file, else the host name. The file must exist unless the
+ * The node's name: `nodename`, else the node name file, else `hostname`, else the host's own name. The file must exist unless the
  * configuration says that it need not: it is how calico-node says that it has registered the node.
  *
  * @throws CniError code 11 when the file is missing, 7 when the name is none.
@@ -25,7 +25,8 @@ export function readNodeName(config: NetworkConfig, paths: NodePaths): NodeName 
   if (stored === undefined && !config.nodenameFileOptional) {
     throw new CniError(cniCodes.tryAgainLater, `${path} does not exist: calico-node has not registered this node yet`);
   }
-  const text = [config.nodename, stored ?? '', hostname().trim().toLowerCase()].find((name) => name !== '') ?? '';
+  const candidates = [config.nodename, stored ?? '', config.hostname, hostname().trim().toLowerCase()];
+  const text = candidates.find((name) => name !== '') ?? '';
   try {
     return parseNodeName(text);
   } catch (error) {

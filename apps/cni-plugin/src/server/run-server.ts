@@ -1,5 +1,7 @@
 import { nodePaths, type ServiceContext } from '@calico-node/service';
+import { FelixConnection } from '@calico-node/workload';
 import { handleCall } from '../handlers/handle.ts';
+import { KubernetesClients } from '../kubernetes/clients.ts';
 import { CniError, cniCodes, renderError } from '../spec/cni-error.ts';
 import { newestVersion } from '../spec/version.ts';
 import { Stores } from '../store/stores.ts';
@@ -22,7 +24,9 @@ export async function runCniServer({ env, log, signal, health }: ServiceContext)
   const paths = nodePaths(env);
   const stores = new Stores(env, paths, log);
   const queue = new CallQueue(maxCalls);
-  const context = { env, paths, log, stores };
+  using felix = new FelixConnection(paths.felixSocket);
+  const kubernetes = new KubernetesClients(env);
+  const context = { env, paths, log, stores, felix, kubernetes };
   const serving = health.register('cni-socket');
   const handle = (call: Call): Promise<Answer> => {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(callLimitMs)]);
@@ -42,4 +46,5 @@ export async function runCniServer({ env, log, signal, health }: ServiceContext)
   }
   await server.close();
   stores.close();
+  kubernetes.close();
 }

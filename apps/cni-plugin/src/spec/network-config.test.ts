@@ -92,10 +92,9 @@ describe('a network configuration', () => {
   });
 
   test.each([
-    [{ policy: { type: 'k8s' } }, 'policy.type=k8s'],
+    [{ policy: { type: 'mesos' } }, 'policy.type=mesos'],
     [{ device_type: 'netkit' }, 'device_type=netkit'],
     [{ dataplane_options: { type: 'grpc' } }, 'dataplane_options.type=grpc'],
-    [{ num_queues: 4 }, 'num_queues=4'],
   ])('with %o is refused with the field and its value', (extra, text) => {
     const error = errorOf(() => parse(extra));
     expect(error.code).toBe(2);

@@ -15,6 +15,18 @@ export interface IpamSettings {
   readonly hasRoutes: boolean;
 }
 
+/** Where the Kubernetes API is and who asks it; empty where the configuration does not say. */
+export interface KubernetesSettings {
+  /** A kubeconfig file. The other settings go before what it says. */
+  readonly kubeconfig: string;
+  readonly apiRoot: string;
+  readonly token: string;
+  /** Files. */
+  readonly clientCertificate: string;
+  readonly clientKey: string;
+  readonly certificateAuthority: string;
+}
+
 export interface AttachmentId {
   readonly containerId: string;
   readonly ifName: string;
@@ -27,12 +39,21 @@ export interface NetworkConfig {
   /** 0: the node's MTU file decides. */
   readonly mtu: number;
   readonly nodename: string;
+  /** The node's name where neither `nodename` nor the node name file gives one. */
+  readonly hostname: string;
   /** Empty: the node's own. */
   readonly nodenameFile: string;
   readonly nodenameFileOptional: boolean;
   /** Datastore settings as environment variables; they go before the server's own environment. */
   readonly datastoreEnvironment: Readonly<Record<string, string>>;
   readonly ipam: IpamSettings;
+  /** Pods are what the Kubernetes API says of them (policy.type k8s). */
+  readonly asksKubernetes: boolean;
+  readonly kubernetes: KubernetesSettings;
+  /** Which pod annotations are heeded that need leave. */
+  readonly features: { readonly ipAddrsNoIpam: boolean; readonly floatingIps: boolean };
+  /** Transmit and receive queues of the interface. */
+  readonly queues: number;
   readonly allowIpForwarding: boolean;
   readonly includeDefaultRoutes: boolean;
   readonly readinessGates: readonly string[];
@@ -81,11 +102,9 @@ function refuseUnsupported(reader: JsonReader): void {
   const policy = reader.nested('policy').text('type');
   const dataplane = reader.nested('dataplane_options').text('type', 'linux');
   const device = reader.text('device_type', 'veth');
-  const queues = reader.integer('num_queues', 1, 1, 4096);
   const unsupported: readonly (readonly [key: string, value: string, allowed: string, ok: boolean])[] = [
-    ['policy.type', policy, 'none', policy === ''],
+    ['policy.type', policy, 'k8s, or none', policy === '' || policy === 'k8s'],
     ['dataplane_options.type', dataplane, 'linux', dataplane === 'linux'],
-    ['num_queues', String(queues), '1', queues === 1],
     ['device_type', device, 'veth', device === 'veth' || device === ''],
   ];
   for (const [key, value, allowed, ok] of unsupported) {
@@ -132,6 +151,18 @@ function readDatastore(reader: JsonReader): Record<string, string> {
   return variables;
 }
 
+function readKubernetes(reader: JsonReader): KubernetesSettings {
+  const [kubernetes, policy] = [reader.nested('kubernetes'), reader.nested('policy')];
+  return {
+    kubeconfig: kubernetes.text('kubeconfig'),
+    apiRoot: policy.text('k8s_api_root') || kubernetes.text('k8s_api_root'),
+    token: policy.text('k8s_auth_token'),
+    clientCertificate: policy.text('k8s_client_certificate'),
+    clientKey: policy.text('k8s_client_key'),
+    certificateAuthority: policy.text('k8s_certificate_authority'),
+  };
+}
+
 /**
  * Parses a network configuration whole.
  *
@@ -146,11 +177,13 @@ export function parseNetworkConfig(document: JsonObject): NetworkConfig {
   if (!reader.has('type')) reader.problems.push('type: missing');
   const ipam = reader.nested('ipam');
   const container = reader.nested('container_settings');
+  const features = reader.nested('feature_control');
   const config: NetworkConfig = {
     cniVersion,
     name: reader.textLike('name', '', (text) => namePattern.test(text), 'made of letters, digits, _ . -'),
     mtu: reader.integer('mtu', 0, 0, 65535),
-    nodename: reader.text('nodename') || reader.text('hostname'),
+    nodename: reader.text('nodename'),
+    hostname: reader.text('hostname') || reader.nested('kubernetes').text('node_name'),
     nodenameFile: reader.text('nodename_file'),
     nodenameFileOptional: reader.flag('nodename_file_optional', false),
     datastoreEnvironment: readDatastore(reader),
@@ -162,6 +195,13 @@ export function parseNetworkConfig(document: JsonObject): NetworkConfig {
       ipv6Pools: ipam.texts('ipv6_pools'),
       hasRoutes: ipam.objects('routes').length > 0,
     },
+    asksKubernetes: reader.nested('policy').text('type') === 'k8s',
+    kubernetes: readKubernetes(reader),
+    features: {
+      ipAddrsNoIpam: features.flag('ip_addrs_no_ipam', false),
+      floatingIps: features.flag('floating_ips', false),
+    },
+    queues: reader.integer('num_queues', 1, 1, 4096),
     allowIpForwarding: container.flag('allow_ip_forwarding', false),
     includeDefaultRoutes: reader.flag('include_default_routes', false),
     readinessGates: reader.texts('readiness_gates'),

@@ -50,6 +50,11 @@ interface Programmed {
   readonly state: InterfaceState;
 }
 
+/** Changes that follow an apply so soon are a stream. */
+const STREAM_MS = 5;
+/** How long answers to those who wait for endpoints have the process to themselves. */
+const ANSWER_MS = 3;
+
 /** What a caller waits for. */
 type EndpointWaiter = () => void;
 
@@ -149,10 +154,11 @@ export class Engine {
       this.#wake.resolve(undefined);
     };
     signal.addEventListener('abort', stopped, { once: true });
+    let appliedAtMs = -STREAM_MS;
     while (!signal.aborted) {
       await this.#wake.promise;
-      // All that arrives in one turn of the event loop is one apply.
-      await new Promise(setImmediate);
+      // A single change goes at once; of a stream of them, all that arrives in one turn of the event loop is one apply.
+      if (performance.now() - appliedAtMs < STREAM_MS) await new Promise(setImmediate);
       this.#wake = Promise.withResolvers<undefined>();
       // Nothing is written before the store is in sync: what is there may be right.
       if (!this.#isDirty || !this.#isInSync) continue;
@@ -160,6 +166,7 @@ export class Engine {
         await sleep(this.#options.backoff.nextMs(), signal);
         this.touch();
       }
+      appliedAtMs = performance.now();
     }
   }
 
@@ -199,8 +206,9 @@ export class Engine {
     for (const wake of this.#waiters) wake();
     if (changes.length === 0) return true;
     // Who waits for an endpoint gets the answer before files and the store do.
-    await new Promise(setImmediate);
-    this.#options.onStates(changes);
+    setTimeout(() => {
+      this.#options.onStates(changes);
+    }, ANSWER_MS);
     return true;
   }
 

@@ -76,12 +76,7 @@ export class Resources {
 
   /** @throws DatastoreError `already-exists` */
   async create<R extends Resource>(resource: R, options: CallOptions = {}): Promise<Resource<R['kind']>> {
-    checkForCreate(resource);
-    const { kind, metadata } = resource;
-    const identity = identityOf(kind, metadata.name, metadata.namespace);
-    if (isDefaultAllow(kind, metadata.name)) throw exists(identity);
-    checkNotKubernetes(kind, metadata.name, identity);
-    const complete = withIdentity(validated<R>(resource), this.#now());
+    const { complete, identity } = this.#complete(resource);
     if (complete.kind === 'IPPool') await checkPoolIsNew(this.#backend, this, complete, options);
     if (isTiered(complete)) await checkTierExists(this, complete, options);
     try {
@@ -91,6 +86,32 @@ export class Resources {
       if (isDatastoreError(error, 'already-exists')) throw exists(identity, error);
       throw error;
     }
+  }
+
+  /**
+   * Creates a workload endpoint in the same step that proves others to be as they were read. Gives nothing, and writes
+   * nothing, when one of them has changed or the endpoint exists, or the store has no such step: `create` tells.
+   */
+  async createIfUnchanged(
+    endpoint: Resource<'WorkloadEndpoint'>,
+    others: readonly Resource[],
+    options: CallOptions = {},
+  ): Promise<Resource<'WorkloadEndpoint'> | undefined> {
+    const { complete } = this.#complete(endpoint);
+    const key = keyOf(complete);
+    const guards = others.map((other) => ({
+      type: 'key' as const,
+      key: keyOf(other),
+      revision: parseRevision(other.metadata.resourceVersion, keyOf(other)),
+    }));
+    const result = await this.#backend.commit?.(
+      {
+        guards: [{ type: 'key', key, revision: 0n }, ...guards],
+        changes: [{ type: 'put', key, value: encodeResource(complete) }],
+      },
+      options,
+    );
+    return result?.isCommitted === true ? atRevision(complete, result.revision) : undefined;
   }
 
   /**
@@ -214,6 +235,16 @@ export class Resources {
     if (isDefaultAllow(kind, name)) return DEFAULT_ALLOW_PROFILE as Resource<K>; // K is Profile here
     const found = await this.#backend.get(resourceKey(kind, name, namespace), options);
     return found === undefined ? undefined : decode(kind, found);
+  }
+
+  /** What is to be stored of a resource that is created. */
+  #complete<R extends Resource>(resource: R): { readonly complete: Resource<R['kind']>; readonly identity: string } {
+    checkForCreate(resource);
+    const { kind, metadata } = resource;
+    const identity = identityOf(kind, metadata.name, metadata.namespace);
+    if (isDefaultAllow(kind, metadata.name)) throw exists(identity);
+    checkNotKubernetes(kind, metadata.name, identity);
+    return { complete: withIdentity(validated<R>(resource), this.#now()), identity };
   }
 
   #ipamFor(identity: string): IpamCleanup {

@@ -19,6 +19,8 @@ interface LinkProperties {
 
 interface NewLink extends LinkProperties {
   readonly name: string;
+  /** Transmit and receive queues; the kernel's default when absent. */
+  readonly queues?: number;
 }
 
 export interface VethSpec extends NewLink {
@@ -98,9 +100,15 @@ function writeProperties(writer: AttributeWriter, { mtu, mac }: LinkProperties):
   if (mac !== undefined) writer.bytes(linkAttribute.address, macToBytes(mac));
 }
 
+function writeQueues(writer: AttributeWriter, { queues }: NewLink): void {
+  if (queues === undefined) return;
+  writer.u32(linkAttribute.transmitQueues, queues).u32(linkAttribute.receiveQueues, queues);
+}
+
 function create(link: NewLink, kind: string, writeData?: (data: AttributeWriter) => void): NetlinkRequest {
   const writer = about({ name: link.name });
   writeProperties(writer, link);
+  writeQueues(writer, link);
   writer.nested(linkAttribute.info, (info) => {
     info.string(linkInfo.kind, kind);
     if (writeData !== undefined) info.nested(linkInfo.data, writeData);
@@ -124,6 +132,7 @@ export function createVeth(spec: VethSpec): NetlinkRequest {
       writer.raw(linkHeader(0));
       writeName(writer, peer.name);
       writeProperties(writer, peer);
+      writeQueues(writer, peer);
       if (peer.netns !== undefined) writer.u32(linkAttribute.netnsFd, fdOf(peer.netns));
     });
   });

@@ -17,6 +17,8 @@ export const linkAttribute = {
   afSpec: 26,
   netnsFd: 28,
   extMask: 29,
+  transmitQueues: 31,
+  receiveQueues: 32,
   linkNetnsId: 37,
 } as const;
 export const linkInfo = { kind: 1, data: 2 } as const;

@@ -11,22 +11,34 @@ import {
   encodeResource,
   parseBlockKey,
   workloadEndpointNamePrefix,
+  type ClusterInformation,
   type Profile,
   type WorkloadEndpoint,
 } from '@calico-node/model';
 import type { NodeName } from '@calico-node/net';
 
 const deleteAttempts = 5;
+/** How many profiles, and how many endpoints, are remembered. */
+const memoryLimit = 1024;
 
 /** An address that IPAM holds for a workload of a node. */
 export interface HeldAddress {
   readonly handleId: string;
 }
 
+/** What has to be so for an endpoint to be created, as it was read. */
+export interface Premises {
+  readonly cluster: ClusterInformation;
+  /** The network's profile, unless somebody else sees to profiles. */
+  readonly profile: Profile | undefined;
+}
+
 /** What attaching and detaching read and write in the store, besides addresses. */
 export class EndpointStore {
   readonly #backend: Backend;
   readonly #resources: Resources;
+  readonly #memory = new Map<string, Premises>();
+  readonly #created = new Map<string, WorkloadEndpoint>();
 
   constructor(backend: Backend, resources: Resources) {
     this.#backend = backend;
@@ -35,22 +47,46 @@ export class EndpointStore {
 
   /** Whether ClusterInformation says that the cluster may be worked with. */
   async isReady(options: CallOptions): Promise<boolean> {
-    try {
-      const { spec } = await this.#resources.get('ClusterInformation', 'default', undefined, options);
-      return spec.datastoreReady === true;
-    } catch (error) {
-      if (isDatastoreError(error, 'not-found')) return false;
-      throw error;
-    }
+    return (await this.#readyCluster(options)) !== undefined;
   }
 
-  async find(namespace: string, name: string, options: CallOptions): Promise<WorkloadEndpoint | undefined> {
-    try {
-      return await this.#resources.get('WorkloadEndpoint', name, namespace, options);
-    } catch (error) {
-      if (isDatastoreError(error, 'not-found')) return undefined;
-      throw error;
+  /**
+   * What {@link createNew} needs: that the cluster may be worked with, and the network's profile, which is created when
+   * there is none. Remembered: whether it is so still, the creation itself proves. Undefined: not ready.
+   */
+  async premises(network: Profile | undefined, options: CallOptions): Promise<Premises | undefined> {
+    const key = network?.metadata.name ?? '';
+    const known = this.#memory.get(key);
+    if (known !== undefined) return known;
+    const [cluster, found] = await Promise.all([
+      this.#readyCluster(options),
+      network === undefined ? undefined : this.#findProfile(key, options),
+    ]);
+    if (cluster === undefined) return undefined;
+    const profile = network === undefined ? undefined : (found ?? (await this.#createProfile(network, options)));
+    const premises = { cluster, profile };
+    remember(this.#memory, key, premises);
+    return premises;
+  }
+
+  /**
+   * Creates an endpoint in one round trip; gives its revision. Gives nothing when the premises no longer hold or it
+   * exists already: then everything has to be looked at anew.
+   */
+  async createNew(endpoint: WorkloadEndpoint, premises: Premises, options: CallOptions): Promise<bigint | undefined> {
+    const { cluster, profile } = premises;
+    const others = profile === undefined ? [cluster] : [cluster, profile];
+    const created = await this.#resources.createIfUnchanged(endpoint, others, options);
+    if (created === undefined) {
+      this.#memory.delete(profile?.metadata.name ?? '');
+      return undefined;
     }
+    remember(this.#created, memoryKey(endpoint.metadata.namespace, endpoint.metadata.name), created);
+    return revisionOf(created);
+  }
+
+  find(namespace: string, name: string, options: CallOptions): Promise<WorkloadEndpoint | undefined> {
+    return orNothing(this.#resources.get('WorkloadEndpoint', name, namespace, options));
   }
 
   /** All endpoints of a node. */
@@ -73,7 +109,7 @@ export class EndpointStore {
 
   /**
    * Deletes the endpoint for which `isOurs` holds; one that is gone is well. When somebody writes it
-   * meanwhile it is looked at again.
+   * meanwhile it is looked at again. One that was created here is deleted without looking, at its revision.
    *
    * @returns what was stored, also when it is not ours.
    */
@@ -83,12 +119,16 @@ export class EndpointStore {
     isOurs: (endpoint: WorkloadEndpoint) => boolean,
     options: CallOptions,
   ): Promise<WorkloadEndpoint | undefined> {
+    let known = this.#created.get(memoryKey(namespace, name));
+    this.#created.delete(memoryKey(namespace, name));
     for (let attempt = 1; ; attempt++) {
-      const stored = await this.find(namespace, name, options);
+      const stored = known ?? (await this.find(namespace, name, options));
+      known = undefined;
       if (stored === undefined || !isOurs(stored)) return stored;
-      const { resourceVersion, uid } = stored.metadata;
       try {
-        await this.#resources.delete('WorkloadEndpoint', name, namespace, { ...options, resourceVersion, uid });
+        // The revision is this very object's: no other ever has it.
+        const { resourceVersion } = stored.metadata;
+        await this.#resources.delete('WorkloadEndpoint', name, namespace, { ...options, resourceVersion });
         return stored;
       } catch (error) {
         if (isDatastoreError(error, 'not-found')) return stored;
@@ -99,14 +139,8 @@ export class EndpointStore {
 
   /** Creates a profile unless there is one of its name. */
   async ensureProfile(profile: Profile, options: CallOptions): Promise<void> {
-    try {
-      await this.#resources.get('Profile', profile.metadata.name, undefined, options);
-    } catch (error) {
-      if (!isDatastoreError(error, 'not-found')) throw error;
-      await this.#resources.create(profile, options).catch((failure: unknown) => {
-        if (!isDatastoreError(failure, 'already-exists')) throw failure;
-      });
-    }
+    const found = await this.#findProfile(profile.metadata.name, options);
+    if (found === undefined) await this.#createProfile(profile, options);
   }
 
   /** The IPAM handles that hold addresses for a node's workloads and begin with a prefix. Reads every block. */
@@ -123,6 +157,48 @@ export class EndpointStore {
       }
     }
     return handles;
+  }
+
+  async #readyCluster(options: CallOptions): Promise<ClusterInformation | undefined> {
+    const found = await orNothing(this.#resources.get('ClusterInformation', 'default', undefined, options));
+    return found?.spec.datastoreReady === true ? found : undefined;
+  }
+
+  #findProfile(name: string, options: CallOptions): Promise<Profile | undefined> {
+    return orNothing(this.#resources.get('Profile', name, undefined, options));
+  }
+
+  async #createProfile(profile: Profile, options: CallOptions): Promise<Profile> {
+    try {
+      return await this.#resources.create(profile, options);
+    } catch (error) {
+      if (!isDatastoreError(error, 'already-exists')) throw error;
+      return this.#resources.get('Profile', profile.metadata.name, undefined, options);
+    }
+  }
+}
+
+/** Reads what may not be there. */
+async function orNothing<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (isDatastoreError(error, 'not-found')) return undefined;
+    throw error;
+  }
+}
+
+function memoryKey(namespace: string | undefined, name: string): string {
+  return `${namespace ?? ''}/${name}`;
+}
+
+/** Keeps the newest. */
+function remember<T>(memory: Map<string, T>, key: string, value: T): void {
+  memory.delete(key);
+  memory.set(key, value);
+  for (const oldest of memory.keys()) {
+    if (memory.size <= memoryLimit) return;
+    memory.delete(oldest);
   }
 }
 

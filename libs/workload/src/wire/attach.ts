@@ -7,13 +7,15 @@ import {
   RouteSocket,
   setLink,
   type NetlinkRequest,
+  type Netns,
 } from '@calico-node/netlink';
 import { applyTolerant, configureHostEnd, hostMac, ipv4Gateway, type Families } from './host-end.ts';
 import { openWorkloadNetns } from './namespace.ts';
-import { ensurePair } from './pair.ts';
+import { ensurePair, makePair, type Pair } from './pair.ts';
 import { applySettings, forwardingSettings, workloadSettingsBeforeUp } from './sysctls.ts';
 
-export interface AttachSpec {
+/** What has to be known of an interface before its addresses are. */
+export interface WiringSpec {
   /** Path of the workload's network namespace. */
   readonly netns: string;
   /** The host's end. */
@@ -21,22 +23,30 @@ export interface AttachSpec {
   /** The workload's end. */
   readonly workloadName: string;
   readonly mtu: number;
+  /** Transmit and receive queues of each end; 1 when absent. */
+  readonly queues?: number;
+  /** The workload's end's; the kernel chooses one when absent. */
   readonly mac?: Mac;
+  /** What the names of our interfaces on the host start with. */
+  readonly prefixes: readonly string[];
+}
+
+export interface AddressSpec {
   readonly addresses: readonly IpAddress[];
   /** Where the workload may go through its interface; everywhere when absent. */
   readonly routes?: readonly Cidr[];
   /** Whether the workload may forward packets itself. */
   readonly forwards?: boolean;
-  /** What the names of our interfaces on the host start with. */
-  readonly prefixes: readonly string[];
 }
+
+export type AttachSpec = WiringSpec & AddressSpec;
 
 export interface Attached {
   readonly mac: Mac;
   readonly mtu: number;
 }
 
-function routesInside(index: number, spec: AttachSpec, families: Families, gateway6: IpAddress): NetlinkRequest[] {
+function routesInside(index: number, spec: AddressSpec, families: Families, gateway6: IpAddress): NetlinkRequest[] {
   const everywhere = [parseCidr('0.0.0.0/0'), parseCidr('::/0')];
   const routes = spec.routes === undefined || spec.routes.length === 0 ? everywhere : spec.routes;
   const via = (family: 4 | 6, gateway: IpAddress): NetlinkRequest[] =>
@@ -53,42 +63,115 @@ function routesInside(index: number, spec: AttachSpec, families: Families, gatew
   ];
 }
 
-function addressesInside(workload: RouteSocket, index: number, wanted: readonly IpAddress[]): NetlinkRequest[] {
-  const present = workload.listAddresses({ interfaceIndex: index }).filter((address) => address.scope !== 'link');
-  return [
-    ...present.filter((address) => !wanted.includes(address.ip)).map((address) => deleteAddress(address)),
-    ...wanted.map((ip) =>
-      addAddress({ interfaceIndex: index, ip, prefixLength: familyOf(ip) === 4 ? 32 : 128, skipsDad: true }),
-    ),
-  ];
+function addressesInside(index: number, wanted: readonly IpAddress[]): NetlinkRequest[] {
+  return wanted.map((ip) =>
+    addAddress({ interfaceIndex: index, ip, prefixLength: familyOf(ip) === 4 ? 32 : 128, skipsDad: true }),
+  );
+}
+
+/** A workload's interface under way: its two ends are there and belong together, and have no addresses yet. */
+export class Wiring implements Disposable {
+  readonly #spec: WiringSpec;
+  readonly #netns: Netns;
+  readonly #host: RouteSocket;
+  readonly #workload: RouteSocket;
+  #pair: Pair | undefined;
+
+  private constructor(spec: WiringSpec) {
+    this.#spec = spec;
+    this.#netns = openWorkloadNetns(spec.netns);
+    this.#host = RouteSocket.open();
+    this.#workload = RouteSocket.open({ netns: this.#netns });
+  }
+
+  /**
+   * Makes the veth pair, with the workload's end in its namespace. What is there already is kept.
+   *
+   * @throws WireError, NetlinkError
+   */
+  static async begin(spec: WiringSpec): Promise<Wiring> {
+    const wiring = new Wiring(spec);
+    try {
+      const wanted = { ...spec, hostMac, workloadMac: spec.mac };
+      wiring.#pair = await ensurePair(wiring.#host, wiring.#workload, wiring.#netns, wanted);
+      return wiring;
+    } catch (error) {
+      wiring.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Makes the veth pair where neither end's name is taken; otherwise nothing is touched, and nothing is given.
+   *
+   * @throws WireError, NetlinkError
+   */
+  static beginNew(spec: WiringSpec): Wiring | undefined {
+    const wiring = new Wiring(spec);
+    try {
+      const wanted = { ...spec, hostMac, workloadMac: spec.mac };
+      wiring.#pair = makePair(wiring.#host, wiring.#workload, wiring.#netns, wanted);
+    } finally {
+      if (wiring.#pair === undefined) wiring.close();
+    }
+    return wiring.#pair === undefined ? undefined : wiring;
+  }
+
+  /**
+   * Brings both ends up, and gives the workload its addresses as /32 and /128 and the link-local gateway. May be
+   * repeated. The host's routes to the addresses are not made here: Felix makes them when the workload's policy is
+   * in the kernel.
+   *
+   * @throws NetlinkError
+   */
+  complete(spec: AddressSpec): Attached {
+    const pair = this.#pair;
+    const { workloadName, mtu, mac, netns: path } = this.#spec;
+    if (pair === undefined) throw new Error(`${workloadName} has not been made`);
+    const families: Families = {
+      ipv4: spec.addresses.some((ip) => familyOf(ip) === 4),
+      ipv6: spec.addresses.some((ip) => familyOf(ip) === 6),
+    };
+    const { index } = pair.workload;
+    applySettings(workloadSettingsBeforeUp(workloadName, families.ipv6), this.#netns);
+    const gateway6 = configureHostEnd(this.#host, pair, mtu, families);
+    this.#workload.apply([
+      setLink(pair.isNew ? { index, up: true } : { index, up: true, mtu, ...(mac === undefined ? {} : { mac }) }),
+      ...routesInside(index, spec, families, gateway6),
+    ]);
+    const foreign = pair.isNew
+      ? []
+      : this.#workload
+          .listAddresses({ interfaceIndex: index })
+          .filter((address) => address.scope !== 'link' && !spec.addresses.includes(address.ip));
+    applyTolerant(this.#workload, [
+      ...foreign.map((address) => deleteAddress(address)),
+      ...addressesInside(index, spec.addresses),
+    ]);
+    applySettings(forwardingSettings(families, spec.forwards ?? false), this.#netns);
+    const settled = pair.isNew ? (mac ?? pair.workload.mac) : this.#workload.getLink(index)?.mac;
+    if (settled === undefined) throw new Error(`${workloadName} has vanished from ${path}`);
+    return { mac: settled, mtu };
+  }
+
+  close(): void {
+    this.#workload.close();
+    this.#host.close();
+    this.#netns.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
 }
 
 /**
- * Gives a workload its interface: a veth pair with the workload's end in its namespace, addresses as /32 and
- * /128, and the link-local gateway. Whatever of it is there already is kept and completed, so that an attach
- * may be repeated or taken up where another was interrupted. The host's routes to the addresses are not made
- * here: Felix makes them when the workload's policy is in the kernel.
+ * Gives a workload its interface, from nothing or from whatever of it is there, so that an attach may be repeated or
+ * taken up where another was interrupted.
  *
  * @throws WireError, NetlinkError
  */
 export async function attachInterface(spec: AttachSpec): Promise<Attached> {
-  using netns = openWorkloadNetns(spec.netns);
-  using host = RouteSocket.open();
-  using workload = RouteSocket.open({ netns });
-  const families: Families = {
-    ipv4: spec.addresses.some((ip) => familyOf(ip) === 4),
-    ipv6: spec.addresses.some((ip) => familyOf(ip) === 6),
-  };
-  const pair = await ensurePair(host, workload, netns, { ...spec, hostMac, workloadMac: spec.mac });
-  const { index } = pair.workload;
-  applySettings(workloadSettingsBeforeUp(spec.workloadName, families.ipv6), netns);
-  const gateway6 = configureHostEnd(host, pair.host, spec.mtu, families);
-  const { mac } = spec;
-  workload.apply([setLink({ index, up: true, mtu: spec.mtu, ...(mac === undefined ? {} : { mac }) })]);
-  workload.apply(routesInside(index, spec, families, gateway6));
-  applyTolerant(workload, addressesInside(workload, index, spec.addresses));
-  applySettings(forwardingSettings(families, spec.forwards ?? false), netns);
-  const settled = workload.getLink(index)?.mac;
-  if (settled === undefined) throw new Error(`${spec.workloadName} has vanished from ${spec.netns}`);
-  return { mac: settled, mtu: spec.mtu };
+  using wiring = await Wiring.begin(spec);
+  return wiring.complete(spec);
 }

@@ -1,12 +1,6 @@
 import { parseIp, parseMac, type IpAddress } from '@calico-node/net';
-import {
-  addAddress,
-  NetlinkError,
-  setLink,
-  type Link,
-  type NetlinkRequest,
-  type RouteSocket,
-} from '@calico-node/netlink';
+import { addAddress, NetlinkError, setLink, type NetlinkRequest, type RouteSocket } from '@calico-node/netlink';
+import type { Pair } from './pair.ts';
 import { applySettings, hostSettings } from './sysctls.ts';
 
 /** The same for every workload: it never shows up on a wire. */
@@ -30,14 +24,14 @@ export function applyTolerant(socket: RouteSocket, requests: readonly NetlinkReq
 }
 
 /** Brings the host's end up as Felix keeps it. Gives the workload's IPv6 gateway. */
-export function configureHostEnd(host: RouteSocket, link: Link, mtu: number, families: Families): IpAddress {
+export function configureHostEnd(host: RouteSocket, pair: Pair, mtu: number, families: Families): IpAddress {
+  const { host: link, isNew } = pair;
   applySettings(hostSettings(link.name, families));
   host.apply([
     setLink({
       index: link.index,
       up: true,
-      mtu,
-      mac: hostMac,
+      ...(isNew ? {} : { mtu, mac: hostMac }),
       ...(families.ipv4 ? { inetConf: { forwarding: true, proxyArp: true, routeLocalnet: true } } : {}),
     }),
   ]);

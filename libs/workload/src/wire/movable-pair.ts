@@ -32,7 +32,7 @@ async function ensureMovable(host: RouteSocket, spec: MovablePairSpec): Promise<
   host.apply([createVeth({ name: hostName, mtu, mac: hostMac, peer })]);
   const made = findPair(host, host, hostName, temporaryName);
   if (made === undefined) throw new Error(`the kernel made ${hostName}, but its ends do not belong together`);
-  return made;
+  return { ...made, isNew: true };
 }
 
 /**
@@ -50,7 +50,7 @@ export async function makeMovablePair(spec: MovablePairSpec): Promise<MovablePai
   using host = RouteSocket.open();
   const pair = await ensureMovable(host, spec);
   const { mac, mtu, families } = spec;
-  const ipv6Gateway = configureHostEnd(host, pair.host, mtu, families);
+  const ipv6Gateway = configureHostEnd(host, pair, mtu, families);
   if (families.ipv4) {
     const gateway = { interfaceIndex: pair.host.index, ip: ipv4Gateway, prefixLength: 32, scope: 'host' } as const;
     applyTolerant(host, [addAddress(gateway)]);

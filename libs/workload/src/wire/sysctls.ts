@@ -1,4 +1,4 @@
-import { readSysctl, writeSysctl, type Netns } from '@calico-node/netlink';
+import { inNetns, readSysctl, writeSysctl, type Netns } from '@calico-node/netlink';
 
 /** A value to be set; `isOptional` where a kernel without it, or one that refuses, will do. */
 export interface Setting {
@@ -7,9 +7,9 @@ export interface Setting {
   readonly isOptional?: boolean;
 }
 
-function isAlready({ name, value }: Setting, netns: Netns | undefined): boolean {
+function isAlready({ name, value }: Setting): boolean {
   try {
-    return readSysctl(name, netns === undefined ? {} : { netns }) === value;
+    return readSysctl(name) === value;
   } catch {
     return false;
   }
@@ -17,13 +17,18 @@ function isAlready({ name, value }: Setting, netns: Netns | undefined): boolean 
 
 /** Applies settings in order. A read-only /proc/sys is no error where the value is already right. */
 export function applySettings(settings: readonly Setting[], netns?: Netns): void {
-  for (const setting of settings) {
-    try {
-      writeSysctl(setting.name, setting.value, netns === undefined ? {} : { netns });
-    } catch (error) {
-      if (setting.isOptional !== true && !isAlready(setting, netns)) throw error;
+  if (settings.length === 0) return;
+  const apply = (): void => {
+    for (const setting of settings) {
+      try {
+        writeSysctl(setting.name, setting.value);
+      } catch (error) {
+        if (setting.isOptional !== true && !isAlready(setting)) throw error;
+      }
     }
-  }
+  };
+  if (netns === undefined) apply();
+  else inNetns(netns, apply);
 }
 
 /** What the host's side needs before it comes up, beyond what netlink can set. Felix keeps it so. */

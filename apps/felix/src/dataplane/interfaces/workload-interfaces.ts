@@ -327,6 +327,8 @@ export class WorkloadInterfaces implements Disposable {
     if (action === 'delete' || !link.up) this.#kernel.forgetRoutesOver(link.index);
     const isSame = before?.index === link.index && before.up === link.up && before.running === link.running;
     if (action === 'set' && isSame) return;
+    // Nobody's yet: its endpoint brings us back here.
+    if (this.#claims.ownerOf(link.name) === undefined) return;
     this.#touchInterface(link.name);
     this.#options.onDirty();
   }

@@ -1,8 +1,8 @@
 /**
  * One nf_tables table: what should be in it beside what is, and the transactions that lead from one to the other.
  *
- *   1. sets and their members   so that rules find what they look into; never a matter of how many rules there are
- *   2. chains, rules, dispatch  one transaction: all of a change to policy, or nothing
+ *   1. sets and their members   so that rules find what they look into
+ *   2. chains, rules, dispatch  in the same transaction: all of a change to policy, or nothing
  *   3. sets that nobody needs   once no rule looks into them
  *
  * A packet meets the old rules or the new. A step that fails leaves the later ones undone: a new endpoint is not
@@ -19,6 +19,8 @@ import { TableSets, type SetsPlan } from './table-sets.ts';
 
 /** How often a transaction is tried again without the chains that the kernel refused. */
 const MAX_REFUSALS = 8;
+/** Commits of up to so many requests, such as one endpoint's, are made on the main thread. */
+const SMALL_COMMIT = 64;
 /** After so many failures in a row the table is made anew, in one transaction. */
 const FAILURES_BEFORE_REBUILD = 3;
 
@@ -132,6 +134,13 @@ export class Table {
   async #update(): Promise<void> {
     const first = this.#tableTransaction();
     const members = this.sets.planMembers(first, true);
+    if (this.#failures === 0) {
+      // One commit of the kernel instead of two, where both change.
+      await this.#writeRules([first]);
+      this.#commitMembers(members);
+      return;
+    }
+    // Rules that the kernel refuses must not keep members out.
     await this.#commit([first]);
     this.#commitMembers(members);
     await this.#writeRules([]);
@@ -190,7 +199,10 @@ export class Table {
   }
 
   async #commit(transactions: readonly Transaction[]): Promise<void> {
-    await this.#socket.commitAsync(...transactions);
+    const size = transactions.reduce((sum, { requests }) => sum + requests.length, 0);
+    // Another thread costs more than a small commit does, and a new endpoint waits for it.
+    if (size <= SMALL_COMMIT) this.#socket.commit(...transactions);
+    else await this.#socket.commitAsync(...transactions);
     for (const { requests } of transactions) this.#writes += requests.length;
   }
 

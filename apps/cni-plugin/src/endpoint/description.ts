@@ -1,0 +1,36 @@
+import type { WorkloadEndpoint } from '@calico-node/model';
+import type { Cidr, IpAddress, Mac } from '@calico-node/net';
+
+type Spec = WorkloadEndpoint['spec'];
+
+/** What an attachment asks for beyond the network configuration. */
+export interface Wishes {
+  /** Names or CIDRs, instead of the configuration's. */
+  readonly ipv4Pools?: readonly string[];
+  readonly ipv6Pools?: readonly string[];
+  /** Instead of the configuration's. */
+  readonly families?: { readonly ipv4: boolean; readonly ipv6: boolean };
+  /** These addresses, from IPAM. */
+  readonly addresses?: readonly IpAddress[];
+  /** These addresses, and IPAM is not asked. */
+  readonly addressesWithoutIpam?: readonly IpAddress[];
+  readonly floatingIps?: readonly IpAddress[];
+  readonly mac?: Mac;
+  readonly allowedSourcePrefixes?: readonly Cidr[];
+}
+
+/** What is known of a workload besides its names: what its endpoint is made of, and what it asks for. */
+export interface Description {
+  /**
+   * Whose word it is. `configuration`: labels and the network's profile are added to what an endpoint has already.
+   * `orchestrator`: labels and profiles are exactly these.
+   */
+  readonly source: 'configuration' | 'orchestrator';
+  readonly labels: Readonly<Record<string, string>>;
+  readonly profiles: readonly string[];
+  readonly generateName?: string;
+  readonly serviceAccountName?: string;
+  readonly ports?: NonNullable<Spec['ports']>;
+  readonly qosControls?: NonNullable<Spec['qosControls']>;
+  readonly wishes: Wishes;
+}

@@ -1,0 +1,72 @@
+import type { WorkloadEndpoint } from '@calico-node/model';
+import { parseCidr, splitCidr } from '@calico-node/net';
+import { attachInterface, hasHostInterface } from '@calico-node/workload';
+import { alternativeInterfaceName } from '../endpoint/interface-name.ts';
+import { ipamHandle } from '../endpoint/workload.ts';
+import type { Result } from '../spec/result.ts';
+import { assignAddresses, releaseAddresses, type GivenAddresses } from './addresses.ts';
+import { addressSpec, endpointOf, toResult, wiringSpec, type Plan } from './attachment.ts';
+import { awaitPolicy } from './felix.ts';
+
+/**
+ * The host's end for this workload: the one that it has, else Calico's name for it, unless that is another
+ * workload's (identifiers may share their first eleven characters).
+ */
+async function chooseHostName({ call, hostName }: Plan, stored: WorkloadEndpoint | undefined): Promise<string> {
+  const { node, workload, store, signal } = call;
+  if (stored?.spec.interfaceName !== undefined) return stored.spec.interfaceName;
+  if (!hasHostInterface(hostName)) return hostName;
+  const others = await store.endpoints.ofNode(node, { signal });
+  const isTaken = others.some((endpoint) => endpoint.spec.interfaceName === hostName);
+  return isTaken ? alternativeInterfaceName(workload) : hostName;
+}
+
+/** Whether the endpoint's interface is put on a further network by a workload that no orchestrator describes. */
+function isFurtherNetwork({ call, description }: Plan, stored: WorkloadEndpoint | undefined): boolean {
+  const { containerID, ipNetworks = [], profiles = [] } = stored?.spec ?? {};
+  return (
+    description.source === 'configuration' &&
+    call.workload.orchestrator === 'cni' &&
+    containerID === call.workload.containerId &&
+    !profiles.includes(call.config.name) &&
+    ipNetworks.length > 0
+  );
+}
+
+/** Addresses that a pod of the same name but another container still holds are its successor's to ask for. */
+async function releasePredecessor({ call, description }: Plan, stored: WorkloadEndpoint | undefined): Promise<void> {
+  const { config, workload, attachment, store, signal } = call;
+  const before = stored?.spec.containerID ?? workload.containerId;
+  const asksFor = description.wishes.addresses ?? [];
+  if (before === workload.containerId || asksFor.length === 0) return;
+  await store.addresses.release(ipamHandle(config.name, before, attachment.ifName), signal);
+}
+
+/**
+ * Attaches a workload of which something may be there: what is there is kept and completed, and so is what an attempt
+ * as for a new one has made.
+ */
+export async function attachAgain(planned: Plan, stored: WorkloadEndpoint | undefined): Promise<Result> {
+  const { call, description } = planned;
+  const plan: Plan = { ...planned, hostName: await chooseHostName(planned, stored) };
+  let given: GivenAddresses;
+  if (stored !== undefined && isFurtherNetwork(plan, stored)) {
+    // None of its own; the attempt may have taken some.
+    await releaseAddresses(call);
+    const ips = (stored.spec.ipNetworks ?? []).map((network) => splitCidr(parseCidr(network)).ip);
+    given = { ips, routes: undefined, dns: {} };
+  } else {
+    await releasePredecessor(plan, stored);
+    given = await assignAddresses(call, description.wishes);
+  }
+  const { mac } = description.wishes;
+  const attached = await attachInterface({
+    ...wiringSpec(plan),
+    ...addressSpec(call, given),
+    ...(mac === undefined ? {} : { mac }),
+  });
+  const endpoint = endpointOf(plan, given, attached.mac, stored);
+  const revision = await call.store.endpoints.save(endpoint, stored, { signal: call.signal });
+  await awaitPolicy(call, revision);
+  return toResult(plan, attached, given);
+}

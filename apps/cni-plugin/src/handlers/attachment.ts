@@ -1,0 +1,69 @@
+import { randomBytes } from 'node:crypto';
+import type { WorkloadEndpoint } from '@calico-node/model';
+import { familyOf, hostCidr, macFromBytes, parseCidr, splitCidr, type Mac } from '@calico-node/net';
+import { ipv4Gateway, ipv6Gateway, type AddressSpec, type Attached, type WiringSpec } from '@calico-node/workload';
+import { buildEndpoint } from '../endpoint/build-endpoint.ts';
+import type { Description } from '../endpoint/description.ts';
+import type { Result } from '../spec/result.ts';
+import type { GivenAddresses } from './addresses.ts';
+import type { AttachmentCall } from './call.ts';
+
+/** An ADD with everything decided that can be before addresses are given. */
+export interface Plan {
+  readonly call: AttachmentCall;
+  readonly description: Description;
+  readonly mtu: number;
+  /** The host's end. */
+  readonly hostName: string;
+}
+
+/** An address of nobody's: locally administered, unicast (IEEE 802). */
+export function randomMac(): Mac {
+  const bytes = randomBytes(6);
+  bytes[0] = ((bytes[0] ?? 0) & 0xfc) | 0x02;
+  return macFromBytes(bytes);
+}
+
+export function wiringSpec({ call, mtu, hostName }: Plan): WiringSpec {
+  const { attachment, prefixes, config } = call;
+  return {
+    netns: attachment.netns,
+    hostName,
+    workloadName: attachment.ifName,
+    mtu,
+    queues: config.queues,
+    prefixes,
+  };
+}
+
+export function addressSpec({ config }: AttachmentCall, given: GivenAddresses): AddressSpec {
+  return {
+    addresses: given.ips,
+    ...(given.routes === undefined ? {} : { routes: given.routes }),
+    forwards: config.allowIpForwarding,
+  };
+}
+
+export function endpointOf(
+  { call, description, hostName }: Plan,
+  given: GivenAddresses,
+  mac: Mac,
+  stored: WorkloadEndpoint | undefined,
+): WorkloadEndpoint {
+  const { node, workload } = call;
+  return buildEndpoint({ node, workload, description, addresses: given.ips, interfaceName: hostName, mac }, stored);
+}
+
+export function toResult({ call, hostName }: Plan, attached: Attached, given: GivenAddresses): Result {
+  const { ifName, netns } = call.attachment;
+  const families = new Set(given.ips.map((ip) => familyOf(ip)));
+  const destinations = given.routes ?? [parseCidr('0.0.0.0/0'), parseCidr('::/0')];
+  return {
+    interfaces: [{ name: hostName }, { name: ifName, mac: attached.mac, mtu: attached.mtu, sandbox: netns }],
+    ips: given.ips.map((ip) => ({ ip, prefixLength: splitCidr(hostCidr(ip)).prefixLength, interface: 1 })),
+    routes: destinations
+      .filter((destination) => families.has(familyOf(destination)))
+      .map((destination) => ({ destination, gateway: familyOf(destination) === 4 ? ipv4Gateway : ipv6Gateway })),
+    dns: given.dns,
+  };
+}

@@ -1,0 +1,124 @@
+import { readFileSync } from 'node:fs';
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { Access } from './access.ts';
+import { KubernetesError, type KubernetesErrorCode } from './kubernetes-error.ts';
+
+const timeoutMs = 10_000;
+const maxAnswerBytes = 8 << 20;
+
+function codeOf(status: number): KubernetesErrorCode {
+  if (status === 404) return 'not-found';
+  if (status === 401 || status === 403) return 'refused';
+  return status === 429 || status >= 500 ? 'unavailable' : 'failed';
+}
+
+async function bodyOf(message: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of message as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > maxAnswerBytes) throw new Error('the answer is too long');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** The message of a `Status` object, or the start of what was answered instead. */
+function reasonOf(body: string): string {
+  try {
+    const status: unknown = JSON.parse(body);
+    if (typeof status === 'object' && status !== null && 'message' in status) return String(status.message);
+  } catch {
+    // Not the API's own words.
+  }
+  return body.trim().slice(0, 200);
+}
+
+/** The few requests of the Kubernetes API that attaching needs, over connections that are kept. */
+export class KubernetesClient {
+  readonly #access: Access;
+  readonly #agent: HttpAgent;
+
+  constructor(access: Access) {
+    this.#access = access;
+    const { authority, certificate, key, isInsecure } = access;
+    this.#agent =
+      access.server.protocol === 'http:'
+        ? new HttpAgent({ keepAlive: true })
+        : new HttpsAgent({ keepAlive: true, ca: authority, cert: certificate, key, rejectUnauthorized: !isInsecure });
+  }
+
+  /** @throws KubernetesError */
+  get(path: string, signal: AbortSignal): Promise<unknown> {
+    return this.#ask('GET', path, undefined, signal);
+  }
+
+  /** @throws KubernetesError */
+  post(path: string, body: object, signal: AbortSignal): Promise<unknown> {
+    return this.#ask('POST', path, body, signal);
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  async #ask(method: string, path: string, body: object | undefined, signal: AbortSignal): Promise<unknown> {
+    const { server } = this.#access;
+    const url = new URL(server.pathname.replace(/\/$/, '') + path, server);
+    try {
+      const { status, text } = await this.#exchange(method, url, body, signal);
+      if (status >= 200 && status < 300) return JSON.parse(text) as unknown;
+      throw new KubernetesError(codeOf(status), `${method} ${url.href}: ${status}: ${reasonOf(text)}`);
+    } catch (error) {
+      if (error instanceof KubernetesError) throw error;
+      throw new KubernetesError('unavailable', `the Kubernetes API does not answer ${method} ${url.href}`, {
+        cause: error,
+      });
+    }
+  }
+
+  #exchange(
+    method: string,
+    url: URL,
+    body: object | undefined,
+    signal: AbortSignal,
+  ): Promise<{ readonly status: number; readonly text: string }> {
+    const content = body === undefined ? undefined : JSON.stringify(body);
+    const token = this.#token();
+    const headers = {
+      accept: 'application/json',
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...(content === undefined
+        ? {}
+        : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(content) }),
+    };
+    const options = {
+      method,
+      headers,
+      agent: this.#agent,
+      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+    };
+    return new Promise((resolve, reject) => {
+      const open = url.protocol === 'http:' ? httpRequest : httpsRequest;
+      const request = open(url, options, (message) => {
+        bodyOf(message).then((text) => {
+          resolve({ status: message.statusCode ?? 0, text });
+        }, reject);
+      });
+      request.once('error', reject);
+      request.end(content);
+    });
+  }
+
+  #token(): string | undefined {
+    const { token } = this.#access;
+    if (token === undefined) return undefined;
+    if ('value' in token) return token.value;
+    try {
+      return readFileSync(token.file, 'utf8').trim();
+    } catch (cause) {
+      throw new KubernetesError('config', `cannot read ${token.file}`, { cause });
+    }
+  }
+}
