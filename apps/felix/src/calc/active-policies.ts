@@ -114,8 +114,8 @@ export class ActivePolicies {
   settle(): void {
     for (const id of this.#unsettled) {
       const policy = this.#policies.get(id);
-      const isForHosts = this.#hosts.itemsOf(id).size > 0;
-      const isActive = isForHosts || this.#workloads.itemsOf(id).size > 0;
+      const isForHosts = this.#hosts.isMatched(id);
+      const isActive = isForHosts || this.#workloads.isMatched(id);
       const wanted = policy !== undefined && (policy.isAlwaysActive || isActive) ? policy : undefined;
       const retained = this.#retained.get(id);
       if (wanted === retained?.policy && isForHosts === (retained?.isForHosts ?? false)) continue;

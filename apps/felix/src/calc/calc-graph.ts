@@ -15,7 +15,13 @@
  * of the updates that led there. Work is proportional to what an update touches.
  */
 import { NetParseError, type NodeName } from '@calico-node/net';
-import { decodeResource, parseResourceKey, ValidationError, type ResourceKey } from '@calico-node/model';
+import {
+  decodeResource,
+  parseResourceKey,
+  ValidationError,
+  type ResourceKey,
+  type WorkloadEndpoint,
+} from '@calico-node/model';
 import { SelectorError } from '@calico-node/selector';
 import { ActivePolicies } from './active-policies.ts';
 import { ActiveProfiles } from './active-profiles.ts';
@@ -25,13 +31,10 @@ import { convertHostEndpoint, type HostEndpointModel } from './convert/host-endp
 import { convertGlobalNetworkSet, convertNetworkSet } from './convert/labelled-items.ts';
 import { convertGlobalNetworkPolicy, convertNetworkPolicy, type PolicyModel } from './convert/policy.ts';
 import { convertProfile, defaultAllowProfile, type ProfileModel } from './convert/profile.ts';
+import { LabelInterner } from './convert/label-interner.ts';
 import { SelectorCache } from './convert/selectors.ts';
-import {
-  convertWorkloadEndpoint,
-  workloadEndpointOfKey,
-  type WorkloadEndpointModel,
-} from './convert/workload-endpoint.ts';
-import type { HostEndpointId } from './endpoint-id.ts';
+import { convertEndpointItem, convertLocalEndpoint, parseEndpointKey } from './convert/workload-endpoint.ts';
+import { workloadEndpointIdOf, type HostEndpointId } from './endpoint-id.ts';
 import { LocalHostEndpoints } from './host-endpoints.ts';
 import type {
   CalcWarning,
@@ -67,6 +70,7 @@ export interface CalcGraphOptions {
 export class CalcGraph {
   readonly #hostname: NodeName;
   readonly #selectors = new SelectorCache();
+  readonly #interner = new LabelInterner();
   readonly #ipSets = new IpSetIndex();
   readonly #tiers = new Tiers();
   readonly #endpoints = new LocalEndpoints();
@@ -108,17 +112,17 @@ export class CalcGraph {
     if (resource === undefined) return;
     if (value === undefined) {
       this.#apply(key, resource, undefined, revision);
-      this.#ruleTexts.set(key, undefined, revision);
+      this.#ruleTexts.set(key, resource.kind, undefined, revision);
       return;
     }
     try {
       this.#apply(key, resource, value, revision);
-      this.#ruleTexts.set(key, value, revision);
+      this.#ruleTexts.set(key, resource.kind, value, revision);
     } catch (error) {
       if (!isInvalidValue(error)) throw error;
       this.#warnings.push({ code: 'invalid-value', subject: key, message: error.message, revision });
       this.#apply(key, resource, undefined, revision);
-      this.#ruleTexts.set(key, undefined, revision);
+      this.#ruleTexts.set(key, resource.kind, undefined, revision);
     }
   }
 
@@ -201,7 +205,7 @@ export class CalcGraph {
     switch (kind) {
       case 'WorkloadEndpoint': {
         const decoded = text === undefined ? undefined : decodeResource(kind, text, revision);
-        this.#setEndpoint(key, name, namespace, decoded && convertWorkloadEndpoint(decoded, name, namespace, revision));
+        this.#setEndpoint(key, name, namespace, decoded, revision);
         return;
       }
       case 'HostEndpoint': {
@@ -267,14 +271,28 @@ export class CalcGraph {
     }
   }
 
-  #setEndpoint(key: string, name: string, namespace: string, model: WorkloadEndpointModel | undefined): void {
-    this.#setItem(key, model?.item);
-    const identified = workloadEndpointOfKey(name, namespace);
-    if (identified?.hostname !== this.#hostname) return;
+  #setEndpoint(
+    key: string,
+    name: string,
+    namespace: string,
+    resource: WorkloadEndpoint | undefined,
+    revision: bigint,
+  ): void {
+    const parsed = parseEndpointKey(name, namespace);
+    if (parsed === undefined) {
+      if (resource === undefined) return;
+      throw new ConversionError(`"${name}" is no workload endpoint's name`);
+    }
+    const item = resource && convertEndpointItem(resource, namespace, this.#interner);
+    const isOurs = parsed.hostname === this.#hostname;
+    const model = isOurs && resource && item ? convertLocalEndpoint(resource, parsed, item, revision) : undefined;
+    this.#setItem(key, item);
+    if (!isOurs) return;
     if (model === undefined) {
-      this.#endpoints.delete(identified.id);
-      this.#policies.deleteWorkload(identified.id);
-      this.#profiles.setUses(identified.id, []);
+      const id = workloadEndpointIdOf(parsed.identity);
+      this.#endpoints.delete(id);
+      this.#policies.deleteWorkload(id);
+      this.#profiles.setUses(id, []);
       return;
     }
     this.#endpoints.set(model);

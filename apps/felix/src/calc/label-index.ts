@@ -1,255 +1,110 @@
-/**
- * Which selectors match which items, kept up to date as either changes.
- *
- * The work for a change is proportional to the selectors or items that could be touched by it: each
- * selector is filed under one label that it requires (with its values where it names them), and each
- * label and value knows the items and parents that carry it. Only selectors that require nothing
- * (`all()`, `!has(x)`) are looked at for every item.
- *
- * Items inherit labels from parents (profiles): own labels win, then the first parent that has it.
- */
-import type { Labels, LabelRequirement, Selector } from '@calico-node/selector';
-import { LabelTable, Multimap } from './label-table.ts';
+import type { Selector } from '@calico-node/selector';
+import { LabelMatcher, type LabelMap, type MatchListener } from './label-matcher.ts';
 
-/** Told of each pair that begins or ceases to match; never of a pair that goes on matching. */
-export interface MatchListener<SelectorId, ItemId> {
-  matchStarted(selector: SelectorId, item: ItemId): void;
-  matchStopped(selector: SelectorId, item: ItemId): void;
+export type { LabelMap, MatchListener } from './label-matcher.ts';
+
+/** Items that have the very same labels and parents: what matches one matches all. */
+interface LabelClass<ItemId> {
+  readonly labels: LabelMap;
+  readonly parents: readonly string[];
+  readonly items: Set<ItemId>;
 }
-
-export type LabelMap = ReadonlyMap<string, string>;
-
-interface Item<SelectorId> {
-  labels: LabelMap;
-  parents: readonly string[];
-  /** Selectors that match. */
-  readonly matches: Set<SelectorId>;
-}
-
-interface Entry<ItemId> {
-  readonly selector: Selector;
-  readonly filedUnder: Filing;
-  /** Items that match. */
-  readonly matches: Set<ItemId>;
-}
-
-/** Where a selector is found by an item's labels; `never` is a selector that nothing can match. */
-type Filing =
-  | { readonly by: 'value'; readonly label: string; readonly values: ReadonlySet<string> }
-  | { readonly by: 'presence'; readonly label: string }
-  | { readonly by: 'nothing' }
-  | { readonly by: 'never' };
 
 const none: ReadonlySet<never> = new Set<never>();
 
+/**
+ * Which selectors match which items, kept up to date as either changes.
+ *
+ * Most of a cluster's endpoints are alike, so selectors are asked once for each class of items and not once for each
+ * item. Items are of one class when their label maps and parent lists are the same objects (`LabelInterner`).
+ */
 export class LabelIndex<SelectorId, ItemId> {
   readonly #listener: MatchListener<SelectorId, ItemId>;
-  readonly #items = new Map<ItemId, Item<SelectorId>>();
-  readonly #parents = new Map<string, LabelMap>();
-  readonly #children = new Multimap<string, ItemId>();
-  readonly #selectors = new Map<SelectorId, Entry<ItemId>>();
-  readonly #unfiled = new Set<SelectorId>();
-  readonly #byPresence = new Multimap<string, SelectorId>();
-  readonly #byValue = new LabelTable<SelectorId>();
-  readonly #itemsByLabel = new LabelTable<ItemId>();
-  readonly #parentsByLabel = new LabelTable<string>();
+  readonly #classOf = new Map<ItemId, LabelClass<ItemId>>();
+  readonly #classes = new Map<LabelMap, Map<readonly string[], LabelClass<ItemId>>>();
+  readonly #matcher: LabelMatcher<SelectorId, LabelClass<ItemId>>;
 
   constructor(listener: MatchListener<SelectorId, ItemId>) {
     this.#listener = listener;
+    this.#matcher = new LabelMatcher({
+      matchStarted: (selector, { items }) => {
+        for (const item of items) listener.matchStarted(selector, item);
+      },
+      matchStopped: (selector, { items }) => {
+        for (const item of items) listener.matchStopped(selector, item);
+      },
+    });
   }
 
-  /** The items that the selector matches now; empty for an unknown one. */
-  itemsOf(id: SelectorId): ReadonlySet<ItemId> {
-    return this.#selectors.get(id)?.matches ?? none;
+  /** The items that the selector matches now; none for an unknown one. */
+  *itemsOf(id: SelectorId): Iterable<ItemId> {
+    for (const { items } of this.#matcher.itemsOf(id)) yield* items;
+  }
+
+  /** Whether the selector matches any item now. */
+  isMatched(id: SelectorId): boolean {
+    return this.#matcher.itemsOf(id).size > 0;
   }
 
   /** The selectors that match the item now; empty for an unknown one. */
   selectorsOf(id: ItemId): ReadonlySet<SelectorId> {
-    return this.#items.get(id)?.matches ?? none;
+    const own = this.#classOf.get(id);
+    return own === undefined ? none : this.#matcher.selectorsOf(own);
   }
 
   /** Adds or replaces a selector. */
   setSelector(id: SelectorId, selector: Selector): void {
-    const old = this.#selectors.get(id);
-    if (old?.selector.canonical === selector.canonical) return;
-    const filedUnder = this.#filingOf(selector);
-    const entry: Entry<ItemId> = { selector, filedUnder, matches: old?.matches ?? new Set() };
-    if (old !== undefined) this.#unfile(id, old.filedUnder);
-    this.#selectors.set(id, entry);
-    this.#file(id, filedUnder);
-    for (const itemId of [...entry.matches]) this.#check(id, entry, itemId);
-    for (const itemId of this.#itemsThatCouldMatch(filedUnder)) this.#check(id, entry, itemId);
+    this.#matcher.setSelector(id, selector);
   }
 
   deleteSelector(id: SelectorId): void {
-    const entry = this.#selectors.get(id);
-    if (entry === undefined) return;
-    this.#unfile(id, entry.filedUnder);
-    this.#selectors.delete(id);
-    for (const itemId of entry.matches) {
-      this.#items.get(itemId)?.matches.delete(id);
-      this.#listener.matchStopped(id, itemId);
-    }
+    this.#matcher.deleteSelector(id);
   }
 
   /** Adds an item or replaces its labels and parents. */
   setItem(id: ItemId, labels: LabelMap, parents: readonly string[]): void {
-    const old = this.#items.get(id);
-    const item: Item<SelectorId> = old ?? { labels: new Map(), parents: [], matches: new Set() };
-    if (old !== undefined) this.#unindexItem(id, old);
-    item.labels = labels;
-    item.parents = parents;
-    this.#items.set(id, item);
-    this.#indexItem(id, item);
-    this.#checkItem(id, item);
+    const old = this.#classOf.get(id);
+    const next = this.#classWith(labels, parents);
+    if (old === next) return;
+    const before = old === undefined ? none : this.#matcher.selectorsOf(old);
+    const after = this.#matcher.selectorsOf(next);
+    next.items.add(id);
+    this.#classOf.set(id, next);
+    for (const selector of after) if (!before.has(selector)) this.#listener.matchStarted(selector, id);
+    for (const selector of before) if (!after.has(selector)) this.#listener.matchStopped(selector, id);
+    if (old !== undefined) this.#leave(old, id);
   }
 
   deleteItem(id: ItemId): void {
-    const item = this.#items.get(id);
-    if (item === undefined) return;
-    this.#unindexItem(id, item);
-    this.#items.delete(id);
-    for (const selectorId of item.matches) {
-      this.#selectors.get(selectorId)?.matches.delete(id);
-      this.#listener.matchStopped(selectorId, id);
-    }
+    const old = this.#classOf.get(id);
+    if (old === undefined) return;
+    this.#classOf.delete(id);
+    for (const selector of this.#matcher.selectorsOf(old)) this.#listener.matchStopped(selector, id);
+    this.#leave(old, id);
   }
 
   /** Sets the labels that a parent gives to its items; an empty map takes them away. */
   setParent(name: string, labels: LabelMap): void {
-    for (const [label, value] of this.#parents.get(name) ?? []) this.#parentsByLabel.delete(label, value, name);
-    if (labels.size === 0) this.#parents.delete(name);
-    else this.#parents.set(name, labels);
-    for (const [label, value] of labels) this.#parentsByLabel.add(label, value, name);
-    for (const itemId of this.#children.get(name)) {
-      const item = this.#items.get(itemId);
-      if (item !== undefined) this.#checkItem(itemId, item);
-    }
+    this.#matcher.setParent(name, labels);
   }
 
-  #checkItem(id: ItemId, item: Item<SelectorId>): void {
-    const labels = this.#effectiveLabels(item);
-    const candidates = new Set(item.matches);
-    for (const selectorId of this.#unfiled) candidates.add(selectorId);
-    for (const [label, value] of this.#carriedLabels(item)) {
-      for (const selectorId of this.#byPresence.get(label)) candidates.add(selectorId);
-      for (const selectorId of this.#byValue.get(label, value)) candidates.add(selectorId);
-    }
-    for (const selectorId of candidates) {
-      const entry = this.#selectors.get(selectorId);
-      if (entry !== undefined) this.#record(selectorId, entry, id, item, entry.selector.evaluate(labels));
-    }
+  #classWith(labels: LabelMap, parents: readonly string[]): LabelClass<ItemId> {
+    const byParents = this.#classes.get(labels) ?? new Map<readonly string[], LabelClass<ItemId>>();
+    this.#classes.set(labels, byParents);
+    const known = byParents.get(parents);
+    if (known !== undefined) return known;
+    const created = { labels, parents, items: new Set<ItemId>() };
+    byParents.set(parents, created);
+    this.#matcher.setItem(created, labels, parents);
+    return created;
   }
 
-  #check(id: SelectorId, entry: Entry<ItemId>, itemId: ItemId): void {
-    const item = this.#items.get(itemId);
-    if (item !== undefined) this.#record(id, entry, itemId, item, entry.selector.evaluate(this.#effectiveLabels(item)));
+  #leave(old: LabelClass<ItemId>, id: ItemId): void {
+    old.items.delete(id);
+    if (old.items.size > 0) return;
+    this.#matcher.deleteItem(old);
+    const byParents = this.#classes.get(old.labels);
+    byParents?.delete(old.parents);
+    if (byParents?.size === 0) this.#classes.delete(old.labels);
   }
-
-  #record(id: SelectorId, entry: Entry<ItemId>, itemId: ItemId, item: Item<SelectorId>, isMatch: boolean): void {
-    if (isMatch === entry.matches.has(itemId)) return;
-    if (isMatch) {
-      entry.matches.add(itemId);
-      item.matches.add(id);
-      this.#listener.matchStarted(id, itemId);
-    } else {
-      entry.matches.delete(itemId);
-      item.matches.delete(id);
-      this.#listener.matchStopped(id, itemId);
-    }
-  }
-
-  #effectiveLabels({ labels, parents }: Item<SelectorId>): Labels {
-    if (parents.length === 0) return labels;
-    return {
-      get: (name) => {
-        const own = labels.get(name);
-        if (own !== undefined) return own;
-        for (const parent of parents) {
-          const inherited = this.#parents.get(parent)?.get(name);
-          if (inherited !== undefined) return inherited;
-        }
-        return undefined;
-      },
-    };
-  }
-
-  /** Own and inherited labels; an overridden one may come along, which costs one needless look. */
-  *#carriedLabels({ labels, parents }: Item<SelectorId>): Iterable<readonly [string, string]> {
-    yield* labels;
-    for (const parent of parents) yield* this.#parents.get(parent) ?? [];
-  }
-
-  #indexItem(id: ItemId, { labels, parents }: Item<SelectorId>): void {
-    for (const [label, value] of labels) this.#itemsByLabel.add(label, value, id);
-    for (const parent of parents) this.#children.add(parent, id);
-  }
-
-  #unindexItem(id: ItemId, { labels, parents }: Item<SelectorId>): void {
-    for (const [label, value] of labels) this.#itemsByLabel.delete(label, value, id);
-    for (const parent of parents) this.#children.delete(parent, id);
-  }
-
-  /** Files a selector under the requirement that the fewest items meet at the moment. */
-  #filingOf(selector: Selector): Filing {
-    let best: Filing = { by: 'nothing' };
-    let fewest = Infinity;
-    for (const [label, requirement] of selector.requiredLabels) {
-      if (requirement.oneOf?.size === 0) return { by: 'never' };
-      const filing = filingUnder(label, requirement);
-      const size = this.#countCouldMatch(filing, fewest);
-      if (size >= fewest) continue;
-      best = filing;
-      fewest = size;
-    }
-    return best;
-  }
-
-  /** How many items carry what the filing asks for; stops counting at `limit`. */
-  #countCouldMatch(filing: Filing, limit: number): number {
-    let count = 0;
-    for (const [items, parents] of this.#carriersOf(filing)) {
-      count += items.size;
-      for (const parent of parents) count += this.#children.get(parent).size;
-      if (count >= limit) break;
-    }
-    return count;
-  }
-
-  *#itemsThatCouldMatch(filing: Filing): Iterable<ItemId> {
-    if (filing.by === 'nothing') {
-      yield* this.#items.keys();
-      return;
-    }
-    for (const [items, parents] of this.#carriersOf(filing)) {
-      yield* items;
-      for (const parent of parents) yield* this.#children.get(parent);
-    }
-  }
-
-  *#carriersOf(filing: Filing): Iterable<readonly [ReadonlySet<ItemId>, ReadonlySet<string>]> {
-    if (filing.by === 'nothing' || filing.by === 'never') return;
-    const { label } = filing;
-    const values =
-      filing.by === 'value'
-        ? filing.values
-        : new Set([...this.#itemsByLabel.values(label), ...this.#parentsByLabel.values(label)]);
-    for (const value of values) yield [this.#itemsByLabel.get(label, value), this.#parentsByLabel.get(label, value)];
-  }
-
-  #file(id: SelectorId, filing: Filing): void {
-    if (filing.by === 'nothing') this.#unfiled.add(id);
-    else if (filing.by === 'presence') this.#byPresence.add(filing.label, id);
-    else if (filing.by === 'value') for (const value of filing.values) this.#byValue.add(filing.label, value, id);
-  }
-
-  #unfile(id: SelectorId, filing: Filing): void {
-    if (filing.by === 'nothing') this.#unfiled.delete(id);
-    else if (filing.by === 'presence') this.#byPresence.delete(filing.label, id);
-    else if (filing.by === 'value') for (const value of filing.values) this.#byValue.delete(filing.label, value, id);
-  }
-}
-
-function filingUnder(label: string, { oneOf }: LabelRequirement): Filing {
-  return oneOf === undefined ? { by: 'presence', label } : { by: 'value', label, values: oneOf };
 }

@@ -1,4 +1,4 @@
-import { decodeResource, parseResourceKey, type Kind, type Profile, type Tier } from '@calico-node/model';
+import { decodeResource, type Kind, type Profile, type Tier } from '@calico-node/model';
 import type { Policy } from '@calico-node/policy';
 
 const ruleKinds: readonly Kind[] = [
@@ -17,9 +17,9 @@ const ruleKinds: readonly Kind[] = [
 export class RuleTexts {
   readonly #texts = new Map<string, { readonly kind: Kind; readonly value: string; readonly revision: bigint }>();
 
-  set(key: string, value: string | undefined, revision: bigint): void {
-    const kind = parseResourceKey(key)?.kind;
-    if (kind === undefined || !ruleKinds.includes(kind)) return;
+  /** The key's new text; kinds without rules are ignored. */
+  set(key: string, kind: Kind, value: string | undefined, revision: bigint): void {
+    if (!ruleKinds.includes(kind)) return;
     if (value === undefined) this.#texts.delete(key);
     else this.#texts.set(key, { kind, value, revision });
   }
