@@ -77,7 +77,7 @@ describe('calicoctl workload', { timeout: 60_000 }, () => {
 
   it('attaches namespaces that reach the members of their network, and nobody else', async () => {
     const [web, db, other] = [playground.namespace(), playground.namespace(), playground.namespace()];
-    await add(`web --netns ${web} --label app=web`);
+    await add(`--netns ${web} --label app=web --label tier=front web`);
     const dbIp = await add(`db --netns /run/netns/${db} --network workloads`);
     const otherIp = await add(`other --netns ${other} --network others`);
     await expect.poll(() => pings(web, dbIp), { timeout: 10_000 }).toBe(true);
@@ -89,6 +89,7 @@ describe('calicoctl workload', { timeout: 60_000 }, () => {
     expect(list).toMatch(new RegExp(`default +db +n1 +eth0 +cali\\w+ +${dbIp} +workloads +netns /run/netns/${db}`));
     const endpoint = await cli.succeed('get workloadendpoint n1-calicoctl-web-eth0 -o json');
     expect(endpoint).toContain('"app": "web"');
+    expect(endpoint).toContain('"tier": "front"');
     expect(await cli.fail(`workload add web --netns ${other}`)).toContain('is attached to netns');
 
     for (const name of ['web', 'db', 'other']) await cli.succeed(`workload delete ${name}`);

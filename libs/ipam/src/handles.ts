@@ -15,8 +15,8 @@ function countOf(blocks: Readonly<Record<string, number>>, family: Family): numb
 }
 
 /** The addresses that a handle holds. Whatever it counts too much is not there. */
-export async function heldBy(store: IpamStore, id: string, config: IpamConfig): Promise<readonly Assigned[]> {
-  const handle = await store.handle(id);
+export async function heldBy(store: IpamStore, id: string, known?: IpamConfig): Promise<readonly Assigned[]> {
+  const [handle, config] = await Promise.all([store.handle(id), known ?? store.config()]);
   const cidrs = Object.keys(handle?.value.block ?? {}).map((text) => parseCidr(text));
   const blocks = await Promise.all(cidrs.map((cidr) => store.block(cidr, config)));
   return blocks.flatMap((block) => {

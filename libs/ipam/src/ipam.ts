@@ -167,8 +167,7 @@ export class Ipam {
 
   /** The addresses that a handle holds, each with its block's prefix length. */
   async ipsByHandle(handleId: string, signal?: AbortSignal): Promise<readonly Assigned[]> {
-    const store = this.#store(signal);
-    return heldBy(store, handleId, await store.config());
+    return heldBy(this.#store(signal), handleId);
   }
 
   /**

@@ -11,12 +11,16 @@ export function addWorkloadCommands(program: Command, io: Io): void {
     .option('--netns <name-or-path>', 'a network namespace, as `ip netns` has it or by its path')
     .option('--pid <pid>', 'the network namespace of a process')
     .option('--tap <device>', "a virtual machine's tap device")
-    .option('--ip <address...>', 'these addresses, instead of any')
-    .option('--pool <name...>', 'an address of each of these IP pools, by name or network (default: any IPv4 pool)')
+    .option('--ip <address>', 'this address, instead of any; may be repeated', each)
+    .option(
+      '--pool <name>',
+      'an address of this IP pool, by name or network (default: of any IPv4 pool); may be repeated',
+      each,
+    )
     .option('--ipv6', 'an IPv6 address too')
-    .option('--label <key=value...>', 'labels, for policy')
+    .option('--label <key=value>', 'a label, for policy; may be repeated', each)
     .option('--network <name>', 'whose members reach one another, and are reached by nobody else (default: workloads)')
-    .option('--profile <name...>', 'profiles that exist, instead of a network')
+    .option('--profile <name>', 'a profile that exists, instead of a network; may be repeated', each)
     .option('--mac <address>', "the virtual machine's own hardware address")
     .option('--mtu <bytes>', "the interface's MTU (default: the node's)")
     .option('--timeout <seconds>', 'how long its policy may take to be in the kernel; 0: do not wait', '10')
@@ -36,6 +40,11 @@ export function addWorkloadCommands(program: Command, io: Io): void {
       await workloadList(command.optsWithGlobals(), io);
     },
   );
+}
+
+/** Collects an option that may be repeated. */
+function each(value: string, others: readonly string[] | undefined): readonly string[] {
+  return [...(others ?? []), value];
 }
 
 function withIdentity(command: Command): Command {
