@@ -63,8 +63,32 @@ const endpoint = fc
 const update = fc.oneof(
   { weight: 4, arbitrary: endpoint },
   fc
-    .record({ name: fc.constantFrom('g1', 'g2'), spec: policySpec })
-    .map(({ name, spec }) => stored('GlobalNetworkPolicy', { name }, spec)),
+    .record({
+      name: fc.constantFrom('g1', 'g2', 'g3'),
+      spec: policySpec,
+      flags: fc.constantFrom({}, { applyOnForward: true }, { applyOnForward: true, doNotTrack: true }),
+    })
+    .map(({ name, spec, flags }) => stored('GlobalNetworkPolicy', { name }, { ...spec, ...flags })),
+  fc
+    .record({ selector, ingress: rules })
+    .map((spec) =>
+      stored(
+        'GlobalNetworkPolicy',
+        { name: 'g3' },
+        { ...spec, types: ['Ingress'], applyOnForward: true, preDNAT: true },
+      ),
+    ),
+  fc
+    .record({
+      name: fc.constantFrom('h1', 'h2'),
+      node: fc.constantFrom('node1', 'node1', 'node2'),
+      labels,
+      interfaceName: fc.constantFrom('eth0', '*'),
+      expectedIPs: fc.subarray(['10.0.0.1', 'fd00::1']),
+      profiles: fc.subarray(['p1', 'p2']),
+    })
+    .map(({ name, labels, ...spec }) => stored('HostEndpoint', { name, labels }, spec)),
+  policySpec.map((spec) => stored('StagedGlobalNetworkPolicy', { name: 's1' }, { stagedAction: 'Set', ...spec })),
   policySpec.map((spec) => stored('NetworkPolicy', { name: 'n1', namespace: 'default' }, spec)),
   fc
     .record({

@@ -1,0 +1,72 @@
+/** However the same updates come, the kernel ends up with the same sets, chains and rules. */
+import fc from 'fast-check';
+import { parseNodeName } from '@calico-node/net';
+import { expect, test } from 'vitest';
+import { CalcGraph, type StoreUpdate } from '../src/calc/calc-graph.ts';
+import { defaultRuleOptions } from '../src/rules/options.ts';
+import { hostInterfaces, updatesOf, worlds } from '../src/rules/testing/random-world.ts';
+import { drivers } from './support/drivers.ts';
+import { NodeLab } from './support/node-lab.ts';
+
+const numRuns = 12;
+
+/** A graph and a driver with a kernel of their own. */
+class Node implements Disposable {
+  readonly #lab = new NodeLab();
+  readonly #graph = new CalcGraph({ hostname: parseNodeName('node1') });
+  readonly #driver = drivers['nftables']!({ netns: this.#lab.netns, families: [4, 6], rules: defaultRuleOptions });
+
+  constructor() {
+    this.#driver.update(hostInterfaces.map((each) => ({ type: 'host-interface-update', ...each })));
+    this.#graph.onInSync();
+  }
+
+  async take(updates: readonly StoreUpdate[]): Promise<void> {
+    for (const update of updates) this.#graph.update(update);
+    this.#driver.update(this.#graph.flush().intents);
+    await this.#driver.apply();
+  }
+
+  /** Chains with their rules, sets with their elements, in the order of names. */
+  describe(): readonly string[] {
+    const lines = this.#lab.nft('-s', 'list', 'ruleset').join(' ');
+    const objects = lines.matchAll(/(?:chain|set|map) (\S+) \{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}/g);
+    return [...objects]
+      .map(([, name = '', body = '']) => `${name} ${body.replace(/elements = \{([^}]*)\}/, sortedElements).trim()}`)
+      .sort();
+  }
+
+  [Symbol.dispose](): void {
+    this.#driver.close();
+    this.#lab[Symbol.dispose]();
+  }
+}
+
+function sortedElements(_: string, elements: string): string {
+  const each = elements.split(',').map((element) => element.trim());
+  return `elements = {${each.sort().join(', ')}}`;
+}
+
+test('the kernel’s end state does not depend on the order and grouping of updates', { timeout: 60_000 }, async () => {
+  await fc.assert(
+    fc.asyncProperty(worlds, worlds, fc.infiniteStream(fc.double({ noNaN: true })), async (other, world, random) => {
+      using straight = new Node();
+      using detour = new Node();
+      const updates = updatesOf(world);
+      await straight.take(updates);
+
+      // Through another world, one update at a time, in another order, and back.
+      const before = updatesOf(other);
+      await detour.take(before);
+      const kept = new Set(updates.map(({ key }) => key));
+      const gone = before.filter(({ key }) => !kept.has(key)).map((update) => ({ ...update, value: undefined }));
+      const ranked = [...updates, ...gone].map((update) => ({ update, rank: random.next().value as number }));
+      for (const { update } of ranked.sort((a, b) => a.rank - b.rank)) await detour.take([update]);
+
+      // Static chains, failsafe ports and sets of both families at least.
+      expect(straight.describe().length).toBeGreaterThan(50);
+      expect(detour.describe()).toEqual(straight.describe());
+    }),
+    { numRuns },
+  );
+});
