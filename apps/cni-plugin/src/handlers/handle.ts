@@ -119,6 +119,6 @@ export async function handleCall(call: Call, context: HandlerContext, signal: Ab
       ? new CniError(cniCodes.tryAgainLater, 'the call took too long and was given up', { cause: error })
       : describeError(error);
     context.log.warn({ err: error, code: failure.code, command, container, ifName }, 'a CNI call failed');
-    return { stdout: `${renderError(failure, version)}\n`, exitCode: 1 };
+    return { stdout: `${renderError(failure, version)}\n`, exitCode: 1, errorCode: failure.code };
   }
 }

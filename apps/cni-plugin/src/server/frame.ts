@@ -14,6 +14,8 @@ export interface Call {
 export interface Answer {
   readonly stdout: string;
   readonly exitCode: number;
+  /** The error code of the specification that it carries. */
+  readonly errorCode?: number;
 }
 
 export const maxFrameBytes = 1 << 20;

@@ -6,6 +6,7 @@ import { CniError, cniCodes, renderError } from '../spec/cni-error.ts';
 import { newestVersion } from '../spec/version.ts';
 import { Stores } from '../store/stores.ts';
 import { CallQueue } from './call-queue.ts';
+import { registerMetrics } from './cni-metrics.ts';
 import { serveCni } from './cni-server.ts';
 import type { Answer, Call } from './frame.ts';
 
@@ -17,10 +18,11 @@ const callLimitMs = 80_000;
 const busy: Answer = {
   stdout: `${renderError(new CniError(cniCodes.tryAgainLater, `${maxCalls} calls are under way already`), newestVersion)}\n`,
   exitCode: 1,
+  errorCode: cniCodes.tryAgainLater,
 };
 
 /** Serves the exec'd clients until the signal fires; running calls are then given up. */
-export async function runCniServer({ env, log, signal, health }: ServiceContext): Promise<void> {
+export async function runCniServer({ env, log, signal, health, metrics }: ServiceContext): Promise<void> {
   const paths = nodePaths(env);
   const stores = new Stores(env, paths, log);
   const queue = new CallQueue(maxCalls);
@@ -28,11 +30,14 @@ export async function runCniServer({ env, log, signal, health }: ServiceContext)
   const kubernetes = new KubernetesClients(env);
   const context = { env, paths, log, stores, felix, kubernetes };
   const serving = health.register('cni-socket');
-  const handle = (call: Call): Promise<Answer> => {
+  const counted = registerMetrics(metrics.registry, () => queue.size);
+  const handle = async (call: Call): Promise<Answer> => {
+    const startedMs = performance.now();
+    const { CNI_COMMAND: command = '', CNI_CONTAINERID: container } = call.variables;
     const limit = AbortSignal.any([signal, AbortSignal.timeout(callLimitMs)]);
-    return (
-      queue.run(call.variables['CNI_CONTAINERID'], () => handleCall(call, context, limit)) ?? Promise.resolve(busy)
-    );
+    const answer = await (queue.run(container, () => handleCall(call, context, limit)) ?? busy);
+    counted.served(command, answer.errorCode ?? 'ok', (performance.now() - startedMs) / 1000);
+    return answer;
   };
   const server = await serveCni({ path: paths.cniSocket, log, handle });
   serving.report({ ready: true });

@@ -99,6 +99,11 @@ export class TestNode implements AsyncDisposable {
     await once(server, 'exit');
   }
 
+  /** Whether containernetworking-plugins has it. */
+  hasPlugin(name: string): boolean {
+    return existsSync(join('/usr/lib/cni', name));
+  }
+
   /** An empty namespace for a workload; its path. */
   workload(): string {
     const name = `cnt-${randomBytes(4).toString('hex')}`;
