@@ -12,17 +12,36 @@ import { IpamError } from './errors.ts';
 import { RetryNeeded } from './retry.ts';
 import { affinityText, type Host, type IpamStore, type Stored } from './store.ts';
 
-/** Notes that a host is about to claim a block. An affinity that is confirmed stays so. */
-export async function pendingAffinity(store: IpamStore, host: Host, cidr: Cidr): Promise<Stored<BlockAffinity>> {
+/**
+ * Makes a block a host's, ready for use; one that is the host's already stays so.
+ * @throws IpamError `block-claimed` when another host was first; no affinity is left then.
+ *   A race with another writer throws what `isRace` knows.
+ */
+export async function claimForHost(
+  store: IpamStore,
+  host: Host,
+  cidr: Cidr,
+  config: IpamConfig,
+  clock: Clock,
+): Promise<Stored<AllocationBlock>> {
+  const pending = await createPending(store, host, cidr);
+  // Nobody was releasing or claiming it for this host: there is nothing half done to look at first.
+  if (pending !== undefined) return claimBlock(store, host, cidr, pending, config, clock);
+  const stored = await store.affinity(host, cidr);
+  if (stored === undefined) throw new RetryNeeded(`the affinity to ${cidr} came and went`);
+  const isConfirmed = stored.value.state === 'confirmed';
+  const affinity = isConfirmed ? stored : await store.updateAffinity(host, cidr, 'pending', stored.revision);
+  return blockOfAffinity(store, host, cidr, affinity, config, clock);
+}
+
+/** Notes that a host is about to claim a block; undefined when it has an affinity to it already. */
+async function createPending(store: IpamStore, host: Host, cidr: Cidr): Promise<Stored<BlockAffinity> | undefined> {
   try {
     return await store.createAffinity(host, cidr, 'pending');
   } catch (error) {
-    if (!isDatastoreError(error, 'already-exists')) throw error;
+    if (isDatastoreError(error, 'already-exists')) return undefined;
+    throw error;
   }
-  const stored = await store.affinity(host, cidr);
-  if (stored === undefined) throw new RetryNeeded(`the affinity to ${cidr} came and went`);
-  if (stored.value.state === 'confirmed') return stored;
-  return store.updateAffinity(host, cidr, 'pending', stored.revision);
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { AllocationBlock, IpamConfig } from '@calico-node/model';
 import { cidrOf, type IpAddress } from '@calico-node/net';
-import { blockOfAffinity, pendingAffinity } from './affinity.ts';
+import { claimForHost } from './affinity.ts';
 import { assignInBlock, checkAffinity, type Owner } from './block.ts';
 import type { Clock } from './clock.ts';
 import { isIpamError } from './errors.ts';
@@ -42,9 +42,8 @@ export async function assignSpecific(request: SpecificRequest): Promise<void> {
 
 async function claim({ store, config, clock, host, pool, ip }: SpecificRequest): Promise<Stored<AllocationBlock>> {
   const cidr = cidrOf(ip, pool.blockSize);
-  const affinity = await pendingAffinity(store, host, cidr);
   try {
-    return await blockOfAffinity(store, host, cidr, affinity, config, clock);
+    return await claimForHost(store, host, cidr, config, clock);
   } catch (error) {
     if (isIpamError(error, 'block-claimed')) throw new RetryNeeded(error.message, { cause: error });
     throw error;

@@ -4,7 +4,7 @@
  */
 import type { AllocationBlock, IpamConfig } from '@calico-node/model';
 import type { Cidr, Family } from '@calico-node/net';
-import { blockOfAffinity, pendingAffinity, releaseAffinity } from './affinity.ts';
+import { blockOfAffinity, claimForHost, releaseAffinity } from './affinity.ts';
 import { countFree, isEmptyBlock } from './block.ts';
 import { BlockWalk } from './block-order.ts';
 import type { Clock } from './clock.ts';
@@ -124,9 +124,8 @@ export class BlockSource {
   async #claimNew(): Promise<Stored<AllocationBlock>> {
     const { store, host, config, clock } = this.#scope;
     const cidr = await this.#findClaimable();
-    const affinity = await pendingAffinity(store, host, cidr);
     try {
-      return await blockOfAffinity(store, host, cidr, affinity, config, clock);
+      return await claimForHost(store, host, cidr, config, clock);
     } catch (error) {
       // Somebody else was first: look again.
       if (isIpamError(error, 'block-claimed')) throw new RetryNeeded(error.message, { cause: error });

@@ -13,7 +13,7 @@ import {
   splitCidr,
   type Cidr,
 } from '@calico-node/net';
-import { blockOfAffinity, pendingAffinity, releaseAffinity } from './affinity.ts';
+import { claimForHost, releaseAffinity } from './affinity.ts';
 import { parseAffinityText } from './block-source.ts';
 import type { Clock } from './clock.ts';
 import { IpamError, isIpamError } from './errors.ts';
@@ -54,10 +54,7 @@ export async function claimBlocks(
   const taken: Cidr[] = [];
   for (const block of blocksInside(cidr, pool)) {
     try {
-      await retrying(`claim block ${block}`, async () => {
-        const affinity = await pendingAffinity(store, host, block);
-        await blockOfAffinity(store, host, block, affinity, config, clock);
-      });
+      await retrying(`claim block ${block}`, () => claimForHost(store, host, block, config, clock));
       claimed.push(block);
     } catch (error) {
       if (!isIpamError(error, 'block-claimed')) throw error;

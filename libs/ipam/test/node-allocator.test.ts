@@ -90,6 +90,23 @@ async function stored(): Promise<Record<string, unknown>> {
   );
 }
 
+describe('an allocation without memory', () => {
+  const direct = () => new Ipam(noted(backend)).autoAssign({ num4: 1, handleId: 'h', nodeName: 'n1', use: 'Workload' });
+
+  it('takes five steps from an own block: four things read at once, then each what the one before tells', async () => {
+    await ownBlock();
+    calls = [];
+    await direct();
+    expect(calls).toEqual(['get', 'list', 'list', 'get', 'list', 'get', 'get', 'commit']);
+  });
+
+  it('takes seven steps when it claims a block', async () => {
+    await direct();
+    const claim = ['list', 'create', 'create', 'update'];
+    expect(calls).toEqual(['get', 'list', 'list', 'get', 'list', ...claim, 'commit']);
+  });
+});
+
 describe('an allocation from memory', () => {
   it('leaves in the store what one without memory leaves, in one round trip', async () => {
     await ownBlock();
