@@ -33,6 +33,9 @@ need gobgpd gobgpd
 need vtysh frr
 need gcc "gcc libc6-dev"
 need musl-gcc musl-tools
+# calicoctl's completion is tested in each shell.
+need zsh zsh
+need fish fish
 # Without them the tests of the Docker plug-in are skipped.
 if [ "${WITH_DOCKER:-}" = 1 ]; then
   need dockerd docker.io

@@ -256,6 +256,7 @@ describe('the version check', () => {
     expect(version).toMatch(/^Client Version: {4}v3\.32\.1\n/);
     expect(version).toMatch(/Cluster Version: {3}v3\.20\.0\nCluster Type: {6}bgp\n$/);
     expect(await succeed('version --client')).not.toContain('Cluster');
+    expect(await succeed('version --poll 0')).toBe(version);
   });
 });
 

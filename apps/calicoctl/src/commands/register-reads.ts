@@ -40,6 +40,11 @@ export function addReadCommands(program: Command, io: Io): void {
     .command('version')
     .description('print the versions of calicoctl and of the cluster')
     .option('--client', "print calicoctl's version only")
+    .option(
+      '--poll <duration>',
+      "ask for the cluster's again and again (1s, 10m, 2h), and print what changes; 0: once",
+      '0',
+    )
     .option('-c, --config <file>', 'connection configuration')
     .action(async (_options, command: Command) => {
       const { version } = await import('./version.ts');

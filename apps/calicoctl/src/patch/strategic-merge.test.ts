@@ -22,4 +22,50 @@ describe('a strategic merge patch', () => {
     strategicMerge(target, { a: { b: 2 } });
     expect(target).toEqual({ a: { b: 1 } });
   });
+
+  const merged = (metadata: object, patch: object): unknown => {
+    const { metadata: result } = strategicMerge({ metadata }, { metadata: patch }) as { metadata: unknown };
+    return result;
+  };
+
+  it('merges finalizers, each of which is there once', () => {
+    expect(merged({ finalizers: ['a', 'b'] }, { finalizers: ['b', 'c'] })).toEqual({ finalizers: ['a', 'b', 'c'] });
+    expect(merged({}, { finalizers: ['a'] })).toEqual({ finalizers: ['a'] });
+    const removed = { '$deleteFromPrimitiveList/finalizers': ['a'], finalizers: ['c'] };
+    expect(merged({ finalizers: ['a', 'b'] }, removed)).toEqual({ finalizers: ['b', 'c'] });
+    const ordered = { '$setElementOrder/finalizers': ['c', 'a'], finalizers: ['c'] };
+    expect(merged({ finalizers: ['a', 'b'] }, ordered)).toEqual({ finalizers: ['c', 'b', 'a'] });
+    expect(merged({ finalizers: ['a'] }, { finalizers: null })).toEqual({});
+  });
+
+  it('merges owners by their uid', () => {
+    const owners = {
+      ownerReferences: [
+        { uid: '1', name: 'one' },
+        { uid: '2', name: 'two' },
+      ],
+    };
+    expect(
+      merged(owners, {
+        ownerReferences: [
+          { uid: '2', controller: true },
+          { uid: '3', name: 'three' },
+        ],
+      }),
+    ).toEqual({
+      ownerReferences: [
+        { uid: '1', name: 'one' },
+        { uid: '2', name: 'two', controller: true },
+        { uid: '3', name: 'three' },
+      ],
+    });
+    expect(merged(owners, { ownerReferences: [{ uid: '1', $patch: 'delete' }] })).toEqual({
+      ownerReferences: [{ uid: '2', name: 'two' }],
+    });
+    expect(merged(owners, { ownerReferences: [{ $patch: 'replace' }, { uid: '9' }] })).toEqual({
+      ownerReferences: [{ uid: '9' }],
+    });
+    const order = { '$setElementOrder/ownerReferences': [{ uid: '2' }, { uid: '1' }] };
+    expect(merged(owners, order)).toEqual({ ownerReferences: owners.ownerReferences.toReversed() });
+  });
 });

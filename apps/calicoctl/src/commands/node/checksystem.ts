@@ -27,9 +27,7 @@ export async function nodeChecksystem(options: { readonly kernelConfig?: string 
   for (const required of REQUIRED_MODULES) {
     const outcome = checkModule(required, facts);
     if (outcome !== 'OK') {
-      io.out(
-        `WARNING: Unable to detect the ${required.name} module as Loaded/Builtin module or in the kernel config\n`,
-      );
+      io.out(`WARNING: Unable to detect the ${required.name} module as Loaded/Builtin module or lsmod\n`);
     }
     result(required.name, outcome);
     if (outcome === 'FAIL') isGood = false;
