@@ -1,18 +1,16 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { createLogger, nodePaths, runService, sleep, VERSION } from '@calico-node/service';
+import { createLogger, nodePaths, runService, VERSION } from '@calico-node/service';
 import { FelixConnection } from '@calico-node/workload';
 import { handleCall } from './handlers/handle.ts';
-import { installCni } from './install/install-cni.ts';
+import { runInstall } from './install/run-install.ts';
 import { KubernetesClients } from './kubernetes/clients.ts';
 import type { Call, Program } from './server/frame.ts';
 import { runCniServer } from './server/run-server.ts';
 import { Stores } from './store/stores.ts';
 
 const callLimitMs = 80_000;
-/** How often TLS files are looked at for a change. */
-const installIntervalMs = 10_000;
 
 /** The CNI_* variables, and standard input: one call, as the exec'd client sends it to the server. */
 function ownCall(program: Program): Call {
@@ -41,28 +39,14 @@ async function runOnce(program: Program): Promise<number> {
   }
 }
 
-/** Installs what runtimes on the host need; stays until it is ended unless SLEEP is false, as a sidecar must. */
-async function install(): Promise<number> {
-  const log = createLogger('install-cni', process.env['CALICO_LOG_LEVEL'] ?? 'info');
-  const sourceDir = join(dirname(process.argv[1] ?? ''), '../bin');
+function install(): Promise<number> {
   const end = new AbortController();
   for (const name of ['SIGTERM', 'SIGINT'] as const) {
     process.once(name, () => {
       end.abort();
     });
   }
-  try {
-    do {
-      const changed = installCni({ env: process.env, hostRoot: '/host', sourceDir });
-      if (changed.length > 0) log.info({ changed }, 'installed');
-      if (process.env['SLEEP'] === 'false') break;
-      await sleep(installIntervalMs, end.signal);
-    } while (!end.signal.aborted);
-    return 0;
-  } catch (error) {
-    log.error({ err: error }, 'could not install');
-    return 1;
-  }
+  return runInstall(process.env, '/host', join(dirname(process.argv[1] ?? ''), '../bin'), end.signal);
 }
 
 const usage = `cni-plugin: Calico's CNI plug-ins, as a server and as programs.

@@ -1,8 +1,21 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { installCni } from '../src/install/install-cni.ts';
+import { installKubeconfig } from '../src/install/service-account.ts';
+import { readKubeconfig } from '../src/kubernetes/access.ts';
+import { KubernetesClient } from '../src/kubernetes/client.ts';
+import { KubernetesApi } from './support/kubernetes-api.ts';
 
 let dir: string;
 let hostRoot: string;
@@ -56,4 +69,75 @@ test('refuses what is no configuration and writes none', () => {
   expect(() => install({ CNI_NETWORK_CONFIG: '{"mtu": __NO_SUCH_THING__}' })).toThrow('is not JSON');
   expect(() => install({})).toThrow('neither CNI_NETWORK_CONFIG nor');
   expect(() => readdirSync(confDir())).toThrow('ENOENT');
+});
+
+describe('in a pod of Kubernetes', () => {
+  let api: KubernetesApi;
+  const account = (): string => join(dir, 'account');
+
+  beforeEach(async () => {
+    api = await KubernetesApi.start(dir);
+    mkdirSync(account());
+    copyFileSync(api.authorityFile, join(account(), 'ca.crt'));
+    writeFileSync(join(account(), 'token'), 'first-token\n');
+    writeFileSync(join(account(), 'namespace'), 'kube-system');
+  });
+
+  afterEach(async () => {
+    await api[Symbol.asyncDispose]();
+  });
+
+  const pod = (env: Record<string, string> = {}) => {
+    const { hostname, port } = new URL(api.url);
+    return installKubeconfig(
+      {
+        env: { KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port, ...env },
+        hostRoot,
+        accountDir: account(),
+        random: () => 0,
+      },
+      AbortSignal.timeout(10_000),
+    );
+  };
+
+  test('a kubeconfig has a token of the CNI service account, and works', async () => {
+    const { token, renewInMs } = (await pod())!;
+    expect(api.tokenRequests).toMatchObject([
+      { account: 'kube-system/calico-cni-plugin', body: { kind: 'TokenRequest', spec: { expirationSeconds: 86_400 } } },
+    ]);
+    expect(renewInMs).toBeGreaterThan(5.9 * 3_600_000);
+    expect(renewInMs).toBeLessThanOrEqual(6 * 3_600_000);
+    const path = join(confDir(), 'calico-kubeconfig');
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    const access = readKubeconfig(path);
+    expect(access).toMatchObject({ token: { value: token }, isInsecure: false });
+    api.objects.set('/api/v1/nodes/n', { kind: 'Node' });
+    const client = new KubernetesClient(access);
+    expect(await client.get('/api/v1/nodes/n', AbortSignal.timeout(10_000))).toEqual({ kind: 'Node' });
+    client.close();
+    expect((await pod())!.token).not.toBe(token);
+  });
+
+  test('the account and the interval are as the environment says, and a refusal tells why', async () => {
+    const { renewInMs } = (await pod({ CALICO_CNI_SERVICE_ACCOUNT: 'other', CNI_TOKEN_REFRESH_INTERVAL: '30m' }))!;
+    expect(renewInMs).toBe(1_800_000);
+    expect(api.tokenRequests[0]?.account).toBe('kube-system/other');
+    api.tokens.clear();
+    await expect(pod()).rejects.toThrow('401: Unauthorized');
+  });
+
+  test('outside of Kubernetes there is nothing to do', async () => {
+    expect(await installKubeconfig({ env: {}, hostRoot }, AbortSignal.timeout(1000))).toBeUndefined();
+  });
+
+  test('the template may carry the token', () => {
+    installCni({
+      env: { CNI_NETWORK_CONFIG: '{"name": "n", "token": "__SERVICEACCOUNT_TOKEN__"}', TLS_ASSETS_DIR: dir },
+      hostRoot,
+      sourceDir: join(dir, 'bin'),
+      token: 'secret',
+    });
+    const text = readFileSync(join(confDir(), '10-calico.conflist'), 'utf8');
+    expect(JSON.parse(text)).toEqual({ name: 'n', token: 'secret' });
+  });
 });

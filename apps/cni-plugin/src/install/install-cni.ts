@@ -1,17 +1,8 @@
-import {
-  accessSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { InstallError, renderNetworkConfig } from './network-config.ts';
+import { place } from './place.ts';
 
 export interface InstallOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -19,16 +10,8 @@ export interface InstallOptions {
   readonly hostRoot: string;
   /** Where the programs `calico` and `calico-ipam` are. */
   readonly sourceDir: string;
-}
-
-/** Writes a file whole or not at all: a runtime that reads it meanwhile gets the old one. Gives whether it changed. */
-function place(path: string, content: Buffer, mode: number): boolean {
-  if (existsSync(path) && readFileSync(path).equals(content) && (statSync(path).mode & 0o777) === mode) return false;
-  const temporary = `${path}.tmp`;
-  rmSync(temporary, { force: true });
-  writeFileSync(temporary, content, { mode });
-  renameSync(temporary, path);
-  return true;
+  /** The token of the CNI service account, for templates that carry it (`__SERVICEACCOUNT_TOKEN__`). */
+  readonly token?: string | undefined;
 }
 
 function isWritable(directory: string): boolean {
@@ -83,7 +66,8 @@ export function installCni(options: InstallOptions): readonly string[] {
   const file = env['CNI_NETWORK_CONFIG_FILE'] ?? '';
   const template = file === '' ? (env['CNI_NETWORK_CONFIG'] ?? '') : readFileSync(file, 'utf8');
   if (template === '') throw new InstallError('neither CNI_NETWORK_CONFIG nor CNI_NETWORK_CONFIG_FILE is set');
-  const config = renderNetworkConfig(template, env, hostname().trim().toLowerCase(), tlsDir);
+  const facts = { nodeName: hostname().trim().toLowerCase(), tlsDir, token: options.token ?? '' };
+  const config = renderNetworkConfig(template, env, facts);
   const directory = join(hostRoot, 'etc/cni/net.d');
   const name = env['CNI_CONF_NAME'] ?? '10-calico.conflist';
   mkdirSync(directory, { recursive: true });

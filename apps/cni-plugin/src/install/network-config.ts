@@ -5,13 +5,21 @@ export class InstallError extends Error {
   override readonly name = 'InstallError';
 }
 
+export interface ConfigFacts {
+  readonly nodeName: string;
+  /** Where the host sees the TLS files; empty: there are none. */
+  readonly tlsDir: string;
+  readonly token: string;
+}
+
 /**
  * The CNI network configuration made of a template: Calico's `__NAME__` placeholders take the values of the
- * install container's environment (Calico's documented behaviour). `tlsDir` is where the host sees the TLS files.
+ * install container's environment (Calico's documented behaviour).
  *
  * @throws InstallError when the outcome is not a JSON object.
  */
-export function renderNetworkConfig(template: string, env: Variables, nodeName: string, tlsDir: string): string {
+export function renderNetworkConfig(template: string, env: Variables, facts: ConfigFacts): string {
+  const { nodeName, tlsDir, token } = facts;
   const of = (name: string, fallback: string): string => env[name] ?? fallback;
   const netDir = of('CNI_NET_DIR', '/etc/cni/net.d');
   const values: Readonly<Record<string, string>> = {
@@ -26,6 +34,7 @@ export function renderNetworkConfig(template: string, env: Variables, nodeName: 
     __CNI_MTU__: of('CNI_MTU', '1500'),
     __KUBERNETES_SERVICE_HOST__: of('KUBERNETES_SERVICE_HOST', ''),
     __KUBERNETES_SERVICE_PORT__: of('KUBERNETES_SERVICE_PORT', ''),
+    __SERVICEACCOUNT_TOKEN__: token,
     __CALICO_API_GROUP__: of('CALICO_API_GROUP', ''),
     __ETCD_CERT_FILE__: tlsDir === '' ? '' : `${tlsDir}/etcd-cert`,
     __ETCD_CA_CERT_FILE__: tlsDir === '' ? '' : `${tlsDir}/etcd-ca`,

@@ -20,8 +20,8 @@ export interface Access {
   readonly key: string | undefined;
 }
 
-/** Where Kubernetes puts what a pod needs to ask the API. */
-const accountDir = '/var/run/secrets/kubernetes.io/serviceaccount';
+/** Where Kubernetes puts what a pod needs to ask the API: `ca.crt`, `token`, `namespace`. */
+export const podAccountDir = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 function read(path: string): string {
   try {
@@ -85,8 +85,8 @@ export function readKubeconfig(file: string): Access {
   };
 }
 
-/** What Kubernetes gives every pod, if this process is in one. */
-export function accessOfPod(env: Variables): Access | undefined {
+/** What Kubernetes gives every pod, if this process is in one. @throws KubernetesError `config` */
+export function accessOfPod(env: Variables, accountDir = podAccountDir): Access | undefined {
   const [host = '', port = '443'] = [env['KUBERNETES_SERVICE_HOST'], env['KUBERNETES_SERVICE_PORT']];
   if (host === '') return undefined;
   return {
