@@ -1,7 +1,8 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { CalicoNodeStatus } from '@calico-node/model';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findOrphans } from '../src/supervisor/orphans.ts';
 import { finish, NodeRig } from './node-rig.ts';
@@ -9,24 +10,8 @@ import { finish, NodeRig } from './node-rig.ts';
 const calicoctl = join(import.meta.dirname, '../../calicoctl/src/main.ts');
 
 let rig: NodeRig;
-let neighbour: ChildProcess;
 let node: ChildProcess;
 const log: string[] = [];
-
-/** A BIRD of somebody else's, which helps a neighbour that restarts. */
-const neighbourConfig = `
-router id 10.9.0.2;
-protocol device {}
-protocol static { ipv4; route 10.65.200.0/26 blackhole; }
-protocol bgp n1 {
-  local 10.9.0.2 as 64512;
-  neighbor 10.9.0.1 as 64512;
-  connect delay time 1;
-  connect retry time 1;
-  graceful restart;
-  ipv4 { import all; export all; next hop self; };
-}
-`;
 
 beforeAll(async () => {
   rig = await NodeRig.start({
@@ -36,33 +21,15 @@ beforeAll(async () => {
     // So that the node has a block, which it announces.
     CALICO_IPV4POOL_IPIP: 'Always',
   });
-  await rig.resources.create({
-    kind: 'Node',
-    apiVersion: 'projectcalico.org/v3',
-    metadata: { name: 'n2' },
-    spec: { bgp: { ipv4Address: '10.9.0.2/24' } },
-  });
-  const file = join(rig.dir, 'neighbour.cfg');
-  writeFileSync(file, neighbourConfig);
-  const args = ['-f', '-c', file, '-s', join(rig.dir, 'neighbour.ctl')];
-  neighbour = spawn('nsenter', [`--net=/run/netns/${rig.peer}`, 'bird', ...args], { stdio: 'ignore' });
+  await rig.startNeighbour();
   node = rig.startNode(log);
 });
 
 afterAll(async () => {
-  if (neighbour.exitCode === null) {
-    const gone = once(neighbour, 'exit');
-    neighbour.kill('SIGKILL');
-    await gone;
-  }
   await rig[Symbol.asyncDispose]();
 });
 
-/** What the neighbour has from us. */
-function learnt(): string {
-  const command = ['-s', join(rig.dir, 'neighbour.ctl'), 'show', 'route', 'protocol', 'n1'];
-  return execFileSync('birdc', command, { encoding: 'utf8' });
-}
+const learnt = (): string => rig.learntByNeighbour();
 
 const probe = async (...flags: string[]): Promise<string> => {
   const { code, stdout } = await finish(rig.run(...flags));
@@ -95,8 +62,9 @@ describe('a node with BIRD', () => {
       metadata: { name: 'n1' },
       spec: { node: 'n1', classes: ['Agent', 'BGP', 'Routes'], updatePeriodSeconds: 1 },
     });
-    const report = async () => (await rig.resources.get('CalicoNodeStatus', 'n1')).status;
-    await expect.poll(async () => (await report())?.bgp?.numberEstablishedV4, { timeout: 10_000 }).toBe(1);
+    const report = async (): Promise<CalicoNodeStatus['status']> =>
+      (await rig.resources.get('CalicoNodeStatus', 'n1')).status;
+    await expect.poll(async () => (await report())?.bgp.numberEstablishedV4, { timeout: 10_000 }).toBe(1);
     const first = (await report())!;
     expect(first.agent.birdV4).toMatchObject({ state: 'Ready', version: expect.stringMatching(/^BIRD 2\./) as string });
     expect(first.bgp.peersV4).toMatchObject([{ peerIP: '10.9.0.2', type: 'NodeMesh', state: 'Established' }]);

@@ -1,7 +1,7 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectDatastore, loadDatastoreConfig, Resources, type Backend } from '@calico-node/datastore';
@@ -44,6 +44,21 @@ export function moveToOwnNetwork(peer: string): void {
   ip('-n', peer, 'address', 'add', '10.9.0.2/24', 'dev', 'eth0');
 }
 
+/** A BIRD of somebody else's, which helps a neighbour that restarts. */
+const neighbourConfig = `
+router id 10.9.0.2;
+protocol device {}
+protocol static { ipv4; route 10.65.200.0/26 blackhole; }
+protocol bgp n1 {
+  local 10.9.0.2 as 64512;
+  neighbor 10.9.0.1 as 64512;
+  connect delay time 1;
+  connect retry time 1;
+  graceful restart;
+  ipv4 { import all; export all; next hop self; };
+}
+`;
+
 /** A node in this process's network, with a store. Not more than one in a test file. */
 export class NodeRig implements AsyncDisposable {
   /** The namespace of the neighbour, which has 10.9.0.2. */
@@ -70,8 +85,28 @@ export class NodeRig implements AsyncDisposable {
     return new NodeRig(await startEtcd(), peer, env);
   }
 
+  /** Another node, n2 at 10.9.0.2, which is a BIRD with the route 10.65.200.0/26. */
+  async startNeighbour(): Promise<void> {
+    await this.resources.create({
+      kind: 'Node',
+      apiVersion: 'projectcalico.org/v3',
+      metadata: { name: 'n2' },
+      spec: { bgp: { ipv4Address: '10.9.0.2/24' } },
+    });
+    const file = join(this.dir, 'neighbour.cfg');
+    writeFileSync(file, neighbourConfig);
+    const args = ['-f', '-c', file, '-s', join(this.dir, 'neighbour.ctl')];
+    this.spawn('nsenter', [`--net=/run/netns/${this.peer}`, 'bird', ...args]);
+  }
+
+  /** What the neighbour has from us, as BIRD shows it. */
+  learntByNeighbour(): string {
+    const command = ['-s', join(this.dir, 'neighbour.ctl'), 'show', 'route', 'protocol', 'n1'];
+    return execFileSync('birdc', command, { encoding: 'utf8' });
+  }
+
   get env(): Record<string, string> {
-    const extra = Object.entries(this.#extraEnv).map(([name, value]) => [name, value.replace('@', this.dir)]);
+    const extra = Object.entries(this.#extraEnv).map(([name, value]) => [name, value.replace('@', this.dir)] as const);
     return {
       PATH: process.env['PATH'] ?? '',
       NODENAME: 'n1',
@@ -107,7 +142,7 @@ export class NodeRig implements AsyncDisposable {
   async status(): Promise<nodeV1.GetStatusResponse> {
     const client = connectUnix(nodeV1.NodeServiceClient, join(this.dir, 'run/node.sock'));
     try {
-      return await callUnary(client.getStatus.bind(client), {}, { timeoutMs: 2000 });
+      return await callUnary(client.getStatus.bind(client), nodeV1.GetStatusRequest.create(), { timeoutMs: 2000 });
     } finally {
       client.close();
     }
@@ -123,7 +158,12 @@ export class NodeRig implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const child of this.#children) child.kill('SIGKILL');
+    for (const child of this.#children) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
+      const gone = once(child, 'exit');
+      child.kill('SIGKILL');
+      await gone;
+    }
     await endOrphans(join(this.dir, 'run'));
     this.backend.close();
     await this.etcd.stop();

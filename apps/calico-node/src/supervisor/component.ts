@@ -75,7 +75,9 @@ export function causesOf(
       ...(blockers.length > 0 ? [`${blockers.join(', ')} not ready`] : []),
       ...[background(status.name)].filter((text) => text !== undefined),
     ];
-    return [{ name: status.name, chain: links.join(' <- '), remedy: remedyFor(reason, status.phase) }];
+    // What only waits for another is mended there.
+    const remedy = blockers.length > 0 ? undefined : remedyFor(reason, status.phase);
+    return [{ name: status.name, chain: links.join(' <- '), remedy }];
   });
 }
 
