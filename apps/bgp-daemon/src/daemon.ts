@@ -1,7 +1,15 @@
-import { BgpConfigError, parseConfig } from './config/parse-config.ts';
+import { BgpConfigError } from './config/fields.ts';
+import { parseConfig } from './config/parse-config.ts';
 import { readConfigFile, writeConfigFile } from './config/config-file.ts';
 import { bgpV1, serveUnix } from '@calico-node/rpc';
-import { ConfigError, nodePaths, type Reporter, type ServiceContext } from '@calico-node/service';
+import {
+  ConfigError,
+  isLogLevel,
+  nodePaths,
+  setLogLevel,
+  type Reporter,
+  type ServiceContext,
+} from '@calico-node/service';
 import { registerMetrics } from './api/metrics.ts';
 import { bgpService, type ConfigOwner } from './api/service.ts';
 import { NetlinkFib } from './fib/netlink-fib.ts';
@@ -22,6 +30,7 @@ export async function runDaemon(context: ServiceContext): Promise<void> {
   const startedMs = Date.now();
   await warmUp(log);
   const reporter = health.register('bgp');
+  const usualLevel = isLogLevel(log.level) ? log.level : 'info';
   const owner = { wire: undefined as bgpV1.BgpConfig | undefined, configuredMs: 0 };
   const speaker: Speaker = new Speaker({
     openFib: (onEvent) => new NetlinkFib(onEvent),
@@ -42,9 +51,22 @@ export async function runDaemon(context: ServiceContext): Promise<void> {
     const result = speaker.apply(config);
     owner.wire = wire;
     owner.configuredMs = Date.now();
+    setLogLevel(log, config.logLevel ?? usualLevel);
     log.info(result, 'configuration applied');
     if (keepIn !== undefined) writeConfigFile(keepIn, wire);
     return result;
+  };
+
+  /** What is wrong with a changed file leaves the old configuration in force. */
+  const reread = (): void => {
+    const file = fixedFile ?? paths.bgpConfigFile;
+    try {
+      const wire = readConfigFile(file);
+      if (wire === undefined) throw new ConfigError(`${file}: there is no such file`);
+      apply(wire, undefined);
+    } catch (error) {
+      log.error({ err: error, file }, 'the configuration file is unusable; keeping the old one');
+    }
   };
 
   try {
@@ -63,6 +85,7 @@ export async function runDaemon(context: ServiceContext): Promise<void> {
     };
     const socket = context.option('socket') ?? paths.bgpSocket;
     await using server = await serveUnix(socket, [[bgpV1.BgpServiceService, bgpService(speaker, keeper, startedMs)]]);
+    process.on('SIGHUP', reread);
     log.info({ socket, configured: stored !== undefined }, 'serving');
     await new Promise<void>((resolve) => {
       if (signal.aborted) resolve();
@@ -79,6 +102,7 @@ export async function runDaemon(context: ServiceContext): Promise<void> {
     speaker.stop();
     await server.close();
   } finally {
+    process.removeListener('SIGHUP', reread);
     clearInterval(readiness);
     speaker.stop();
   }

@@ -4,6 +4,7 @@ export {
   describeNotification,
   decodeNotification,
   errorCode,
+  maximumPrefixes,
   notification,
   shutdownCommunication,
   shutdownNotification,
@@ -18,7 +19,13 @@ export {
   type Frame,
   type MessageType,
 } from './wire/header.ts';
-export { type AddPath, type Capability, type GracefulRestart } from './wire/capability.ts';
+export {
+  type AddPath,
+  type Capability,
+  type GracefulRestart,
+  type LongLivedRestart,
+  type Role,
+} from './wire/capability.ts';
 export { asTrans, decodeOpen, encodeOpen, type OpenMessage, type OpenResult } from './wire/open.ts';
 export {
   forEachNlri,
@@ -86,6 +93,7 @@ export {
 export { resolveCollision, type CollisionInput, type CollisionVerdict } from './fsm/collision.ts';
 export {
   comparePaths,
+  isEquallyGood,
   defaultLocalPref,
   selectBest,
   type Candidate,
@@ -119,13 +127,15 @@ export {
 export {
   checkExport,
   exportAttributes,
-  plainSpread,
+  plainTraits,
   planRewrite,
-  spreadOf,
+  traitsOf,
   type ExportProblem,
   type ExportTarget,
   type ExtraCommunities,
   type NextHopMode,
-  type Spread,
+  type ExportTraits,
 } from './routing/export.ts';
+export { isLongLivedStale, markLongLived } from './routing/long-lived.ts';
+export { receiveInRole } from './routing/roles.ts';
 export { checkImport, checkPlainImport, type ImportProblem, type ImportTarget } from './routing/import.ts';

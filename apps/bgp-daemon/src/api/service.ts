@@ -1,7 +1,8 @@
 import { ipFromBigInt, tryParseCidr } from '@calico-node/net';
 import { RpcError, unary, type bgpV1 } from '@calico-node/rpc';
 import { VERSION } from '@calico-node/service';
-import { BgpConfigError } from '../config/parse-config.ts';
+import { BgpConfigError } from '../config/fields.ts';
+import type { Neighbor } from '../speaker/neighbor.ts';
 import type { ApplyResult, Speaker } from '../speaker/speaker.ts';
 import { peerStatus, routeStatus, routeStatuses } from './status.ts';
 
@@ -29,10 +30,14 @@ export function bgpService(speaker: Speaker, owner: ConfigOwner, startedMs: numb
       config: owner.wire && {
         ...owner.wire,
         neighbors: owner.wire.neighbors.map((neighbor) => ({ ...neighbor, password: '' })),
+        dynamicNeighbors: owner.wire.dynamicNeighbors.map((dynamic) => ({
+          ...dynamic,
+          template: dynamic.template && { ...dynamic.template, password: '' },
+        })),
       },
     })),
     listPeers: unary<bgpV1.ListPeersRequest, bgpV1.ListPeersResponse>(() => ({
-      peers: speaker.neighbors.map(peerStatus),
+      peers: speaker.neighbors.map((neighbor) => peerStatus(neighbor, speaker.isDynamic(neighbor))),
     })),
     listRoutes: unary<bgpV1.ListRoutesRequest, bgpV1.ListRoutesResponse>(({ prefix, peer }) => {
       const only = prefix === '' ? undefined : tryParseCidr(prefix);
@@ -49,6 +54,16 @@ export function bgpService(speaker: Speaker, owner: ConfigOwner, startedMs: numb
         exports: [...exports],
       };
     }),
+    shutdownPeer: unary<bgpV1.ShutdownPeerRequest, bgpV1.ShutdownPeerResponse>(({ peer, message }) => {
+      findPeer(speaker, peer).shutDown(message);
+      return {};
+    }),
+    reloadPeer: unary<bgpV1.ReloadPeerRequest, bgpV1.ReloadPeerResponse>(({ peer, hard }) => {
+      const neighbors = peer === '' ? speaker.neighbors : [findPeer(speaker, peer)];
+      const outcomes = neighbors.map((neighbor) => neighbor.reload(hard));
+      const refreshed = outcomes.filter((outcome) => outcome === 'refreshed').length;
+      return { refreshed, restarted: outcomes.length - refreshed };
+    }),
     getStatus: unary<bgpV1.GetStatusRequest, bgpV1.GetStatusResponse>(() => ({
       version: VERSION,
       routerId: speaker.config === undefined ? '' : ipFromBigInt(BigInt(speaker.config.routerId), 4),
@@ -59,4 +74,10 @@ export function bgpService(speaker: Speaker, owner: ConfigOwner, startedMs: numb
       restarting: speaker.isRestarting,
     })),
   };
+}
+
+function findPeer(speaker: Speaker, wanted: string): Neighbor {
+  const found = speaker.neighbors.find(({ config }) => config.name === wanted || config.address === wanted);
+  if (found === undefined) throw new RpcError('NOT_FOUND', `there is no peer '${wanted}'`);
+  return found;
 }

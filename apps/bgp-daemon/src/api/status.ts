@@ -3,9 +3,10 @@ import {
   formatAsPath,
   formatCommunity,
   formatLargeCommunity,
+  type Session,
   type StateName,
 } from '@calico-node/bgp';
-import type { Cidr } from '@calico-node/net';
+import type { Cidr, Family } from '@calico-node/net';
 import { bgpV1 } from '@calico-node/rpc';
 import type { PeerType } from '../config/daemon-config.ts';
 import type { PathView } from '../rib/rib.ts';
@@ -30,7 +31,7 @@ const types: Readonly<Record<PeerType, bgpV1.PeerType>> = {
   other: WirePeerType.UNSPECIFIED,
 };
 
-export function peerStatus(neighbor: Neighbor): bgpV1.Peer {
+export function peerStatus(neighbor: Neighbor, dynamic: boolean): bgpV1.Peer {
   const { config, session, messages } = neighbor;
   return {
     name: config.name,
@@ -48,7 +49,32 @@ export function peerStatus(neighbor: Neighbor): bgpV1.Peer {
     gracefulRestart: session?.gracefulRestart !== undefined,
     stale: neighbor.isRetained,
     holdSeconds: session?.holdSeconds ?? 0,
+    shutDown: neighbor.isShutDown,
+    capabilities: session === undefined ? [] : agreedOn(session),
+    dynamic,
   };
+}
+
+/** What both sides can do beyond RFC 4271, in words. */
+function agreedOn(session: Session): string[] {
+  const perFamily = (families: readonly Family[], what: string): string[] =>
+    families.map((family) => `${what} IPv${family}`);
+  const flags: readonly (readonly [boolean, string])[] = [
+    [session.as4, 'four-octet AS'],
+    [session.routeRefresh, 'route refresh'],
+    [session.enhancedRouteRefresh && session.routeRefresh, 'enhanced route refresh'],
+    [session.extendedMessage, 'extended messages'],
+    [session.gracefulRestart !== undefined, 'graceful restart'],
+    [session.longLivedRestart.length > 0, 'long-lived graceful restart'],
+    [session.extendedNextHop, 'extended next hop'],
+  ];
+  return [
+    ...perFamily(session.families, 'unicast'),
+    ...flags.flatMap(([isAgreed, name]) => (isAgreed ? [name] : [])),
+    ...perFamily(session.addPathSend, 'ADD-PATH send'),
+    ...perFamily(session.addPathReceive, 'ADD-PATH receive'),
+    ...(session.role === undefined ? [] : [`role ${session.role}`]),
+  ];
 }
 
 export function routeStatus(prefix: Cidr, path: PathView, best: boolean): bgpV1.Route {

@@ -3,7 +3,7 @@
  * name (`"NODE_MESH"`) or number, everything but the required fields optional.
  */
 import { bgpV1 } from '@calico-node/rpc';
-import { BgpConfigError } from './parse-config.ts';
+import { BgpConfigError } from './fields.ts';
 
 type Shape = (value: unknown, path: string) => unknown;
 
@@ -50,36 +50,48 @@ function message(fields: Readonly<Record<string, Shape>>): Shape {
 
 const [text, number, flag] = [scalar('string'), scalar('number'), scalar('boolean')];
 
+const neighbor = {
+  name: text,
+  address: text,
+  port: number,
+  remoteAs: number,
+  localAs: number,
+  sourceAddress: text,
+  passive: flag,
+  type: choice(bgpV1.PeerType),
+  password: text,
+  ttlSecurityHops: number,
+  multihop: flag,
+  routeReflectorClient: flag,
+  clusterId: text,
+  nextHopMode: choice(bgpV1.NextHopMode),
+  restartSeconds: number,
+  holdSeconds: number,
+  keepaliveSeconds: number,
+  allowedLocalAs: number,
+  importFilters: list(text),
+  exportFilters: list(text),
+  families: list(number),
+  addPathSend: flag,
+  addPathReceive: flag,
+  maxPrefixes: number,
+  maxPrefixesAction: choice(bgpV1.PrefixLimitAction),
+  maxPrefixesRestartSeconds: number,
+  sendHoldSeconds: number,
+  role: choice(bgpV1.Role),
+  roleStrict: flag,
+  longLivedSeconds: number,
+};
+
 const config = message({
   nodeName: text,
   routerId: text,
   localAs: number,
   listenAddresses: list(text),
   listenPort: number,
-  neighbors: list(
-    message({
-      name: text,
-      address: text,
-      port: number,
-      remoteAs: number,
-      localAs: number,
-      sourceAddress: text,
-      passive: flag,
-      type: choice(bgpV1.PeerType),
-      password: text,
-      ttlSecurityHops: number,
-      multihop: flag,
-      routeReflectorClient: flag,
-      clusterId: text,
-      nextHopMode: choice(bgpV1.NextHopMode),
-      restartSeconds: number,
-      holdSeconds: number,
-      keepaliveSeconds: number,
-      allowedLocalAs: number,
-      importFilters: list(text),
-      exportFilters: list(text),
-    }),
-  ),
+  neighbors: list(message(neighbor)),
+  dynamicNeighbors: list(message({ prefix: text, template: message(neighbor), limit: number })),
+  dampening: message({ flaps: number, stableSeconds: number, maximumSeconds: number }),
   staticRoutes: list(message({ prefix: text, nextHop: text, suppressSpecifics: flag })),
   kernel: message({
     learn: flag,
@@ -88,6 +100,7 @@ const config = message({
     neverProgram: list(text),
     announceWithin: list(text),
     neverAnnounce: list(text),
+    maxPaths: number,
   }),
   filters: list(
     message({

@@ -1,7 +1,16 @@
-import type { AnnounceRules, ExtraCommunities, Filter, NextHopMode } from '@calico-node/bgp';
-import type { Cidr, IpAddress } from '@calico-node/net';
+import type { AnnounceRules, ExtraCommunities, Filter, NextHopMode, Role } from '@calico-node/bgp';
+import type { Cidr, Family, IpAddress } from '@calico-node/net';
+import type { LogLevel } from '@calico-node/service';
 
 export type PeerType = 'mesh' | 'node' | 'global' | 'other';
+
+/** What is done when a peer announces more than it may. */
+export interface PrefixLimit {
+  /** Per family. */
+  readonly prefixes: number;
+  readonly action: 'restart' | 'stop' | 'warn';
+  readonly restartSeconds: number;
+}
 
 /** One session's part of the configuration. Two that are deeply equal make the same session. */
 export interface NeighborConfig {
@@ -16,6 +25,9 @@ export interface NeighborConfig {
   readonly password?: string | undefined;
   /** GTSM (RFC 5082); zero: off. */
   readonly ttlSecurityHops: number;
+  /** The peer need not be on a network of ours. */
+  readonly multihop: boolean;
+  readonly families: readonly Family[];
   readonly routeReflectorClient: boolean;
   readonly clusterId: number;
   readonly nextHopMode: NextHopMode;
@@ -25,6 +37,29 @@ export interface NeighborConfig {
   readonly allowedLocalAs: number;
   readonly importFilters: readonly string[];
   readonly exportFilters: readonly string[];
+  readonly addPath: { readonly send: boolean; readonly receive: boolean };
+  readonly prefixLimit?: PrefixLimit | undefined;
+  readonly sendHoldSeconds: number;
+  readonly role?: { readonly role: Role; readonly strict: boolean } | undefined;
+  /** Undefined: stale routes go when the restart takes too long. */
+  readonly longLivedSeconds?: number | undefined;
+}
+
+/** Peers that come from a network without being configured one by one. */
+export interface DynamicNeighborConfig {
+  readonly prefix: Cidr;
+  readonly limit: number;
+  /** As what a peer with this address is configured. */
+  readonly configOf: (address: IpAddress) => NeighborConfig;
+  /** For comparison: all that `configOf` depends on. */
+  readonly template: unknown;
+  readonly password?: string | undefined;
+}
+
+export interface Dampening {
+  readonly flaps: number;
+  readonly stableSeconds: number;
+  readonly maximumSeconds: number;
 }
 
 export interface StaticRouteConfig {
@@ -37,6 +72,8 @@ export interface KernelSettings {
   readonly learn: boolean;
   readonly program: boolean;
   readonly neverProgram: readonly Cidr[];
+  /** How many next hops a route has at most. */
+  readonly maxPaths: number;
 }
 
 /** The daemon's whole configuration, checked. */
@@ -48,6 +85,10 @@ export interface DaemonConfig {
   readonly listenAddresses: readonly IpAddress[];
   readonly listenPort: number;
   readonly neighbors: readonly NeighborConfig[];
+  readonly dynamicNeighbors: readonly DynamicNeighborConfig[];
+  readonly dampening?: Dampening | undefined;
+  /** Undefined: as the process was started with. */
+  readonly logLevel?: LogLevel | undefined;
   readonly staticRoutes: readonly StaticRouteConfig[];
   readonly kernel: KernelSettings;
   readonly announce: AnnounceRules;

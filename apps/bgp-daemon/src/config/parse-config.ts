@@ -1,69 +1,10 @@
-import {
-  parseCommunity,
-  type ExtraCommunities,
-  type Filter,
-  type FilterRule,
-  type NextHopMode,
-} from '@calico-node/bgp';
-import { familyOf, ipToBytes, tryParseCidr, tryParseIp, type Cidr, type IpAddress } from '@calico-node/net';
+import { parseCommunity, type ExtraCommunities, type FilterRule } from '@calico-node/bgp';
+import type { Cidr } from '@calico-node/net';
 import { bgpV1 } from '@calico-node/rpc';
-import type { DaemonConfig, NeighborConfig, PeerType } from './daemon-config.ts';
-
-/** A configuration that is refused whole. */
-export class BgpConfigError extends Error {
-  override readonly name = 'BgpConfigError';
-  readonly code = 'invalid-config';
-  /** The field, as in `neighbors[2].address`. */
-  readonly path: string;
-
-  constructor(path: string, reason: string) {
-    super(`${path}: ${reason}`);
-    this.path = path;
-  }
-}
-
-export const defaultPort = 179;
-const defaultHoldSeconds = 90;
-const defaultRestartSeconds = 120;
-
-function ip(text: string, path: string): IpAddress {
-  const address = tryParseIp(text);
-  if (address === undefined) throw new BgpConfigError(path, `'${text}' is not an IP address`);
-  return address;
-}
-
-function optionalIp(text: string, path: string): IpAddress | undefined {
-  return text === '' ? undefined : ip(text, path);
-}
-
-function cidr(text: string, path: string): Cidr {
-  const prefix = tryParseCidr(text);
-  if (prefix === undefined) throw new BgpConfigError(path, `'${text}' is not a prefix like 10.0.0.0/26`);
-  return prefix;
-}
-
-function cidrs(texts: readonly string[], path: string): Cidr[] {
-  return texts.map((text, index) => cidr(text, `${path}[${index}]`));
-}
-
-function dottedQuad(text: string, path: string): number {
-  const address = tryParseIp(text);
-  if (address === undefined || familyOf(address) !== 4)
-    throw new BgpConfigError(path, `'${text}' is not a dotted quad`);
-  const value = ipToBytes(address).reduce((sum, octet) => sum * 256 + octet, 0);
-  if (value === 0) throw new BgpConfigError(path, 'must not be 0.0.0.0');
-  return value;
-}
-
-function asn(value: number, path: string): number {
-  if (value === 0) throw new BgpConfigError(path, 'must be an AS number from 1 to 4294967295');
-  return value;
-}
-
-function port(value: number, path: string): number {
-  if (value > 65535) throw new BgpConfigError(path, `${value} is not a port`);
-  return value === 0 ? defaultPort : value;
-}
+import type { LogLevel } from '@calico-node/service';
+import type { DaemonConfig, Dampening } from './daemon-config.ts';
+import { asn, BgpConfigError, cidr, cidrs, dottedQuad, ip, optionalIp, port } from './fields.ts';
+import { dynamicNeighbor, neighbor } from './parse-neighbor.ts';
 
 function unique(names: readonly string[], path: string): void {
   const seen = new Set<string>();
@@ -105,68 +46,6 @@ function filterRule(rule: bgpV1.FilterRule, path: string): FilterRule {
   };
 }
 
-const peerTypes: Readonly<Partial<Record<bgpV1.PeerType, PeerType>>> = {
-  [bgpV1.PeerType.NODE_MESH]: 'mesh',
-  [bgpV1.PeerType.NODE]: 'node',
-  [bgpV1.PeerType.GLOBAL]: 'global',
-};
-
-const nextHopModes: Readonly<Partial<Record<bgpV1.NextHopMode, NextHopMode>>> = {
-  [bgpV1.NextHopMode.SELF]: 'self',
-  [bgpV1.NextHopMode.KEEP]: 'keep',
-};
-
-function neighbor(
-  wire: bgpV1.Neighbor,
-  config: bgpV1.BgpConfig,
-  path: string,
-  filters: ReadonlyMap<string, Filter>,
-): NeighborConfig {
-  const address = ip(wire.address, `${path}.address`);
-  const sourceAddress = optionalIp(wire.sourceAddress, `${path}.source_address`);
-  if (sourceAddress !== undefined && familyOf(sourceAddress) !== familyOf(address)) {
-    throw new BgpConfigError(`${path}.source_address`, 'is of another family than the address');
-  }
-  for (const [field, names] of Object.entries({
-    import_filters: wire.importFilters,
-    export_filters: wire.exportFilters,
-  })) {
-    const index = names.findIndex((name) => !filters.has(name));
-    if (index >= 0)
-      throw new BgpConfigError(`${path}.${field}[${index}]`, `there is no filter '${names[index] ?? ''}'`);
-  }
-  const holdSeconds = wire.holdSeconds === 0 ? defaultHoldSeconds : wire.holdSeconds;
-  if (holdSeconds < 3 || holdSeconds > 65535)
-    throw new BgpConfigError(`${path}.hold_seconds`, 'must be from 3 to 65535');
-  if (wire.ttlSecurityHops > 255) throw new BgpConfigError(`${path}.ttl_security_hops`, 'must be from 0 to 255');
-  // tcp(7): TCP_MD5SIG_MAXKEYLEN
-  if (Buffer.byteLength(wire.password) > 80) throw new BgpConfigError(`${path}.password`, 'is longer than 80 octets');
-  const restart = [wire.restartSeconds, config.gracefulRestartSeconds, defaultRestartSeconds].find(
-    (value) => value > 0,
-  );
-  return {
-    name: wire.name,
-    address,
-    port: port(wire.port, `${path}.port`),
-    remoteAs: asn(wire.remoteAs, `${path}.remote_as`),
-    localAs: wire.localAs === 0 ? config.localAs : wire.localAs,
-    sourceAddress,
-    passive: wire.passive,
-    type: peerTypes[wire.type] ?? 'other',
-    password: wire.password === '' ? undefined : wire.password,
-    ttlSecurityHops: wire.ttlSecurityHops,
-    routeReflectorClient: wire.routeReflectorClient,
-    clusterId: dottedQuad(wire.clusterId === '' ? config.routerId : wire.clusterId, `${path}.cluster_id`),
-    nextHopMode: nextHopModes[wire.nextHopMode] ?? 'auto',
-    restartSeconds: Math.min(restart ?? defaultRestartSeconds, 4095),
-    holdSeconds,
-    keepaliveSeconds: wire.keepaliveSeconds === 0 ? undefined : wire.keepaliveSeconds,
-    allowedLocalAs: wire.allowedLocalAs,
-    importFilters: wire.importFilters,
-    exportFilters: wire.exportFilters,
-  };
-}
-
 function communities(wire: bgpV1.PrefixCommunities, path: string): { prefix: Cidr; communities: ExtraCommunities } {
   const parsed = wire.communities.map((text, index) => {
     const community = parseCommunity(text);
@@ -180,6 +59,24 @@ function communities(wire: bgpV1.PrefixCommunities, path: string): { prefix: Cid
       standard: parsed.flatMap((community) => (community.kind === 'standard' ? [community.value] : [])),
       large: parsed.flatMap((community) => (community.kind === 'large' ? [community.value] : [])),
     },
+  };
+}
+
+/** As real Calico's default with `merge paths on`. */
+const defaultMaxPaths = 16;
+
+const logLevels: Readonly<Partial<Record<bgpV1.LogLevel, LogLevel>>> = {
+  [bgpV1.LogLevel.NONE]: 'fatal',
+  [bgpV1.LogLevel.INFO]: 'info',
+  [bgpV1.LogLevel.DEBUG]: 'debug',
+};
+
+function dampening(wire: bgpV1.Dampening | undefined): Dampening | undefined {
+  if (wire === undefined) return undefined;
+  return {
+    flaps: wire.flaps === 0 ? 3 : wire.flaps,
+    stableSeconds: wire.stableSeconds === 0 ? 60 : wire.stableSeconds,
+    maximumSeconds: wire.maximumSeconds === 0 ? 300 : wire.maximumSeconds,
   };
 }
 
@@ -218,11 +115,17 @@ export function parseConfig(wire: bgpV1.BgpConfig): DaemonConfig {
     listenAddresses: wire.listenAddresses.map((text, index) => ip(text, `listen_addresses[${index}]`)),
     listenPort: port(wire.listenPort, 'listen_port'),
     neighbors: wire.neighbors.map((one, index) => neighbor(one, wire, `neighbors[${index}]`, filters)),
+    dynamicNeighbors: wire.dynamicNeighbors.map((one, index) =>
+      dynamicNeighbor(one, wire, `dynamic_neighbors[${index}]`, filters),
+    ),
+    dampening: dampening(wire.dampening),
+    logLevel: logLevels[wire.logLevel],
     staticRoutes: staticRoutes.map(({ prefix, nextHop }) => ({ prefix, nextHop })),
     kernel: {
       learn: kernel.learn,
       program: kernel.program,
       neverProgram: cidrs(kernel.neverProgram, 'kernel.never_program'),
+      maxPaths: kernel.maxPaths === 0 ? defaultMaxPaths : kernel.maxPaths,
     },
     announce: {
       neverAnnounce: cidrs(kernel.neverAnnounce, 'kernel.never_announce'),

@@ -77,7 +77,7 @@ export class FakeFib implements Fib {
       return undefined;
     }
     if (change.kind === 'add' && existing !== undefined) return { code: 'EEXIST', message: 'File exists' };
-    if (change.route.kind === 'via' && !this.interfaces.has(change.route.interfaceIndex)) {
+    if (change.route.kind === 'via' && change.route.hops.some((hop) => !this.interfaces.has(hop.interfaceIndex))) {
       return { code: 'ENODEV', message: 'No such device' };
     }
     const route = toKernelRoute(change.route);

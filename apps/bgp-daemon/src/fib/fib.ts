@@ -6,11 +6,22 @@ export type FibRoute =
   | {
       readonly kind: 'via';
       readonly destination: Cidr;
-      readonly gateway: IpAddress;
-      readonly interfaceIndex: number;
-      /** Take the gateway for a neighbour on the interface though no connected route says so. */
-      readonly onlink: boolean;
+      /** At least one; packets are spread over several (ECMP). */
+      readonly hops: readonly FibHop[];
     };
+
+/** One way to a destination. */
+export interface FibHop {
+  readonly gateway: IpAddress;
+  readonly interfaceIndex: number;
+  /** Take the gateway for a neighbour on the interface though no connected route says so. */
+  readonly onlink: boolean;
+}
+
+export interface KernelHop {
+  readonly gateway: IpAddress | undefined;
+  readonly interfaceIndex: number;
+}
 
 /** A route of the main table, as the kernel has it. */
 export interface KernelRoute {
@@ -19,6 +30,8 @@ export interface KernelRoute {
   readonly gateway: IpAddress | undefined;
   /** Zero: none. */
   readonly interfaceIndex: number;
+  /** More ways than this one. */
+  readonly others?: readonly KernelHop[];
   /** rtm_protocol (rtnetlink(7)). */
   readonly protocol: number;
   readonly metric: number;
@@ -58,14 +71,29 @@ export function ownMetric(destination: Cidr): number {
   return familyOf(destination) === 4 ? 0 : 1024;
 }
 
+/** The ways of a route, in an order of their own. */
+export function waysOf({
+  gateway,
+  interfaceIndex,
+  others = [],
+}: Pick<KernelRoute, 'gateway' | 'interfaceIndex' | 'others'>): string {
+  return [{ gateway, interfaceIndex }, ...others]
+    .map((hop) => `${hop.gateway ?? ''} ${hop.interfaceIndex}`)
+    .sort()
+    .join();
+}
+
 /** How the kernel shows a route of ours. */
 export function toKernelRoute(route: FibRoute): KernelRoute {
-  const isVia = route.kind === 'via';
+  const [first, ...others] = route.kind === 'via' ? route.hops : [];
   return {
     destination: route.destination,
-    kind: isVia ? 'unicast' : 'blackhole',
-    gateway: isVia ? route.gateway : undefined,
-    interfaceIndex: isVia ? route.interfaceIndex : 0,
+    kind: first === undefined ? 'blackhole' : 'unicast',
+    gateway: first?.gateway,
+    interfaceIndex: first?.interfaceIndex ?? 0,
+    ...(others.length === 0
+      ? {}
+      : { others: others.map(({ gateway, interfaceIndex }) => ({ gateway, interfaceIndex })) }),
     protocol: ownProtocol,
     metric: ownMetric(route.destination),
     isLinkScope: false,

@@ -31,12 +31,10 @@ function open(): KernelTable {
   );
 }
 
-const via = (destination: Cidr, interfaceIndex = 2): FibRoute => ({
+const via = (destination: Cidr, interfaceIndex = 2, gateway = parseIp('10.9.0.2')): FibRoute => ({
   kind: 'via',
   destination,
-  gateway: parseIp('10.9.0.2'),
-  interfaceIndex,
-  onlink: false,
+  hops: [{ gateway, interfaceIndex, onlink: false }],
 });
 
 beforeEach(() => {
@@ -59,7 +57,7 @@ describe('the kernel table', () => {
     table.want(remote, via(remote));
     table.reconcile(100);
     expect(fib.changes.length).toBe(count);
-    table.want(remote, { ...via(remote), kind: 'via', gateway: parseIp('10.9.0.3') } as FibRoute);
+    table.want(remote, via(remote, 2, parseIp('10.9.0.3')));
     table.reconcile(100);
     expect(fib.changes.at(-1)).toMatchObject({ kind: 'replace' });
   });

@@ -3,6 +3,7 @@ import {
   ownMetric,
   ownProtocol,
   toKernelRoute,
+  waysOf,
   type Fib,
   type FibChange,
   type FibError,
@@ -243,7 +244,5 @@ export class KernelTable {
 
 function isAsWanted(actual: KernelRoute, wanted: FibRoute): boolean {
   if (wanted.kind === 'blackhole') return actual.kind === 'blackhole';
-  return (
-    actual.kind === 'unicast' && actual.gateway === wanted.gateway && actual.interfaceIndex === wanted.interfaceIndex
-  );
+  return actual.kind === 'unicast' && waysOf(actual) === waysOf(toKernelRoute(wanted));
 }

@@ -86,13 +86,16 @@ function base(destination: Cidr): RouteSpec {
 
 function toSpec(route: FibRoute): RouteSpec {
   if (route.kind === 'blackhole') return { ...base(route.destination), type: 'blackhole' };
-  const { gateway, interfaceIndex, onlink } = route;
-  return { ...base(route.destination), gateway, interfaceIndex, ...(onlink ? { onlink } : {}) };
+  const hops = route.hops.map(({ gateway, interfaceIndex, onlink }) => ({
+    gateway,
+    interfaceIndex,
+    ...(onlink ? { onlink } : {}),
+  }));
+  return { ...base(route.destination), ...(hops.length === 1 ? hops[0] : { multipath: hops }) };
 }
 
 function toKernelRoute(route: Route): KernelRoute {
-  // Of several ways the first stands for all.
-  const [hop = route] = route.multipath ?? [];
+  const [hop = route, ...others] = route.multipath ?? [];
   const { type } = route;
   const isKnown = type === 'unicast' || type === 'blackhole' || type === 'unreachable';
   return {
@@ -101,6 +104,9 @@ function toKernelRoute(route: Route): KernelRoute {
     gateway: hop.gateway,
     // IPv6 shows routes without an interface on the loopback.
     interfaceIndex: type === 'unicast' ? (hop.interfaceIndex ?? 0) : 0,
+    ...(others.length === 0
+      ? {}
+      : { others: others.map((other) => ({ gateway: other.gateway, interfaceIndex: other.interfaceIndex ?? 0 })) }),
     protocol: route.protocol,
     metric: route.metric ?? 0,
     isLinkScope: route.scope === 'link' || (route.family === 6 && hop.gateway === undefined),

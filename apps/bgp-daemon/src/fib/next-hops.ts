@@ -1,5 +1,5 @@
 import { cidrContains, PrefixTrie, splitCidr, type Cidr, type IpAddress } from '@calico-node/net';
-import type { KernelRoute } from './fib.ts';
+import { waysOf, type KernelRoute } from './fib.ts';
 
 /** How packets for a next hop leave the node. */
 export interface ResolvedHop {
@@ -87,7 +87,6 @@ export function isSameRoute(a: KernelRoute, b: KernelRoute): boolean {
     a.metric === b.metric &&
     a.protocol === b.protocol &&
     a.kind === b.kind &&
-    a.gateway === b.gateway &&
-    a.interfaceIndex === b.interfaceIndex
+    waysOf(a) === waysOf(b)
   );
 }

@@ -3,14 +3,14 @@ import {
   decodeAttributes,
   encodeAttributes,
   PlainAttributes,
-  plainSpread,
+  plainTraits,
   scanPlainAttributes,
-  spreadOf,
+  traitsOf,
+  type ExportTraits,
   type ImportProblem,
   type ImportTarget,
   type PathAttributes,
   type RouteSource,
-  type Spread,
 } from '@calico-node/bgp';
 import { ipFromBytes, type IpAddress } from '@calico-node/net';
 
@@ -45,7 +45,7 @@ export class AttributeSet {
   readonly key: string;
   readonly isPlain: boolean;
   readonly nextHop: IpAddress | undefined;
-  readonly spread: Spread;
+  readonly traits: ExportTraits;
   /** How many routes have it: kept by the RIB and the table. */
   references = 0;
   /** What the update groups make of these attributes; it goes with them. */
@@ -59,14 +59,14 @@ export class AttributeSet {
     id: number,
     key: string,
     nextHop: IpAddress | undefined,
-    spread: Spread,
+    traits: ExportTraits,
     attributes: PathAttributes | undefined,
   ) {
     this.id = id;
     this.key = key;
     this.isPlain = attributes === undefined;
     this.nextHop = nextHop;
-    this.spread = spread;
+    this.traits = traits;
     this.#attributes = attributes;
   }
 
@@ -106,7 +106,7 @@ export class AttributeTable {
   intern(attributes: PathAttributes): AttributeSet {
     const key = keyOf(attributes);
     const known = this.#byKey.get(key);
-    return known ?? this.#add(key, attributes.nextHop, spreadOf(attributes.communities), attributes);
+    return known ?? this.#add(key, attributes.nextHop, traitsOf(attributes), attributes);
   }
 
   /**
@@ -119,7 +119,7 @@ export class AttributeTable {
     if (set?.checkedFor === target) return set;
     const plain = this.#plain;
     if (!scanPlainAttributes(bytes, start, end, target.external, plain)) return undefined;
-    set ??= this.#add(key, this.#nextHop(plain.nextHop), plainSpread(bytes, plain), undefined);
+    set ??= this.#add(key, this.#nextHop(plain.nextHop), plainTraits(bytes, plain), undefined);
     set.checkedFor = target;
     set.problem = checkPlainImport(bytes, plain, target);
     return set;
@@ -146,11 +146,11 @@ export class AttributeTable {
   #add(
     key: string,
     nextHop: IpAddress | undefined,
-    spread: Spread,
+    traits: ExportTraits,
     attributes: PathAttributes | undefined,
   ): AttributeSet {
     const id = this.#freeIds.pop() ?? this.#sets.length;
-    const set = new AttributeSet(id, key, nextHop, spread, attributes);
+    const set = new AttributeSet(id, key, nextHop, traits, attributes);
     this.#sets[id] = set;
     this.#byKey.set(key, set);
     this.#unused.push(set);

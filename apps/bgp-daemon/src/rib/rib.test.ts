@@ -108,9 +108,13 @@ describe('the routing table with an update group', () => {
           client: true,
           clusterId: 99,
         } as const;
-        const group = new UpdateGroup({ family: 4, target, as4: true, maxMessageLength: 4096 }, rib, () => ({
-          announce: true,
-        }));
+        const group = new UpdateGroup(
+          { family: 4, target, as4: true, maxMessageLength: 4096, addPath: false },
+          rib,
+          () => ({
+            announce: true,
+          }),
+        );
         const members = new Map<number, Listener>();
         const oracle = new Map<string, number>();
         const flush = (): void => {

@@ -1,4 +1,4 @@
-import { selectBest, type Candidate, type RouteSource } from '@calico-node/bgp';
+import { isEquallyGood, selectBest, type Candidate, type RouteSource } from '@calico-node/bgp';
 import type { Cidr, Family, IpAddress } from '@calico-node/net';
 import type { AttributeSet, AttributeTable } from './attribute-table.ts';
 import { grown, grownCapacity, IntList } from './columns.ts';
@@ -44,6 +44,10 @@ interface SourceState {
   sweptTo: number;
 }
 
+const filteredFlag = 1;
+/** Its next hop could not be reached when the prefix was last decided on. */
+const unreachableFlag = 2;
+
 const generations = 0x10000;
 
 /** How many prefixes' names are remembered between the steps of a slice. */
@@ -73,7 +77,8 @@ export class Rib {
   #pathId = new Int32Array(64);
   #setOf = new Int32Array(64);
   #generationOf = new Uint16Array(64);
-  #isFiltered = new Uint8Array(64);
+  /** `filteredFlag`, `unreachableFlag`. */
+  #flags = new Uint8Array(64);
   readonly #interfaceNames = new Map<number, string>();
   readonly #freePaths = new IntList();
   #pathsEnd = 0;
@@ -220,8 +225,9 @@ export class Rib {
   }
 
   setFiltered(path: number, filtered: boolean): void {
-    if ((this.#isFiltered[path] === 1) === filtered) return;
-    this.#isFiltered[path] = filtered ? 1 : 0;
+    const flags = this.#flags[path] ?? 0;
+    if (((flags & filteredFlag) !== 0) === filtered) return;
+    this.#flags[path] = flags ^ filteredFlag;
     this.markDirty(this.#prefixOf[path] ?? 0);
   }
 
@@ -271,7 +277,8 @@ export class Rib {
     let usable: number[] | undefined;
     for (let link = this.#firstPath[prefix] ?? 0; link !== 0; link = this.#nextPath[link - 1] ?? 0) {
       const path = link - 1;
-      if (this.#isFiltered[path] === 1 || (cost !== undefined && this.#costOf(path, cost) === undefined)) continue;
+      if (cost !== undefined) this.#noteReachable(path, cost);
+      if (this.#flags[path] !== 0) continue;
       if (chosen < 0) chosen = path;
       else (usable ??= [chosen]).push(path);
     }
@@ -314,6 +321,57 @@ export class Rib {
     return views;
   }
 
+  /** Visits the paths of a prefix that the last decision could have chosen. */
+  forEachUsable(prefix: number, visit: (path: number) => void): void {
+    for (let link = this.#firstPath[prefix] ?? 0; link !== 0; link = this.#nextPath[link - 1] ?? 0) {
+      if (this.#flags[link - 1] === 0) visit(link - 1);
+    }
+  }
+
+  /** The best path's next hop and those of the paths as good as it, each once; at most `limit`. */
+  nextHops(prefix: number, limit: number, cost: NextHopCost | undefined): IpAddress[] {
+    const best = this.bestPath(prefix);
+    const first = this.setOf(best)?.nextHop;
+    if (first === undefined) return [];
+    const hops = new Set([first]);
+    if ((this.#nextPath[(this.#firstPath[prefix] ?? 1) - 1] ?? 0) === 0 || limit < 2) return [...hops];
+    const candidate = this.#candidate(best, cost);
+    this.forEachUsable(prefix, (path) => {
+      const nextHop = this.setOf(path)?.nextHop;
+      if (hops.size >= limit || nextHop === undefined || hops.has(nextHop)) return;
+      const other = this.#candidate(path, cost);
+      if (candidate !== undefined && other !== undefined && isEquallyGood(candidate, other)) hops.add(nextHop);
+    });
+    return [...hops];
+  }
+
+  /** The path identifier that a path came with; 0 without ADD-PATH. */
+  pathIdOf(path: number): number {
+    return this.#pathId[path] ?? 0;
+  }
+
+  /**
+   * Gives the stale paths of a source other attributes, or takes away those for which there are none;
+   * they stay stale.
+   */
+  restampStale(source: RibSource, restamp: (set: AttributeSet) => AttributeSet | undefined): void {
+    const state = this.#sources[source.id];
+    for (let path = 0; path < this.#pathsEnd; path++) {
+      if (this.#sourceOf[path] !== source.id + 1 || this.#generationOf[path] === state?.generation) continue;
+      const set = this.setOf(path);
+      const next = set === undefined ? undefined : restamp(set);
+      if (next === undefined) {
+        this.#remove(path);
+        continue;
+      }
+      this.#attributes.release(this.#setOf[path] ?? -1);
+      next.references++;
+      this.#setOf[path] = next.id;
+      this.#touch(this.#prefixOf[path] ?? 0);
+    }
+    if (this.hasDirty) this.#onDirty();
+  }
+
   /** Gives a prefix's number back when nothing refers to it any more. */
   releaseIfEmpty(prefix: number): void {
     if ((this.#firstPath[prefix] ?? 0) !== 0 || (this.#isDirty[prefix] ?? 0) !== 0) return;
@@ -331,20 +389,25 @@ export class Rib {
     return cidr;
   }
 
+  #noteReachable(path: number, cost: NextHopCost): void {
+    const flags = (this.#flags[path] ?? 0) & ~unreachableFlag;
+    this.#flags[path] = this.#costOf(path, cost) === undefined ? flags | unreachableFlag : flags;
+  }
+
   #costOf(path: number, cost: NextHopCost): number | undefined {
     const nextHop = this.setOf(path)?.nextHop;
     return nextHop === undefined ? 0 : cost(nextHop);
   }
 
   #selectAmong(paths: readonly number[], cost: NextHopCost | undefined): number {
-    const candidates: Candidate[] = [];
-    for (const path of paths) {
-      const view = this.#view(path);
-      if (view === undefined) continue;
-      const igpMetric = cost === undefined ? 0 : (this.#costOf(path, cost) ?? 0);
-      candidates.push({ attributes: view.set.attributes, source: view.source.route, igpMetric });
-    }
-    return paths[selectBest(candidates)] ?? -1;
+    return paths[selectBest(paths.flatMap((path) => this.#candidate(path, cost) ?? []))] ?? -1;
+  }
+
+  #candidate(path: number, cost: NextHopCost | undefined): Candidate | undefined {
+    const [set, source] = [this.setOf(path), this.sourceOf(path)];
+    if (set === undefined || source === undefined) return undefined;
+    const igpMetric = cost === undefined ? 0 : (this.#costOf(path, cost) ?? 0);
+    return { attributes: set.attributes, source: source.route, igpMetric };
   }
 
   #view(path: number): PathView | undefined {
@@ -356,7 +419,7 @@ export class Rib {
       source: state.source,
       set,
       stale: this.#generationOf[path] !== state.generation,
-      filtered: this.#isFiltered[path] === 1,
+      filtered: ((this.#flags[path] ?? 0) & filteredFlag) !== 0,
       interfaceName: this.#interfaceNames.get(path),
     };
   }
@@ -373,7 +436,7 @@ export class Rib {
     attributes.references++;
     this.#setOf[path] = attributes.id;
     this.#generationOf[path] = state.generation;
-    this.#isFiltered[path] = filtered ? 1 : 0;
+    this.#flags[path] = filtered ? filteredFlag : 0;
     this.#touch(prefix);
     return path;
   }
@@ -446,7 +509,7 @@ export class Rib {
     this.#pathId = grown(this.#pathId, capacity);
     this.#setOf = grown(this.#setOf, capacity);
     this.#generationOf = grown(this.#generationOf, capacity);
-    this.#isFiltered = grown(this.#isFiltered, capacity);
+    this.#flags = grown(this.#flags, capacity);
   }
 }
 

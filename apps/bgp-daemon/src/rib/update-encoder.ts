@@ -2,6 +2,7 @@ import { ByteWriter, UpdatePacker } from '@calico-node/bgp';
 import type { Family } from '@calico-node/net';
 import type { Bundle, Bundles } from './bundles.ts';
 import { OctetText } from './octet-text.ts';
+import type { PathSlots } from './path-slots.ts';
 import type { PrefixTable } from './prefix-table.ts';
 
 /** Turns bundles into UPDATE messages, one after the other in one buffer that is used again. */
@@ -9,12 +10,15 @@ export class UpdateEncoder {
   readonly #family: Family;
   readonly #maxLength: number;
   readonly #prefixes: PrefixTable;
+  readonly #slots: PathSlots | undefined;
   readonly #writer = new ByteWriter(1 << 16);
   readonly #scratch = new Uint8Array(17);
   /** The present bundle's attributes. */
   readonly #attributes = new OctetText();
 
-  constructor(family: Family, maxLength: number, prefixes: PrefixTable) {
+  /** @param slots of ADD-PATH: what bundles hold are then paths, not prefixes. */
+  constructor(family: Family, maxLength: number, prefixes: PrefixTable, slots?: PathSlots) {
+    this.#slots = slots;
     this.#family = family;
     this.#maxLength = maxLength;
     this.#prefixes = prefixes;
@@ -31,7 +35,8 @@ export class UpdateEncoder {
     return writer.finish();
   }
 
-  #one(bundles: Bundles, { outbound, head }: Bundle): void {
+  #one(bundles: Bundles, bundle: Bundle): void {
+    const { outbound, head } = bundle;
     let template: ConstructorParameters<typeof UpdatePacker>[2];
     if (outbound !== undefined) {
       const { attributes: text, nextHop } = outbound;
@@ -40,7 +45,12 @@ export class UpdateEncoder {
     }
     const packer = new UpdatePacker(this.#family, this.#maxLength, template, this.#writer);
     const prefixes = this.#prefixes;
-    if (this.#family === 4) {
+    const slots = this.#slots;
+    if (slots !== undefined) {
+      bundles.forEach(bundle, (slot) => {
+        packer.add(this.#scratch, 0, prefixes.encode(slots.prefixOf(slot), this.#scratch), slot + 1);
+      });
+    } else if (this.#family === 4) {
       for (let at = head; at >= 0; at = bundles.next(at)) {
         const prefix = bundles.prefixAt(at);
         packer.add4(prefixes.address4(prefix), prefixes.lengthOf(prefix));

@@ -2,6 +2,7 @@ import {
   checkExport,
   encodeAttributes,
   encodeEndOfRib,
+  encodeRouteRefresh,
   exportAttributes,
   planRewrite,
   rewriteAttributes,
@@ -12,11 +13,12 @@ import {
   type FilterSubject,
   type RouteSource,
 } from '@calico-node/bgp';
-import type { Family } from '@calico-node/net';
+import { familyOf, type Family } from '@calico-node/net';
 import type { AttributeSet, Outbound } from './attribute-table.ts';
 import { Bundles, type Bundle } from './bundles.ts';
 import { grown, grownCapacity } from './columns.ts';
 import { OctetText } from './octet-text.ts';
+import type { PathSlots } from './path-slots.ts';
 import type { Rib, RibSource } from './rib.ts';
 import { UpdateEncoder } from './update-encoder.ts';
 
@@ -48,6 +50,8 @@ export interface GroupSettings {
   readonly target: ExportTarget;
   readonly as4: boolean;
   readonly maxMessageLength: number;
+  /** Members are told of all usable paths, each with an identifier (RFC 7911). */
+  readonly addPath: boolean;
 }
 
 /** Which prefixes a member has been told of, by number. */
@@ -64,6 +68,8 @@ interface MemberState {
   told: Told | undefined;
   /** The initial table is on its way: End-of-RIB is due when nothing is pending. */
   owesEndOfRib: boolean;
+  /** The table is being told again: the mark at its end is due then (RFC 7313 4). */
+  owesEndOfRefresh: boolean;
 }
 
 const nobody = -1;
@@ -71,6 +77,8 @@ const nobody = -1;
 const exportProblems: Readonly<Record<ExportProblem, string>> = {
   'no-advertise': 'it has the community no-advertise',
   'no-export': 'it has the community no-export, and the peer is in another AS',
+  stale: 'it is long-lived stale, and the peer does not know what that is',
+  'only-to-customer': 'it may only go to customers, and the peer is none',
   'not-reflected': 'it is from an internal peer, and neither that one nor this one is a reflector client',
 };
 
@@ -80,6 +88,8 @@ const looksPerPrefix = 16;
 /**
  * The Adj-RIB-Out (RFC 4271 3.2) that sessions with the same export policy share: each route is decided
  * on and encoded once for all of them. What came from a member is left out of what this member gets.
+ *
+ * What is told has a number, its slot: that of the prefix, or with ADD-PATH that of one of its paths.
  */
 export class UpdateGroup {
   readonly settings: GroupSettings;
@@ -92,17 +102,32 @@ export class UpdateGroup {
   readonly #bundles = new Bundles();
   readonly #encoder: UpdateEncoder;
   readonly #policy: ExportPolicy;
+  readonly #slots: PathSlots | undefined;
   readonly #rewriter = new Rewriter();
   #last: { readonly set: AttributeSet; readonly source: RouteSource; readonly outbound: Outbound } | undefined;
   #announced = 0;
   readonly #announcedFrom: number[] = [];
 
-  constructor(settings: GroupSettings, rib: Rib, policy: ExportPolicy) {
+  /** @param slots with ADD-PATH: the numbers of the paths, kept up to date by the owner. */
+  constructor(settings: GroupSettings, rib: Rib, policy: ExportPolicy, slots?: PathSlots) {
     this.settings = settings;
     this.#rib = rib;
     this.#policy = policy;
-    this.#encoder = new UpdateEncoder(settings.family, settings.maxMessageLength, rib.prefixes);
-    for (let prefix = 0; prefix < rib.prefixes.end; prefix++) if (rib.prefixes.has(prefix)) this.#evaluate(prefix);
+    this.#slots = slots;
+    this.#encoder = new UpdateEncoder(settings.family, settings.maxMessageLength, rib.prefixes, slots);
+    for (let prefix = 0; prefix < rib.prefixes.end; prefix++) {
+      if (!rib.prefixes.has(prefix)) continue;
+      if (slots === undefined) this.#evaluate(prefix, prefix, rib.bestPath(prefix));
+      else
+        slots.forEach(prefix, (slot, path) => {
+          this.#evaluate(slot, prefix, path);
+        });
+    }
+  }
+
+  /** All slots in use are below this. */
+  get #end(): number {
+    return this.#slots?.end ?? this.#rib.prefixes.end;
   }
 
   get size(): number {
@@ -119,8 +144,8 @@ export class UpdateGroup {
   }
 
   get hasPending(): boolean {
-    for (const { pending, cursor, owesEndOfRib } of this.#members.values()) {
-      if (pending.size > 0 || cursor !== Infinity || owesEndOfRib) return true;
+    for (const state of this.#members.values()) {
+      if (!isCaughtUp(state) || state.owesEndOfRib || state.owesEndOfRefresh) return true;
     }
     return false;
   }
@@ -133,6 +158,7 @@ export class UpdateGroup {
       isNew: true,
       told: undefined,
       owesEndOfRib: false,
+      owesEndOfRefresh: false,
     });
     this.#memberSources.add(member.source);
   }
@@ -143,10 +169,15 @@ export class UpdateGroup {
     if (state !== undefined) state.owesEndOfRib = true;
   }
 
-  /** Sends a member everything again (RFC 2918 4). */
-  refresh(member: GroupMember): void {
+  /** Sends a member everything again (RFC 2918 4), between marks if it knows them (RFC 7313 4). */
+  refresh(member: GroupMember, isMarked = false): void {
     const state = this.#members.get(member);
     if (state === undefined) return;
+    // RFC 7313 4: not before the initial table is complete, which then does instead.
+    if (isMarked && !state.isNew && !state.owesEndOfRib) {
+      member.send(encodeRouteRefresh(this.settings.family, 'begin'), 0);
+      state.owesEndOfRefresh = true;
+    }
     // What it had yet to learn from the cursor on, it may know in an older state by now.
     if (state.isNew && state.cursor > 0) state.told = this.toldTo(member);
     state.isNew = false;
@@ -155,7 +186,7 @@ export class UpdateGroup {
 
   /** The prefixes that a member has been told of, or may have been. */
   toldTo(member: GroupMember): Told {
-    const told = new Uint8Array(this.#rib.prefixes.end);
+    const told = new Uint8Array(this.#end);
     const state = this.#members.get(member);
     const isKnown = (prefix: number): boolean => state?.isNew !== true || prefix < state.cursor;
     for (const [prefix, outbound] of this.#out.entries())
@@ -186,10 +217,11 @@ export class UpdateGroup {
     const [source, set] = [this.#rib.sourceOf(path), this.#rib.setOf(path)];
     if (source === undefined || set === undefined) return kept('there is no usable path');
     if (source.id === member.source) return kept('the best path came from this peer');
-    const problem = checkExport(source.route, set.spread, this.settings.target);
+    const problem = checkExport(source.route, set.traits, this.settings.target);
     if (problem !== undefined) return kept(exportProblems[problem]);
     const { announce, reason = 'the policy' } = this.#policy(this.#subject(prefix, path, source));
     if (!announce) return kept(reason);
+    if (this.#slots !== undefined) return this.#explainPaths(this.#slots, prefix, member);
     const state = this.#members.get(member);
     const isPending = state !== undefined && (state.pending.has(prefix) || prefix >= state.cursor);
     return { announced: !isPending, reason: isPending ? 'waits until the peer has read what was sent' : reason };
@@ -198,23 +230,34 @@ export class UpdateGroup {
   /** Decides anew on prefixes whose best path may have changed, and sends the changes. */
   flush(prefixes: Int32Array): void {
     const bundles = this.#bundles;
+    const slots = this.#slots;
     for (const prefix of prefixes) {
-      const before = this.#out[prefix];
-      const sourceBefore = this.#sourceAt(prefix);
-      this.#evaluate(prefix);
-      const after = this.#out[prefix];
-      const source = this.#sourceAt(prefix);
-      if (before === after && sourceBefore === source) continue;
-      if (after === undefined) {
-        bundles.withdraw(this.#memberSources.has(sourceBefore) ? sourceBefore : nobody, prefix);
-        continue;
-      }
-      const isFromMember = this.#memberSources.has(source);
-      bundles.announce(after, isFromMember ? source : nobody, prefix);
-      if (before !== undefined && source !== sourceBefore && isFromMember) bundles.withdrawFrom(source, prefix);
+      if (slots === undefined) this.#change(prefix, prefix, this.#rib.bestPath(prefix));
+      else
+        slots.forEach(prefix, (slot, path) => {
+          this.#change(slot, prefix, path);
+        });
     }
     if (!bundles.isEmpty) this.#deliver(bundles.inOrder());
     bundles.clear();
+  }
+
+  /** Notes what has changed for the members in one slot. */
+  #change(slot: number, prefix: number, path: number): void {
+    const bundles = this.#bundles;
+    const before = this.#out[slot];
+    const sourceBefore = this.#sourceAt(slot);
+    this.#evaluate(slot, prefix, path);
+    const after = this.#out[slot];
+    const source = this.#sourceAt(slot);
+    if (before === after && sourceBefore === source) return;
+    if (after === undefined) {
+      bundles.withdraw(this.#memberSources.has(sourceBefore) ? sourceBefore : nobody, slot);
+      return;
+    }
+    const isFromMember = this.#memberSources.has(source);
+    bundles.announce(after, isFromMember ? source : nobody, slot);
+    if (before !== undefined && source !== sourceBefore && isFromMember) bundles.withdrawFrom(source, slot);
   }
 
   /**
@@ -232,6 +275,10 @@ export class UpdateGroup {
       if (isCaughtUp(state) && state.owesEndOfRib) {
         state.owesEndOfRib = false;
         member.send(encodeEndOfRib(this.settings.family), 0);
+      }
+      if (isCaughtUp(state) && state.owesEndOfRefresh) {
+        state.owesEndOfRefresh = false;
+        member.send(encodeRouteRefresh(this.settings.family, 'end'), 0);
       }
     }
     return isDone;
@@ -252,7 +299,7 @@ export class UpdateGroup {
       take(prefix);
     }
     if (taken < limit && state.cursor !== Infinity) {
-      const { end } = this.#rib.prefixes;
+      const end = this.#end;
       const lookTo = Math.min(end, state.cursor + limit * looksPerPrefix);
       for (; state.cursor < lookTo && taken < limit; state.cursor++) {
         const prefix = state.cursor;
@@ -312,19 +359,26 @@ export class UpdateGroup {
     return (this.#outSource[prefix] ?? 0) - 1;
   }
 
-  #evaluate(prefix: number): void {
-    const path = this.#rib.bestPath(prefix);
+  #explainPaths(slots: PathSlots, prefix: number, member: GroupMember): ExportExplanation {
+    let count = 0;
+    slots.forEach(prefix, (slot) => {
+      if (this.#out[slot] !== undefined && this.#sourceAt(slot) !== member.source) count++;
+    });
+    return { announced: count > 0, reason: `${count} of its paths may go to this peer` };
+  }
+
+  #evaluate(slot: number, prefix: number, path: number): void {
     const source = path < 0 ? undefined : this.#rib.sourceOf(path);
     const outbound = source === undefined ? undefined : this.#outbound(prefix, path, source);
-    if (this.#out[prefix] !== undefined) this.#count(this.#sourceAt(prefix), -1);
-    if (prefix >= this.#outSource.length) {
-      this.#outSource = grown(this.#outSource, grownCapacity(this.#outSource.length, prefix + 1));
+    if (this.#out[slot] !== undefined) this.#count(this.#sourceAt(slot), -1);
+    if (slot >= this.#outSource.length) {
+      this.#outSource = grown(this.#outSource, grownCapacity(this.#outSource.length, slot + 1));
     }
     // No holes: the list stays a flat one.
-    while (this.#out.length < prefix) this.#out.push(undefined);
-    this.#out[prefix] = outbound;
+    while (this.#out.length < slot) this.#out.push(undefined);
+    this.#out[slot] = outbound;
     const id = outbound === undefined || source === undefined ? nobody : source.id;
-    this.#outSource[prefix] = id + 1;
+    this.#outSource[slot] = id + 1;
     if (outbound !== undefined) this.#count(id, 1);
   }
 
@@ -335,7 +389,7 @@ export class UpdateGroup {
 
   #outbound(prefix: number, path: number, source: RibSource): Outbound | undefined {
     const set = this.#rib.setOf(path);
-    if (set === undefined || checkExport(source.route, set.spread, this.settings.target) !== undefined) {
+    if (set === undefined || checkExport(source.route, set.traits, this.settings.target) !== undefined) {
       return undefined;
     }
     const verdict = this.#policy(this.#subject(prefix, path, source));
@@ -378,7 +432,8 @@ export class UpdateGroup {
       if (text !== undefined) return { attributes: text, nextHop: undefined, bundle: nobody };
     }
     const attributes = exportAttributes(route, set.attributes, target, extra);
-    const bytes = encodeAttributes(attributes, { as4, withNextHop: family === 4 });
+    const isIpv4 = attributes.nextHop === undefined || familyOf(attributes.nextHop) === 4;
+    const bytes = encodeAttributes(attributes, { as4, withNextHop: family === 4 && isIpv4 });
     return { attributes: Buffer.from(bytes).toString('latin1'), nextHop: attributes.nextHop, bundle: nobody };
   }
 }

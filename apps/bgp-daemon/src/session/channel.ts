@@ -193,9 +193,9 @@ export class Channel {
   }
 
   #begin(session: Session): void {
-    const { as4, external, families } = session;
-    this.#context = { as4, external, families, addPath: [] };
-    this.#isPlain = as4 && families.includes(4);
+    const { as4, external, families, addPathReceive: addPath, extendedNextHop } = session;
+    this.#context = { as4, external, families, addPath, extendedNextHop };
+    this.#isPlain = as4 && families.includes(4) && !addPath.includes(4);
     this.#owner.established(this, session);
   }
 
@@ -212,6 +212,9 @@ export class Channel {
         return;
       case 'hold':
         this.#holdExpired();
+        return;
+      case 'send-hold':
+        this.#sendHoldExpired();
     }
   }
 
@@ -229,6 +232,14 @@ export class Channel {
         else this.dispatch({ kind: 'hold-expired' });
       });
     });
+  }
+
+  /** RFC 9687 3: the peer reads nothing, though its keepalives may come. */
+  #sendHoldExpired(): void {
+    if (this.#state.name !== 'Established') return;
+    const leftMs = this.#state.session.sendHoldSeconds * 1000 - (this.#connection?.stuckMs ?? 0);
+    if (leftMs > 0) this.#timers.start('send-hold', leftMs / 1000);
+    else this.dispatch({ kind: 'send-hold-expired' });
   }
 
   #onMessage(type: MessageType, bytes: Uint8Array, start: number, end: number): void {

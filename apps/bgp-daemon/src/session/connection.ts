@@ -28,6 +28,10 @@ export class Connection {
   #buffer: Uint8Array = new Uint8Array(0);
   #isParsing = false;
   #isOver = false;
+  #progressMs = 0;
+  readonly #onFlushed = (): void => {
+    this.#progressMs = performance.now();
+  };
   /** When the last octet came, by `performance.now()`. */
   lastReceivedMs = performance.now();
 
@@ -63,7 +67,14 @@ export class Connection {
   }
 
   send(message: Uint8Array): void {
-    if (!this.#isOver) this.#socket.write(message);
+    if (this.#isOver) return;
+    if (this.#socket.writableLength === 0) this.#progressMs = performance.now();
+    this.#socket.write(message, this.#onFlushed);
+  }
+
+  /** For how long the peer has not taken anything of what waits for it; 0 when nothing waits. */
+  get stuckMs(): number {
+    return this.#socket.writableLength === 0 ? 0 : performance.now() - this.#progressMs;
   }
 
   /** Closes after what was sent; nothing is told any more. */

@@ -1,5 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import { familyOf, parseIp, tryParseIp, type IpAddress } from '@calico-node/net';
+import { familyOf, parseIp, tryParseIp, type Cidr, type IpAddress } from '@calico-node/net';
 import { openTcpSocket, setTcpMd5Key } from '@calico-node/netlink';
 import type { Logger } from '@calico-node/service';
 
@@ -12,7 +12,7 @@ export interface ListenerHandlers {
 /** What takes connections. */
 export interface Listening {
   /** Asks these peers for TCP MD5 signatures (RFC 2385), and no others. */
-  setKeys(keys: ReadonlyMap<IpAddress, string>): void;
+  setKeys(keys: ReadonlyMap<IpAddress | Cidr, string>): void;
   close(): void;
 }
 
@@ -31,7 +31,7 @@ interface OpenPort {
   readonly fd: number;
   readonly server: Server;
   readonly address: IpAddress;
-  readonly keys: Map<IpAddress, string>;
+  readonly keys: Map<IpAddress | Cidr, string>;
 }
 
 /** Listens for BGP connections on some addresses, or on all; keeps trying where that fails. */
@@ -42,7 +42,7 @@ export class Listener implements Listening {
   readonly #handlers: ListenerHandlers;
   readonly #log: Logger;
   readonly #port: number;
-  #keys: ReadonlyMap<IpAddress, string> = new Map();
+  #keys: ReadonlyMap<IpAddress | Cidr, string> = new Map();
   #isClosed = false;
 
   /** @param addresses none: all. */
@@ -54,7 +54,7 @@ export class Listener implements Listening {
     for (const address of isEverywhere ? everywhere : addresses) this.#listen(address, isEverywhere, true);
   }
 
-  setKeys(keys: ReadonlyMap<IpAddress, string>): void {
+  setKeys(keys: ReadonlyMap<IpAddress | Cidr, string>): void {
     this.#keys = keys;
     for (const listening of this.#listening) this.#applyKeys(listening);
   }

@@ -20,8 +20,9 @@ import {
 } from '@calico-node/bgp';
 import { familyOf, type Family } from '@calico-node/net';
 import { Backoff, type Logger } from '@calico-node/service';
-import type { NeighborConfig } from '../config/daemon-config.ts';
+import type { Dampening, NeighborConfig } from '../config/daemon-config.ts';
 import { Channel, type ChannelOwner } from './channel.ts';
+import { Flaps } from './flaps.ts';
 import { limitHops } from './gtsm.ts';
 
 export interface PeerHandlers {
@@ -40,6 +41,8 @@ export interface PeerIdentity {
   readonly routerId: number;
   /** The R bit (RFC 4724 3): asked for each OPEN. */
   isRestarting(): boolean;
+  /** Undefined: sessions may come and go. */
+  dampening(): Dampening | undefined;
 }
 
 const rank: Readonly<Record<StateName, number>> = {
@@ -79,12 +82,14 @@ export class Peer {
   #state: StateName = 'Idle';
   #sinceMs = Date.now();
   #establishedAt = 0;
+  readonly #flaps = new Flaps();
+  #restartTimer: NodeJS.Timeout | undefined;
   messagesReceived = 0;
   messagesSent = 0;
 
   constructor(config: NeighborConfig, identity: PeerIdentity, handlers: PeerHandlers, log: Logger) {
     this.config = config;
-    this.families = [familyOf(config.address)];
+    this.families = config.families;
     this.#identity = identity;
     this.#handlers = handlers;
     this.#log = log;
@@ -113,24 +118,41 @@ export class Peer {
     return this.#active?.isCongested ?? false;
   }
 
+  /** Ended on purpose, and not to be started by itself. */
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
   start(): void {
+    clearTimeout(this.#restartTimer);
+    if (!this.#isStopped) return;
     this.#isStopped = false;
     this.#outgoing.dispatch({ kind: 'start' });
   }
 
   /** Ends the session; with a notification the peer drops our routes, without one it takes it for a restart. */
   stop(cease?: Notification): void {
+    clearTimeout(this.#restartTimer);
     this.#isStopped = true;
     const event = { kind: 'stop', ...(cease === undefined ? {} : { notification: cease }) } as const;
     this.#outgoing.dispatch(event);
     for (const channel of [...this.#accepted]) channel.dispatch(event);
   }
 
+  /** Ends the session, and starts it again after some time. */
+  pause(cease: Notification, seconds: number): void {
+    this.stop(cease);
+    this.#restartTimer = setTimeout(() => {
+      this.start();
+    }, seconds * 1000);
+  }
+
   /** Takes a connection that came from the peer's address. */
   accept(socket: Socket): void {
     const { ttlSecurityHops: hops, address } = this.config;
     const isTooFar = hops > 0 && !limitHops(socket, familyOf(address), hops);
-    if (this.#isStopped || isTooFar || this.#accepted.size >= maxAccepted) {
+    const isDamped = this.#flaps.leftSeconds(this.#identity.dampening()) > 0;
+    if (this.#isStopped || isTooFar || isDamped || this.#accepted.size >= maxAccepted) {
       socket.on('error', () => undefined).destroy();
       return;
     }
@@ -163,6 +185,11 @@ export class Peer {
       keepaliveSeconds,
       families: this.families,
       gracefulRestart: { restartSeconds, restarting, forwardingPreserved },
+      longLivedSeconds: this.config.longLivedSeconds,
+      addPath: this.config.addPath,
+      sendHoldSeconds: this.config.sendHoldSeconds,
+      extendedNextHop: familyOf(this.config.address) === 6 && this.families.includes(4),
+      role: this.config.role,
     };
     return this.#sideNow;
   }
@@ -272,6 +299,7 @@ export class Peer {
       this.#lastError = describeDown(reason);
     }
     if (wasEstablished) {
+      this.#flaps.ended(performance.now() - this.#establishedAt, this.#identity.dampening());
       this.#log.warn({ reason: describeDown(reason) }, 'session lost');
       const graceful = isGracefulLoss(reason) && !this.#isStopped ? lost?.gracefulRestart : undefined;
       this.#handlers.lost(graceful);
@@ -282,6 +310,8 @@ export class Peer {
   }
 
   #idleHoldSeconds(): number {
+    const dampedSeconds = this.#flaps.leftSeconds(this.#identity.dampening());
+    if (dampedSeconds > 0) return dampedSeconds;
     const isError = this.#lastDown !== undefined && !isGracefulLoss(this.#lastDown);
     return isError ? this.#errorBackoff.nextMs() / 1000 : reconnectSeconds;
   }

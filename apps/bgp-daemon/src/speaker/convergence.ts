@@ -16,6 +16,7 @@ export class Convergence {
   readonly #settled = new WeakSet<Neighbor>();
   #deferral: NodeJS.Timeout | undefined;
   #isDone = false;
+  #isOpen = false;
 
   constructor(neighbors: () => readonly Neighbor[], onDone: () => void) {
     this.#neighbors = neighbors;
@@ -26,8 +27,13 @@ export class Convergence {
     return this.#isDone;
   }
 
-  /** There is a configuration: from now on peers are waited for, or nobody if nothing was left over. */
-  start(hasLeftovers: boolean): void {
+  /**
+   * There is a configuration: from now on peers are waited for, or nobody if nothing was left over.
+   *
+   * @param isOpen there may be peers that are not configured one by one: all of the time is theirs.
+   */
+  start(hasLeftovers: boolean, isOpen: boolean): void {
+    this.#isOpen = isOpen;
     if (this.#isDone || this.#deferral !== undefined) return;
     if (!hasLeftovers) {
       this.#finish();
@@ -46,7 +52,7 @@ export class Convergence {
       if (neighbor.isInSync) this.#settled.add(neighbor);
       else if (neighbor.session !== undefined && !isExpectedToMark(neighbor)) this.#settleLater(neighbor);
     }
-    if (neighbors.every((neighbor) => this.#settled.has(neighbor))) this.#finish();
+    if (!this.#isOpen && neighbors.every((neighbor) => this.#settled.has(neighbor))) this.#finish();
   }
 
   close(): void {

@@ -13,6 +13,7 @@ export interface RouteExplanation {
 /** What decided between two paths (RFC 4271 9.1.2.2), from the loser's side. */
 const losses: Readonly<Record<DecisionStep, string>> = {
   source: "the best one is this node's own",
+  stale: 'it is only kept for want of better (long-lived stale)',
   'local-pref': 'its local preference is lower',
   'as-path': 'its AS path is longer',
   origin: 'its origin is worse',

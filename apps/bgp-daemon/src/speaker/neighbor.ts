@@ -1,17 +1,27 @@
 import type { Socket } from 'node:net';
 import {
+  ceaseSubcode,
   checkImport,
+  encodeRouteRefresh,
+  errorCode,
   evaluateFilters,
+  markLongLived,
+  maximumPrefixes,
+  receiveInRole,
+  shutdownNotification,
+  notification,
   type Announcement,
   type GracefulRestart,
   type NlriBlock,
   type Notification,
+  type PathAttributes,
   type PlainUpdate,
+  type RouteRefreshKind,
   type Session,
   type StateName,
   type Update,
 } from '@calico-node/bgp';
-import { familyOf, tryParseIp, type Family, type IpAddress } from '@calico-node/net';
+import { tryParseIp, type Family, type IpAddress } from '@calico-node/net';
 import type { Logger } from '@calico-node/service';
 import type { NeighborConfig } from '../config/daemon-config.ts';
 import type { AttributeSet, PeerImport } from '../rib/attribute-table.ts';
@@ -38,7 +48,10 @@ export class Neighbor {
   #session: Session | undefined;
   #selfAddress: IpAddress | undefined;
   #retainTimer: NodeJS.Timeout | undefined;
-  #isSweeping = false;
+  /** Families of which stale routes are to go. */
+  readonly #sweeping = new Set<Family>();
+  #isShutDown = false;
+  #hasWarned = false;
   #isInSync = false;
   #hasMarkedEnd = false;
   #importTarget: PeerImport;
@@ -53,7 +66,7 @@ export class Neighbor {
     this.#config = config;
     this.#context = context;
     this.#log = log;
-    this.#families = [familyOf(config.address)];
+    this.#families = config.families;
     this.#importTarget = this.#importTargetOf(undefined);
     this.source = { id: sourceId, name: config.name, route: this.#routeSource(0) };
     for (const family of this.#families) context.ribs[family].addSource(this.source);
@@ -64,7 +77,11 @@ export class Neighbor {
       },
       isCongested: () => this.#peer.isCongested,
     };
-    const identity = { routerId: context.config().routerId, isRestarting: () => context.isRestarting() };
+    const identity = {
+      routerId: context.config().routerId,
+      isRestarting: () => context.isRestarting(),
+      dampening: () => context.config().dampening,
+    };
     this.#peer = new Peer(
       config,
       identity,
@@ -81,9 +98,7 @@ export class Neighbor {
         },
         plainUpdate: (bytes, update) => this.#plainUpdate(bytes, update),
         routeRefresh: (family, kind) => {
-          if (kind !== 'request') return;
-          this.#groups.get(family)?.refresh(this.#member);
-          context.wake();
+          this.#routeRefresh(family, kind);
         },
         drained: () => {
           context.wake();
@@ -115,6 +130,11 @@ export class Neighbor {
 
   get messages(): { readonly received: number; readonly sent: number } {
     return { received: this.#peer.messagesReceived, sent: this.#peer.messagesSent };
+  }
+
+  /** Ended by the operator, until it is reloaded. */
+  get isShutDown(): boolean {
+    return this.#isShutDown;
   }
 
   /** The session is down and its routes are kept for the peer's return. */
@@ -155,10 +175,34 @@ export class Neighbor {
     this.#dropAll();
   }
 
+  /** Ends the session until `reload`, with words for the other side (RFC 9003). */
+  shutDown(message: string): void {
+    this.#isShutDown = true;
+    this.#peer.stop(shutdownNotification(ceaseSubcode.administrativeShutdown, message));
+    this.#dropAll();
+  }
+
+  /** Starts a session that was ended; else has both sides tell their routes anew, or begins a new session. */
+  reload(isHard: boolean): 'restarted' | 'refreshed' {
+    const session = this.#session;
+    this.#isShutDown = false;
+    if (this.#peer.isStopped || isHard || session === undefined) {
+      this.#peer.stop(notification(errorCode.cease, ceaseSubcode.administrativeReset));
+      this.#peer.start();
+      return 'restarted';
+    }
+    for (const [family, group] of this.#groups) {
+      group.refresh(this.#member, session.enhancedRouteRefresh);
+      if (session.routeRefresh) this.#peer.send(encodeRouteRefresh(family));
+    }
+    this.#context.wake();
+    return 'refreshed';
+  }
+
   /** Closes the connection as a restart does: routes, ours there and theirs here, stay. */
   suspend(): void {
     this.#peer.stop();
-    this.#isSweeping = false;
+    this.#sweeping.clear();
     clearTimeout(this.#retainTimer);
   }
 
@@ -207,10 +251,11 @@ export class Neighbor {
 
   /** Removes a slice of the routes that are to go. True when none is left. */
   sweep(limit: number): boolean {
-    if (!this.#isSweeping) return true;
-    const isDone = this.#families.every((family) => this.#context.ribs[family].sweepStale(this.source, limit));
-    this.#isSweeping = !isDone;
-    return isDone;
+    for (const family of this.#sweeping) {
+      if (!this.#context.ribs[family].sweepStale(this.source, limit)) return false;
+      this.#sweeping.delete(family);
+    }
+    return true;
   }
 
   #routeSource(routerId: number): RibSource['route'] {
@@ -223,7 +268,8 @@ export class Neighbor {
     this.source.route = this.#routeSource(session.remoteRouterId);
     this.#importTarget = this.#importTargetOf(session);
     this.#endOfRib.clear();
-    this.#resume(session.gracefulRestart);
+    this.#hasWarned = false;
+    this.#resume(session);
     this.#isInSync = false;
     this.#hasMarkedEnd = false;
     const self = tryParseIp(localAddress ?? '') ?? this.#config.sourceAddress;
@@ -240,18 +286,20 @@ export class Neighbor {
   }
 
   /** RFC 4724 4.2: stale routes stay if the peer says that it has gone on forwarding, until its End-of-RIB. */
-  #resume(gracefulRestart: GracefulRestart | undefined): void {
+  #resume({ families, gracefulRestart, longLivedRestart }: Session): void {
     clearTimeout(this.#retainTimer);
     this.#retainTimer = undefined;
-    const isPreserved = this.#families.every((family) =>
-      gracefulRestart?.families.some((entry) => entry.family === family && entry.forwardingPreserved),
+    const entries = [...(gracefulRestart?.families ?? []), ...longLivedRestart];
+    const isPreserved = families.every((family) =>
+      entries.some((entry) => entry.family === family && entry.forwardingPreserved),
     );
     if (!isPreserved) this.#sweepSoon();
     else this.#sweepAfter(endOfRibMs);
   }
 
   #lost(gracefulRestart: GracefulRestart | undefined): void {
-    const families = this.#session?.families ?? [];
+    const session = this.#session;
+    const families = session?.families ?? [];
     this.#session = undefined;
     for (const group of this.#groups.values()) this.#context.groups.leave(group, this.#member);
     this.#groups.clear();
@@ -261,10 +309,40 @@ export class Neighbor {
     } else {
       const { restartSeconds } = gracefulRestart;
       for (const family of this.#families) this.#context.ribs[family].markStale(this.source);
-      this.#sweepAfter(restartSeconds * 1000);
-      this.#log.info({ restartSeconds, routes: this.prefixesReceived }, 'keeping the routes of a restarting peer');
+      const longLivedSeconds = this.#longLivedSeconds(session);
+      if (longLivedSeconds === 0) this.#sweepAfter(restartSeconds * 1000);
+      else this.#keepLongAfter(restartSeconds * 1000, longLivedSeconds);
+      this.#log.info(
+        { restartSeconds, longLivedSeconds, routes: this.prefixesReceived },
+        'keeping the routes of a restarting peer',
+      );
     }
     this.#context.sessionsChanged();
+  }
+
+  /** RFC 9494 4.2: the shortest of what the peer says for its families and what is configured; 0: not at all. */
+  #longLivedSeconds(session: Session | undefined): number {
+    const entries = session?.longLivedRestart ?? [];
+    const times = this.#families.map((family) => entries.find((entry) => entry.family === family)?.staleSeconds ?? 0);
+    return Math.min(this.#config.longLivedSeconds ?? 0, ...times);
+  }
+
+  /** RFC 9494 4.2: what has not come back in time is kept for want of better, and marked so. */
+  #keepLongAfter(ms: number, seconds: number): void {
+    clearTimeout(this.#retainTimer);
+    this.#retainTimer = setTimeout(() => {
+      this.#log.warn({ seconds }, 'the peer is not back in time: its routes stay as the last resort');
+      const marked = new Map<AttributeSet, AttributeSet | undefined>();
+      const mark = (set: AttributeSet): AttributeSet | undefined => {
+        if (!marked.has(set)) {
+          const attributes = markLongLived(set.attributes);
+          marked.set(set, attributes && this.#context.attributes.intern(attributes));
+        }
+        return marked.get(set);
+      };
+      for (const family of this.#families) this.#context.ribs[family].restampStale(this.source, mark);
+      this.#sweepAfter(seconds * 1000);
+    }, ms);
   }
 
   #dropAll(): void {
@@ -283,7 +361,7 @@ export class Neighbor {
   #sweepSoon(): void {
     clearTimeout(this.#retainTimer);
     this.#retainTimer = undefined;
-    this.#isSweeping = true;
+    for (const family of this.#families) this.#sweeping.add(family);
     this.#context.wake();
   }
 
@@ -299,8 +377,21 @@ export class Neighbor {
     this.#context.sessionsChanged();
   }
 
+  #routeRefresh(family: Family, kind: RouteRefreshKind): void {
+    const isMarked = this.#session?.enhancedRouteRefresh === true;
+    if (kind === 'request') {
+      this.#groups.get(family)?.refresh(this.#member, isMarked);
+    } else if (isMarked && this.#families.includes(family)) {
+      // RFC 7313 4: what is not repeated between the marks is gone.
+      if (kind === 'begin') this.#context.ribs[family].markStale(this.source);
+      else this.#sweeping.add(family);
+    }
+    this.#context.wake();
+  }
+
   /** An UPDATE whose attributes need no decoding, as nearly all are. */
   #plainUpdate(bytes: Uint8Array, update: PlainUpdate): boolean {
+    if (this.#session?.role !== undefined) return false;
     const { attributes: table, ribs } = this.#context;
     const { attributesStart, attributesEnd, nlriEnd: end, withdrawnStart, withdrawnEnd } = update;
     const rib = ribs[4];
@@ -317,6 +408,7 @@ export class Neighbor {
     const isOwn = set.nextHop !== undefined && this.#context.isLocalAddress(set.nextHop);
     if (set.problem === undefined && !isOwn) rib.announceRun(this.source, run, set, this.#filterFor(4));
     else rib.withdrawRun(this.source, run);
+    this.#checkLimit(4);
     return true;
   }
 
@@ -324,7 +416,13 @@ export class Neighbor {
     this.#context.ribs[block.family].withdrawRun(this.source, block);
   }
 
-  #announce({ block, attributes }: Announcement): void {
+  #announce({ block, attributes: received }: Announcement): void {
+    const attributes = this.#inRole(received);
+    if (attributes === undefined) {
+      this.#log.debug('routes leaked by the peer (RFC 9234)');
+      this.#withdraw(block);
+      return;
+    }
     const isLocalAddress = (address: IpAddress): boolean => this.#context.isLocalAddress(address);
     const problem = checkImport(attributes, { ...this.#importTarget, isLocalAddress });
     if (problem !== undefined) {
@@ -336,6 +434,28 @@ export class Neighbor {
     const { attributes: table, ribs } = this.#context;
     const set = table.intern(attributes);
     ribs[block.family].announceRun(this.source, block, set, this.#filterFor(block.family));
+    this.#checkLimit(block.family);
+  }
+
+  #inRole(attributes: PathAttributes): PathAttributes | undefined {
+    const role = this.#session?.role;
+    if (role === undefined) return attributes;
+    const marked = receiveInRole(attributes, role, this.#config.remoteAs);
+    return marked === 'leak' ? undefined : marked;
+  }
+
+  /** Acts when the peer has announced more than it may (RFC 4271 6.7, RFC 4486 4). */
+  #checkLimit(family: Family): void {
+    const { prefixLimit } = this.#config;
+    if (prefixLimit === undefined) return;
+    const { prefixes, action, restartSeconds } = prefixLimit;
+    if (this.#context.ribs[family].countOf(this.source) <= prefixes || this.#hasWarned) return;
+    this.#hasWarned = true;
+    this.#log.warn({ family, prefixes, action }, 'the peer announces more prefixes than it may');
+    if (action === 'warn') return;
+    const cease = maximumPrefixes(family, prefixes);
+    if (action === 'restart') this.#peer.pause(cease, restartSeconds);
+    else this.#peer.stop(cease);
   }
 
   /** The import filter, if there is one. */

@@ -11,8 +11,9 @@ import { cidrContains, familyOf, type Cidr, type Family, type IpAddress } from '
 import type { Logger } from '@calico-node/service';
 import { isDeepStrictEqual } from 'node:util';
 import type { Socket } from 'node:net';
+import type { StateName } from '@calico-node/bgp';
 import type { DaemonConfig, NeighborConfig } from '../config/daemon-config.ts';
-import type { FibRoute, OpenFib } from '../fib/fib.ts';
+import type { FibHop, FibRoute, OpenFib } from '../fib/fib.ts';
 import { KernelTable } from '../fib/kernel-table.ts';
 import { AttributeTable } from '../rib/attribute-table.ts';
 import { IntList } from '../rib/columns.ts';
@@ -73,6 +74,8 @@ export class Speaker {
   readonly #neighbors = new Map<string, Neighbor>();
   /** Removed from the configuration, their routes not yet all gone. */
   readonly #leaving = new Set<Neighbor>();
+  /** The names of those that came from a network of dynamic neighbours. */
+  readonly #dynamic = new Set<string>();
   readonly #released: Readonly<Record<Family, IntList>> = { 4: new IntList(), 6: new IntList() };
   readonly #refreshTimer: NodeJS.Timeout;
   readonly #hadLeftovers: boolean;
@@ -134,6 +137,7 @@ export class Speaker {
       },
     };
     this.#refreshTimer = setInterval(() => {
+      this.#dismiss();
       this.#kernel.resync();
       this.#kernel.retryFailed();
     }, refreshMs);
@@ -158,6 +162,10 @@ export class Speaker {
   /** Started again over the routes of an earlier life, and not yet caught up with all peers. */
   get isRestarting(): boolean {
     return this.#hadLeftovers && !this.#convergence.isDone;
+  }
+
+  isDynamic(neighbor: Neighbor): boolean {
+    return this.#dynamic.has(neighbor.config.name);
   }
 
   get kernelRoutes(): number {
@@ -204,7 +212,7 @@ export class Speaker {
       for (const family of families) this.#ribs[family].markAllDirty();
     }
     this.#applyListener(before, config);
-    this.#convergence.start(this.#hadLeftovers);
+    this.#convergence.start(this.#hadLeftovers, config.dynamicNeighbors.length > 0);
     this.#sessionsChanged();
     this.#wake();
     return result;
@@ -233,12 +241,18 @@ export class Speaker {
     const counts = { added: 0, changed: 0, removed: 0, unchanged: 0 };
     const isOtherSpeaker = before !== undefined && before.routerId !== config.routerId;
     const wanted = new Map(config.neighbors.map((neighbor) => [neighbor.name, neighbor]));
+    for (const name of this.#dynamic) {
+      const dynamic = this.#neighbors.get(name);
+      const next = dynamic && dynamicConfigFor(config, dynamic.config.address);
+      if (next !== undefined && !wanted.has(name)) wanted.set(name, next);
+    }
     for (const [name, neighbor] of [...this.#neighbors]) {
       const next = wanted.get(name);
       if (next !== undefined && !isOtherSpeaker && isSameSession(neighbor.config, next)) continue;
       neighbor.remove(next === undefined ? deconfigured() : reconfigured());
       this.#neighbors.delete(name);
       this.#leaving.add(neighbor);
+      if (next === undefined) this.#dynamic.delete(name);
       if (next === undefined) counts.removed++;
       else counts.changed++;
     }
@@ -257,11 +271,52 @@ export class Speaker {
     return counts;
   }
 
-  #addNeighbor(config: NeighborConfig): void {
+  #addNeighbor(config: NeighborConfig): Neighbor {
     const log = this.#log.child({ peer: config.name });
-    const neighbor = new Neighbor(config, this.#nextSource++, this.#context, this.#options.dial, log);
+    const dial = (to: NeighborConfig): Socket => {
+      if (!this.#isNear(to)) throw new Error('the peer is on no network of this node (see multihop)');
+      return this.#options.dial(to);
+    };
+    const neighbor = new Neighbor(config, this.#nextSource++, this.#context, dial, log);
     this.#neighbors.set(config.name, neighbor);
     neighbor.start();
+    return neighbor;
+  }
+
+  /** A peer in another AS has to be on a network of this node, unless it is configured to be further away. */
+  #isNear({ address, remoteAs, localAs, multihop, ttlSecurityHops }: NeighborConfig): boolean {
+    if (remoteAs === localAs || multihop || ttlSecurityHops > 1) return true;
+    return this.#kernel.nextHops.resolve(address)?.cost === 0;
+  }
+
+  /** Makes a neighbour of whoever comes from a network of dynamic ones, as long as there is room. */
+  #welcome(remote: IpAddress): Neighbor | undefined {
+    const config = this.#config && dynamicConfigFor(this.#config, remote);
+    const range = this.#config?.dynamicNeighbors.find(({ prefix }) => cidrContains(prefix, remote));
+    if (config === undefined || range === undefined) return undefined;
+    const others = [...this.#dynamic].filter((name) => {
+      const address = this.#neighbors.get(name)?.config.address;
+      return address !== undefined && cidrContains(range.prefix, address);
+    });
+    if (others.length >= range.limit) {
+      this.#log.warn({ remote, prefix: range.prefix, limit: range.limit }, 'too many dynamic neighbours');
+      return undefined;
+    }
+    this.#dynamic.add(config.name);
+    return this.#addNeighbor(config);
+  }
+
+  /** Forgets dynamic neighbours that are gone for good. */
+  #dismiss(): void {
+    for (const name of [...this.#dynamic]) {
+      const neighbor = this.#neighbors.get(name);
+      const isGone = neighbor?.session === undefined && neighbor?.isRetained !== true;
+      if (neighbor === undefined || !isGone || neighbor.isShutDown || !restingStates.has(neighbor.state)) continue;
+      neighbor.remove(deconfigured());
+      this.#neighbors.delete(name);
+      this.#dynamic.delete(name);
+      this.#leaving.add(neighbor);
+    }
   }
 
   #applyListener(before: DaemonConfig | undefined, config: DaemonConfig): void {
@@ -278,16 +333,18 @@ export class Speaker {
         },
       });
     }
-    const keys = config.neighbors.flatMap(({ address, password }) =>
-      password === undefined ? [] : [[address, password] as const],
-    );
+    const keys = [
+      ...config.neighbors.map(({ address, password }) => [address, password] as const),
+      ...config.dynamicNeighbors.map(({ prefix, password }) => [prefix, password] as const),
+    ].flatMap(([peer, password]) => (password === undefined ? [] : [[peer, password] as const]));
     this.#listener.setKeys(new Map(keys));
   }
 
   #accept(socket: Socket, remote: IpAddress): void {
-    const neighbor = this.neighbors.find(({ config }) => config.address === remote);
-    if (neighbor === undefined) {
-      this.#log.debug({ remote }, 'connection from an address that is no peer');
+    const known = this.neighbors.find(({ config }) => config.address === remote);
+    const neighbor = known ?? this.#welcome(remote);
+    if (neighbor === undefined || !this.#isNear(neighbor.config)) {
+      this.#log.debug({ remote }, 'connection from an address that is no peer, or not one of a network of ours');
       socket.on('error', () => undefined).destroy();
     } else {
       neighbor.accept(socket);
@@ -363,7 +420,7 @@ export class Speaker {
         if (rib.decide(prefix, cost) < 0) this.#released[family].push(prefix);
         if (!isProgramming) continue;
         const destination = rib.cidr(prefix);
-        this.#kernel.want(destination, this.#fibRoute(destination, rib.best(prefix)));
+        this.#kernel.want(destination, this.#fibRoute(destination, rib, prefix));
       }
       this.#groups.flush(family, dirty);
       if (performance.now() > deadlineMs) break;
@@ -383,6 +440,7 @@ export class Speaker {
   /** Numbers of prefixes without paths come back once no peer has yet to be told that they are gone. */
   #tidy(): void {
     let isDone = true;
+    if (!this.#groups.hasPending) this.#groups.tidy();
     for (const family of families) {
       const released = this.#released[family];
       if (released.length === 0 || this.#groups.hasPending) continue;
@@ -405,15 +463,20 @@ export class Speaker {
     return (nextHop) => this.#kernel.nextHops.resolve(nextHop)?.cost;
   }
 
-  #fibRoute(destination: Cidr, best: PathView | undefined): FibRoute | undefined {
-    const { program, neverProgram } = this.#configured().kernel;
-    if (best === undefined || best.source.route.kind === 'kernel' || !program) return undefined;
+  #fibRoute(destination: Cidr, rib: Rib, prefix: number): FibRoute | undefined {
+    const { program, neverProgram, maxPaths } = this.#configured().kernel;
+    const best = rib.bestPath(prefix);
+    const source = rib.sourceOf(best);
+    if (source === undefined || source.route.kind === 'kernel' || !program) return undefined;
     if (neverProgram.some((cidr) => cidrContains(cidr, destination))) return undefined;
-    const { nextHop } = best.set.attributes;
-    if (nextHop === undefined) return { kind: 'blackhole', destination };
-    const hop = this.#kernel.nextHops.resolve(nextHop);
-    if (hop === undefined) return undefined;
-    return { kind: 'via', destination, gateway: hop.gateway, interfaceIndex: hop.interfaceIndex, onlink: hop.onlink };
+    if (rib.setOf(best)?.nextHop === undefined) return { kind: 'blackhole', destination };
+    const ways = new Map<string, FibHop>();
+    for (const nextHop of rib.nextHops(prefix, maxPaths, this.#costs())) {
+      const hop = this.#kernel.nextHops.resolve(nextHop);
+      // Next hops behind the same gateway are one way.
+      if (hop !== undefined) ways.set(`${hop.gateway} ${hop.interfaceIndex}`, hop);
+    }
+    return ways.size === 0 ? undefined : { kind: 'via', destination, hops: [...ways.values()] };
   }
 
   #retryLater(): void {
@@ -431,6 +494,13 @@ export class Speaker {
   }
 }
 
+const restingStates: ReadonlySet<StateName> = new Set<StateName>(['Idle', 'Active', 'Connect']);
+
+/** As what a peer is configured that comes from a network of dynamic ones. */
+function dynamicConfigFor({ dynamicNeighbors }: DaemonConfig, address: IpAddress): NeighborConfig | undefined {
+  return dynamicNeighbors.find(({ prefix }) => cidrContains(prefix, address))?.configOf(address);
+}
+
 /** The parts of a neighbour's configuration that can change under a running session. */
 function isSameSession(a: NeighborConfig, b: NeighborConfig): boolean {
   const session = ({
@@ -438,6 +508,7 @@ function isSameSession(a: NeighborConfig, b: NeighborConfig): boolean {
     exportFilters: _e,
     nextHopMode: _n,
     type: _t,
+    prefixLimit: _p,
     ...rest
   }: NeighborConfig): unknown => rest;
   return isDeepStrictEqual(session(a), session(b));

@@ -7,6 +7,7 @@ import {
 } from '@calico-node/bgp';
 import type { Family, IpAddress } from '@calico-node/net';
 import type { DaemonConfig, NeighborConfig } from '../config/daemon-config.ts';
+import { PathSlots } from '../rib/path-slots.ts';
 import type { Rib } from '../rib/rib.ts';
 import { UpdateGroup, type GroupMember, type GroupSettings } from '../rib/update-group.ts';
 import { decideExport, filtersOf } from './export-policy.ts';
@@ -14,6 +15,8 @@ import { decideExport, filtersOf } from './export-policy.ts';
 /** Finds the group that a session belongs to, makes it for the first member and drops it after the last. */
 export class UpdateGroups {
   readonly #groups = new Map<string, UpdateGroup>();
+  /** Made for the first group with ADD-PATH of a family. */
+  readonly #slots = new Map<Family, PathSlots>();
   readonly #ribs: Readonly<Record<Family, Rib>>;
   readonly #config: () => DaemonConfig;
   readonly #mayTransit: () => boolean;
@@ -39,26 +42,35 @@ export class UpdateGroups {
       nextHopMode: neighbor.nextHopMode,
       client: neighbor.routeReflectorClient,
       clusterId: neighbor.clusterId,
+      needsIpv4NextHop: family === 4 && !session.extendedNextHop,
+      takesStale: session.longLivedRestart.some((entry) => entry.family === family),
+      role: session.role,
     };
     const settings: GroupSettings = {
       family,
       target,
       as4: session.as4,
       maxMessageLength: session.extendedMessage ? maxExtendedMessageLength : maxMessageLength,
+      addPath: session.addPathSend.includes(family),
     };
     const key = JSON.stringify([settings, neighbor.exportFilters]);
     let group = this.#groups.get(key);
     if (group === undefined) {
       let [filteredFor, filters]: [DaemonConfig | undefined, Filter[]] = [undefined, []];
-      group = new UpdateGroup(settings, this.#ribs[family], (subject) => {
-        if (subject.fromPeer && !this.#mayTransit()) return { announce: false };
-        const config = this.#config();
-        if (filteredFor !== config) {
-          filteredFor = config;
-          filters = filtersOf(config, neighbor.exportFilters);
-        }
-        return decideExport(config, filters, subject, !session.external);
-      });
+      group = new UpdateGroup(
+        settings,
+        this.#ribs[family],
+        (subject) => {
+          if (subject.fromPeer && !this.#mayTransit()) return { announce: false };
+          const config = this.#config();
+          if (filteredFor !== config) {
+            filteredFor = config;
+            filters = filtersOf(config, neighbor.exportFilters);
+          }
+          return decideExport(config, filters, subject, !session.external);
+        },
+        settings.addPath ? this.#slotsOf(family) : undefined,
+      );
       this.#groups.set(key, group);
     }
     return group;
@@ -72,6 +84,8 @@ export class UpdateGroups {
 
   /** Decides on prefixes anew for all groups of a family. */
   flush(family: Family, prefixes: Int32Array): void {
+    const slots = this.#slots.get(family);
+    if (slots !== undefined) for (const prefix of prefixes) slots.update(prefix);
     for (const group of this.#groups.values()) if (group.settings.family === family) group.flush(prefixes);
   }
 
@@ -80,6 +94,20 @@ export class UpdateGroups {
     let isDone = true;
     for (const group of this.#groups.values()) isDone = group.sync(limit) && isDone;
     return isDone;
+  }
+
+  /** Nobody has anything pending: numbers of paths that are gone may be used again. */
+  tidy(): void {
+    for (const slots of this.#slots.values()) slots.tidy();
+  }
+
+  #slotsOf(family: Family): PathSlots {
+    let slots = this.#slots.get(family);
+    if (slots === undefined) {
+      slots = new PathSlots(this.#ribs[family]);
+      this.#slots.set(family, slots);
+    }
+    return slots;
   }
 
   #some(test: (group: UpdateGroup) => boolean): boolean {

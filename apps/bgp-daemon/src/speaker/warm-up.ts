@@ -60,6 +60,7 @@ async function runOnce(log: Logger): Promise<void> {
     address,
     remoteAs: asn,
     passive: true,
+    multihop: true,
     routeReflectorClient: asn === localAs,
     exportFilters: ['all'],
   }));

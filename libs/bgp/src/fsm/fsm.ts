@@ -39,6 +39,8 @@ export type FsmEvent =
   | { readonly kind: 'hold-expired' }
   /** 11 */
   | { readonly kind: 'keepalive-expired' }
+  /** 29 (RFC 9687 4.3): the peer has not taken what was sent to it. */
+  | { readonly kind: 'send-hold-expired' }
   /** 16, 17 */
   | { readonly kind: 'tcp-connected' }
   /** 18 */
@@ -60,7 +62,7 @@ export type FsmEvent =
 
 export type EventKind = FsmEvent['kind'];
 
-export type TimerName = 'connect-retry' | 'hold' | 'keepalive' | 'idle-hold';
+export type TimerName = 'connect-retry' | 'hold' | 'keepalive' | 'idle-hold' | 'send-hold';
 
 /** Why a connection ended. */
 export type DownReason =
@@ -120,6 +122,7 @@ const stopAll: readonly FsmAction[] = [
   stopTimer('hold'),
   stopTimer('keepalive'),
   stopTimer('idle-hold'),
+  stopTimer('send-hold'),
 ];
 
 const stay = (state: FsmState): Step => ({ state, actions: [] });
@@ -155,6 +158,9 @@ const transport = (state: FsmState, event: EventOf<'tcp-failed'>, config: FsmCon
 
 const holdExpired = (state: FsmState, _event: EventOf<'hold-expired'>, config: FsmConfig): Step =>
   toIdle(state, config, { kind: 'sent', notification: notification(errorCode.holdTimer) }, true);
+
+const sendHoldExpired = (state: FsmState, _event: EventOf<'send-hold-expired'>, config: FsmConfig): Step =>
+  toIdle(state, config, { kind: 'sent', notification: notification(errorCode.sendHoldTimer) }, true);
 
 const dumped = (state: FsmState, _event: EventOf<'collision-dump'>, config: FsmConfig): Step => {
   const cease = notification(errorCode.cease, ceaseSubcode.collisionResolution);
@@ -234,7 +240,11 @@ const sendKeepalive = (state: StateOf<'OpenConfirm'> | StateOf<'Established'>): 
 
 const establish = (state: StateOf<'OpenConfirm'>): Step => ({
   state: { name: 'Established', session: state.session },
-  actions: [...restartHold(state).actions, { kind: 'established', session: state.session }],
+  actions: [
+    ...restartHold(state).actions,
+    ...(state.session.sendHoldSeconds === 0 ? [] : [startTimer('send-hold', state.session.sendHoldSeconds)]),
+    { kind: 'established', session: state.session },
+  ],
 });
 
 const table: Table = {
@@ -244,6 +254,7 @@ const table: Table = {
     'connect-retry-expired': ignore,
     'hold-expired': ignore,
     'keepalive-expired': ignore,
+    'send-hold-expired': ignore,
     // 8.2.2: in Idle all connections are refused.
     'tcp-connected': (state) => ({ state, actions: [{ kind: 'close' }] }),
     'tcp-failed': ignore,
@@ -261,6 +272,7 @@ const table: Table = {
     'connect-retry-expired': retry,
     'hold-expired': ignore,
     'keepalive-expired': ignore,
+    'send-hold-expired': ignore,
     'tcp-connected': connected,
     'tcp-failed': connectFailed,
     open: ignore,
@@ -277,6 +289,7 @@ const table: Table = {
     'connect-retry-expired': (state, _event, config) => (config.passive ? stay(state) : retry()),
     'hold-expired': ignore,
     'keepalive-expired': ignore,
+    'send-hold-expired': ignore,
     'tcp-connected': connected,
     'tcp-failed': connectFailed,
     open: ignore,
@@ -293,6 +306,7 @@ const table: Table = {
     'connect-retry-expired': ignore,
     'hold-expired': holdExpired,
     'keepalive-expired': ignore,
+    'send-hold-expired': ignore,
     'tcp-connected': ignore,
     'tcp-failed': connectFailed,
     open: openReceived,
@@ -310,6 +324,7 @@ const table: Table = {
     'connect-retry-expired': ignore,
     'hold-expired': holdExpired,
     'keepalive-expired': sendKeepalive,
+    'send-hold-expired': sendHoldExpired,
     'tcp-connected': ignore,
     'tcp-failed': transport,
     open: unexpected(messageType.open),
@@ -326,6 +341,7 @@ const table: Table = {
     'connect-retry-expired': ignore,
     'hold-expired': holdExpired,
     'keepalive-expired': sendKeepalive,
+    'send-hold-expired': sendHoldExpired,
     'tcp-connected': ignore,
     'tcp-failed': transport,
     open: unexpected(messageType.open),

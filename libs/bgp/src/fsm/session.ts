@@ -1,6 +1,12 @@
 /** What two OPENs agree on: RFC 4271 4.2 and 6.2, RFC 4760 8, RFC 5492, RFC 4724. */
 import type { Family } from '@calico-node/net';
-import { writeCapability, type Capability, type GracefulRestart } from '../wire/capability.ts';
+import {
+  writeCapability,
+  type Capability,
+  type GracefulRestart,
+  type LongLivedRestart,
+  type Role,
+} from '../wire/capability.ts';
 import { ByteWriter } from '../wire/bytes.ts';
 import { errorCode, notification, type Notification } from '../wire/notification.ts';
 import type { OpenMessage } from '../wire/open.ts';
@@ -25,6 +31,16 @@ export interface LocalSide {
         readonly forwardingPreserved: boolean;
       }
     | undefined;
+  /** RFC 9494: how long our stale routes may be kept; undefined: not offered. Needs `gracefulRestart`. */
+  readonly longLivedSeconds?: number | undefined;
+  /** RFC 7911. */
+  readonly addPath?: { readonly send: boolean; readonly receive: boolean } | undefined;
+  /** RFC 9687: how long the peer may take nothing; undefined: for ever. */
+  readonly sendHoldSeconds?: number | undefined;
+  /** RFC 8950: next hops of IPv6 for routes of IPv4: the session is over IPv6. */
+  readonly extendedNextHop?: boolean | undefined;
+  /** RFC 9234: our role, towards another AS; a strict one refuses peers that tell none. */
+  readonly role?: { readonly role: Role; readonly strict: boolean } | undefined;
 }
 
 /** The agreement. */
@@ -43,6 +59,16 @@ export interface Session {
   readonly extendedMessage: boolean;
   /** What the peer says of its restarts; undefined unless both sides offer it. */
   readonly gracefulRestart: GracefulRestart | undefined;
+  /** What the peer says of its stale routes; empty unless both sides offer it. */
+  readonly longLivedRestart: readonly LongLivedRestart[];
+  /** Families in which we send, and take, several paths (RFC 7911). */
+  readonly addPathSend: readonly Family[];
+  readonly addPathReceive: readonly Family[];
+  readonly extendedNextHop: boolean;
+  /** Zero: no such timer. */
+  readonly sendHoldSeconds: number;
+  /** Ours, as configured. */
+  readonly role: Role | undefined;
 }
 
 export type Negotiation =
@@ -51,7 +77,11 @@ export type Negotiation =
 /** The OPEN that a side sends. */
 export function localOpen(side: LocalSide): OpenMessage {
   const capabilities: Capability[] = side.families.map((family) => ({ kind: 'multiprotocol', family }));
-  capabilities.push({ kind: 'route-refresh' }, { kind: 'extended-message' });
+  capabilities.push({ kind: 'route-refresh' }, { kind: 'enhanced-route-refresh' }, { kind: 'extended-message' });
+  if (side.extendedNextHop === true) capabilities.push({ kind: 'extended-next-hop', families: [4] });
+  if (side.role !== undefined && side.localAs !== side.remoteAs) {
+    capabilities.push({ kind: 'role', role: side.role.role });
+  }
   if (side.gracefulRestart !== undefined) {
     const { restartSeconds, restarting, forwardingPreserved } = side.gracefulRestart;
     capabilities.push({
@@ -61,6 +91,18 @@ export function localOpen(side: LocalSide): OpenMessage {
       restartSeconds,
       families: side.families.map((family) => ({ family, forwardingPreserved })),
     });
+  }
+  if (side.gracefulRestart !== undefined && side.longLivedSeconds !== undefined) {
+    const { forwardingPreserved } = side.gracefulRestart;
+    const staleSeconds = side.longLivedSeconds;
+    capabilities.push({
+      kind: 'long-lived-restart',
+      entries: side.families.map((family) => ({ family, forwardingPreserved, staleSeconds })),
+    });
+  }
+  if (side.addPath !== undefined && (side.addPath.send || side.addPath.receive)) {
+    const { send, receive } = side.addPath;
+    capabilities.push({ kind: 'add-path', entries: side.families.map((family) => ({ family, send, receive })) });
   }
   capabilities.push({ kind: 'four-octet-as', asn: side.localAs });
   return { asn: side.localAs, holdSeconds: side.holdSeconds, routerId: side.routerId, capabilities };
@@ -79,6 +121,41 @@ function remoteFamilies(open: OpenMessage): readonly Family[] {
   return open.capabilities.flatMap((capability) => (capability.kind === 'multiprotocol' ? [capability.family] : []));
 }
 
+/** RFC 9494 4.1: it means nothing without graceful restart. */
+function longLivedOf(side: LocalSide, open: OpenMessage): readonly LongLivedRestart[] {
+  if (side.longLivedSeconds === undefined || !has(open, 'graceful-restart')) return [];
+  return open.capabilities.find((capability) => capability.kind === 'long-lived-restart')?.entries ?? [];
+}
+
+/** The families in which we want to do what the peer wants to be the other end of (RFC 7911 4). */
+function addPathFamilies(
+  wanted: boolean | undefined,
+  open: OpenMessage,
+  families: readonly Family[],
+  theirs: 'send' | 'receive',
+): readonly Family[] {
+  if (wanted !== true) return [];
+  const entries = open.capabilities.find((capability) => capability.kind === 'add-path')?.entries ?? [];
+  return families.filter((family) => entries.some((entry) => entry.family === family && entry[theirs]));
+}
+
+/** RFC 9234 4.2, table 2. */
+const counterpart: Readonly<Record<Role, Role>> = {
+  provider: 'customer',
+  customer: 'provider',
+  'route-server': 'route-server-client',
+  'route-server-client': 'route-server',
+  peer: 'peer',
+};
+
+function isRoleAcceptable(ours: LocalSide['role'], open: OpenMessage): boolean {
+  if (ours === undefined) return true;
+  const told = open.capabilities.filter((capability) => capability.kind === 'role');
+  // RFC 9234 4.2: several that contradict each other are a mismatch.
+  if (told.length === 0) return !ours.strict;
+  return told.every(({ role }) => role === counterpart[ours.role]);
+}
+
 /** Checks a received OPEN against the configuration and gives the agreement, or what to answer. */
 export function negotiate(side: LocalSide, open: OpenMessage): Negotiation {
   const refuse = (subcode: number, data?: Uint8Array): Negotiation => ({
@@ -91,13 +168,20 @@ export function negotiate(side: LocalSide, open: OpenMessage): Negotiation {
   // RFC 6286 2.1: two speakers of one AS must differ.
   if (!external && open.routerId === side.routerId) return refuse(3);
   const theirs = remoteFamilies(open);
-  const families = side.families.filter((family) => theirs.includes(family));
+  const extendedNextHop =
+    side.extendedNextHop === true &&
+    open.capabilities.some((capability) => capability.kind === 'extended-next-hop' && capability.families.length > 0);
+  const families = side.families.filter(
+    // Over IPv6, there is no next hop for routes of IPv4 without RFC 8950.
+    (family) => theirs.includes(family) && (family === 6 || side.extendedNextHop !== true || extendedNextHop),
+  );
   if (families.length === 0) {
     // RFC 5492 5: the data lists what is missing.
     const needed = new ByteWriter(16);
     for (const family of side.families) writeCapability(needed, { kind: 'multiprotocol', family });
     return refuse(7, needed.finish());
   }
+  if (external && !isRoleAcceptable(side.role, open)) return refuse(11);
   const holdSeconds = Math.min(side.holdSeconds, open.holdSeconds);
   const graceful = open.capabilities.find((capability) => capability.kind === 'graceful-restart');
   return {
@@ -111,10 +195,15 @@ export function negotiate(side: LocalSide, open: OpenMessage): Negotiation {
       families,
       as4: has(open, 'four-octet-as'),
       routeRefresh: has(open, 'route-refresh'),
-      // We announce neither: RFC 7313 needs both sides.
-      enhancedRouteRefresh: false,
+      enhancedRouteRefresh: has(open, 'enhanced-route-refresh'),
       extendedMessage: has(open, 'extended-message'),
       gracefulRestart: side.gracefulRestart === undefined ? undefined : graceful,
+      longLivedRestart: longLivedOf(side, open),
+      addPathSend: addPathFamilies(side.addPath?.send, open, families, 'receive'),
+      addPathReceive: addPathFamilies(side.addPath?.receive, open, families, 'send'),
+      extendedNextHop,
+      sendHoldSeconds: side.sendHoldSeconds ?? 0,
+      role: external ? side.role?.role : undefined,
     },
   };
 }

@@ -1,10 +1,13 @@
 import type { LargeCommunity } from '../wire/path-attributes.ts';
 
-/** RFC 1997 "Well-known Communities". */
+/** RFC 1997 "Well-known Communities", RFC 9494. */
 export const wellKnownCommunity = {
   noExport: 0xffffff01,
   noAdvertise: 0xffffff02,
   noExportSubconfed: 0xffffff03,
+  /** RFC 9494 4.1 and 4.2. */
+  longLivedStale: 0xffff0006,
+  noLongLived: 0xffff0007,
 } as const;
 
 const maxU16 = 0xffff;

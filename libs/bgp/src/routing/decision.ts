@@ -5,6 +5,7 @@
 import { ipToBytes } from '@calico-node/net';
 import { asPathLength, neighborAs } from '../wire/as-path.ts';
 import { origins, type PathAttributes } from '../wire/path-attributes.ts';
+import { isLongLivedStale } from './long-lived.ts';
 import type { RouteSource } from './route-source.ts';
 
 /** RFC 4271 9.1.1 leaves the value for routes without LOCAL_PREF to the speaker; all use this one. */
@@ -20,6 +21,7 @@ export interface Candidate {
 /** Why the first path of two won; `tie` when nothing tells them apart. */
 export type DecisionStep =
   | 'source'
+  | 'stale'
   | 'local-pref'
   | 'as-path'
   | 'origin'
@@ -63,6 +65,9 @@ export function comparePaths(a: Candidate, b: Candidate): Comparison {
   const [x, y] = [a.attributes, b.attributes];
   let order = sourceRank[a.source.kind] - sourceRank[b.source.kind];
   if (order !== 0) return { order, step: 'source' };
+  // RFC 9494 4.3: what is only kept for want of better comes last.
+  order = Number(isLongLivedStale(x.communities)) - Number(isLongLivedStale(y.communities));
+  if (order !== 0) return { order, step: 'stale' };
   order = (y.localPref ?? defaultLocalPref) - (x.localPref ?? defaultLocalPref);
   if (order !== 0) return { order, step: 'local-pref' };
   order = asPathLength(x.asPath) - asPathLength(y.asPath); // 9.1.2.2 a
@@ -83,6 +88,13 @@ export function comparePaths(a: Candidate, b: Candidate): Comparison {
   if (order !== 0) return { order, step: 'cluster-list' };
   order = compareAddress(a.source, b.source); // g
   return { order, step: order === 0 ? 'tie' : 'address' };
+}
+
+const tieBreakers: ReadonlySet<DecisionStep> = new Set<DecisionStep>(['router-id', 'cluster-list', 'address', 'tie']);
+
+/** Whether two paths are as good as each other for forwarding: nothing before RFC 4271 9.1.2.2 f tells them apart. */
+export function isEquallyGood(a: Candidate, b: Candidate): boolean {
+  return tieBreakers.has(comparePaths(a, b).step);
 }
 
 function isInternal({ source }: Candidate): boolean {

@@ -1,11 +1,14 @@
 /** What a route looks like to a peer, and whether it may go there at all: RFC 4271 9.2, RFC 4456, RFC 1997. */
 import { familyOf, ipToBytes, type IpAddress } from '@calico-node/net';
+import type { Role } from '../wire/capability.ts';
 import { prependAs } from '../wire/as-path.ts';
 import type { LargeCommunity, PathAttributes } from '../wire/path-attributes.ts';
 import { hasPlainValue, type PlainAttributes } from '../wire/plain-attributes.ts';
 import { addressNumber, type RewritePlan } from '../wire/rewrite-attributes.ts';
 import { wellKnownCommunity } from './communities.ts';
 import { defaultLocalPref } from './decision.ts';
+import { isLongLivedStale } from './long-lived.ts';
+import { isKeptInRole, isMarkedInRole } from './roles.ts';
 import type { RouteSource } from './route-source.ts';
 
 export type NextHopMode = 'auto' | 'self' | 'keep';
@@ -21,36 +24,65 @@ export interface ExportTarget {
   readonly client: boolean;
   /** RFC 4456 8; the router id unless configured. */
   readonly clusterId: number;
+  /** Routes of IPv4 need a next hop of IPv4, because the peer takes no other (RFC 8950 4). */
+  readonly needsIpv4NextHop?: boolean;
+  /** The peer knows what long-lived stale routes are (RFC 9494 4.3). */
+  readonly takesStale?: boolean;
+  /** Ours towards the peer (RFC 9234). */
+  readonly role?: Role | undefined;
 }
 
-export type ExportProblem = 'no-advertise' | 'no-export' | 'not-reflected';
+/** What of a route's attributes decides how far it may go. */
+export interface ExportTraits {
+  readonly spread: Spread;
+  readonly isLongLivedStale: boolean;
+  /** It carries ONLY_TO_CUSTOMER. */
+  readonly isOnlyToCustomer: boolean;
+}
+
+export type ExportProblem = 'no-advertise' | 'no-export' | 'not-reflected' | 'stale' | 'only-to-customer';
 
 /** How far a route may go by its well-known communities (RFC 1997). */
-export type Spread = 'anywhere' | 'own-as' | 'nowhere';
+type Spread = 'anywhere' | 'own-as' | 'nowhere';
 
-export function spreadOf(communities: readonly number[] | undefined): Spread {
+function spreadOf(communities: readonly number[] | undefined): Spread {
   if (communities === undefined) return 'anywhere';
   if (communities.includes(wellKnownCommunity.noAdvertise)) return 'nowhere';
   const { noExport, noExportSubconfed } = wellKnownCommunity;
   return communities.includes(noExport) || communities.includes(noExportSubconfed) ? 'own-as' : 'anywhere';
 }
 
-/** `spreadOf` the communities of a plain attribute list. */
-export function plainSpread(
+const unmarked: ExportTraits = { spread: 'anywhere', isLongLivedStale: false, isOnlyToCustomer: false };
+
+export function traitsOf({ communities, onlyToCustomer }: PathAttributes): ExportTraits {
+  return {
+    spread: spreadOf(communities),
+    isLongLivedStale: isLongLivedStale(communities),
+    isOnlyToCustomer: onlyToCustomer !== undefined,
+  };
+}
+
+/** `traitsOf` a plain attribute list. */
+export function plainTraits(
   bytes: Uint8Array,
   { communitiesStart: start, communitiesEnd: end }: PlainAttributes,
-): Spread {
-  if (start === end) return 'anywhere';
-  if (hasPlainValue(bytes, start, end, wellKnownCommunity.noAdvertise)) return 'nowhere';
-  const isKept =
-    hasPlainValue(bytes, start, end, wellKnownCommunity.noExport) ||
-    hasPlainValue(bytes, start, end, wellKnownCommunity.noExportSubconfed);
-  return isKept ? 'own-as' : 'anywhere';
+): ExportTraits {
+  if (start === end) return unmarked;
+  const has = (community: number): boolean => hasPlainValue(bytes, start, end, community);
+  const { noAdvertise, noExport, noExportSubconfed, longLivedStale } = wellKnownCommunity;
+  const spread = has(noAdvertise) ? 'nowhere' : has(noExport) || has(noExportSubconfed) ? 'own-as' : 'anywhere';
+  return { spread, isLongLivedStale: has(longLivedStale), isOnlyToCustomer: false };
 }
 
 /** Why routes from the source must not go to the target whatever policy says; `undefined` when they may. */
-export function checkExport(source: RouteSource, spread: Spread, target: ExportTarget): ExportProblem | undefined {
+export function checkExport(
+  source: RouteSource,
+  { spread, isLongLivedStale: isStale, isOnlyToCustomer }: ExportTraits,
+  target: ExportTarget,
+): ExportProblem | undefined {
   if (spread === 'nowhere') return 'no-advertise';
+  if (isStale && target.takesStale !== true) return 'stale';
+  if (isOnlyToCustomer && target.role !== undefined && isKeptInRole(target.role)) return 'only-to-customer';
   if (target.external) return spread === 'own-as' ? 'no-export' : undefined;
   // RFC 4271 9.2: from an internal peer to an internal peer only by reflection (RFC 4456 6).
   const mayGo = source.kind !== 'bgp' || source.external || source.client || target.client;
@@ -64,6 +96,7 @@ export interface ExtraCommunities {
 
 function isSelfNextHop(source: RouteSource, attributes: PathAttributes, target: ExportTarget): boolean {
   if (source.kind !== 'bgp' || attributes.nextHop === undefined) return true;
+  if (target.needsIpv4NextHop === true && familyOf(attributes.nextHop) === 6) return true;
   if (target.nextHopMode === 'auto') return target.external;
   return target.nextHopMode === 'self';
 }
@@ -84,7 +117,10 @@ export function exportAttributes(
   const ownMed = source.kind === 'bgp' ? undefined : med;
   if (target.external) {
     // 5.1.2 b, 5.1.5, RFC 4456 8: neither LOCAL_PREF nor the reflection attributes leave the AS.
-    return { ...shared, asPath: prependAs(attributes.asPath, target.localAs), med: ownMed };
+    const isMarked =
+      attributes.onlyToCustomer === undefined && target.role !== undefined && isMarkedInRole(target.role);
+    const mark = isMarked ? { onlyToCustomer: target.localAs } : {};
+    return { ...shared, ...mark, asPath: prependAs(attributes.asPath, target.localAs), med: ownMed };
   }
   const internal = { ...shared, med, localPref: localPref ?? defaultLocalPref };
   if (source.kind !== 'bgp' || source.external) return internal;
@@ -101,7 +137,7 @@ export function exportAttributes(
  * a next hop that is no IPv4 address.
  */
 export function planRewrite(source: RouteSource, target: ExportTarget): RewritePlan | undefined {
-  if (source.kind !== 'bgp') return undefined;
+  if (source.kind !== 'bgp' || target.role !== undefined) return undefined;
   const { external, nextHopMode } = target;
   const isSelf = nextHopMode === 'auto' ? external : nextHopMode === 'self';
   if (isSelf && familyOf(target.selfAddress) !== 4) return undefined;

@@ -6,7 +6,7 @@ import type { PathAttributes } from '../wire/path-attributes.ts';
 import { decideAnnouncement, type AnnounceRules } from './announce-policy.ts';
 import { formatCommunity, parseCommunity } from './communities.ts';
 import { comparePaths, selectBest, type Candidate } from './decision.ts';
-import { checkExport, exportAttributes, spreadOf, type ExportTarget, type Spread } from './export.ts';
+import { checkExport, exportAttributes, traitsOf, type ExportTarget, type ExportTraits } from './export.ts';
 import { prefixViewOf } from './prefix-view.ts';
 import { evaluateFilters, type Filter } from './filter.ts';
 import { checkImport } from './import.ts';
@@ -93,17 +93,19 @@ describe('advertisement', () => {
   };
   const external = { ...internal, external: true };
 
+  const anywhere = traitsOf(plain);
+
   it('passes routes of internal peers to internal peers only by reflection', () => {
     const from = (client: boolean): RouteSource => peer({ external: false, client });
-    expect(checkExport(from(false), 'anywhere', internal)).toBe('not-reflected');
-    expect(checkExport(from(true), 'anywhere', internal)).toBeUndefined();
-    expect(checkExport(from(false), 'anywhere', { ...internal, client: true })).toBeUndefined();
-    expect(checkExport(from(false), 'anywhere', external)).toBeUndefined();
-    expect(checkExport(peer(), 'anywhere', internal)).toBeUndefined();
+    expect(checkExport(from(false), anywhere, internal)).toBe('not-reflected');
+    expect(checkExport(from(true), anywhere, internal)).toBeUndefined();
+    expect(checkExport(from(false), anywhere, { ...internal, client: true })).toBeUndefined();
+    expect(checkExport(from(false), anywhere, external)).toBeUndefined();
+    expect(checkExport(peer(), anywhere, internal)).toBeUndefined();
   });
 
   it('honours the well-known communities', () => {
-    const marked = (community: number): Spread => spreadOf([1, community]);
+    const marked = (community: number): ExportTraits => traitsOf({ ...plain, communities: [1, community] });
     expect(checkExport(peer(), marked(0xffffff01), external)).toBe('no-export');
     expect(checkExport(peer(), marked(0xffffff01), internal)).toBeUndefined();
     expect(checkExport(peer(), marked(0xffffff02), internal)).toBe('no-advertise');

@@ -31,6 +31,21 @@ export const capability: fc.Arbitrary<Capability> = fc.oneof(
       { maxLength: 4 },
     )
     .map((entries): Capability => ({ kind: 'add-path', entries })),
+  fc.constantFrom<Capability>(
+    { kind: 'extended-next-hop', families: [4] },
+    { kind: 'extended-next-hop', families: [] },
+    { kind: 'role', role: 'provider' },
+    { kind: 'role', role: 'route-server' },
+    { kind: 'role', role: 'route-server-client' },
+    { kind: 'role', role: 'customer' },
+    { kind: 'role', role: 'peer' },
+  ),
+  fc
+    .array(
+      fc.record({ family, forwardingPreserved: fc.boolean(), staleSeconds: fc.integer({ min: 0, max: 0xffffff }) }),
+      { maxLength: 3 },
+    )
+    .map((entries): Capability => ({ kind: 'long-lived-restart', entries })),
   fc
     .record({ code: fc.integer({ min: 128, max: 255 }), value: fc.uint8Array({ maxLength: 40 }) })
     .map((fields): Capability => ({ kind: 'other', ...fields })),
@@ -76,6 +91,7 @@ export function pathAttributes(external: boolean): fc.Arbitrary<PathAttributes> 
     largeCommunities: list(fc.tuple(u32, u32, u32) as fc.Arbitrary<LargeCommunity>),
     originatorId: internalOnly(u32),
     clusterList: internalOnly(fc.array(u32, { minLength: 1, maxLength: 5 })),
+    onlyToCustomer: fc.option(asn, { nil: undefined }),
     unknown: list(
       fc.record({
         code: fc.integer({ min: 100, max: 255 }),

@@ -18,6 +18,19 @@ export interface AddPath {
   readonly send: boolean;
 }
 
+/** RFC 9494 3: how long a family's stale routes may be kept beyond a restart. */
+export interface LongLivedRestart {
+  readonly family: Family;
+  readonly forwardingPreserved: boolean;
+  /** 0..2^24-1 */
+  readonly staleSeconds: number;
+}
+
+/** RFC 9234 4.1, in the order of their numbers. */
+export type Role = 'provider' | 'route-server' | 'route-server-client' | 'customer' | 'peer';
+
+const roles: readonly Role[] = ['provider', 'route-server', 'route-server-client', 'customer', 'peer'];
+
 /** Capabilities (RFC 5492) that this codec understands; others are kept as they came. */
 export type Capability =
   | { readonly kind: 'multiprotocol'; readonly family: Family }
@@ -27,17 +40,24 @@ export type Capability =
   | { readonly kind: 'four-octet-as'; readonly asn: number }
   | ({ readonly kind: 'graceful-restart' } & GracefulRestart)
   | { readonly kind: 'add-path'; readonly entries: readonly AddPath[] }
+  /** Families whose next hops may be IPv6 addresses (RFC 8950 4): of those we speak, only IPv4. */
+  | { readonly kind: 'extended-next-hop'; readonly families: readonly 4[] }
+  | { readonly kind: 'long-lived-restart'; readonly entries: readonly LongLivedRestart[] }
+  | { readonly kind: 'role'; readonly role: Role }
   | { readonly kind: 'other'; readonly code: number; readonly value: Uint8Array };
 
 /** Capability codes, IANA registry. */
 const code = {
   multiprotocol: 1, // RFC 4760 8
   routeRefresh: 2, // RFC 2918 2
+  extendedNextHop: 5, // RFC 8950 4
   extendedMessage: 6, // RFC 8654 3
+  role: 9, // RFC 9234 4.1
   gracefulRestart: 64, // RFC 4724 3
   fourOctetAs: 65, // RFC 6793 3
   addPath: 69, // RFC 7911 4
   enhancedRouteRefresh: 70, // RFC 7313 3.1
+  longLivedRestart: 71, // RFC 9494 3
 } as const;
 
 export const unicast = 1;
@@ -73,6 +93,16 @@ export function decodeCapability(codeOctet: number, value: Uint8Array): Capabili
       return decodeGracefulRestart(value);
     case code.addPath:
       return decodeAddPath(value);
+    case code.extendedNextHop:
+      return decodeExtendedNextHop(value);
+    case code.longLivedRestart:
+      return decodeLongLived(value);
+    case code.role: {
+      // RFC 9234 4.1: of length one; a value that is not assigned is one that we do not know.
+      if (value.length !== 1) return undefined;
+      const role = roles[u8(value, 0)];
+      return role === undefined ? other : { kind: 'role', role };
+    }
     default:
       return other;
   }
@@ -106,6 +136,28 @@ function decodeAddPath(value: Uint8Array): Capability | undefined {
     entries.push({ family, receive: (direction & 1) !== 0, send: (direction & 2) !== 0 });
   }
   return { kind: 'add-path', entries };
+}
+
+/** RFC 8950 4: triples of AFI, SAFI (two octets) and the next hop's AFI. */
+function decodeExtendedNextHop(value: Uint8Array): Capability | undefined {
+  if (value.length % 6 !== 0) return undefined;
+  let hasIpv4 = false;
+  for (let at = 0; at < value.length; at += 6) {
+    if (u16(value, at) === 1 && u16(value, at + 2) === unicast && u16(value, at + 4) === 2) hasIpv4 = true;
+  }
+  return { kind: 'extended-next-hop', families: hasIpv4 ? [4] : [] };
+}
+
+function decodeLongLived(value: Uint8Array): Capability | undefined {
+  if (value.length % 7 !== 0) return undefined;
+  const entries: LongLivedRestart[] = [];
+  for (let at = 0; at < value.length; at += 7) {
+    const family = familyOfAfi(u16(value, at), u8(value, at + 2));
+    if (family === undefined) continue;
+    const forwardingPreserved = (u8(value, at + 3) & 0x80) !== 0;
+    entries.push({ family, forwardingPreserved, staleSeconds: u32(value, at + 3) & 0xffffff });
+  }
+  return { kind: 'long-lived-restart', entries };
 }
 
 /** Appends a capability's triple of code, length and value (RFC 5492 4). */
@@ -146,6 +198,23 @@ export function writeCapability(writer: ByteWriter, capability: Capability): voi
           .u8(unicast)
           .u8((receive ? 1 : 0) | (send ? 2 : 0));
       }
+      return;
+    case 'extended-next-hop':
+      writer.u8(code.extendedNextHop).u8(6 * capability.families.length);
+      for (const family of capability.families) writer.u16(afiOf(family)).u16(unicast).u16(afiOf(6));
+      return;
+    case 'long-lived-restart':
+      writer.u8(code.longLivedRestart).u8(7 * capability.entries.length);
+      for (const { family, forwardingPreserved, staleSeconds } of capability.entries) {
+        const flags = forwardingPreserved ? 0x80 : 0;
+        writer
+          .u16(afiOf(family))
+          .u8(unicast)
+          .u32(((flags << 24) | Math.min(staleSeconds, 0xffffff)) >>> 0);
+      }
+      return;
+    case 'role':
+      writer.u8(code.role).u8(1).u8(roles.indexOf(capability.role));
       return;
     case 'other':
       writer.u8(capability.code).u8(capability.value.length).bytes(capability.value);

@@ -48,6 +48,7 @@ const expectedFlags: ReadonlyMap<number, number> = new Map([
   [attributeCode.as4Path, optional | transitive],
   [attributeCode.as4Aggregator, optional | transitive],
   [attributeCode.largeCommunities, optional | transitive],
+  [attributeCode.onlyToCustomer, optional | transitive],
 ]);
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -189,6 +190,11 @@ class Decoder {
         attributes.largeCommunities = large;
         return undefined;
       }
+      case attributeCode.onlyToCustomer:
+        // RFC 9234 5
+        if (length !== 4) return withdraw('malformed ONLY_TO_CUSTOMER');
+        attributes.onlyToCustomer = u32(bytes, at);
+        return undefined;
       case attributeCode.as4Path: {
         // RFC 6793 6: discarded when malformed, or from a speaker that needs none.
         const path = context.as4 ? undefined : decodeAsPath(bytes, at, end, 4);

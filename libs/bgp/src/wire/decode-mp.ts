@@ -30,16 +30,17 @@ export function decodeMpReach(bytes: Uint8Array, at: number, end: number, contex
   if (start > end) return fatal('MP_REACH_NLRI shorter than its next hop');
   // RFC 4760 8: a family that was not agreed on is passed over.
   if (family === undefined || !context.families.includes(family)) return {};
-  const fits = family === 4 ? hopLength === 4 : hopLength === 16 || hopLength === 32;
+  const isLong = hopLength === 16 || hopLength === 32;
+  const fits = family === 6 ? isLong : hopLength === 4 || (isLong && context.extendedNextHop === true);
   if (!fits) return fatal(`next hop of ${hopLength} octets in MP_REACH_NLRI`);
   const addPath = context.addPath.includes(family);
   if (!isNlriWellFormed(bytes, start, end, family, addPath)) return fatal('malformed prefix in MP_REACH_NLRI');
   const value: MpReach = {
     block: { family, bytes, start, end, addPath },
-    nextHop: ipFromBytes(bytes.slice(hop, hop + (family === 4 ? 4 : 16))),
+    nextHop: ipFromBytes(bytes.slice(hop, hop + (isLong ? 16 : 4))),
     ...(hopLength === 32 ? { linkLocal: ipFromBytes(bytes.slice(hop + 16, hop + 32)) } : {}),
   };
-  const isHost = family === 4 ? isHostAddress(u8(bytes, hop)) : isHostIpv6(bytes, hop);
+  const isHost = isLong ? isHostIpv6(bytes, hop) : isHostAddress(u8(bytes, hop));
   return isHost ? { value } : { value, fault: withdraw('next hop is not the address of a host') };
 }
 

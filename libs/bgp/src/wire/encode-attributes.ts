@@ -55,6 +55,9 @@ export function encodeAttributes(
     writer.u32(aggregator.address);
   }
   writeLists(writer, attributes);
+  if (attributes.onlyToCustomer !== undefined) {
+    short(writer, optional | transitive, attributeCode.onlyToCustomer, 4).u32(attributes.onlyToCustomer);
+  }
   if (!as4 && needsAs4(attributes.asPath)) {
     attribute(writer, optional | transitive, attributeCode.as4Path, (w) => {
       writeAsPath(w, attributes.asPath, 4);

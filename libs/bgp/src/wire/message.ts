@@ -1,4 +1,4 @@
-import { ipToBytes, type Cidr, type Family, type IpAddress } from '@calico-node/net';
+import { familyOf, ipToBytes, type Cidr, type Family, type IpAddress } from '@calico-node/net';
 import { ByteWriter, u16, u8 } from './bytes.ts';
 import { afiOf, familyOfAfi, unicast } from './capability.ts';
 import { headerLength, messageType, type MessageType } from './header.ts';
@@ -63,9 +63,9 @@ export function encodeEndOfRib(family: Family): Uint8Array<ArrayBuffer> {
 /** What a packer needs to know of an UPDATE's announcements. */
 export interface AnnouncementTemplate {
   readonly family: Family;
-  /** As `encodeAttributes` gives it: with NEXT_HOP for IPv4, without for IPv6. */
+  /** As `encodeAttributes` gives it: with NEXT_HOP for an IPv4 next hop, without for one of IPv6. */
   readonly attributes: Uint8Array;
-  /** For MP_REACH_NLRI; unused for IPv4. */
+  /** For MP_REACH_NLRI; for prefixes of IPv4 only if it is an IPv6 address (RFC 8950). */
   readonly nextHop?: IpAddress | undefined;
 }
 
@@ -76,9 +76,10 @@ export interface AnnouncementTemplate {
 export class UpdatePacker {
   readonly #maxLength: number;
   readonly #withdraw: boolean;
-  /** What still follows the prefixes: the attributes of IPv6, the attributes' length of an IPv4 withdrawal. */
+  /** What still follows the prefixes: the attributes of MP_REACH_NLRI, the attributes' length of a withdrawal. */
   readonly #tail: number;
   readonly #family: Family;
+  readonly #isMultiprotocol: boolean;
   readonly #writer: ByteWriter;
   readonly #template: AnnouncementTemplate | undefined;
   #start = 0;
@@ -96,44 +97,39 @@ export class UpdatePacker {
     this.#template = template;
     this.#writer = writer;
     this.#withdraw = template === undefined;
-    this.#tail = family === 6 ? (template?.attributes.length ?? 0) : template === undefined ? 2 : 0;
+    this.#isMultiprotocol = family === 6 || (template?.nextHop !== undefined && familyOf(template.nextHop) === 6);
+    this.#tail = this.#isMultiprotocol ? (template?.attributes.length ?? 0) : template === undefined ? 2 : 0;
   }
 
   /** Adds a prefix whose length octet is at `at` of `bytes`, `size` octets with it. */
-  add(bytes: Uint8Array, at: number, size: number): void {
-    if (this.#count > 0 && this.#writer.length - this.#start + size + this.#tail > this.#maxLength) this.close();
-    if (this.#count === 0) this.#begin();
+  add(bytes: Uint8Array, at: number, size: number, pathId?: number): void {
+    this.#room(size, pathId);
     this.#writer.copy(bytes, at, size);
-    this.#count++;
   }
 
   /** Adds a prefix of IPv4, with its path identifier where the session has them (RFC 7911 3). */
   add4(address: number, bits: number, pathId?: number): void {
-    const size = 1 + ((bits + 7) >> 3) + (pathId === undefined ? 0 : 4);
-    if (this.#count > 0 && this.#writer.length - this.#start + size + this.#tail > this.#maxLength) this.close();
-    if (this.#count === 0) this.#begin();
-    if (pathId !== undefined) this.#writer.u32(pathId);
+    this.#room(1 + ((bits + 7) >> 3), pathId);
     this.#writer.prefix4(address, bits);
-    this.#count++;
   }
 
-  addCidr(prefix: Cidr): void {
+  addCidr(prefix: Cidr, pathId?: number): void {
     const one = new ByteWriter(17);
     writeNlri(one, prefix);
-    this.add(one.finish(), 0, one.length);
+    this.add(one.finish(), 0, one.length, pathId);
   }
 
   /** Completes the last message. */
   close(): void {
     if (this.#count === 0) return;
     const writer = this.#writer;
-    if (this.#withdraw && this.#family === 4) {
-      writer.patchU16(this.#start + headerLength, writer.length - this.#start - headerLength - 2);
-      writer.u16(0);
-    } else if (this.#family === 6) {
+    if (this.#isMultiprotocol) {
       writer.patchU16(this.#reachAt + 2, writer.length - this.#reachAt - 4);
       if (this.#template !== undefined) writer.bytes(this.#template.attributes);
       writer.patchU16(this.#attributesAt, writer.length - this.#attributesAt - 2);
+    } else if (this.#withdraw) {
+      writer.patchU16(this.#start + headerLength, writer.length - this.#start - headerLength - 2);
+      writer.u16(0);
     }
     writer.patchU16(this.#start + 16, writer.length - this.#start);
     this.#count = 0;
@@ -145,14 +141,22 @@ export class UpdatePacker {
     return this.#writer.finish();
   }
 
+  #room(size: number, pathId: number | undefined): void {
+    const octets = pathId === undefined ? size : size + 4;
+    if (this.#count > 0 && this.#writer.length - this.#start + octets + this.#tail > this.#maxLength) this.close();
+    if (this.#count === 0) this.#begin();
+    if (pathId !== undefined) this.#writer.u32(pathId);
+    this.#count++;
+  }
+
   #begin(): void {
     const writer = this.#writer;
     this.#start = writer.length;
     writer.fill(0xff, 16).u16(0).u8(messageType.update).u16(0);
-    if (this.#withdraw && this.#family === 4) return;
+    if (this.#withdraw && !this.#isMultiprotocol) return;
     this.#attributesAt = writer.length;
     writer.u16(0);
-    if (this.#family === 6) {
+    if (this.#isMultiprotocol) {
       // RFC 7606 5.1: the MP attribute comes first.
       this.#reachAt = writer.length;
       const code = this.#withdraw ? attributeCode.mpUnreach : attributeCode.mpReach;
@@ -160,7 +164,7 @@ export class UpdatePacker {
         .u8(attributeFlag.optional | attributeFlag.extendedLength)
         .u8(code)
         .u16(0)
-        .u16(afiOf(6))
+        .u16(afiOf(this.#family))
         .u8(unicast);
       if (!this.#withdraw) {
         const hop = this.#template?.nextHop === undefined ? new Uint8Array(16) : ipToBytes(this.#template.nextHop);

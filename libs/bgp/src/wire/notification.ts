@@ -1,4 +1,6 @@
-import { u16, u8 } from './bytes.ts';
+import type { Family } from '@calico-node/net';
+import { ByteWriter, u16, u8 } from './bytes.ts';
+import { afiOf, unicast } from './capability.ts';
 
 /**
  * A NOTIFICATION (RFC 4271 4.5): in BGP the error is the message to send. `data` is exactly what
@@ -10,7 +12,7 @@ export interface Notification {
   readonly data: Uint8Array;
 }
 
-/** Error codes: RFC 4271 4.5, RFC 7313 5. */
+/** Error codes: RFC 4271 4.5, RFC 7313 5, RFC 9687 3. */
 export const errorCode = {
   messageHeader: 1,
   open: 2,
@@ -19,6 +21,7 @@ export const errorCode = {
   fsm: 5,
   cease: 6,
   routeRefresh: 7,
+  sendHoldTimer: 8,
 } as const;
 
 /** Cease subcodes: RFC 4486, RFC 8538 (hard reset). */
@@ -88,6 +91,7 @@ const names: Readonly<Record<number, readonly [string, Readonly<Record<number, s
     },
   ],
   7: ['ROUTE-REFRESH Message Error', { 1: 'Invalid Message Length' }],
+  8: ['Send Hold Timer Expired', {}],
 };
 
 const noData = new Uint8Array(0);
@@ -111,6 +115,12 @@ export function shutdownNotification(subcode: 2 | 4, text: string): Notification
   }
   const words = encoder.encode(kept);
   return notification(errorCode.cease, subcode, Uint8Array.of(words.length, ...words));
+}
+
+/** The Cease for more prefixes than allowed, with the family and the limit as data (RFC 4486 4). */
+export function maximumPrefixes(family: Family, limit: number): Notification {
+  const data = new ByteWriter(7).u16(afiOf(family)).u8(unicast).u32(limit).finish();
+  return notification(errorCode.cease, ceaseSubcode.maximumPrefixes, data);
 }
 
 /** The shutdown communication in a Cease, if there is a valid one (RFC 9003 2). */

@@ -36,6 +36,8 @@ export interface PathAttributes {
   /** RFC 4456 8. */
   readonly originatorId?: number | undefined;
   readonly clusterList?: readonly number[] | undefined;
+  /** ONLY_TO_CUSTOMER: the AS that marked the route (RFC 9234 5). */
+  readonly onlyToCustomer?: number | undefined;
   readonly unknown?: readonly UnknownAttribute[] | undefined;
 }
 
@@ -57,6 +59,7 @@ export const attributeCode = {
   as4Path: 17,
   as4Aggregator: 18,
   largeCommunities: 32,
+  onlyToCustomer: 35,
 } as const;
 
 /** Flag bits (RFC 4271 4.3). */

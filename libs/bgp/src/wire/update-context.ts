@@ -10,4 +10,6 @@ export interface UpdateContext {
   readonly families: readonly Family[];
   /** Families in which the peer sends path identifiers (RFC 7911). */
   readonly addPath: readonly Family[];
+  /** Routes of IPv4 may come with next hops of IPv6 (RFC 8950). */
+  readonly extendedNextHop?: boolean;
 }

@@ -1,0 +1,55 @@
+import { familyOf, ipToBytes, tryParseCidr, tryParseIp, type Cidr, type IpAddress } from '@calico-node/net';
+
+/** A configuration that is refused whole. */
+export class BgpConfigError extends Error {
+  override readonly name = 'BgpConfigError';
+  readonly code = 'invalid-config';
+  /** The field, as in `neighbors[2].address`. */
+  readonly path: string;
+
+  constructor(path: string, reason: string) {
+    super(`${path}: ${reason}`);
+    this.path = path;
+  }
+}
+
+export const defaultPort = 179;
+
+export function ip(text: string, path: string): IpAddress {
+  const address = tryParseIp(text);
+  if (address === undefined) throw new BgpConfigError(path, `'${text}' is not an IP address`);
+  return address;
+}
+
+export function optionalIp(text: string, path: string): IpAddress | undefined {
+  return text === '' ? undefined : ip(text, path);
+}
+
+export function cidr(text: string, path: string): Cidr {
+  const prefix = tryParseCidr(text);
+  if (prefix === undefined) throw new BgpConfigError(path, `'${text}' is not a prefix like 10.0.0.0/26`);
+  return prefix;
+}
+
+export function cidrs(texts: readonly string[], path: string): Cidr[] {
+  return texts.map((text, index) => cidr(text, `${path}[${index}]`));
+}
+
+export function dottedQuad(text: string, path: string): number {
+  const address = tryParseIp(text);
+  if (address === undefined || familyOf(address) !== 4)
+    throw new BgpConfigError(path, `'${text}' is not a dotted quad`);
+  const value = ipToBytes(address).reduce((sum, octet) => sum * 256 + octet, 0);
+  if (value === 0) throw new BgpConfigError(path, 'must not be 0.0.0.0');
+  return value;
+}
+
+export function asn(value: number, path: string): number {
+  if (value === 0) throw new BgpConfigError(path, 'must be an AS number from 1 to 4294967295');
+  return value;
+}
+
+export function port(value: number, path: string): number {
+  if (value > 65535) throw new BgpConfigError(path, `${value} is not a port`);
+  return value === 0 ? defaultPort : value;
+}
