@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
-import { rename } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { promisify } from 'node:util';
+import { withoutCodeCache } from './code-cache.ts';
 
 const base64 = (value: string): string => Buffer.from(value).toString('base64');
 
@@ -42,6 +43,7 @@ export async function buildSnapshot(node: string, program: string, snapshot: str
     const args = ['--snapshot-blob', made, '--build-snapshot', program, 'get', 'nodes'];
     const { stdout } = await promisify(execFile)(node, args, { env, timeout: 60_000 });
     if (!stdout.includes('n1')) throw new Error(`the practice run printed ${JSON.stringify(stdout)}`);
+    await writeFile(made, withoutCodeCache(await readFile(made)));
     await rename(made, snapshot);
   } finally {
     server.close();
