@@ -14,11 +14,13 @@ import { CalcGraph, type StoreUpdate } from '../src/calc/calc-graph.ts';
 import type { Packet } from '../src/rules/interpret.ts';
 import { defaultRuleOptions } from '../src/rules/options.ts';
 import {
+  feed,
   hostAddresses,
   hostInterfaces,
   packets,
   randomFailsafes,
   resourcesOf,
+  serviceEndpointsOf,
   updatesOf,
   worlds,
 } from '../src/rules/testing/random-world.ts';
@@ -137,14 +139,14 @@ test.for(Object.entries(drivers))(
       for (const [world, several] of sample) {
         const updates = updatesOf(world);
         const keys = new Set(updates.map(({ key }) => key));
-        for (const { key, revision } of stored) if (!keys.has(key)) graph.update({ key, value: undefined, revision });
-        for (const update of updates) graph.update(update);
+        for (const { key, revision } of stored) if (!keys.has(key)) feed(graph, { key, value: undefined, revision });
+        for (const update of updates) feed(graph, update);
         stored = updates;
         graph.onInSync();
         driver.update(graph.flush().intents);
         await driver.apply();
 
-        const reference = new Reference(resourcesOf(updates), hostInterfaces);
+        const reference = new Reference(resourcesOf(updates), hostInterfaces, serviceEndpointsOf(updates));
         const sent = new Map<number, Packet>();
         for (const packet of several) {
           id++;

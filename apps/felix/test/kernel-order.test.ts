@@ -4,7 +4,7 @@ import { parseNodeName } from '@calico-node/net';
 import { expect, test } from 'vitest';
 import { CalcGraph, type StoreUpdate } from '../src/calc/calc-graph.ts';
 import { defaultRuleOptions } from '../src/rules/options.ts';
-import { hostInterfaces, updatesOf, worlds } from '../src/rules/testing/random-world.ts';
+import { feed, hostInterfaces, updatesOf, worlds } from '../src/rules/testing/random-world.ts';
 import { drivers } from './support/drivers.ts';
 import { NodeLab } from './support/node-lab.ts';
 
@@ -22,7 +22,7 @@ class Node implements Disposable {
   }
 
   async take(updates: readonly StoreUpdate[]): Promise<void> {
-    for (const update of updates) this.#graph.update(update);
+    for (const update of updates) feed(this.#graph, update);
     this.#driver.update(this.#graph.flush().intents);
     await this.#driver.apply();
   }

@@ -4,7 +4,7 @@ import type { Labels } from '@calico-node/selector';
 import { effectiveLabels } from './inherited-labels.ts';
 import type { PolicyPacket } from './packet.ts';
 import type { Selection } from './selection.ts';
-import type { Member, PolicyWorld } from './world.ts';
+import type { Member, PolicyWorld, ServiceEndpoint } from './world.ts';
 
 /** What rules are read against. */
 export interface RuleContext {
@@ -26,7 +26,9 @@ export function ruleMatches(rule: Rule, packet: PolicyPacket, context: RuleConte
   const destination = { ip: packet.destination, port: packet.destinationPort };
   return (
     entityMatches(rule.source ?? {}, source, rule, packet, context) &&
-    entityMatches(rule.destination ?? {}, destination, rule, packet, context)
+    entityMatches(rule.destination ?? {}, destination, rule, packet, context) &&
+    isServedBy(rule.source?.services, source.ip, () => true, context) &&
+    isServedBy(rule.destination?.services, destination.ip, servesPacket(packet), context)
   );
 }
 
@@ -45,6 +47,26 @@ function isIcmp({ type, code }: NonNullable<Rule['icmp']>, packet: PolicyPacket)
   return packet.protocol === protocol && packet.icmpType === type && (code === undefined || packet.icmpCode === code);
 }
 
+/** Whether the rule asks for no service, or the address is one that serves it. */
+function isServedBy(
+  services: EntityRule['services'],
+  ip: IpAddress,
+  serves: (endpoint: ServiceEndpoint) => boolean,
+  { world, namespace: own = '' }: RuleContext,
+): boolean {
+  if (services === undefined) return true;
+  const { name = '', namespace = '' } = services;
+  for (const endpoint of world.serviceEndpoints?.(namespace === '' ? own : namespace, name) ?? []) {
+    if (endpoint.ip === ip && serves(endpoint)) return true;
+  }
+  return false;
+}
+
+/** A destination's service means its ports, too. */
+function servesPacket({ protocol, destinationPort }: PolicyPacket): (endpoint: ServiceEndpoint) => boolean {
+  return ({ ports }) => ports.some((each) => each.protocol === protocol && each.port === destinationPort);
+}
+
 interface End {
   readonly ip: IpAddress;
   readonly port: number | undefined;
@@ -57,10 +79,8 @@ function entityMatches(
   packet: PolicyPacket,
   { world, selection, namespace }: RuleContext,
 ): boolean {
-  const { nets = [], notNets = [], ports = [], notPorts = [], notSelector = '', services } = entity;
+  const { nets = [], notNets = [], ports = [], notPorts = [], notSelector = '' } = entity;
   const inNet = (net: string): boolean => cidrContains(parseCidrLoose(net), ip);
-  // The etcd datastore has no services; a rule about one matches nothing.
-  if (services !== undefined) return false;
   if (nets.length > 0 && !nets.some(inNet)) return false;
   if (notNets.some(inNet)) return false;
 

@@ -29,12 +29,21 @@ export interface MemberPort {
   readonly port: number;
 }
 
+/** One address that serves a service. */
+export interface ServiceEndpoint {
+  readonly ip: IpAddress;
+  /** `protocol` by number. */
+  readonly ports: readonly { readonly protocol: number; readonly port: number }[];
+}
+
 /** All that a verdict depends on beside the packet and its way. */
 export interface PolicyWorld {
   readonly tiers: Iterable<Tier>;
   readonly policies: Iterable<Policy>;
   /** The profile of that name; the built-in `projectcalico-default-allow` need not be known. */
   profile(name: string): Profile | undefined;
+  /** Who serves a service; without it no service has endpoints, as in the etcd datastore. */
+  serviceEndpoints?(namespace: string, name: string): Iterable<ServiceEndpoint>;
   /** Every member with a network that holds the address; others may come along. */
   membersAt(ip: IpAddress): Iterable<Member>;
 }

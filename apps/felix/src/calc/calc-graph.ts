@@ -27,6 +27,8 @@ import { ActivePolicies } from './active-policies.ts';
 import { ActiveProfiles } from './active-profiles.ts';
 import { Configuration } from './configuration.ts';
 import { ConversionError } from './convert/conversion-error.ts';
+import { convertEndpointSlice } from './convert/endpoint-slice.ts';
+import type { EndpointSlice } from './endpoint-slices.ts';
 import { convertHostEndpoint, type HostEndpointModel } from './convert/host-endpoint.ts';
 import { convertGlobalNetworkSet, convertNetworkSet } from './convert/labelled-items.ts';
 import { convertGlobalNetworkPolicy, convertNetworkPolicy, type PolicyModel } from './convert/policy.ts';
@@ -67,6 +69,14 @@ export interface CalcGraphOptions {
   readonly hostname: NodeName;
 }
 
+export interface CalcCounts {
+  readonly policies: number;
+  readonly activePolicies: number;
+  readonly stagedPolicies: number;
+  readonly profiles: number;
+  readonly tiers: number;
+}
+
 export class CalcGraph {
   readonly #hostname: NodeName;
   readonly #selectors = new SelectorCache();
@@ -91,6 +101,7 @@ export class CalcGraph {
   readonly #pools = new Networks<PoolUpdate, PoolRemove>(this.#ipSets, (name) => ({ type: 'pool-remove', name }));
   readonly #configuration: Configuration;
   readonly #ruleTexts = new RuleTexts();
+  readonly #staged = new Set<string>();
   #warnings: CalcWarning[] = [];
   #revision = 0n;
   #sync: 'waiting' | 'reached' | 'announced' = 'waiting';
@@ -126,6 +137,21 @@ export class CalcGraph {
     }
   }
 
+  /**
+   * Takes a Kubernetes EndpointSlice's new state: `value` is the object's JSON, `key` tells slices apart. Not from etcd,
+   * which has none. As `update` otherwise.
+   */
+  updateEndpointSlice({ key, value, revision }: StoreUpdate): void {
+    if (revision > this.#revision) this.#revision = revision;
+    try {
+      this.#ipSets.setSlice(key, value === undefined ? undefined : convertEndpointSlice(value));
+    } catch (error) {
+      if (!isInvalidValue(error)) throw error;
+      this.#warnings.push({ code: 'invalid-value', subject: key, message: error.message, revision });
+      this.#ipSets.setSlice(key, undefined);
+    }
+  }
+
   /** The newest store revision taken. */
   get revision(): bigint {
     return this.#revision;
@@ -139,6 +165,22 @@ export class CalcGraph {
   /** Everything that selectors can select, by the store's keys. */
   get items(): ReadonlyMap<string, LabelledItem> {
     return this.#ipSets.items;
+  }
+
+  /** What serves a service, `<namespace>/<name>`. */
+  endpointsOf(service: string): Iterable<EndpointSlice> {
+    return this.#ipSets.slicesOf(service);
+  }
+
+  /** How many there are in the store, and of policies how many apply to this host. */
+  get counts(): CalcCounts {
+    return {
+      policies: this.#policies.count,
+      activePolicies: this.#policies.activeCount,
+      stagedPolicies: this.#staged.size,
+      profiles: this.#profiles.count,
+      tiers: this.#tiers.count,
+    };
   }
 
   /** The first snapshot is complete. */
@@ -263,8 +305,11 @@ export class CalcGraph {
         return;
       case 'StagedGlobalNetworkPolicy':
       case 'StagedNetworkPolicy':
-        // Not enforced, only explained; what can't be read is refused like the rest.
+      case 'StagedKubernetesNetworkPolicy':
+        // Not enforced, only counted and explained; what can't be read is refused like the rest.
         if (text !== undefined) decodeResource(kind, text, revision);
+        if (text === undefined) this.#staged.delete(key);
+        else this.#staged.add(key);
         return;
       default:
         return;

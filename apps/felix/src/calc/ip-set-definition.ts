@@ -1,5 +1,5 @@
 import type { Selector } from '@calico-node/selector';
-import { namedPortSetId, selectorSetId, type IpSetId, type NamedPortProtocol } from './ip-set.ts';
+import { namedPortSetId, selectorSetId, serviceSetId, type IpSetId, type NamedPortProtocol } from './ip-set.ts';
 
 /** What a set that a rule refers to consists of. */
 export type IpSetDefinition =
@@ -12,10 +12,10 @@ export type IpSetDefinition =
       readonly port: string;
     }
   /**
-   * A service's endpoints. The etcd datastore has no services, so the set is empty there, in Calico too:
-   * the rule is programmed and matches nothing.
+   * The endpoints of a service, `<namespace>/<name>`. The etcd datastore has no services, so the set is empty there, in
+   * Calico too: the rule is programmed and matches nothing.
    */
-  | { readonly id: IpSetId; readonly content: 'service-ports' | 'service-addresses' }
+  | { readonly id: IpSetId; readonly content: 'service-ports' | 'service-addresses'; readonly service: string }
   /** Networks that calc puts in by itself: pools, hosts. */
   | { readonly id: IpSetId; readonly content: 'fixed' };
 
@@ -27,6 +27,11 @@ export function addressesSet(selector: Selector): IpSetDefinition {
 /** The set of addresses with the named port, of endpoints whose labels match. */
 export function namedPortSet(selector: Selector, protocol: NamedPortProtocol, port: string): IpSetDefinition {
   return { id: namedPortSetId(selector, protocol, port), content: 'named-port', selector, protocol, port };
+}
+
+/** The set of a service's endpoints: their addresses, or their addresses with their ports. */
+export function serviceSet(service: string, content: 'service-ports' | 'service-addresses'): IpSetDefinition {
+  return { id: serviceSetId(service, content === 'service-ports'), content, service };
 }
 
 /** The kind of kernel set that holds it. */

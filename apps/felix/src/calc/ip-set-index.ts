@@ -8,7 +8,8 @@
 import { splitCidr, type Cidr } from '@calico-node/net';
 import { Announcer } from './announcer.ts';
 import type { IpSetDelta, IpSetRemove, IpSetUpdate } from './intents.ts';
-import { ipPortMember, type IpPortMember, type IpSetId, type NamedPortProtocol } from './ip-set.ts';
+import { EndpointSlices, sliceAddresses, slicePorts, type EndpointSlice } from './endpoint-slices.ts';
+import { ipPortMember, serviceSetId, type IpPortMember, type IpSetId, type NamedPortProtocol } from './ip-set.ts';
 import { setKindOf, type IpSetDefinition } from './ip-set-definition.ts';
 import { LabelIndex, type LabelMap } from './label-index.ts';
 import { SetMembers } from './set-members.ts';
@@ -38,6 +39,7 @@ interface ActiveSet {
 
 export class IpSetIndex {
   readonly #sets = new Map<IpSetId, ActiveSet>();
+  readonly #slices = new EndpointSlices();
   readonly #items = new Map<string, LabelledItem>();
   readonly #changed = new Announcer<IpSetId>();
   readonly #index = new LabelIndex<IpSetId, string>({
@@ -61,6 +63,7 @@ export class IpSetIndex {
     if (++set.users > 1) return;
     this.#changed.touch(definition.id);
     if ('selector' in definition) this.#index.setSelector(definition.id, definition.selector);
+    if ('service' in definition) this.#contributeSlices(definition.service, definition.id, 'add');
   }
 
   /**
@@ -71,6 +74,7 @@ export class IpSetIndex {
     const set = this.#sets.get(id);
     if (set === undefined || --set.users > 0) return;
     this.#index.deleteSelector(id);
+    if ('service' in set.definition) this.#contributeSlices(set.definition.service, id, 'remove');
     this.#changed.touch(id);
   }
 
@@ -81,6 +85,20 @@ export class IpSetIndex {
     for (const cidr of added) set.members.add(cidr);
     for (const cidr of removed) set.members.remove(cidr);
     if (set.members.hasChanges) this.#changed.touch(id);
+  }
+
+  /** Sets some of a service's endpoints, or takes them away. */
+  setSlice(id: string, slice: EndpointSlice | undefined): void {
+    const old = this.#slices.set(id, slice);
+    for (const withPorts of [true, false]) {
+      if (slice !== undefined) this.#contributeSlice(serviceSetId(slice.service, withPorts), slice, 'add');
+      if (old !== undefined) this.#contributeSlice(serviceSetId(old.service, withPorts), old, 'remove');
+    }
+  }
+
+  /** The endpoints of the service. */
+  slicesOf(service: string): Iterable<EndpointSlice> {
+    return this.#slices.of(service);
   }
 
   setItem(id: string, item: LabelledItem): void {
@@ -122,6 +140,18 @@ export class IpSetIndex {
       },
       (id) => ({ type: 'ip-set-remove', id }),
     );
+  }
+
+  #contributeSlices(service: string, setId: IpSetId, operation: 'add' | 'remove'): void {
+    for (const slice of this.#slices.of(service)) this.#contributeSlice(setId, slice, operation);
+  }
+
+  #contributeSlice(setId: IpSetId, slice: EndpointSlice, operation: 'add' | 'remove'): void {
+    const set = this.#sets.get(setId);
+    if (set === undefined || (set.users === 0 && operation === 'add')) return;
+    const members = setKindOf(set.definition) === 'net' ? sliceAddresses(slice) : slicePorts(slice);
+    for (const member of members) set.members[operation](member);
+    this.#changed.touch(setId);
   }
 
   #contribute(setId: IpSetId, item: LabelledItem | undefined, operation: 'add' | 'remove'): void {

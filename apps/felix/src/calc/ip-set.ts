@@ -32,6 +32,11 @@ export function namedPortSetId(selector: Selector, protocol: NamedPortProtocol, 
   return uniqueId('n', `${selector.id},${protocol},${portName}`) as IpSetId;
 }
 
+/** The sets of a service's endpoints: with their ports of kind `ip-port`, without of kind `net`. */
+export function serviceSetId(service: string, withPorts: boolean): IpSetId {
+  return uniqueId(withPorts ? 'svc' : 'svcnoport', service) as IpSetId;
+}
+
 export function ipPortMember(ip: IpAddress, protocol: NamedPortProtocol, port: number): IpPortMember {
   return `${ip},${protocol}:${port}` as IpPortMember;
 }

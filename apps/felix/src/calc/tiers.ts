@@ -21,6 +21,10 @@ export function convertTier({ spec }: Tier, name: string): TierModel {
 export class Tiers {
   readonly #tiers = new Map<string, TierModel>();
 
+  get count(): number {
+    return this.#tiers.size;
+  }
+
   set(tier: TierModel): void {
     this.#tiers.set(tier.name, tier);
   }

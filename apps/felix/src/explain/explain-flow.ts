@@ -8,10 +8,13 @@ import {
   type PacketDecision,
   type PolicyPacket,
   type PolicyWorld,
+  type ServiceEndpoint,
 } from '@calico-node/policy';
 import type { CalcGraph } from '../calc/calc-graph.ts';
 import { namedPortProtocols } from '../calc/ip-set.ts';
 import type { LabelledItem } from '../calc/ip-set-index.ts';
+
+type Graph = Pick<CalcGraph, 'rules' | 'items' | 'endpointsOf'>;
 
 /** A connection to explain; each end an address, or a workload endpoint by name. */
 export interface Flow {
@@ -40,7 +43,7 @@ export class ExplainError extends Error {
  * whichever node they are; an address that no workload has is outside, where policy of this kind has no say.
  * Throws ExplainError.
  */
-export function explainFlow(graph: Pick<CalcGraph, 'rules' | 'items'>, node: NodePolicy, flow: Flow): Explanation {
+export function explainFlow(graph: Graph, node: NodePolicy, flow: Flow): Explanation {
   const from = findEnd(graph, flow.from);
   const to = findEnd(graph, flow.to);
   const packet = { ...flow.header, ...commonAddresses(from, to) };
@@ -98,7 +101,7 @@ function commonAddresses(from: FlowEnd, to: FlowEnd): Pick<PolicyPacket, 'family
   throw new ExplainError('no-common-family', `"${from.text}" and "${to.text}" have no address of the same family`);
 }
 
-function worldOf(graph: Pick<CalcGraph, 'rules' | 'items'>): PolicyWorld {
+function worldOf(graph: Graph): PolicyWorld {
   const { tiers, policies, profiles } = graph.rules();
   const byName = new Map(profiles.map((profile) => [profile.metadata.name, profile]));
   const held = new Map<IpAddress, readonly Member[]>();
@@ -111,7 +114,12 @@ function worldOf(graph: Pick<CalcGraph, 'rules' | 'items'>): PolicyWorld {
     held.set(ip, members);
     return members;
   };
-  return { tiers, policies, profile: (name) => byName.get(name), membersAt };
+  const serviceEndpoints = (namespace: string, name: string): readonly ServiceEndpoint[] =>
+    [...graph.endpointsOf(`${namespace}/${name}`)].flatMap(({ addresses, ports }) => {
+      const numbered = ports.map(({ protocol, port }) => ({ protocol: namedPortProtocols[protocol], port }));
+      return addresses.map((ip) => ({ ip, ports: numbered }));
+    });
+  return { tiers, policies, profile: (name) => byName.get(name), membersAt, serviceEndpoints };
 }
 
 function memberOf({ labels, profiles, nets, ports }: LabelledItem): Member {

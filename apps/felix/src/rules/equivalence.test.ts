@@ -15,6 +15,7 @@ import {
   pathOf,
   randomFailsafes,
   resourcesOf,
+  serviceEndpointsOf,
   rule,
   updatesOf,
   worlds,
@@ -29,7 +30,7 @@ const timeout = 20_000 + cases * 10;
 
 function build(world: RandomWorld): { readonly mirror: IntentMirror; readonly reference: Reference } {
   const updates = updatesOf(world);
-  const reference = new Reference(resourcesOf(updates), hostInterfaces);
+  const reference = new Reference(resourcesOf(updates), hostInterfaces, serviceEndpointsOf(updates));
   return { mirror: new IntentMirror().apply(calculate(updates)), reference };
 }
 

@@ -1,8 +1,8 @@
 import { parseCidrLoose, type Cidr, type Family } from '@calico-node/net';
 import { portMatchOf, protocolNumber, type EntityRule, type Rule } from '@calico-node/model';
-import { uniqueId, type Selector } from '@calico-node/selector';
+import type { Selector } from '@calico-node/selector';
 import { namedPortProtocols, type IpSetId, type NamedPortProtocol } from '../ip-set.ts';
-import { addressesSet, namedPortSet, type IpSetDefinition } from '../ip-set-definition.ts';
+import { addressesSet, namedPortSet, serviceSet, type IpSetDefinition } from '../ip-set-definition.ts';
 import { anyEntity, type IcmpMatch, type ParsedEntity, type ParsedRule, type PortRange } from '../parsed-rule.ts';
 import { ConversionError } from './conversion-error.ts';
 import type { SelectorCache } from './selectors.ts';
@@ -78,7 +78,7 @@ function parseEntity(
   const portSets = (names: readonly string[]): readonly IpSetId[] => namedPortSets(names, positive, context);
   // Named ports are looked up among the endpoints that the selector selects; then it says nothing more.
   const needsSelector = positive !== undefined && (ports.numbered.length > 0 || ports.named.length === 0);
-  const service = serviceSet(entity.services, side, context);
+  const service = serviceSets(entity.services, side, context);
   return {
     nets: parseNets(entity.nets),
     notNets: parseNets(entity.notNets),
@@ -101,7 +101,7 @@ function namedPortSets(
 }
 
 /** A source's service means its endpoints; a destination's, its endpoints' addresses with the service's ports. */
-function serviceSet(
+function serviceSets(
   services: EntityRule['services'],
   side: 'source' | 'destination',
   context: EntityContext,
@@ -109,10 +109,7 @@ function serviceSet(
   if (services === undefined) return [];
   const { name: serviceName = '', namespace = '' } = services;
   const name = `${namespace === '' ? (context.namespace ?? '') : namespace}/${serviceName}`;
-  const definition: IpSetDefinition =
-    side === 'source'
-      ? { id: uniqueId('svcnoport', name) as IpSetId, content: 'service-addresses' }
-      : { id: uniqueId('svc', name) as IpSetId, content: 'service-ports' };
+  const definition = serviceSet(name, side === 'source' ? 'service-addresses' : 'service-ports');
   return [context.use(definition)];
 }
 

@@ -11,12 +11,13 @@ import { HostAttachments } from '../host-interfaces.ts';
 import type { PacketWorld } from '../interpret.ts';
 import type { Ruleset } from '../model.ts';
 import { defaultRuleOptions, type RuleOptions } from '../options.ts';
+import { feed } from './random-world.ts';
 import { renderRuleset } from '../render-ruleset.ts';
 
 /** Everything that `node1` wants of its dataplane. Throws where calc refuses one of the values. */
 export function calculate(updates: readonly StoreUpdate[]): IntentBatch {
   const graph = new CalcGraph({ hostname: parseNodeName('node1') });
-  for (const update of updates) graph.update(update);
+  for (const update of updates) feed(graph, update);
   graph.onInSync();
   const batch = graph.flush();
   const refused = batch.warnings.find(({ code }) => code === 'invalid-value');

@@ -1,9 +1,11 @@
 /** Random stores of one node's endpoints and policy, and packets between them. */
 import { decodeResource, parseResourceKey, type Resource, type SpecOf } from '@calico-node/model';
 import { parseCidr, parseIp } from '@calico-node/net';
-import type { Failsafes, HostInterface } from '@calico-node/policy';
+import type { Failsafes, HostInterface, ServiceEndpoint } from '@calico-node/policy';
 import fc from 'fast-check';
-import type { StoreUpdate } from '../../calc/calc-graph.ts';
+import type { CalcGraph, StoreUpdate } from '../../calc/calc-graph.ts';
+import { convertEndpointSlice } from '../../calc/convert/endpoint-slice.ts';
+import { namedPortProtocols } from '../../calc/ip-set.ts';
 import { stored, storedEndpoint } from '../../calc/testing/resources.ts';
 import { packetPaths, type Packet } from '../interpret.ts';
 
@@ -18,6 +20,11 @@ export interface RandomWorld {
     readonly expectedIPs?: readonly string[];
     readonly labels: Readonly<Record<string, string>>;
     readonly profiles: readonly string[];
+  }[];
+  /** Hosts that serve service `default/web`, and on which ports. */
+  readonly slices: readonly {
+    readonly hosts: readonly number[];
+    readonly ports: readonly { readonly protocol: string; readonly port: number }[];
   }[];
   readonly endpoints: readonly {
     readonly index: number;
@@ -147,6 +154,15 @@ export const rule = fc.constantFrom(4 as const, 6 as const).chain((family) =>
   ),
 );
 const rules = fc.array(rule, { maxLength: 3 });
+const services = { services: { name: 'web', namespace: 'default' } };
+const serviceRule = fc.record({ action, protocol: maybe(fc.constantFrom('TCP', 'UDP')) }).map(present);
+/** Only who sends may be named by a service in ingress rules, only who receives in egress rules. */
+const ingressRules = fc
+  .tuple(rules, maybe(serviceRule))
+  .map(([others, own]) => (own === undefined ? others : [{ ...own, source: services }, ...others]));
+const egressRules = fc
+  .tuple(rules, maybe(serviceRule))
+  .map(([others, own]) => (own === undefined ? others : [{ ...own, destination: services }, ...others]));
 
 const policy = fc
   .record({
@@ -168,8 +184,8 @@ const policy = fc
         selector: maybe(selector),
         serviceAccountSelector: maybe(fc.constantFrom('all()', 'team == "x"')),
         types: fc.subarray(['Ingress' as const, 'Egress' as const], { minLength: 1 }),
-        ingress: rules,
-        egress: rules,
+        ingress: ingressRules,
+        egress: egressRules,
       })
       .map(present),
   })
@@ -220,6 +236,16 @@ const defaultAction = fc.constantFrom('Deny' as const, 'Pass' as const);
 
 export const worlds: fc.Arbitrary<RandomWorld> = fc.record({
   hostEndpoints: fc.uniqueArray(hostEndpoint, { maxLength: 3, selector: ({ name }) => name }),
+  slices: fc.array(
+    fc.record({
+      hosts: fc.subarray([1, 2, 3, 9]),
+      ports: fc.subarray([
+        { protocol: 'TCP', port: 80 },
+        { protocol: 'UDP', port: 53 },
+      ]),
+    }),
+    { maxLength: 2 },
+  ),
   endpoints: fc.tuple(endpoint(1), endpoint(2), endpoint(3)),
   networkSets: fc.array(
     fc
@@ -303,7 +329,27 @@ export function pathOf({ inInterface, outInterface }: Packet): (typeof packetPat
   return outInterface === undefined ? packetPaths.input : packetPaths.forward;
 }
 
-/** What the store holds. Every endpoint has the profile of its namespace, behind its others. */
+const slicePrefix = 'EndpointSlice ';
+
+/** Gives the graph what `updatesOf` has made. */
+export function feed(graph: CalcGraph, update: StoreUpdate): void {
+  if (update.key.startsWith(slicePrefix)) graph.updateEndpointSlice(update);
+  else graph.update(update);
+}
+
+/** Who serves what, among the updates. */
+export function serviceEndpointsOf(updates: readonly StoreUpdate[]): readonly ServiceEndpoint[] {
+  return updates.flatMap(({ key, value }) => {
+    const slice = key.startsWith(slicePrefix) && value !== undefined ? convertEndpointSlice(value) : undefined;
+    const ports = slice?.ports.map(({ protocol, port: number }) => ({
+      protocol: namedPortProtocols[protocol],
+      port: number,
+    }));
+    return (slice?.addresses ?? []).map((ip) => ({ ip, ports: ports ?? [] }));
+  });
+}
+
+/** What the store holds, and the slices of services, for `feed`. Every endpoint has the profile of its namespace, behind its others. */
 export function updatesOf(world: RandomWorld): readonly StoreUpdate[] {
   return [
     ...world.tiers.map(({ name, ...spec }) => stored('Tier', { name }, spec)),
@@ -318,6 +364,15 @@ export function updatesOf(world: RandomWorld): readonly StoreUpdate[] {
       return namespace === undefined
         ? stored('GlobalNetworkSet', { name, labels: own }, { nets: [...held] })
         : stored('NetworkSet', { name, namespace, labels: own }, { nets: [...held] });
+    }),
+    ...world.slices.map(({ hosts, ports: served }, index) => {
+      const metadata = { namespace: 'default', labels: { 'kubernetes.io/service-name': 'web' } };
+      const slice = {
+        metadata,
+        endpoints: hosts.map((n) => ({ addresses: [`10.0.0.${n}`, `fd00::${n}`] })),
+        ports: served,
+      };
+      return { key: `${slicePrefix}${index}`, value: JSON.stringify(slice), revision: 1n };
     }),
     ...world.hostEndpoints.map(({ name, labels: own, interfaceName, expectedIPs, profiles }) =>
       stored(

@@ -10,6 +10,7 @@ import {
   type HostInterface,
   type PacketDecision,
   type PolicyEndpoint,
+  type ServiceEndpoint,
 } from '@calico-node/policy';
 import { nodePolicyOf } from '../../rule-options.ts';
 import type { Packet } from '../interpret.ts';
@@ -22,8 +23,13 @@ export class Reference {
   readonly #hostEndpoints: HostEndpoint[] = [];
   readonly #interfaces: readonly HostInterface[];
 
-  constructor(resources: readonly Resource[], interfaces: readonly HostInterface[] = []) {
-    this.#world = worldOf(resources);
+  /** `served` serves the one service that there is. */
+  constructor(
+    resources: readonly Resource[],
+    interfaces: readonly HostInterface[] = [],
+    served: readonly ServiceEndpoint[] = [],
+  ) {
+    this.#world = { ...worldOf(resources), serviceEndpoints: () => served };
     this.#interfaces = interfaces;
     for (const resource of resources) {
       if (resource.kind === 'WorkloadEndpoint' && resource.spec.node === 'node1') {
