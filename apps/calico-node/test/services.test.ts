@@ -214,7 +214,10 @@ describe('the addresses of the host', () => {
       reason: expect.stringContaining('already that of node n2') as string,
     });
     expect((await node()).spec.bgp?.ipv4Address).toBe('192.0.2.11/24');
-    await resources.update({ ...(await resources.get('Node', 'n2')), spec: { bgp: { ipv4Address: '198.51.100.98/24' } } });
+    await resources.update({
+      ...(await resources.get('Node', 'n2')),
+      spec: { bgp: { ipv4Address: '198.51.100.98/24' } },
+    });
     await expect.poll(async () => (await node()).spec.bgp?.ipv4Address, { timeout: 10_000 }).toBe('198.51.100.99/24');
     stop.abort();
     await running;
