@@ -6,6 +6,11 @@ import { kinds } from './kind-names.ts';
 
 const KIBIBYTE = 1024;
 
+/** Objects within one another. */
+function nested(depth: number): object {
+  return depth === 0 ? {} : { in: nested(depth - 1) };
+}
+
 describe('metadata', () => {
   describeRules(metadataOf('GlobalNetworkSet'), {
     'a name is labels joined by dots, 253 characters at most': {
@@ -62,7 +67,10 @@ describe('metadata', () => {
     deletionGracePeriodSeconds: [[0, 30], ['30']],
     ownerReferences: [[[{ apiVersion: 'v1', kind: 'Pod', name: 'p', uid: 'u' }]], [['x'], {}]],
     finalizers: [[['a/b']], ['a/b']],
-    managedFields: [[[{ manager: 'x' }]], ['x']],
+    managedFields: [
+      [[{ manager: 'x' }], [nested(60)]],
+      ['x', [nested(70)]],
+    ],
   });
 
   it.each(kinds)('of %s has a namespace where the kind has one, and only there', (kind) => {
