@@ -51,12 +51,13 @@ async function makeNew(plan: Plan, premises: Premises): Promise<Made | undefined
   using wires = new DisposableStack();
   using early = new DisposableStack();
   let wiring: Wiring | undefined;
+  let wait: EarlyWait | undefined;
   const given = await settled(assignAddresses(call, description.wishes), () => {
     wiring = Wiring.beginNew({ ...wiringSpec(plan), mac });
     wires.use(wiring);
+    wait = wiring && early.use(anticipatePolicy(call));
   });
-  if (wiring === undefined) return undefined;
-  const wait = early.use(anticipatePolicy(call));
+  if (wiring === undefined || wait === undefined) return undefined;
   const saving = endpoints.createNew(endpointOf(plan, given, mac, undefined), premises, { signal: call.signal });
   const revision = await settled(saving, () => wiring?.complete(addressSpec(call, given)));
   if (revision === undefined) return undefined;

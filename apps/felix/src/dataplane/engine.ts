@@ -50,8 +50,8 @@ interface Programmed {
   readonly state: InterfaceState;
 }
 
-/** Changes that follow an apply so soon are a stream. */
-const STREAM_MS = 5;
+/** Changes that follow one another so soon are a stream. */
+const STREAM_NS = 5_000_000n;
 /** How long answers to those who wait for endpoints have the process to themselves. */
 const ANSWER_MS = 3;
 
@@ -66,6 +66,8 @@ export class Engine {
   readonly #programmed = new Map<WorkloadEndpointId, Programmed>();
   readonly #waiters = new Set<EndpointWaiter>();
   #received = 0n;
+  #receivedAt = 0n;
+  #isStream = false;
   #oldestPending: bigint | undefined;
   #isInSync = false;
   #isDirty = false;
@@ -103,7 +105,10 @@ export class Engine {
     const { policy, interfaces } = this.#options;
     this.#isInSync ||= inSync;
     this.#received = batch.revision;
-    this.#oldestPending ??= this.#options.now();
+    const now = this.#options.now();
+    this.#isStream = now - this.#receivedAt < STREAM_NS;
+    this.#receivedAt = now;
+    this.#oldestPending ??= now;
     policy.update(batch.intents);
     for (const intent of batch.intents) {
       if (intent.type === 'workload-endpoint-update') {
@@ -154,11 +159,10 @@ export class Engine {
       this.#wake.resolve(undefined);
     };
     signal.addEventListener('abort', stopped, { once: true });
-    let appliedAtMs = -STREAM_MS;
     while (!signal.aborted) {
       await this.#wake.promise;
       // A single change goes at once; of a stream of them, all that arrives in one turn of the event loop is one apply.
-      if (performance.now() - appliedAtMs < STREAM_MS) await new Promise(setImmediate);
+      if (this.#isStream) await new Promise(setImmediate);
       this.#wake = Promise.withResolvers<undefined>();
       // Nothing is written before the store is in sync: what is there may be right.
       if (!this.#isDirty || !this.#isInSync) continue;
@@ -166,7 +170,6 @@ export class Engine {
         await sleep(this.#options.backoff.nextMs(), signal);
         this.touch();
       }
-      appliedAtMs = performance.now();
     }
   }
 

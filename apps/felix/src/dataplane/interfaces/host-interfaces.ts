@@ -1,5 +1,5 @@
 import type { IpAddress } from '@calico-node/net';
-import { RouteMonitor, RouteSocket, type NetnsRef } from '@calico-node/netlink';
+import { RouteMonitor, RouteSocket, type NetnsRef, type RouteEvent } from '@calico-node/netlink';
 import type { HostInterfaceRemove, HostInterfaceUpdate } from '../../calc/intents.ts';
 
 export interface HostInterfacesOptions {
@@ -18,6 +18,8 @@ export class HostInterfaces implements Disposable {
   readonly #socket: RouteSocket;
   /** Interface name to its addresses as they were last told. */
   readonly #told = new Map<string, readonly IpAddress[]>();
+  /** Indices of workload interfaces: a node has many of them, and they come and go all the time. */
+  readonly #workloads = new Set<number>();
   #isDirty = true;
 
   constructor(options: HostInterfacesOptions) {
@@ -29,7 +31,14 @@ export class HostInterfaces implements Disposable {
       options.onDirty();
     };
     // The monitor first: what happens while we list makes us list again.
-    this.#monitor = RouteMonitor.open({ ...where, groups: ['link', 'address'], onEvent: touch, onOverrun: touch });
+    this.#monitor = RouteMonitor.open({
+      ...where,
+      groups: ['link', 'address'],
+      onEvent: (event) => {
+        if (!this.#isAboutWorkload(event)) touch();
+      },
+      onOverrun: touch,
+    });
     this.#socket = RouteSocket.open(where);
   }
 
@@ -57,11 +66,26 @@ export class HostInterfaces implements Disposable {
     this.#socket.close();
   }
 
+  #isWorkload(name: string): boolean {
+    return this.#options.prefixes.some((prefix) => name.startsWith(prefix));
+  }
+
+  /** An interface's own event comes before those of its addresses. */
+  #isAboutWorkload(event: RouteEvent): boolean {
+    if (event.object === 'address') return this.#workloads.has(event.address.interfaceIndex);
+    if (event.object !== 'link') return false;
+    const { name, index } = event.link;
+    const isWorkload = this.#isWorkload(name);
+    if (isWorkload && event.action === 'set') return this.#workloads.add(index).has(index);
+    return this.#workloads.delete(index) && isWorkload;
+  }
+
   #list(): ReadonlyMap<string, readonly IpAddress[]> {
     const byIndex = Map.groupBy(this.#socket.listAddresses(), ({ interfaceIndex }) => interfaceIndex);
-    const own = this.#socket
-      .listLinks()
-      .filter(({ name }) => !this.#options.prefixes.some((prefix) => name.startsWith(prefix)));
+    const links = this.#socket.listLinks();
+    this.#workloads.clear();
+    for (const { name, index } of links) if (this.#isWorkload(name)) this.#workloads.add(index);
+    const own = links.filter(({ name }) => !this.#isWorkload(name));
     return new Map(
       own.map(({ name, index }) => [name, (byIndex.get(index) ?? []).map(({ ip }) => ip).sort()] as const),
     );
