@@ -42,9 +42,11 @@ if [ "${WITH_DOCKER:-}" = 1 ]; then
   need busybox busybox-static
 fi
 
-# Peers of our CNI plug-in in its tests; not on PATH. portmap, in a chain with ours, needs iptables.
+# Peers of our CNI plug-in in its tests; not on PATH.
 [ -x /usr/lib/cni/host-local ] || missing="$missing containernetworking-plugins"
+# Felix drives both; portmap, in a chain with our CNI plug-in, needs iptables too.
 need iptables iptables
+need ipset ipset
 
 if [ -n "$missing" ]; then
   command -v apt-get >/dev/null 2>&1 || fail "missing:$missing (and no apt-get to install them)"

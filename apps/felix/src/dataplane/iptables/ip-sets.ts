@@ -59,7 +59,7 @@ export class IpSets {
   replace(id: IpSetId, kind: IpSetKind, members: readonly string[]): void {
     const state = this.#byId.get(id) ?? this.#declare(id, kind);
     state.isWanted = true;
-    state.contributions = new SetMembers();
+    state.contributions = noContributions();
     state.members.clear();
     this.#dirty.add(id);
     this.#add(state, members);
@@ -168,7 +168,7 @@ export class IpSets {
     const state: SetState = {
       name,
       kind,
-      contributions: new SetMembers(),
+      contributions: noContributions(),
       members: new DeltaTracker(),
       standing: 'missing',
       isWanted: true,
@@ -216,6 +216,13 @@ export class IpSets {
       { kind: 'destroy', name: temporary.name },
     ];
   }
+}
+
+/** Changes are told from here on. */
+function noContributions(): SetMembers<string> {
+  const contributions = new SetMembers<string>();
+  contributions.takeAll();
+  return contributions;
 }
 
 /** Reads both families' sets at once. */

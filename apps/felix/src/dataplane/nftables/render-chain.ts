@@ -5,6 +5,7 @@ import type { Action, Chain, DispatchMap, Hook, Rule } from '../../rules/model.t
 import { baseChainName, baseChainOf, chainNameInKernel, mapNameInKernel } from './kernel-names.ts';
 import { renderLookUp } from './render-look-up.ts';
 import { hostWord, portBytes, renderMatch, type RenderContext } from './render-match.ts';
+import { joinReturns, returnsWhenMarked } from './shorten-rules.ts';
 
 /** What rules of chains refer to beside sets. */
 export interface ChainContext extends RenderContext {
@@ -74,12 +75,23 @@ function plan(
   layer: Chain['layer'],
   context: ChainContext,
 ): ChainPlan {
-  return seal(
-    name,
-    base,
-    rules.flatMap((rule) => renderRule(rule, layer, context)),
-  );
+  const isPolicy = POLICY_CHAIN.test(name);
+  const short = joinReturns(rules);
+  const rendered: RuleSpec[] = [];
+  for (let index = 0; index < short.length; index++) {
+    const rule = short[index];
+    if (rule === undefined) continue;
+    const isMarkAndReturn = isPolicy && returnsWhenMarked(rule, short[index + 1]);
+    rendered.push(...renderRule(rule, layer, context, isMarkAndReturn ? [returnVerdict] : []));
+    if (isMarkAndReturn) index++;
+  }
+  return seal(name, base, rendered);
 }
+
+/** Chains that no packet enters with a mark of theirs on it: endpoints' chains clear marks, and return once one is set. */
+const POLICY_CHAIN = /^\w+-cali-(?:pi|po|pri|pro)-/;
+
+const returnVerdict: Expression = { type: 'verdict', verdict: { kind: 'return' } };
 
 function seal(name: string, base: BaseChain | undefined, rules: readonly RuleSpec[]): ChainPlan {
   const digest = createHash('sha224').update(name);
@@ -96,14 +108,19 @@ function seal(name: string, base: BaseChain | undefined, rules: readonly RuleSpe
 }
 
 /** One kernel rule per combination of the matches' alternatives, so that any of them makes the action happen. */
-function renderRule({ matches, action, comment }: Rule, layer: Chain['layer'], context: ChainContext): RuleSpec[] {
+function renderRule(
+  { matches, action, comment }: Rule,
+  layer: Chain['layer'],
+  context: ChainContext,
+  then: readonly Expression[],
+): RuleSpec[] {
   const isDisjoint = !isIdempotent(action);
   let combinations: readonly (readonly Expression[])[] = [[]];
   for (const match of matches) {
     const alternatives = renderMatch(match, context, isDisjoint);
     combinations = combinations.flatMap((prefix) => alternatives.map((suffix) => [...prefix, ...suffix]));
   }
-  const effect = renderAction(action, layer, context);
+  const effect = [...renderAction(action, layer, context), ...then];
   return combinations.map((expressions) => ({
     expressions: [...expressions, { type: 'counter' }, ...effect],
     ...(comment === undefined ? {} : { comment }),
