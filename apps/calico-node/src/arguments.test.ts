@@ -10,25 +10,36 @@ describe('the command line', () => {
     });
   });
 
-  test.each([
-    [['-startup'], { kind: 'startup' }],
-    [['--startup'], { kind: 'startup' }],
-    [['-felix'], { kind: 'program', program: 'felix' }],
-    [['-confd'], { kind: 'program', program: 'confd' }],
-    [['-bgp'], { kind: 'program', program: 'bgp-daemon' }],
-    [['-v'], { kind: 'version' }],
-    [['-show-status'], { kind: 'show-status' }],
-    [['-shutdown'], { kind: 'shutdown' }],
-    [['-felix-ready', '-bird-ready'], { kind: 'probe', probes: ['felix-ready', 'bird-ready'], thresholdSeconds: 30 }],
-    [['-bird6-ready', '-threshold-time=1m30s'], { kind: 'probe', probes: ['bird6-ready'], thresholdSeconds: 90 }],
-  ])('%o is understood with one dash or two', (argv, expected) => {
-    expect(parseMode(argv)).toMatchObject(expected);
-  });
-
   test.each([[['-nothing']], [['-felix', '-confd']], [['-bird-ready', '-threshold-time', '30']], [['stray']]])(
     '%o is refused',
     (argv) => {
       expect(() => parseMode(argv)).toThrow(UsageError);
     },
   );
+});
+
+test.each([
+  [['-startup'], { kind: 'startup' }],
+  [['--startup'], { kind: 'startup' }],
+  [['-felix'], { kind: 'program', program: 'felix' }],
+  [['-confd'], { kind: 'program', program: 'confd', rest: [] }],
+  [['-confd', '-confd-run-once'], { kind: 'program', program: 'confd', rest: ['--onetime'] }],
+  [['-bgp'], { kind: 'program', program: 'bgp-daemon' }],
+  [['-bird-ready', '-felix-ready', '-threshold-time=1m'], { kind: 'probe', thresholdSeconds: 60 }],
+  [['--bird6-ready', '--bird6-live'], { kind: 'probe', probes: ['bird6-live', 'bird6-ready'] }],
+  [['-felix-live', '-bird-live'], { kind: 'probe', probes: ['felix-live', 'bird-live'] }],
+  [['-shutdown'], { kind: 'shutdown' }],
+  [['-status'], { kind: 'show-status' }],
+  [['-show-status'], { kind: 'show-status' }],
+  [['-monitor-addresses'], { kind: 'service', service: 'monitor-addresses' }],
+  [['-allocate-tunnel-addrs'], { kind: 'service', service: 'allocate-tunnel-addrs' }],
+  [['-allocate-tunnel-addrs-run-once'], { kind: 'allocate-once' }],
+  [['-allocate-tunnel-addrs', '-allocate-tunnel-addrs-run-once'], { kind: 'allocate-once' }],
+  [['-status-reporter'], { kind: 'service', service: 'status-reporter' }],
+  [['-node-status-reporter'], { kind: 'service', service: 'status-reporter' }],
+  [['-complete-startup'], { kind: 'complete-startup' }],
+  [['-init', '-best-effort'], { kind: 'init' }],
+  [['-v'], { kind: 'version' }],
+] as const)('%j is understood, with one dash or two', (argv, expected) => {
+  expect(parseMode(argv)).toMatchObject(expected);
 });

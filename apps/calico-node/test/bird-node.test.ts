@@ -18,6 +18,9 @@ beforeAll(async () => {
     CALICO_BGP_BACKEND: 'bird',
     CALICO_BIRD_CONFIG_DIR: '@/bird',
     CALICO_DISABLE_FELIX: 'true',
+    CALICO_LIBNETWORK_ENABLED: 'true',
+    CALICO_LIBNETWORK_SOCKET: '@/calico.sock',
+    CALICO_LIBNETWORK_IPAM_SOCKET: '@/calico-ipam.sock',
     // So that the node has a block, which it announces.
     CALICO_IPV4POOL_IPIP: 'Always',
   });
@@ -37,11 +40,20 @@ const probe = async (...flags: string[]): Promise<string> => {
 };
 
 describe('a node with BIRD', () => {
-  test('runs two BIRDs in place of our daemon, with the files of confd', async () => {
+  test('runs two BIRDs in place of our daemon, with the files of confd, and the Docker drivers', async () => {
     const processes = await rig.ready();
-    expect(processes.map((one) => one.name)).toEqual(['ipam', 'confd', 'bird', 'bird6', 'cni-server']);
+    expect(processes.map((one) => one.name)).toEqual([
+      'ipam',
+      'confd',
+      'bird',
+      'bird6',
+      'cni-server',
+      'libnetwork-plugin',
+    ]);
     expect((await rig.status()).backend).toBe('bird');
-    expect(existsSync(join(rig.dir, 'run/bird.ctl'))).toBe(true);
+    for (const name of ['run/bird.ctl', 'run/bird6.ctl', 'calico.sock', 'calico-ipam.sock']) {
+      expect(existsSync(join(rig.dir, name)), name).toBe(true);
+    }
   });
 
   test('announces its block, and its probes and table tell of the session', { timeout: 60_000 }, async () => {

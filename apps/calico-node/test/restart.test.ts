@@ -2,6 +2,7 @@ import { execFileSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { CalicoNodeStatus } from '@calico-node/model';
 import { callUnary, connectUnix, nodeV1 } from '@calico-node/rpc';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { nativeSource } from '../src/bgp/native-source.ts';
@@ -135,10 +136,57 @@ describe('a whole node', () => {
   test('changes the level of every process without a restart', async () => {
     const processes = (await rig.status()).processes;
     await setLogLevel('', 'debug');
+    const changed = (): (string | undefined)[] =>
+      log
+        .join('')
+        .split('\n')
+        .filter((line) => line.includes('"logLevel":"debug"'))
+        .map((line) => /"component":"([^"]+)"/.exec(line)?.[1]);
+    await expect.poll(() => changed().toSorted()).toEqual(processes.map(({ name }) => name).toSorted());
     await setLogLevel('', 'info');
     await expect(setLogLevel('felix', 'loud')).rejects.toThrow(/'loud' is not one of trace, debug/);
     await expect(setLogLevel('bird', 'debug')).rejects.toThrow(/there is no 'bird'/);
     expect((await rig.status()).processes.map(({ pid }) => pid)).toEqual(processes.map(({ pid }) => pid));
+  });
+
+  test('says at /readiness what is wrong, what follows from it, and what to do', async () => {
+    const pid = (await rig.status()).processes.find(({ name }) => name === 'bgp-daemon')!.pid;
+    const readiness = async (): Promise<string> => {
+      const response = await fetch('http://127.0.0.1:9190/readiness');
+      return `${response.status} ${await response.text()}`;
+    };
+    expect(await readiness()).toMatch(/^200 /);
+    process.kill(pid, 'SIGSTOP');
+    try {
+      await expect
+        .poll(readiness, { timeout: 10_000 })
+        .toMatch(/^503 .*"reason":"no answer from .* <- the node is 10\.9\.0\.1\/24 on eth0 .*"remedy":"/);
+      expect((await fetch('http://127.0.0.1:9190/liveness')).status).toBe(200);
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+    await rig.ready();
+  });
+
+  test('reports on itself where a CalicoNodeStatus asks for it', async () => {
+    await rig.resources.create({
+      kind: 'CalicoNodeStatus',
+      apiVersion: 'projectcalico.org/v3',
+      metadata: { name: 'n1' },
+      spec: { node: 'n1', classes: ['Agent', 'BGP', 'Routes'], updatePeriodSeconds: 3600 },
+    });
+    const report = async (): Promise<CalicoNodeStatus['status']> =>
+      (await rig.resources.get('CalicoNodeStatus', 'n1')).status;
+    await expect.poll(async () => (await report())?.bgp.numberEstablishedV4, { timeout: 10_000 }).toBe(1);
+    const { agent, routes } = (await report())!;
+    expect(agent.birdV4).toMatchObject({ state: 'Ready', routerID: '10.9.0.1' });
+    expect(routes.routesV4).toContainEqual({
+      type: 'FIB',
+      destination: '10.65.200.0/26',
+      gateway: '10.9.0.2',
+      learnedFrom: { sourceType: 'NodeMesh', peerIP: '10.9.0.2' },
+    });
+    await rig.resources.delete('CalicoNodeStatus', 'n1');
   });
 
   test('ends on SIGTERM within ten seconds, with no process and no socket left, and the data path as it was', async () => {

@@ -17,15 +17,18 @@ function isLevelMessage(message: unknown): message is LevelMessage {
  */
 export function followLogLevel(log: Logger, level: LogLevel): Disposable {
   let usual = level;
+  const change = (next: LogLevel): void => {
+    log.info({ logLevel: next }, 'log level changes');
+    setLogLevel(log, next);
+  };
   const onMessage = (message: unknown): void => {
     if (!isLevelMessage(message)) return;
     usual = message.logLevel;
-    setLogLevel(log, usual);
+    change(usual);
   };
   const onSignal = (): void => {
     const next = log.level === 'debug' ? (usual === 'debug' ? 'info' : usual) : 'debug';
-    setLogLevel(log, next);
-    log.info({ logLevel: next }, 'log level changed');
+    change(next);
   };
   process.on('message', onMessage).on('SIGUSR2', onSignal);
   process.channel?.unref();
