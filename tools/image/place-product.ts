@@ -2,8 +2,9 @@
  * Copies what runs on a node from dist/ to a directory: the bundles but those of the lab, their launchers, the native
  * CNI clients, the kernel-socket addon and Node.js. Usage: place-product.ts DIRECTORY
  */
-import { cpSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { transformSync } from 'esbuild';
 import { type Bundle, bundles, dist } from '../build/programs.ts';
 
 /** Native programs that the build puts beside the launchers. */
@@ -15,6 +16,15 @@ function filesOf({ name, isCommand }: Bundle): readonly string[] {
   return readdirSync(join(dist, 'lib')).filter(
     (file) => file.endsWith('.cjs') && (file === `${name}.cjs` || file.startsWith(`${name}-`)),
   );
+}
+
+/** A bundle without what only readers need; names stay. Each process holds its source text in memory. */
+function minified(path: string): string {
+  const { code } = transformSync(readFileSync(path, 'utf8'), {
+    ...{ format: 'esm', target: 'node24', legalComments: 'none' },
+    ...{ minifyWhitespace: true, minifySyntax: true, lineLimit: 200 },
+  });
+  return code;
 }
 
 const [target] = process.argv.slice(2);
@@ -29,5 +39,6 @@ const files = [
 for (const file of files) {
   if (!existsSync(join(dist, file))) throw new Error(`dist/${file} is missing; 'make build' makes it`);
   mkdirSync(join(target, file, '..'), { recursive: true });
-  cpSync(join(dist, file), join(target, file), { recursive: true });
+  if (file.endsWith('.mjs')) writeFileSync(join(target, file), minified(join(dist, file)));
+  else cpSync(join(dist, file), join(target, file), { recursive: true });
 }
