@@ -27,6 +27,9 @@ async function calicoctl(...args: readonly string[]): Promise<Result> {
   return { code, stdout, stderr: io.stderr };
 }
 
+/** The words of sessions shut down. */
+const told: string[] = [];
+
 const learnt = bgpV1.Route.fromPartial({
   prefix: '10.244.2.0/26',
   nextHop: '10.0.0.2',
@@ -78,6 +81,15 @@ async function serve(): Promise<void> {
           const isAsked = (prefix === '' || prefix === learnt.prefix) && (peer === '' || peer === learnt.source);
           return { routes: isAsked ? [learnt] : [] };
         }),
+        shutdownPeer: unary(({ peer, message }: bgpV1.ShutdownPeerRequest) => {
+          if (peer !== 'tor') throw new RpcError('NOT_FOUND', `there is no peer '${peer}'`);
+          told.push(message);
+          return {};
+        }),
+        reloadPeer: unary(({ peer, hard }: bgpV1.ReloadPeerRequest) => {
+          const count = peer === '' ? 2 : 1;
+          return hard ? { refreshed: 0, restarted: count } : { refreshed: count, restarted: 0 };
+        }),
         explainRoute: unary(({ prefix }: bgpV1.ExplainRouteRequest) => {
           if (prefix === 'x') throw new RpcError('INVALID_ARGUMENT', "prefix: 'x' is not a prefix");
           if (prefix !== learnt.prefix) return { paths: [], exports: [] };
@@ -126,6 +138,18 @@ Announced:
   tor             yes    it is in a pool or range that is announced
 `);
     expect((await calicoctl('explain', '10.9.9.0/24')).stdout).toBe('No path to 10.9.9.0/24 is known.\n');
+  });
+
+  it('ends sessions with words for the other side, and starts or refreshes them', async () => {
+    await serve();
+    expect((await calicoctl('shutdown', 'tor', '--message', 'back at noon')).stdout).toBe(
+      "Session with tor shut down; 'calicoctl bgp reload tor' starts it again.\n",
+    );
+    expect(told).toEqual(['back at noon']);
+    expect((await calicoctl('reload')).stdout).toBe('Refreshed: 2, started anew: 0.\n');
+    expect((await calicoctl('reload', 'tor', '--hard')).stdout).toBe('Refreshed: 0, started anew: 1.\n');
+    expect((await calicoctl('shutdown', 'nobody')).stderr).toContain("there is no peer 'nobody'");
+    expect((await calicoctl('shutdown', 'tor', '-m', 'x'.repeat(256))).stderr).toContain('longer than 255 octets');
   });
 
   it('says what is wrong with a prefix, and when there is no daemon', async () => {

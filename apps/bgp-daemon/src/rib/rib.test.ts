@@ -1,8 +1,9 @@
 import { decodeUpdate, forEachNlri, readFrame, type PathAttributes, type RouteSource } from '@calico-node/bgp';
-import { parseCidr, parseIp, type Cidr } from '@calico-node/net';
+import { parseCidr, parseIp } from '@calico-node/net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AttributeTable } from './attribute-table.ts';
+import { PathSlots } from './path-slots.ts';
 import { Rib, type RibSource } from './rib.ts';
 import { UpdateGroup, type GroupMember } from './update-group.ts';
 
@@ -20,14 +21,16 @@ function bgpSource(id: number, client: boolean): RibSource {
 
 const prefixes = Array.from({ length: 6 }, (_, index) => parseCidr(`192.0.2.${index * 4}/30`));
 
-/** What a peer believes after all it has been sent. */
+/** What a peer believes after all it has been sent: local preferences by prefix and path identifier. */
 class Listener implements GroupMember {
   readonly source: number;
-  readonly view = new Map<Cidr, number>();
+  readonly view = new Map<string, number>();
+  readonly #addPath: boolean;
   isStuck = false;
 
-  constructor(source: number) {
+  constructor(source: number, addPath: boolean) {
     this.source = source;
+    this.#addPath = addPath;
   }
 
   isCongested(): boolean {
@@ -42,20 +45,20 @@ class Listener implements GroupMember {
         as4: true,
         external: false,
         families: [4],
-        addPath: [],
+        addPath: this.#addPath ? [4] : [],
       });
       if (update.kind === 'reset') throw new Error(update.reason);
-      for (const block of update.withdrawn) this.#each(block, (prefix) => this.view.delete(prefix));
+      for (const block of update.withdrawn) this.#each(block, (path) => this.view.delete(path));
       for (const announcement of update.announced) {
-        this.#each(announcement.block, (prefix) => this.view.set(prefix, announcement.attributes.localPref ?? 0));
+        this.#each(announcement.block, (path) => this.view.set(path, announcement.attributes.localPref ?? 0));
       }
       at = frame.end;
     }
   }
 
-  #each(block: Parameters<typeof forEachNlri>[0], act: (prefix: Cidr) => void): void {
-    forEachNlri(block, (bytes, at, bits) => {
-      act(parseCidr(`${[...bytes.slice(at, at + 4)].join('.')}/${bits}`));
+  #each(block: Parameters<typeof forEachNlri>[0], act: (path: string) => void): void {
+    forEachNlri(block, (bytes, at, bits, pathId) => {
+      act(`${[...bytes.slice(at, at + 4)].join('.')}/${bits} ${pathId}`);
     });
   }
 }
@@ -92,7 +95,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 describe('the routing table with an update group', () => {
-  it('leaves every member with the best paths of the others, whatever happened on the way', () => {
+  it.each([
+    ['the best paths', false],
+    ['all paths (ADD-PATH)', true],
+  ])('leaves every member with %s of the others, whatever happened on the way', (_title, addPath) => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const table = new AttributeTable();
@@ -108,20 +114,18 @@ describe('the routing table with an update group', () => {
           client: true,
           clusterId: 99,
         } as const;
-        const group = new UpdateGroup(
-          { family: 4, target, as4: true, maxMessageLength: 4096, addPath: false },
-          rib,
-          () => ({
-            announce: true,
-          }),
-        );
+        const slots = addPath ? new PathSlots(rib) : undefined;
+        const settings = { family: 4, target, as4: true, maxMessageLength: 4096, addPath } as const;
+        const group = new UpdateGroup(settings, rib, () => ({ announce: true }), slots);
         const members = new Map<number, Listener>();
         const oracle = new Map<string, number>();
         const flush = (): void => {
           const dirty = rib.takeDirty(1000).slice();
           for (const id of dirty) rib.decide(id, () => 0);
+          for (const id of dirty) slots?.update(id);
           group.flush(dirty);
           group.sync(2);
+          if (!group.hasPending) slots?.tidy();
         };
         for (const one of steps) {
           switch (one.kind) {
@@ -152,7 +156,7 @@ describe('the routing table with an update group', () => {
             }
             case 'join':
               if (members.has(one.member)) break;
-              members.set(one.member, new Listener(one.member));
+              members.set(one.member, new Listener(one.member, addPath));
               group.join(members.get(one.member)!);
               break;
             case 'leave':
@@ -167,17 +171,18 @@ describe('the routing table with an update group', () => {
         flush();
         while (!group.sync(1));
         for (const member of members.values()) {
-          const expected = new Map<Cidr, number>();
-          for (const [index, cidr] of prefixes.entries()) {
+          const expected = prefixes.flatMap((cidr, index) => {
             const paths = [1, 2, 3].flatMap((from) => {
               const localPref = oracle.get(`${index} ${from}`);
               return localPref === undefined ? [] : [{ from, localPref }];
             });
-            const [best] = paths.sort((a, b) => b.localPref - a.localPref || a.from - b.from);
-            if (best !== undefined && best.from !== member.source) expected.set(cidr, best.localPref);
-          }
-          expect(member.view).toEqual(expected);
-          expect(group.announcedTo(member)).toBe(expected.size);
+            paths.sort((a, b) => b.localPref - a.localPref || a.from - b.from);
+            const told = (addPath ? paths : paths.slice(0, 1)).filter(({ from }) => from !== member.source);
+            return told.map(({ localPref }) => `${cidr} ${localPref}`);
+          });
+          const known = [...member.view].map(([path, localPref]) => `${path.split(' ')[0]} ${localPref}`);
+          expect(known.sort()).toEqual(expected.sort());
+          expect(group.announcedTo(member)).toBe(expected.length);
         }
         table.purge();
         expect(table.size).toBe(new Set(oracle.values()).size);

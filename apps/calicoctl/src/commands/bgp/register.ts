@@ -33,4 +33,20 @@ export function addBgpCommands(program: Command, io: Io): void {
       const { bgpExplain } = await import('./show.ts');
       await bgpExplain(io, prefix);
     });
+  bgp
+    .command('shutdown <peer>')
+    .description('end a session, named or by address, until it is reloaded or the daemon starts anew')
+    .option('-m, --message <text>', "words for the other side's operator", '')
+    .action(async (peer: string, options: { readonly message: string }) => {
+      const { bgpShutdown } = await import('./control.ts');
+      await bgpShutdown(io, peer, options.message);
+    });
+  bgp
+    .command('reload [peer]')
+    .description('have both sides tell their routes anew, of one session or all; start one that was shut down')
+    .option('--hard', 'end the session and begin a new one', false)
+    .action(async (peer: string | undefined, options: { readonly hard: boolean }) => {
+      const { bgpReload } = await import('./control.ts');
+      await bgpReload(io, peer ?? '', options.hard);
+    });
 }

@@ -21,7 +21,7 @@ export async function bgpPeers(io: Io): Promise<void> {
     peer.name,
     peer.address,
     String(peer.remoteAs),
-    peer.stale ? `${STATES[peer.state]} (routes kept)` : STATES[peer.state],
+    stateOf(peer),
     duration(io.now().getTime() - Number(peer.sinceUnixMillis)),
     String(peer.prefixesReceived),
     String(peer.prefixesSent),
@@ -53,6 +53,11 @@ export async function bgpExplain(io: Io, prefix: string): Promise<void> {
   io.out('\nAnnounced:\n');
   const exportRows = exports.map(({ peer, announced, reason }) => [`  ${peer}`, announced ? 'yes' : 'no', reason]);
   io.out(tabTable(['  PEER', 'TOLD', 'BECAUSE'], exportRows));
+}
+
+function stateOf({ state, stale, shutDown }: bgpV1.Peer): string {
+  if (shutDown) return `${STATES[state]} (shut down)`;
+  return stale ? `${STATES[state]} (routes kept)` : STATES[state];
 }
 
 /** In the largest two units: 3d4h, 4h5m, 5m6s, 6s. */
