@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes a fresh Debian or Ubuntu machine ready to build, test and run the demo.
-# Does nothing that is done already. Usage: [WITH_DOCKER=1] tools/setup.sh
+# Does nothing that is done already. Usage: [WITH_DOCKER=1 | FOR_IMAGE=1] tools/setup.sh
+# FOR_IMAGE=1 (deploy/Dockerfile): only what the build needs, whose programs are there already.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -22,54 +23,61 @@ need() {
   PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
 }
 need npm "nodejs npm"
-need ip iproute2
-need nft nftables
-need unshare util-linux
-need ping iputils-ping
-need etcd etcd-server
-need etcdctl etcd-client
-need bird bird2
-need gobgpd gobgpd
-need vtysh frr
 need gcc "gcc libc6-dev"
 need musl-gcc musl-tools
-# calicoctl's completion is tested in each shell.
-need zsh zsh
-need fish fish
-# Without them the tests of the Docker plug-in are skipped.
-if [ "${WITH_DOCKER:-}" = 1 ]; then
-  need dockerd docker.io
-  need busybox busybox-static
+if [ "${FOR_IMAGE:-}" != 1 ]; then
+  need ip iproute2
+  need nft nftables
+  need unshare util-linux
+  need ping iputils-ping
+  need etcd etcd-server
+  need etcdctl etcd-client
+  need bird bird2
+  need gobgpd gobgpd
+  need vtysh frr
+  # calicoctl's completion is tested in each shell.
+  need zsh zsh
+  need fish fish
+  # Peers of our CNI plug-in in its tests; not on PATH.
+  [ -x /usr/lib/cni/host-local ] || missing="$missing containernetworking-plugins"
+  # Felix drives both; portmap, in a chain with our CNI plug-in, needs iptables too.
+  need iptables iptables
+  need ipset ipset
 fi
 
-# Peers of our CNI plug-in in its tests; not on PATH.
-[ -x /usr/lib/cni/host-local ] || missing="$missing containernetworking-plugins"
-# Felix drives both; portmap, in a chain with our CNI plug-in, needs iptables too.
-need iptables iptables
-need ipset ipset
-
-if [ -n "$missing" ]; then
-  command -v apt-get >/dev/null 2>&1 || fail "missing:$missing (and no apt-get to install them)"
-  echo "setup: installing$missing"
-  # Packages must not start their daemons: the tests run their own, in their own namespaces.
+# Installs Debian packages. They must not start their daemons: the tests run their own, in their own namespaces.
+install_debian() {
+  command -v apt-get >/dev/null 2>&1 || { echo "setup: there is no apt-get" >&2; return 1; }
+  echo "setup: installing $*"
   policy=/usr/sbin/policy-rc.d
-  if [ ! -e "$policy" ]; then
+  if [ -e "$policy" ]; then policy=; else
     trap 'rm -f "$policy"' EXIT
     printf '#!/bin/sh\nexit 101\n' >"$policy"
     chmod 755 "$policy"
   fi
-  export DEBIAN_FRONTEND=noninteractive
   log=$(mktemp)
-  # shellcheck disable=SC2086
-  if ! { apt-get update -q && apt-get install -qy --no-install-recommends $missing; } >"$log" 2>&1; then
-    tail -n 20 "$log" >&2
-    fail "could not install$missing"
-  fi
+  status=0
+  { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@"; } >"$log" 2>&1 ||
+    { status=1; tail -n 20 "$log" >&2; }
   rm -f "$log"
-  [ ! -e "$policy" ] || { rm -f "$policy"; trap - EXIT; }
-fi
+  [ -z "$policy" ] || { rm -f "$policy"; trap - EXIT; }
+  return $status
+}
 
-unshare --net true 2>/dev/null || fail "network namespaces are not available (CONFIG_NET_NS and CAP_SYS_ADMIN are needed)"
+# shellcheck disable=SC2086
+[ -z "$missing" ] || install_debian $missing || fail "could not install$missing"
+
+# Without them the tests of the image and of the Docker plug-in are skipped, and say so.
+missing=
+if [ "${WITH_DOCKER:-}" = 1 ]; then
+  need dockerd docker.io
+  need docker docker.io
+  need busybox busybox-static
+fi
+# shellcheck disable=SC2086
+[ -z "$missing" ] || install_debian $missing || echo "setup: going on without$missing"
+
+[ "${FOR_IMAGE:-}" = 1 ] || unshare --net true 2>/dev/null || fail "network namespaces are not available (CONFIG_NET_NS and CAP_SYS_ADMIN are needed)"
 
 case $(uname -m) in x86_64) arch=x64 ;; *) arch=arm64 ;; esac
 
