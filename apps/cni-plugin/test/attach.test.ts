@@ -258,6 +258,30 @@ describe('an attachment', () => {
     node.felix = await startFakeFelix(join(node.dir, 'run/felix.sock'));
   });
 
+  test('is refused once the cluster is no longer ready, whatever the server remembers, and nothing is left', async () => {
+    await add('before', netns);
+    await del('before', netns);
+    const setReady = async (datastoreReady: boolean): Promise<void> => {
+      const info = await node.resources.get('ClusterInformation', 'default');
+      await node.resources.update({ ...info, spec: { ...info.spec, datastoreReady } });
+    };
+    await setReady(false);
+    expect(await failure(call('ADD', 'locked', netns))).toMatchObject({ code: 11 });
+    await setReady(true);
+    expect(await endpoints()).toEqual([]);
+    expect(await heldBy('net.locked')).toEqual([]);
+    expect(linkNames(netns)).not.toContain('eth0');
+  });
+
+  test('gets its network’s profile made anew when somebody has deleted it', async () => {
+    await add('first', netns);
+    await del('first', netns);
+    await node.resources.delete('Profile', 'net');
+    await add('second', netns);
+    expect((await node.resources.get('Profile', 'net')).spec.labelsToApply).toEqual({ net: '' });
+    await del('second', netns);
+  });
+
   test('gets the address that CNI_ARGS asks for, and no other container gets it', async () => {
     const env = { CNI_ARGS: 'IgnoreUnknown=1;IP=10.77.0.200' };
     const other = node.workload();

@@ -157,8 +157,15 @@ export class NetlinkSocket implements Disposable {
    */
   watch(handlers: WatchHandlers): void {
     if (this.#stopWatching !== undefined) throw new Error('this netlink socket is being watched already');
+    let isScheduled = false;
     this.#stopWatching = this.#native.watchReadable(this.fd, () => {
-      this.#deliver(handlers);
+      if (isScheduled) return;
+      isScheduled = true;
+      // At the end of the event loop's turn: answers that are ready to be sent go first.
+      setImmediate(() => {
+        isScheduled = false;
+        if (!this.#isClosed) this.#deliver(handlers);
+      });
     });
   }
 

@@ -130,10 +130,12 @@ export async function attach(call: AttachmentCall): Promise<Result> {
     return result;
   }
   // Somebody was here before, or what we knew is no longer so: look at everything anew.
-  await premisesOf(call, description);
   const stored: WorkloadEndpoint | undefined = await store.endpoints.find(workload.namespace, endpointName, { signal });
   // A pod that was created anew has another container: its endpoint is written over, its interface is new.
   const isNew = stored === undefined || (stored.spec.containerID ?? workload.containerId) !== workload.containerId;
-  const work = (): Promise<Result> => attachAgain(plan, stored);
+  const work = async (): Promise<Result> => {
+    await premisesOf(call, description);
+    return attachAgain(plan, stored);
+  };
   return isNew ? orUndo(call, work) : work();
 }

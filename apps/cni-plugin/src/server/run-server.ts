@@ -9,6 +9,7 @@ import { CallQueue } from './call-queue.ts';
 import { registerMetrics } from './cni-metrics.ts';
 import { serveCni } from './cni-server.ts';
 import type { Answer, Call } from './frame.ts';
+import { warmUp } from './warm-up.ts';
 
 /** More calls than a runtime ever has under way; beyond it the answer is "try again later". */
 const maxCalls = 512;
@@ -42,6 +43,7 @@ export async function runCniServer({ env, log, signal, health, metrics }: Servic
   const server = await serveCni({ path: paths.cniSocket, log, handle });
   serving.report({ ready: true });
   log.info({ socket: paths.cniSocket }, 'serving CNI calls');
+  await warmUp(context, signal);
   if (!signal.aborted) {
     await new Promise<void>((resolve) => {
       signal.addEventListener('abort', () => {
