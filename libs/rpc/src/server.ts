@@ -1,5 +1,6 @@
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { createConnection } from 'node:net';
+import { dirname } from 'node:path';
 import {
   Server,
   ServerCredentials,
@@ -61,8 +62,8 @@ function isAlive(path: string): Promise<boolean> {
 }
 
 /**
- * Serves gRPC on a unix socket with the given file mode. A socket file that a dead process left is
- * replaced; a live one is an error.
+ * Serves gRPC on a unix socket with the given file mode, in a directory that is made where it is missing.
+ * A socket file that a dead process left is replaced; a live one is an error.
  *
  * @throws RpcError `ALREADY_EXISTS` when another process serves on the path.
  */
@@ -74,6 +75,7 @@ export async function serveUnix(
   if (await isAlive(path)) {
     throw new RpcError('ALREADY_EXISTS', `another process already serves on ${path}`);
   }
+  mkdirSync(dirname(path), { recursive: true });
   rmSync(path, { force: true });
   const server = new Server();
   for (const [definition, implementation] of services) server.addService(definition, implementation);
