@@ -63,8 +63,22 @@ export function policy(index: number, rules: number, sets: number, firstPort: nu
   };
 }
 
-/** A workload under these policies, on an interface of its own. */
-export function workload(index: number, policies: readonly number[]): Intent {
+/** A profile that lets everything out. */
+export const openProfile: Intent = {
+  type: 'profile-update',
+  name: 'open',
+  isForHosts: false,
+  ingress: [],
+  egress: [{ action: 'allow', source: anyEntity, destination: anyEntity }],
+};
+
+/** Calico's names are made of a hash, so that they spread over all characters. */
+export function interfaceOf(index: number): string {
+  return `cali${((index * 2654435761) >>> 0).toString(16).padStart(8, '0')}`;
+}
+
+/** A workload under these policies, which are about what comes to it, on an interface of its own. */
+export function workload(index: number, policies: readonly number[], profiles: readonly string[] = []): Intent {
   const identity = { orchestratorId: 'cni', workloadId: `default/w${index}`, endpointId: 'eth0' };
   const groups = policies.map((each) => ({ selector: `role == '${each}'`, policies: [policyId(each)] }));
   return {
@@ -74,13 +88,12 @@ export function workload(index: number, policies: readonly number[]): Intent {
       identity,
       revision: 1n,
       adminUp: true,
-      // Calico's are made of a hash, so that they spread over all characters.
-      interfaceName: `cali${((index * 2654435761) >>> 0).toString(16).padStart(8, '0')}`,
+      interfaceName: interfaceOf(index),
       addresses: [host(index)],
       allowedSourcePrefixes: [],
       nats: [],
       tiers: policies.length === 0 ? [] : [{ name: 'default', defaultAction: 'Deny', ingress: groups, egress: [] }],
-      profiles: [],
+      profiles,
     },
   };
 }
