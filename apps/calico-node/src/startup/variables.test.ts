@@ -32,8 +32,15 @@ const modes: Examples = {
   ],
   refused: ['Sometimes', 'true'],
 };
+const severities: Examples = {
+  accepted: [
+    ['DEBUG', 'debug'],
+    ['warning', 'warn'],
+    ['none', 'fatal'],
+  ],
+  refused: ['LOUD', '3'],
+};
 const selectors: Examples = { accepted: [["zone == 'west'", "zone == 'west'"]], refused: ['zone ==', ')('] };
-const durations = { refused: ['60', 'soon', '-1s'] };
 
 const nodeExamples: Readonly<Record<keyof typeof nodeVariables, Examples>> = {
   NODENAME: names,
@@ -68,7 +75,7 @@ const nodeExamples: Readonly<Record<keyof typeof nodeVariables, Examples>> = {
   },
   IP6_AUTODETECTION_METHOD: { accepted: [['cidr=fd00::/8', { kind: 'cidr', cidrs: ['fd00::/8'] }]], refused: ['best'] },
   AUTODETECT_POLL_INTERVAL: {
-    ...durations,
+    refused: ['60', 'soon', '-1s'],
     accepted: [
       ['60s', 60_000],
       ['1m30s', 90_000],
@@ -104,19 +111,20 @@ const nodeExamples: Readonly<Record<keyof typeof nodeVariables, Examples>> = {
   NO_DEFAULT_POOLS: booleans,
   CLUSTER_TYPE: { accepted: [['k8s,bgp', 'k8s,bgp']], refused: ['k8s, bgp', 'a,,b', 'a"b'] },
   WAIT_FOR_DATASTORE: booleans,
-  CALICO_STARTUP_LOGLEVEL: {
-    accepted: [
-      ['DEBUG', 'debug'],
-      ['warning', 'warn'],
-    ],
-    refused: ['LOUD', '3'],
-  },
+  CALICO_STARTUP_LOGLEVEL: severities,
+  BGP_LOGSEVERITYSCREEN: severities,
   CALICO_DISABLE_FILE_LOGGING: booleans,
   CALICO_DISABLE_FELIX: { accepted: [['true', true]], refused: ['false', 'no', 'x'] },
   CALICO_LIBNETWORK_ENABLED: booleans,
   CALICO_MANAGE_CNI: booleans,
   CALICO_CNI_SERVICE_ACCOUNT: names,
-  CNI_TOKEN_REFRESH_INTERVAL: { ...durations, accepted: [['1h', 3_600_000]] },
+  CNI_TOKEN_REFRESH_INTERVAL: {
+    accepted: [
+      ['90', '90'],
+      ['1h', '1h'],
+    ],
+    refused: ['soon', '1m30s', '-1s'],
+  },
   CALICO_SHUTDOWN_TIMESTAMP_FILE: paths,
   CALICO_EARLY_NETWORKING: { accepted: [], refused: ['/early.yaml'] },
   USE_POD_CIDR: booleans,

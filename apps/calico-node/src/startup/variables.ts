@@ -155,13 +155,16 @@ const clusterIps: Variable<string> = {
   parse: (value) => (value.split(',').every((one) => tryParseCidr(one.trim()) !== undefined) ? value : undefined),
 };
 
-const logLevels = {
+/** Calico's names of log levels, and ours. */
+const severities = {
   DEBUG: 'debug',
   INFO: 'info',
   WARNING: 'warn',
   WARN: 'warn',
   ERROR: 'error',
   FATAL: 'fatal',
+  PANIC: 'fatal',
+  NONE: 'fatal',
 } as const;
 
 export type EncapsulationMode = 'Always' | 'CrossSubnet' | 'Never';
@@ -263,7 +266,8 @@ export const nodeVariables = {
     'What kind of cluster this is, for ClusterInformation; `kubeadm` and `rancher` are added where found.',
   ),
   WAIT_FOR_DATASTORE: boolean(false, 'Whether start-up waits for a datastore that does not answer.'),
-  CALICO_STARTUP_LOGLEVEL: word(logLevels, 'INFO', undefined, 'What start-up logs.'),
+  CALICO_STARTUP_LOGLEVEL: word(severities, 'as CALICO_LOG_LEVEL', undefined, 'What start-up logs.'),
+  BGP_LOGSEVERITYSCREEN: word(severities, 'as CALICO_LOG_LEVEL', undefined, 'What confd logs.'),
   CALICO_DISABLE_FILE_LOGGING: boolean(true, 'Checked: logs go to standard error, and to no files.'),
   CALICO_DISABLE_FELIX: {
     unset: '',
@@ -273,9 +277,18 @@ export const nodeVariables = {
     parse: (value) => (trueWords.includes(value.toLowerCase()) ? true : undefined),
   } satisfies Variable<boolean>,
   CALICO_LIBNETWORK_ENABLED: boolean(false, "Whether Docker's network and IPAM drivers run."),
-  CALICO_MANAGE_CNI: boolean(true, 'Accepted: the CNI plug-in holds no token that somebody would have to renew.'),
-  CALICO_CNI_SERVICE_ACCOUNT: nodeName('Accepted, as CALICO_MANAGE_CNI.', 'calico-cni-plugin'),
-  CNI_TOKEN_REFRESH_INTERVAL: duration('', 0, 'Accepted, as CALICO_MANAGE_CNI.'),
+  CALICO_MANAGE_CNI: boolean(
+    true,
+    'Checked: `install-cni`, where it is left running, renews the token of CNI plug-ins.',
+  ),
+  CALICO_CNI_SERVICE_ACCOUNT: nodeName('Whose token that is.', 'calico-cni-plugin'),
+  CNI_TOKEN_REFRESH_INTERVAL: {
+    unset: "a quarter of the token's life",
+    fallback: '',
+    allowed: 'a number of seconds, or with one of the units ms, s, m, h',
+    meaning: 'How often it is renewed.',
+    parse: (value) => (/^\d+(?:ms|s|m|h)?$/.test(value) ? value : undefined),
+  } satisfies Variable<string>,
   CALICO_SHUTDOWN_TIMESTAMP_FILE: path('/var/lib/calico/shutdownTS', 'Where `-shutdown` notes its time.'),
   CALICO_EARLY_NETWORKING: {
     unset: '',

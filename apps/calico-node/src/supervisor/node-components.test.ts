@@ -39,6 +39,12 @@ describe('the processes of a node', () => {
     expect(names.includes('libnetwork-plugin')).toBe(expected);
   });
 
+  test('give confd its own log level', () => {
+    const env = { CALICO_LOG_LEVEL: 'info', BGP_LOGSEVERITYSCREEN: 'Warning' };
+    const levels = nodeComponents('native', { ...layout, env }).map((spec) => spec.env['CALICO_LOG_LEVEL']);
+    expect(levels).toEqual(['info', 'info', 'info', 'warn', 'info']);
+  });
+
   test('let Felix serve its health where its own variables say', () => {
     const env = { FELIX_HEALTHHOST: '::1', FELIX_HEALTHPORT: '9999' };
     const felix = nodeComponents('none', { ...layout, env }).find((spec) => spec.name === 'felix');

@@ -1,4 +1,5 @@
 import { basename, dirname, join } from 'node:path';
+import { nodeVariables } from '../startup/variables.ts';
 import { speaksBgp, type Backend } from './backend.ts';
 import { birdComponent } from './bird-component.ts';
 import type { ComponentSpec } from './component.ts';
@@ -114,6 +115,13 @@ function felixEnvironment(env: Variables, nodeName: string): Variables {
   return mapped;
 }
 
+/** confd's log level under our name for it. */
+function confdEnvironment(env: Variables): Variables {
+  const { parse } = nodeVariables.BGP_LOGSEVERITYSCREEN;
+  const level = parse(env['BGP_LOGSEVERITYSCREEN']?.trim() ?? '');
+  return level === undefined ? {} : { CALICO_LOG_LEVEL: level };
+}
+
 export interface NodeLayout {
   /** `main.ts` or the bundle that runs now. */
   readonly ownFile: string;
@@ -135,6 +143,7 @@ function specOf(program: Program, layout: Omit<NodeLayout, 'runDir'>): Component
     env: {
       ...env,
       ...(program.name === 'felix' ? felixEnvironment(env, nodeName) : {}),
+      ...(program.name === 'confd' ? confdEnvironment(env) : {}),
       NODENAME: nodeName,
       CALICO_HEALTH_ADDRESS: address,
     },
