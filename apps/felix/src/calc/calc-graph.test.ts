@@ -66,6 +66,8 @@ describe('before in-sync', () => {
     graph.onInSync();
     expect(graph.flush().intents.map(({ type }) => type)).toEqual([
       'config-update',
+      'encapsulation-update',
+      'ip-set-update',
       'ip-set-update',
       'ip-set-update',
       'ip-set-update',

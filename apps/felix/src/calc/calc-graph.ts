@@ -7,16 +7,19 @@
  *                                   ├─ HostEndpoint ──── LocalHostEndpoints ◄──────────┐  │
  *                                   ├─ Profile ── ActiveProfiles ─────────────────────────┤  │
  *                                   ├─ all that has labels ── IpSetIndex (label index) ◄──┘  │
- *                                   ├─ IPPool, Node ── Networks ── fixed IP sets             │
+ *                                   ├─ IPPool, Node ─┬─ Networks ── fixed IP sets            │
+ *                                   ├─ IPAM blocks ──┴─ RouteResolver                        │
  *                                   └─ configuration                                         ▼
  *                                                                          flush: one ordered batch
  *
  * The final state depends on the newest value of each key alone, not on the order, grouping or number
  * of the updates that led there. Work is proportional to what an update touches.
  */
-import { NetParseError, type NodeName } from '@calico-node/net';
+import { NetParseError, type Cidr, type NodeName } from '@calico-node/net';
 import {
+  decodeBlock,
   decodeResource,
+  parseBlockKey,
   parseResourceKey,
   ValidationError,
   type ResourceKey,
@@ -48,11 +51,14 @@ import type {
   PoolRemove,
   PoolUpdate,
 } from './intents.ts';
-import { allHostsSet, masqueradePoolsSet, networkPoolsSet } from './ip-set.ts';
+import { allHostsSet, masqueradePoolsSet, networkPoolsSet, vxlanHostsSet } from './ip-set.ts';
 import { IpSetIndex, type LabelledItem } from './ip-set-index.ts';
 import { LocalEndpoints } from './local-endpoints.ts';
 import { convertNode, convertPool, Networks } from './networks.ts';
 import { policyIdOf, type PolicyName } from './policy-id.ts';
+import { ownersOfBlock } from './routes/block-owners.ts';
+import { Encapsulations } from './routes/encapsulations.ts';
+import { RouteResolver } from './routes/route-resolver.ts';
 import { RuleTexts } from './rule-texts.ts';
 import { convertTier, Tiers, type TierModel } from './tiers.ts';
 
@@ -99,6 +105,8 @@ export class CalcGraph {
     hostname: name as NodeName,
   }));
   readonly #pools = new Networks<PoolUpdate, PoolRemove>(this.#ipSets, (name) => ({ type: 'pool-remove', name }));
+  readonly #encapsulations = new Encapsulations();
+  readonly #routes: RouteResolver;
   readonly #configuration: Configuration;
   readonly #ruleTexts = new RuleTexts();
   readonly #staged = new Set<string>();
@@ -109,7 +117,9 @@ export class CalcGraph {
   constructor({ hostname }: CalcGraphOptions) {
     this.#hostname = hostname;
     this.#configuration = new Configuration(hostname);
-    for (const id of [networkPoolsSet, masqueradePoolsSet, allHostsSet]) this.#ipSets.retain({ id, content: 'fixed' });
+    this.#routes = new RouteResolver(hostname);
+    for (const id of [networkPoolsSet, masqueradePoolsSet, allHostsSet, vxlanHostsSet])
+      this.#ipSets.retain({ id, content: 'fixed' });
     this.#setProfile(defaultAllowProfile.name, defaultAllowProfile);
   }
 
@@ -119,6 +129,11 @@ export class CalcGraph {
    */
   update({ key, value, revision }: StoreUpdate): void {
     if (revision > this.#revision) this.#revision = revision;
+    const block = parseBlockKey(key);
+    if (block !== undefined) {
+      this.#updateBlock(block, key, value, revision);
+      return;
+    }
     const resource = parseResourceKey(key);
     if (resource === undefined) return;
     if (value === undefined) {
@@ -204,6 +219,7 @@ export class CalcGraph {
     this.#policies.settle();
     const hosts = this.#hosts.takeChanges();
     const pools = this.#pools.takeChanges();
+    const routes = this.#routes.takeChanges();
     const ipSets = this.#ipSets.takeChanges();
     const profiles = this.#profiles.takeChanges();
     const policies = this.#policies.takeChanges();
@@ -226,11 +242,14 @@ export class CalcGraph {
       ...this.#configuration.takeChanges(),
       ...hosts.updates,
       ...pools.updates,
+      ...this.#encapsulations.takeChanges(),
       ...ipSets.updates,
       ...profiles.updates,
       ...policies.updates,
       ...endpoints.updates,
       ...hostEndpoints.updates,
+      ...routes.updates,
+      ...routes.removals,
       ...endpoints.removals,
       ...hostEndpoints.removals,
       ...policies.removals,
@@ -290,12 +309,10 @@ export class CalcGraph {
         this.#setTier(name, text === undefined ? undefined : convertTier(decodeResource(kind, text, revision), name));
         return;
       case 'IPPool':
-        if (text === undefined) this.#pools.delete(name);
-        else this.#pools.set(name, convertPool(decodeResource(kind, text, revision), name));
+        this.#setPool(name, text === undefined ? undefined : convertPool(decodeResource(kind, text, revision), name));
         return;
       case 'Node':
-        if (text === undefined) this.#hosts.delete(name);
-        else this.#hosts.set(name, convertNode(decodeResource(kind, text, revision), name));
+        this.#setNode(name, text === undefined ? undefined : convertNode(decodeResource(kind, text, revision), name));
         return;
       case 'FelixConfiguration':
         this.#configuration.setFelix(name, text === undefined ? undefined : decodeResource(kind, text, revision));
@@ -313,6 +330,29 @@ export class CalcGraph {
         return;
       default:
         return;
+    }
+  }
+
+  #setPool(name: string, entry: ReturnType<typeof convertPool> | undefined): void {
+    if (entry === undefined) this.#pools.delete(name);
+    else this.#pools.set(name, entry);
+    this.#encapsulations.set(name, entry?.update);
+    this.#routes.setPool(name, entry?.update);
+  }
+
+  #setNode(name: string, entry: ReturnType<typeof convertNode> | undefined): void {
+    if (entry === undefined) this.#hosts.delete(name);
+    else this.#hosts.set(name, entry);
+    this.#routes.setHost(name, entry?.update);
+  }
+
+  #updateBlock(block: Cidr, key: string, text: string | undefined, revision: bigint): void {
+    try {
+      this.#routes.setBlock(block, text === undefined ? undefined : ownersOfBlock(block, decodeBlock(text)));
+    } catch (error) {
+      if (!isInvalidValue(error)) throw error;
+      this.#warnings.push({ code: 'invalid-value', subject: key, message: error.message, revision });
+      this.#routes.setBlock(block);
     }
   }
 

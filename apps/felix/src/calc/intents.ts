@@ -2,8 +2,8 @@
  * What the calculation graph wants the dataplane to hold, as an ordered list of changes.
  *
  * The nouns are those of Felix's own protocol (`felix/proto/felixbackend.proto`). Inside a batch the
- * order is the order to program in: configuration, hosts and pools; IP sets; profiles and policies;
- * endpoints; then removals the other way round: endpoints, policies, profiles, IP sets, pools, hosts.
+ * order is the order to program in: configuration, hosts, pools and encapsulations; IP sets; profiles and policies;
+ * endpoints; routes; then removals the other way round: routes, endpoints, policies, profiles, IP sets, pools, hosts.
  * A consumer that applies a batch in one transaction may ignore the order; one that cannot is never
  * asked to refer to something that is not there.
  *
@@ -33,6 +33,7 @@ export type Intent =
   | HostRemove
   | PoolUpdate
   | PoolRemove
+  | EncapsulationUpdate
   | IpSetUpdate
   | IpSetDelta
   | IpSetRemove
@@ -46,6 +47,8 @@ export type Intent =
   | HostEndpointRemove
   | HostInterfaceUpdate
   | HostInterfaceRemove
+  | RouteUpdate
+  | RouteRemove
   | InSync;
 
 /** The datastore's word on Felix's own configuration: whole, each time any part of it changes. */
@@ -67,6 +70,17 @@ export interface HostUpdate {
   /** The subnet that the address was given with: `10.0.0.0/24` of `10.0.0.5/24`. */
   readonly ipv4Subnet?: Cidr;
   readonly ipv6Subnet?: Cidr;
+  /** Where its VXLAN devices are, when it has them. */
+  readonly vxlan4?: VxlanEndpoint;
+  readonly vxlan6?: VxlanEndpoint;
+  /** Of its IP-in-IP device. */
+  readonly ipipAddress?: IpAddress;
+}
+
+/** A VXLAN device: the address that routes lead to, and the hardware address that frames to it carry. */
+export interface VxlanEndpoint {
+  readonly address: IpAddress;
+  readonly mac: Mac;
 }
 
 export interface HostRemove {
@@ -88,6 +102,35 @@ export interface PoolRemove {
   readonly type: 'pool-remove';
   readonly name: string;
 }
+
+/** Which kinds of tunnel some pool asks for: whole, each time that changes. */
+export interface EncapsulationUpdate {
+  readonly type: 'encapsulation-update';
+  readonly ipip: boolean;
+  readonly vxlan4: boolean;
+  readonly vxlan6: boolean;
+}
+
+/** How what is for a block, or for an address borrowed from one, gets to the host that has it. */
+export interface RouteUpdate {
+  readonly type: 'route-update';
+  readonly destination: Cidr;
+  readonly route: RouteTarget;
+}
+
+export interface RouteRemove {
+  readonly type: 'route-remove';
+  readonly destination: Cidr;
+}
+
+/** Of pools with an encapsulation; the routes of the others come by BGP. */
+export type RouteTarget =
+  /** A block of our own: what no workload of ours has is nobody's. */
+  | { readonly kind: 'blackhole' }
+  /** To the host's own address, `direct` without a tunnel since it is in our subnet. */
+  | { readonly kind: 'ipip' | 'direct'; readonly host: NodeName; readonly gateway: IpAddress }
+  /** To the address of the host's VXLAN device. */
+  | { readonly kind: 'vxlan'; readonly host: NodeName; readonly gateway: IpAddress };
 
 /**
  * A set's whole content: its first announcement. Members of both address families share an id; the

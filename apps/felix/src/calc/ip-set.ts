@@ -22,6 +22,9 @@ export const masqueradePoolsSet = 'masq-ipam-pools' as IpSetId;
 /** Addresses of all Calico nodes. Always present after in-sync. */
 export const allHostsSet = 'all-hosts-net' as IpSetId;
 
+/** Addresses of the nodes that have a VXLAN device. Always present after in-sync. */
+export const vxlanHostsSet = 'all-vxlan-net' as IpSetId;
+
 /** The set of all addresses and networks whose labels match the selector; of kind `net`. */
 export function selectorSetId(selector: Selector): IpSetId {
   return selector.id as IpSetId;

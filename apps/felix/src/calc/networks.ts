@@ -11,8 +11,9 @@ import {
 import type { IPPool, Node } from '@calico-node/model';
 import { Announcer } from './announcer.ts';
 import type { HostRemove, HostUpdate, PoolRemove, PoolUpdate } from './intents.ts';
-import { allHostsSet, masqueradePoolsSet, networkPoolsSet, type IpSetId } from './ip-set.ts';
+import { allHostsSet, masqueradePoolsSet, networkPoolsSet, vxlanHostsSet, type IpSetId } from './ip-set.ts';
 import type { IpSetIndex } from './ip-set-index.ts';
+import { tunnelsOf } from './routes/vteps.ts';
 
 /** What an object adds to the sets that calc fills by itself. */
 type Shares = readonly (readonly [IpSetId, readonly Cidr[]])[];
@@ -88,14 +89,24 @@ export function convertNode({ spec }: Node, name: string): Entry<HostUpdate> {
   const v4 = spec.bgp?.ipv4Address ? parseAddress(spec.bgp.ipv4Address) : reportedAddress(spec, 4);
   const v6 = spec.bgp?.ipv6Address ? parseAddress(spec.bgp.ipv6Address) : reportedAddress(spec, 6);
   const addresses = [v4, v6].flatMap((address) => (address === undefined ? [] : [hostCidr(address.ip)]));
+  const hostname = parseNodeName(name);
+  const tunnels = tunnelsOf(spec, hostname);
+  const underlay = [
+    ...(tunnels.vxlan4 === undefined || v4 === undefined ? [] : [hostCidr(v4.ip)]),
+    ...(tunnels.vxlan6 === undefined || v6 === undefined ? [] : [hostCidr(v6.ip)]),
+  ];
   return {
     update: {
       type: 'host-update',
-      hostname: parseNodeName(name),
+      hostname,
       ...(v4 === undefined ? {} : { ipv4: v4.ip, ipv4Subnet: v4.cidr }),
       ...(v6 === undefined ? {} : { ipv6: v6.ip, ipv6Subnet: v6.cidr }),
+      ...tunnels,
     },
-    shares: [[allHostsSet, addresses]],
+    shares: [
+      [allHostsSet, addresses],
+      [vxlanHostsSet, underlay],
+    ],
   };
 }
 

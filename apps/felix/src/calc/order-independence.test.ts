@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { CalcGraph, type StoreUpdate } from './calc-graph.ts';
 import { IntentMirror } from './testing/intent-mirror.ts';
-import { deleted, stored, storedEndpoint } from './testing/resources.ts';
+import { deleted, stored, storedBlock, storedEndpoint } from './testing/resources.ts';
 
 const values = fc.constantFrom('1', '2');
 const labels = fc.dictionary(fc.constantFrom('a', 'b'), values, { maxKeys: 2 });
@@ -108,11 +108,27 @@ const update = fc.oneof(
     .record({ labels, nets: fc.subarray(['10.0.0.1/32', '10.0.0.0/24', 'fd00::/64']) })
     .map(({ labels, nets }) => stored('GlobalNetworkSet', { name: 'set', labels }, { nets })),
   fc
-    .record({ natOutgoing: fc.boolean(), cidr: fc.constantFrom('10.0.0.0/16', '10.1.0.0/16') })
-    .map((spec) => stored('IPPool', { name: 'pool' }, spec)),
+    .record({
+      name: fc.constantFrom('pool1', 'pool2'),
+      natOutgoing: fc.boolean(),
+      cidr: fc.constantFrom('10.0.0.0/16', '10.1.0.0/16', '10.0.0.0/24'),
+      modes: fc.constantFrom({}, { vxlanMode: 'Always' as const }, { ipipMode: 'CrossSubnet' as const }),
+    })
+    .map(({ name, natOutgoing, cidr, modes }) => stored('IPPool', { name }, { natOutgoing, cidr, ...modes })),
   fc
-    .constantFrom('172.16.0.1/24', '172.16.0.2/24')
-    .map((ipv4Address) => stored('Node', { name: 'node2' }, { bgp: { ipv4Address } })),
+    .record({
+      cidr: fc.constantFrom('10.0.0.0/30', '10.0.0.4/30', '10.0.0.5/32'),
+      affinity: fc.constantFrom(null, 'node1', 'node2', 'node3'),
+      holders: fc.array(fc.constantFrom(undefined, 'node1', 'node2', 'node3'), { maxLength: 1 }),
+    })
+    .map(storedBlock),
+  fc
+    .record({
+      name: fc.constantFrom('node1', 'node2', 'node3'),
+      ipv4Address: fc.constantFrom('172.16.0.1/24', '172.16.0.2/24', '172.17.0.1/24'),
+      tunnel: fc.constantFrom({}, { ipv4VXLANTunnelAddr: '10.0.0.7' }),
+    })
+    .map(({ name, ipv4Address, tunnel }) => stored('Node', { name }, { bgp: { ipv4Address }, ...tunnel })),
   fc.constant({ key: stored('Tier', { name: 'first' }, {}).key, value: 'not JSON', revision: 1n }),
 );
 

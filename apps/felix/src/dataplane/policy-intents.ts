@@ -103,6 +103,9 @@ export class PolicyIntents {
       case 'host-remove':
       case 'pool-update':
       case 'pool-remove':
+      case 'encapsulation-update':
+      case 'route-update':
+      case 'route-remove':
       case 'in-sync':
         return;
     }

@@ -6,6 +6,7 @@ import type { Cidr } from '@calico-node/net';
 import {
   policiesOf,
   type ConfigUpdate,
+  type EncapsulationUpdate,
   type EndpointTier,
   type HostInterfaceUpdate,
   type HostUpdate,
@@ -17,6 +18,7 @@ import {
   type PolicyUpdate,
   type PoolUpdate,
   type ProfileUpdate,
+  type RouteUpdate,
 } from '../intents.ts';
 import type { IpPortMember, IpSetId } from '../ip-set.ts';
 import type { ParsedRule } from '../parsed-rule.ts';
@@ -32,6 +34,8 @@ export class IntentMirror {
   readonly interfaces = new Map<string, HostInterfaceUpdate>();
   readonly pools = new Map<string, PoolUpdate>();
   readonly hosts = new Map<string, HostUpdate>();
+  readonly routes = new Map<string, RouteUpdate>();
+  encapsulation: EncapsulationUpdate | undefined;
   config: ConfigUpdate | undefined;
   isInSync = false;
 
@@ -53,6 +57,8 @@ export class IntentMirror {
         hostEndpoints: sorted(this.hostEndpoints, (endpoint) => endpoint),
         pools: sorted(this.pools, (pool) => pool),
         hosts: sorted(this.hosts, (host) => host),
+        routes: sorted(this.routes, (route) => route),
+        encapsulation: this.encapsulation,
         config: this.config,
         isInSync: this.isInSync,
       },
@@ -81,6 +87,15 @@ export class IntentMirror {
         return;
       case 'pool-remove':
         check(this.pools.delete(intent.name), `pool ${intent.name} is known`);
+        return;
+      case 'encapsulation-update':
+        this.encapsulation = intent;
+        return;
+      case 'route-update':
+        this.routes.set(intent.destination, intent);
+        return;
+      case 'route-remove':
+        check(this.routes.delete(intent.destination), `route ${intent.destination} is known`);
         return;
       case 'ip-set-update':
         check(!this.sets.has(intent.id), `set ${intent.id} is new`);

@@ -1,5 +1,7 @@
 /** Builders of store updates for tests, with defaults for what a test is not about. */
 import {
+  blockKey,
+  encodeBlock,
   encodeResource,
   resourceKey,
   workloadEndpointName,
@@ -7,6 +9,7 @@ import {
   type Resource,
   type SpecOf,
 } from '@calico-node/model';
+import { parseCidr } from '@calico-node/net';
 import type { StoreUpdate } from '../calc-graph.ts';
 
 export interface Meta {
@@ -48,4 +51,28 @@ export function storedEndpoint(settings: EndpointSettings, revision = 1n): Store
     { ...identity, interfaceName: `cali${workload}`, ipNetworks: ['10.0.0.1/32'], ...spec },
     revision,
   );
+}
+
+export interface BlockSettings {
+  readonly cidr: string;
+  /** The host that the block is affine to. */
+  readonly affinity: string | null;
+  /** The hosts that hold its first addresses; undefined where nobody does. */
+  readonly holders?: readonly (string | undefined)[];
+}
+
+/** An allocation block, with as many addresses as its holders need. */
+export function storedBlock({ cidr, affinity, holders = [] }: BlockSettings, revision = 1n): StoreUpdate {
+  const block = {
+    cidr: parseCidr(cidr),
+    affinity: affinity === null ? null : `host:${affinity}`,
+    affinity_claim_time: undefined,
+    allocations: holders.map((holder, index) => (holder === undefined ? null : index)),
+    unallocated: [],
+    attributes: holders.map((node) => ({ handle_id: 'h', secondary: node === undefined ? {} : { node } })),
+    sequenceNumber: 0n,
+    sequenceNumberForAllocation: {},
+    deleted: false,
+  };
+  return { key: blockKey(block.cidr), value: encodeBlock(block), revision };
 }

@@ -1,0 +1,31 @@
+import type { AllocationBlock } from '@calico-node/model';
+import { addToIp, hostCidr, parseNodeName, splitCidr, type Cidr, type NodeName } from '@calico-node/net';
+
+/** Who has a destination: a host by its block, or an address that another host's block gave it. */
+export interface Owner {
+  readonly host: NodeName;
+  /** A single address of a block that is not the host's own. */
+  readonly isBorrowed: boolean;
+}
+
+const HOST_AFFINITY = 'host:';
+
+/**
+ * The destinations that a block speaks for: the block as a whole for the host that it is affine to, and each address
+ * that another host holds. Throws NetParseError for a host's name that is none.
+ */
+export function ownersOfBlock(cidr: Cidr, block: AllocationBlock): ReadonlyMap<Cidr, Owner> {
+  const owners = new Map<Cidr, Owner>();
+  const blockHost =
+    block.affinity?.startsWith(HOST_AFFINITY) === true ? block.affinity.slice(HOST_AFFINITY.length) : '';
+  if (blockHost !== '') owners.set(cidr, { host: parseNodeName(blockHost), isBorrowed: false });
+  const holders = (block.attributes ?? []).map(({ secondary }) => secondary?.['node'] ?? '');
+  const { ip } = splitCidr(cidr);
+  for (const [ordinal, attribute] of block.allocations.entries()) {
+    const holder = attribute === null ? '' : (holders[attribute] ?? '');
+    if (holder === '' || holder === blockHost) continue;
+    // Of a block of one address this is the newer word.
+    owners.set(hostCidr(addToIp(ip, ordinal)), { host: parseNodeName(holder), isBorrowed: true });
+  }
+  return owners;
+}

@@ -1,0 +1,31 @@
+import { familyOf } from '@calico-node/net';
+import type { EncapsulationUpdate, PoolUpdate } from '../intents.ts';
+
+/** Which kinds of tunnel the pools ask for. */
+export class Encapsulations {
+  readonly #byPool = new Map<string, keyof Omit<EncapsulationUpdate, 'type'>>();
+  #told: EncapsulationUpdate | undefined;
+
+  set(name: string, pool: PoolUpdate | undefined): void {
+    const kind = pool && encapsulationOf(pool);
+    if (kind === undefined) this.#byPool.delete(name);
+    else this.#byPool.set(name, kind);
+  }
+
+  /** What changed since the last call; at first, what there is. */
+  takeChanges(): readonly EncapsulationUpdate[] {
+    const used = new Set(this.#byPool.values());
+    const ipip = used.has('ipip');
+    const vxlan4 = used.has('vxlan4');
+    const vxlan6 = used.has('vxlan6');
+    const told = this.#told;
+    if (told?.ipip === ipip && told.vxlan4 === vxlan4 && told.vxlan6 === vxlan6) return [];
+    this.#told = { type: 'encapsulation-update', ipip, vxlan4, vxlan6 };
+    return [this.#told];
+  }
+}
+
+function encapsulationOf({ cidr, ipipMode, vxlanMode }: PoolUpdate): 'ipip' | 'vxlan4' | 'vxlan6' | undefined {
+  if (vxlanMode !== 'Never') return familyOf(cidr) === 4 ? 'vxlan4' : 'vxlan6';
+  return ipipMode !== 'Never' && familyOf(cidr) === 4 ? 'ipip' : undefined;
+}

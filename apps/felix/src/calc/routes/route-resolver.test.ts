@@ -1,0 +1,118 @@
+import { parseNodeName } from '@calico-node/net';
+import { expect, test } from 'vitest';
+import { CalcGraph, type StoreUpdate } from '../calc-graph.ts';
+import { IntentMirror } from '../testing/intent-mirror.ts';
+import { deleted, stored, storedBlock } from '../testing/resources.ts';
+import { vxlanMac } from './vteps.ts';
+
+const vxlanPool = stored('IPPool', { name: 'pool' }, { cidr: '10.0.0.0/16', vxlanMode: 'Always' });
+
+function node(name: string, ipv4Address: string, tunnel?: string): StoreUpdate {
+  return stored(
+    'Node',
+    { name },
+    { bgp: { ipv4Address }, ...(tunnel === undefined ? {} : { ipv4VXLANTunnelAddr: tunnel }) },
+  );
+}
+
+const cluster = [
+  node('node1', '172.16.0.1/24', '10.0.0.1'),
+  node('node2', '172.16.0.2/24', '10.0.2.1'),
+  node('node3', '172.17.0.3/24', '10.0.3.1'),
+  storedBlock({ cidr: '10.0.0.0/26', affinity: 'node1', holders: ['node1', 'node2'] }),
+  storedBlock({ cidr: '10.0.2.0/26', affinity: 'node2', holders: ['node2', 'node3', 'node1', undefined] }),
+  storedBlock({ cidr: '10.0.3.0/26', affinity: 'node3' }),
+  storedBlock({ cidr: '10.0.4.0/26', affinity: null, holders: ['node3'] }),
+];
+
+/** A dataplane on node1, and the graph that feeds it. */
+function started(updates: readonly StoreUpdate[]) {
+  const graph = new CalcGraph({ hostname: parseNodeName('node1') });
+  const mirror = new IntentMirror();
+  graph.onInSync();
+  const take = (...more: readonly StoreUpdate[]): Record<string, string> => {
+    for (const update of more) graph.update(update);
+    mirror.apply(graph.flush());
+    return Object.fromEntries(
+      [...mirror.routes].map(([destination, { route }]) => [
+        destination,
+        route.kind === 'blackhole' ? route.kind : `${route.kind} ${route.gateway}`,
+      ]),
+    );
+  };
+  return { routes: take(...updates), take, mirror };
+}
+
+test('sends blocks and borrowed addresses to the VXLAN device of the host that has them', () => {
+  const { routes, mirror } = started([vxlanPool, ...cluster]);
+  expect(routes).toEqual({
+    '10.0.0.0/26': 'blackhole',
+    '10.0.0.1/32': 'vxlan 10.0.2.1',
+    '10.0.2.0/26': 'vxlan 10.0.2.1',
+    '10.0.2.1/32': 'vxlan 10.0.3.1',
+    '10.0.3.0/26': 'vxlan 10.0.3.1',
+    '10.0.4.0/32': 'vxlan 10.0.3.1',
+  });
+  expect([...(mirror.sets.get('all-vxlan-net')?.members ?? [])].sort()).toEqual([
+    '172.16.0.1/32',
+    '172.16.0.2/32',
+    '172.17.0.3/32',
+  ]);
+  expect(mirror.encapsulation).toMatchObject({ ipip: false, vxlan4: true, vxlan6: false });
+});
+
+test('goes straight to hosts in the own subnet when the pool says so, and follows when the subnet changes', () => {
+  const { routes, take } = started([
+    stored('IPPool', { name: 'pool' }, { cidr: '10.0.0.0/16', vxlanMode: 'CrossSubnet' }),
+    ...cluster,
+  ]);
+  expect(routes).toMatchObject({ '10.0.2.0/26': 'direct 172.16.0.2', '10.0.3.0/26': 'vxlan 10.0.3.1' });
+  expect(take(node('node1', '172.17.0.1/24'))).toMatchObject({
+    '10.0.2.0/26': 'vxlan 10.0.2.1',
+    '10.0.3.0/26': 'direct 172.17.0.3',
+  });
+});
+
+test('sends what is in IP-in-IP pools to the hosts themselves', () => {
+  const { routes } = started([
+    stored('IPPool', { name: 'pool' }, { cidr: '10.0.0.0/16', ipipMode: 'Always' }),
+    ...cluster,
+  ]);
+  expect(routes).toMatchObject({ '10.0.0.0/26': 'blackhole', '10.0.3.0/26': 'ipip 172.17.0.3' });
+});
+
+test('takes the routes away when the pool, its mode, the block or the host goes', () => {
+  const { take } = started([vxlanPool, ...cluster]);
+  expect(take(stored('IPPool', { name: 'pool' }, { cidr: '10.0.0.0/16' }))).toEqual({});
+  expect(Object.keys(take(vxlanPool))).toHaveLength(6);
+  expect(Object.keys(take(...cluster.slice(2, 3).map(deleted)))).toEqual(['10.0.0.0/26', '10.0.0.1/32', '10.0.2.0/26']);
+  expect(Object.keys(take(...cluster.slice(4, 5).map(deleted)))).toEqual(['10.0.0.0/26', '10.0.0.1/32']);
+  expect(take(deleted(vxlanPool))).toEqual({});
+});
+
+test('has routes for IPv6 pools of their own', () => {
+  const host = stored(
+    'Node',
+    { name: 'node2' },
+    { bgp: { ipv6Address: 'fd00::2/64' }, ipv6VXLANTunnelAddr: 'fd65::1', vxlanTunnelMACAddrV6: '66:01:02:03:04:05' },
+  );
+  const { routes, mirror } = started([
+    stored('IPPool', { name: 'pool' }, { cidr: 'fd65::/48', vxlanMode: 'Always' }),
+    host,
+    storedBlock({ cidr: 'fd65::/122', affinity: 'node2' }),
+  ]);
+  expect(routes).toEqual({ 'fd65::/122': 'vxlan fd65::1' });
+  expect(mirror.hosts.get('node2')?.vxlan6).toEqual({ address: 'fd65::1', mac: '66:01:02:03:04:05' });
+});
+
+test('refuses a block that cannot be read, and forgets what it said before', () => {
+  const [, second] = cluster.slice(3);
+  const { take } = started([vxlanPool, ...cluster]);
+  expect(Object.keys(take({ ...second!, value: 'no block' }))).not.toContain('10.0.2.0/26');
+});
+
+test('derives the hardware address from the name as Felix does', () => {
+  // printf node1 | sha1sum; printf node1-v6 | sha1sum
+  expect(vxlanMac(parseNodeName('node1'), 4)).toBe('66:f9:37:c3:7e:94');
+  expect(vxlanMac(parseNodeName('node1'), 6)).toBe('66:0f:35:f2:60:df');
+});

@@ -1,0 +1,137 @@
+/**
+ * Which destinations of the cluster are on which host, and how a packet gets there:
+ *
+ *   blocks ─► owners of destinations ─┐
+ *   pools ──► encapsulation, by CIDR ─┼─► touched destinations ─► one route each, or none
+ *   nodes ──► addresses, tunnels ─────┘
+ *
+ * Only pools with an encapsulation have routes here: those of the others come by BGP.
+ */
+import { cidrContains, compareCidr, familyOf, PrefixTrie, type Cidr, type NodeName } from '@calico-node/net';
+import { Announcer } from '../announcer.ts';
+import type { HostUpdate, PoolUpdate, RouteRemove, RouteTarget, RouteUpdate } from '../intents.ts';
+import type { Owner } from './block-owners.ts';
+
+export class RouteResolver {
+  readonly #hostname: NodeName;
+  readonly #hosts = new Map<string, HostUpdate>();
+  readonly #poolsByName = new Map<string, PoolUpdate>();
+  /** Pools with the same CIDR, which are a mistake, by name: the first one counts. */
+  readonly #pools = new PrefixTrie<Map<string, PoolUpdate>>();
+  readonly #blocks = new Map<Cidr, ReadonlyMap<Cidr, Owner>>();
+  /** The owner of a destination, by the block that says so; a borrower before a block's host. */
+  readonly #owners = new PrefixTrie<Map<Cidr, Owner>>();
+  readonly #destinationsOf = new Map<NodeName, Set<Cidr>>();
+  readonly #changed = new Announcer<Cidr>();
+
+  constructor(hostname: NodeName) {
+    this.#hostname = hostname;
+  }
+
+  setHost(name: string, host: HostUpdate | undefined): void {
+    if (host === undefined) this.#hosts.delete(name);
+    else this.#hosts.set(name, host);
+    // Every cross-subnet route asks which subnet is ours.
+    const destinations =
+      name === this.#hostname
+        ? [...this.#destinationsOf.values()].flatMap((each) => [...each])
+        : (this.#destinationsOf.get(name as NodeName) ?? []);
+    for (const destination of destinations) this.#changed.touch(destination);
+  }
+
+  setPool(name: string, pool: PoolUpdate | undefined): void {
+    const old = this.#poolsByName.get(name);
+    if (old !== undefined) {
+      const same = this.#pools.get(old.cidr);
+      same?.delete(name);
+      if (same?.size === 0) this.#pools.delete(old.cidr);
+      this.#touchWithin(old.cidr);
+    }
+    if (pool === undefined) {
+      this.#poolsByName.delete(name);
+      return;
+    }
+    this.#poolsByName.set(name, pool);
+    this.#pools.set(pool.cidr, (this.#pools.get(pool.cidr) ?? new Map<string, PoolUpdate>()).set(name, pool));
+    this.#touchWithin(pool.cidr);
+  }
+
+  setBlock(block: Cidr, owners: ReadonlyMap<Cidr, Owner> = new Map()): void {
+    const old = this.#blocks.get(block) ?? new Map<Cidr, Owner>();
+    for (const destination of old.keys()) if (!owners.has(destination)) this.#setOwner(block, destination, undefined);
+    for (const [destination, owner] of owners) {
+      const before = old.get(destination);
+      if (before?.host === owner.host && before.isBorrowed === owner.isBorrowed) continue;
+      this.#setOwner(block, destination, owner);
+    }
+    if (owners.size === 0) this.#blocks.delete(block);
+    else this.#blocks.set(block, owners);
+  }
+
+  /** What changed since the last call. */
+  takeChanges(): { readonly updates: readonly RouteUpdate[]; readonly removals: readonly RouteRemove[] } {
+    return this.#changed.take<RouteUpdate, RouteRemove>(
+      (destination) => {
+        const route = this.#resolve(destination);
+        return route === undefined ? 'gone' : { type: 'route-update', destination, route };
+      },
+      (destination) => ({ type: 'route-remove', destination }),
+    );
+  }
+
+  #setOwner(block: Cidr, destination: Cidr, owner: Owner | undefined): void {
+    const owners = this.#owners.get(destination) ?? new Map<Cidr, Owner>();
+    const before = owners.get(block);
+    if (before !== undefined && owner?.host !== before.host) {
+      owners.delete(block);
+      const isHeldOtherwise = [...owners.values()].some(({ host }) => host === before.host);
+      if (!isHeldOtherwise) this.#destinationsOf.get(before.host)?.delete(destination);
+    }
+    if (owner !== undefined) {
+      owners.set(block, owner);
+      const destinations = this.#destinationsOf.get(owner.host) ?? new Set<Cidr>();
+      this.#destinationsOf.set(owner.host, destinations.add(destination));
+    }
+    if (owners.size === 0) this.#owners.delete(destination);
+    else this.#owners.set(destination, owners);
+    this.#changed.touch(destination);
+  }
+
+  #touchWithin(cidr: Cidr): void {
+    for (const entry of this.#owners.covered(cidr)) this.#changed.touch(entry.cidr);
+  }
+
+  #resolve(destination: Cidr): RouteTarget | undefined {
+    const owner = this.#ownerOf(destination);
+    const pool = this.#poolOf(destination);
+    if (owner === undefined || pool === undefined) return undefined;
+    const mode = pool.vxlanMode === 'Never' ? pool.ipipMode : pool.vxlanMode;
+    const isVxlan = pool.vxlanMode !== 'Never';
+    const family = familyOf(destination);
+    if (mode === 'Never' || (!isVxlan && family === 6)) return undefined;
+    const { host, isBorrowed } = owner;
+    // What we have borrowed is on one of our interfaces.
+    if (host === this.#hostname) return isBorrowed ? undefined : { kind: 'blackhole' };
+    const remote = this.#hosts.get(host);
+    const address = family === 4 ? remote?.ipv4 : remote?.ipv6;
+    if (remote === undefined || address === undefined) return undefined;
+    if (mode === 'CrossSubnet') {
+      const own = this.#hosts.get(this.#hostname);
+      const subnet = family === 4 ? own?.ipv4Subnet : own?.ipv6Subnet;
+      if (subnet !== undefined && cidrContains(subnet, address)) return { kind: 'direct', host, gateway: address };
+    }
+    if (!isVxlan) return { kind: 'ipip', host, gateway: address };
+    const endpoint = family === 4 ? remote.vxlan4 : remote.vxlan6;
+    return endpoint && { kind: 'vxlan', host, gateway: endpoint.address };
+  }
+
+  #ownerOf(destination: Cidr): Owner | undefined {
+    const owners = [...(this.#owners.get(destination) ?? [])].sort(([a], [b]) => compareCidr(a, b));
+    return (owners.find(([, { isBorrowed }]) => isBorrowed) ?? owners[0])?.[1];
+  }
+
+  #poolOf(destination: Cidr): PoolUpdate | undefined {
+    const [first] = [...(this.#pools.lookup(destination)?.value ?? [])].sort(([a], [b]) => (a < b ? -1 : 1));
+    return first?.[1];
+  }
+}
