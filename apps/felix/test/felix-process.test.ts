@@ -5,215 +5,277 @@ import { connectDatastore, loadDatastoreConfig, Resources, type Backend } from '
 import { startEtcd, type EtcdProcess } from '@calico-node/datastore/testing';
 import { parseResource, workloadEndpointName, type Kind } from '@calico-node/model';
 import { callUnary, felixV1 } from '@calico-node/rpc';
+import { parseSelector } from '@calico-node/selector';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { selectorSetId } from '../src/calc/ip-set.ts';
+import { ipSetName } from '../src/rules/names.ts';
 import { FelixProcess, relayInto } from './support/felix-process.ts';
 import { canConnect, NodeLab, runIn, type Workload } from './support/node-lab.ts';
 
-let lab: NodeLab;
-let etcd: EtcdProcess;
-let relay: Disposable;
-let backend: Backend;
-let resources: Resources;
-let felix: FelixProcess;
-let a: Workload;
-let b: Workload;
-
-beforeAll(async () => {
-  lab = new NodeLab();
-  a = lab.addWorkload('a', '10.65.0.1', { byFelix: true });
-  b = lab.addWorkload('b', '10.65.0.2', { byFelix: true });
-  etcd = await startEtcd();
-  relay = await relayInto(lab.netns, etcd.port);
-  backend = connectDatastore(loadDatastoreConfig({ env: { ETCD_ENDPOINTS: etcd.endpoints.join(',') } }));
-  resources = new Resources(backend);
-  await resources.ensureInitialized({});
-  felix = new FelixProcess(lab.netns, {
-    ETCD_ENDPOINTS: `http://127.0.0.1:${etcd.port}`,
-    FELIX_ENDPOINTREPORTINGENABLED: 'true',
-  });
-  felix.start();
-});
-
-afterAll(async () => {
-  await felix[Symbol.asyncDispose]();
-  backend.close();
-  relay[Symbol.dispose]();
-  await etcd.stop();
-  lab[Symbol.dispose]();
-});
-
-/** Writes a resource; gives its store revision. */
-async function apply(kind: Kind, metadata: object, spec: object): Promise<bigint> {
-  const resource = parseResource({ kind, apiVersion: 'projectcalico.org/v3', metadata, spec });
-  const { metadata: stored } = await resources.apply(resource);
-  return BigInt(stored.resourceVersion ?? 0);
+/** A packet filter that the process can be told to drive. */
+interface Filter {
+  readonly name: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** How its metrics begin. */
+  readonly metrics: string;
+  /** Everything of ours in it but the counters. */
+  listing(netns: string): string;
+  flush(netns: string): void;
 }
 
-const nameOf = (workload: string): string =>
-  workloadEndpointName({ node: 'node1', orchestrator: 'k8s', pod: workload, endpoint: 'eth0' });
-
-function applyEndpoint(workload: Workload, name: string): Promise<bigint> {
-  return apply(
-    'WorkloadEndpoint',
-    { name: nameOf(name), namespace: 'default', labels: { app: name } },
-    {
-      orchestrator: 'k8s',
-      node: 'node1',
-      pod: name,
-      endpoint: 'eth0',
-      interfaceName: workload.interfaceName,
-      ipNetworks: [`${workload.address}/32`],
-      profiles: ['projectcalico-default-allow'],
+const filters: readonly Filter[] = [
+  {
+    name: 'nftables',
+    env: {},
+    metrics: 'felix_nft',
+    listing: (netns) => runIn(netns, 'nft', '-s', 'list', 'ruleset'),
+    flush: (netns) => runIn(netns, 'nft', 'flush', 'ruleset'),
+  },
+  // What others do to the legacy variant's tables nobody tells: they are read every second here.
+  ...(['legacy', 'nft'] as const).map((variant) => ({
+    name: `iptables-${variant}`,
+    env: { FELIX_NFTABLESMODE: 'Disabled', FELIX_IPTABLESBACKEND: variant, FELIX_IPTABLESREFRESHINTERVAL: '1' },
+    metrics: 'felix_iptables',
+    listing: (netns: string) =>
+      `${runIn(netns, `iptables-${variant}-save`)}${runIn(netns, 'ipset', 'save')}`.replaceAll(
+        /\[\d+:\d+\]|^#.*$|initval \S+/gm,
+        '',
+      ),
+    flush: (netns: string) => {
+      runIn(netns, `iptables-${variant}`, '-F', 'FORWARD');
     },
-  );
-}
+  })),
+];
 
-/** Workload b takes connections on this port alone, from a. */
-function applyPolicy(port: number): Promise<bigint> {
-  return apply(
-    'GlobalNetworkPolicy',
-    { name: 'to-b' },
-    {
-      selector: "app == 'b'",
-      types: ['Ingress'],
-      ingress: [
-        { action: 'Allow', protocol: 'TCP', source: { selector: "app == 'a'" }, destination: { ports: [port] } },
-      ],
-    },
-  );
-}
+describe.for(filters)('felix with $name', (filter) => {
+  let lab: NodeLab;
+  let etcd: EtcdProcess;
+  let relay: Disposable;
+  let backend: Backend;
+  let resources: Resources;
+  let felix: FelixProcess;
+  let a: Workload;
+  let b: Workload;
 
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await holds())) await delay(20);
-}
-
-/** What felix answers on its health port, which only its own namespace reaches. */
-function httpGet(path: string): string {
-  const script = 'fetch(process.argv[1]).then((answer) => answer.text()).then((text) => process.stdout.write(text))';
-  return runIn(lab.netns, process.execPath, '-e', script, `http://127.0.0.1:9099${path}`);
-}
-
-const readiness = (): string => httpGet('/readiness');
-
-describe('the felix process', () => {
-  it('opens the way to workloads once they are in the store, and says so', async () => {
-    await until(() => felix.status().then(({ inSync }) => inSync));
-    expect(await canConnect(a, b.address, 80)).toBe(false);
-    const revision = await applyEndpoint(a, 'a');
-    await applyEndpoint(b, 'b');
-    expect(await felix.waitForEndpoint('a', revision)).toMatchObject({ state: felixV1.EndpointState.UP });
-    expect(await felix.waitForEndpoint('b')).toMatchObject({ state: felixV1.EndpointState.UP });
-    // The workload asked for its gateway's address in vain before, and asks again only after a second.
-    await until(() => canConnect(a, b.address, 80));
-    // Protocol boot is the one that ip does not name.
-    expect(runIn(lab.netns, 'ip', 'route')).toContain('10.65.0.2 dev calib scope link metric 1024');
-    expect(readdirSync(join(felix.runDir, 'endpoint-status')).sort()).toEqual([
-      'k8s default%2Fa eth0',
-      'k8s default%2Fb eth0',
-    ]);
-    const key = '/calico/felix/v2/no-region/host/node1/workload/k8s/default%2fa/endpoint/eth0';
-    await until(async () => (await backend.get(key))?.value === '{"status":"up"}');
-    expect(JSON.parse(readiness())).toMatchObject({ ok: true });
-  });
-
-  it('puts a policy in force, and tells when the kernel had it', async () => {
-    const before = BigInt(Date.now()) * 1_000_000n;
-    const revision = await applyPolicy(80);
-    const { appliedRevision, appliedUnixNanos } = await felix.waitForRevision(revision);
-    expect(appliedRevision).toBeGreaterThanOrEqual(revision);
-    expect(appliedUnixNanos).toBeGreaterThan(before - 1_000_000_000n);
-    expect(await canConnect(a, b.address, 80)).toBe(true);
-    expect(await canConnect(a, b.address, 81)).toBe(false);
-    await felix.waitForRevision(await applyPolicy(81));
-    expect(await canConnect(a, b.address, 80)).toBe(false);
-    expect(await canConnect(a, b.address, 81)).toBe(true);
-  });
-
-  it('counts a revision as applied that asks nothing of the kernel', async () => {
-    const { kernelWrites } = await felix.status();
-    const revision = await apply('GlobalNetworkPolicy', { name: 'for-nobody' }, { selector: "app == 'nobody'" });
-    await felix.waitForRevision(revision);
-    expect((await felix.status()).kernelWrites).toBe(kernelWrites);
-  });
-
-  it('explains what it does with a flow, as the kernel does it', async () => {
-    const explain = (destinationPort: number): Promise<felixV1.ExplainFlowResponse> => {
-      const flow = {
-        from: 'default/a',
-        to: b.address,
-        protocol: 6,
-        sourcePort: 0,
-        destinationPort,
-        icmpType: 0,
-        icmpCode: 0,
-      };
-      return callUnary(felix.client.explainFlow.bind(felix.client), flow, { timeoutMs: 20_000 });
-    };
-    expect(await explain(81)).toMatchObject({
-      allowed: true,
-      steps: [
-        { direction: 'egress' },
-        { reason: 'rule', rule: { kind: 'GlobalNetworkPolicy', name: 'to-b', index: 0 } },
-      ],
+  beforeAll(async () => {
+    lab = new NodeLab();
+    a = lab.addWorkload('a', '10.65.0.1', { byFelix: true });
+    b = lab.addWorkload('b', '10.65.0.2', { byFelix: true });
+    etcd = await startEtcd();
+    relay = await relayInto(lab.netns, etcd.port);
+    backend = connectDatastore(loadDatastoreConfig({ env: { ETCD_ENDPOINTS: etcd.endpoints.join(',') } }));
+    resources = new Resources(backend);
+    await resources.ensureInitialized({});
+    felix = new FelixProcess(lab.netns, {
+      ETCD_ENDPOINTS: `http://127.0.0.1:${etcd.port}`,
+      FELIX_ENDPOINTREPORTINGENABLED: 'true',
+      ...filter.env,
     });
-    expect(await explain(80)).toMatchObject({
-      allowed: false,
-      steps: [{}, { reason: 'tier-default', tiers: [{ name: 'default', outcome: 'Deny' }] }],
-    });
-    expect(await canConnect(a, b.address, 81)).toBe(true);
-    expect(await canConnect(a, b.address, 80)).toBe(false);
-  });
-
-  it('puts back within moments what others take away', async () => {
-    const repairs = (): number => {
-      const text = httpGet('/metrics');
-      return Number(/^felix_nft_repairs (\d+)/m.exec(text)?.[1]);
-    };
-    const repairsBefore = repairs();
-    const shown = () => lab.nft('-s', 'list', 'ruleset').length;
-    const full = shown();
-    lab.nft('flush', 'ruleset');
-    await until(() => shown() === full);
-    await until(() => repairs() > repairsBefore);
-    runIn(lab.netns, 'ip', 'route', 'del', '10.65.0.2', 'dev', 'calib', 'metric', '1024');
-    await until(() => runIn(lab.netns, 'ip', 'route').includes('10.65.0.2 dev calib'));
-    expect(await canConnect(a, b.address, 81)).toBe(true);
-  });
-
-  it('leaves the kernel as it is when it is killed and started again', async () => {
-    const before = lab.nft('-a', '-s', 'list', 'ruleset');
-    await felix.end('SIGKILL');
-    expect(await canConnect(a, b.address, 81)).toBe(true);
     felix.start();
-    await felix.waitForEndpoint('b');
-    expect(await felix.status()).toMatchObject({ inSync: true, kernelWrites: 0n });
-    expect(lab.nft('-a', '-s', 'list', 'ruleset')).toEqual(before);
-    expect(await canConnect(a, b.address, 80)).toBe(false);
   });
 
-  it('keeps policy and serves on while etcd is away, and catches up', async () => {
-    await etcd.kill9();
-    await until(() => readiness().includes('"ok":false'));
-    const { components } = JSON.parse(readiness()) as { components: { name: string; ok: boolean; reason: string }[] };
-    expect(components.filter(({ ok }) => !ok)).toMatchObject([{ name: 'datastore' }]);
-    expect(components.find(({ ok }) => !ok)?.reason).not.toBe('');
-    expect((await felix.waitForEndpoint('b')).state).toBe(felixV1.EndpointState.UP);
-    expect(await canConnect(a, b.address, 81)).toBe(true);
-    expect(await canConnect(a, b.address, 80)).toBe(false);
-    await etcd.restart();
-    await felix.waitForRevision(await applyPolicy(80));
-    expect(await canConnect(a, b.address, 80)).toBe(true);
-    await until(() => readiness().includes('"ok":true'));
+  afterAll(async () => {
+    await felix[Symbol.asyncDispose]();
+    backend.close();
+    relay[Symbol.dispose]();
+    await etcd.stop();
+    lab[Symbol.dispose]();
   });
 
-  it('leaves nothing of a workload that is gone', async () => {
-    await resources.delete('WorkloadEndpoint', nameOf('b'), 'default');
-    await until(() => !lab.nft('list', 'ruleset').join().includes('calib'));
-    await until(() => !runIn(lab.netns, 'ip', 'route').includes('calib'));
-    await until(() => readdirSync(join(felix.runDir, 'endpoint-status')).length === 1);
-    const listing = lab.nft('list', 'ruleset').join();
-    expect(listing).not.toContain('gnp/to-b');
-    expect(listing).not.toContain('cali40s');
-    expect(await canConnect(a, b.address, 80)).toBe(false);
+  /** Writes a resource; gives its store revision. */
+  async function apply(kind: Kind, metadata: object, spec: object): Promise<bigint> {
+    const resource = parseResource({ kind, apiVersion: 'projectcalico.org/v3', metadata, spec });
+    const { metadata: stored } = await resources.apply(resource);
+    return BigInt(stored.resourceVersion ?? 0);
+  }
+
+  const nameOf = (workload: string): string =>
+    workloadEndpointName({ node: 'node1', orchestrator: 'k8s', pod: workload, endpoint: 'eth0' });
+
+  function applyEndpoint(workload: Workload, name: string): Promise<bigint> {
+    return apply(
+      'WorkloadEndpoint',
+      { name: nameOf(name), namespace: 'default', labels: { app: name } },
+      {
+        orchestrator: 'k8s',
+        node: 'node1',
+        pod: name,
+        endpoint: 'eth0',
+        interfaceName: workload.interfaceName,
+        ipNetworks: [`${workload.address}/32`],
+        profiles: ['projectcalico-default-allow'],
+      },
+    );
+  }
+
+  /** Workload b takes connections on this port alone, from a. */
+  function applyPolicy(port: number): Promise<bigint> {
+    return apply(
+      'GlobalNetworkPolicy',
+      { name: 'to-b' },
+      {
+        selector: "app == 'b'",
+        types: ['Ingress'],
+        ingress: [
+          { action: 'Allow', protocol: 'TCP', source: { selector: "app == 'a'" }, destination: { ports: [port] } },
+        ],
+      },
+    );
+  }
+
+  async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+    while (!(await holds())) await delay(20);
+  }
+
+  /** What felix answers on its health port, which only its own namespace reaches. */
+  function httpGet(path: string): string {
+    const script = 'fetch(process.argv[1]).then((answer) => answer.text()).then((text) => process.stdout.write(text))';
+    return runIn(lab.netns, process.execPath, '-e', script, `http://127.0.0.1:9099${path}`);
+  }
+
+  const readiness = (): string => httpGet('/readiness');
+
+  describe('the process', () => {
+    it('opens the way to workloads once they are in the store, and says so', async () => {
+      await until(() => felix.status().then(({ inSync }) => inSync));
+      expect(await canConnect(a, b.address, 80)).toBe(false);
+      const revision = await applyEndpoint(a, 'a');
+      await applyEndpoint(b, 'b');
+      expect(await felix.waitForEndpoint('a', revision)).toMatchObject({ state: felixV1.EndpointState.UP });
+      expect(await felix.waitForEndpoint('b')).toMatchObject({ state: felixV1.EndpointState.UP });
+      // The workload asked for its gateway's address in vain before, and asks again only after a second.
+      await until(() => canConnect(a, b.address, 80));
+      // Protocol boot is the one that ip does not name.
+      expect(runIn(lab.netns, 'ip', 'route')).toContain('10.65.0.2 dev calib scope link metric 1024');
+      expect(readdirSync(join(felix.runDir, 'endpoint-status')).sort()).toEqual([
+        'k8s default%2Fa eth0',
+        'k8s default%2Fb eth0',
+      ]);
+      const key = '/calico/felix/v2/no-region/host/node1/workload/k8s/default%2fa/endpoint/eth0';
+      await until(async () => (await backend.get(key))?.value === '{"status":"up"}');
+      expect(JSON.parse(readiness())).toMatchObject({ ok: true });
+    });
+
+    it('puts a policy in force, and tells when the kernel had it', async () => {
+      const before = BigInt(Date.now()) * 1_000_000n;
+      const revision = await applyPolicy(80);
+      const { appliedRevision, appliedUnixNanos } = await felix.waitForRevision(revision);
+      expect(appliedRevision).toBeGreaterThanOrEqual(revision);
+      expect(appliedUnixNanos).toBeGreaterThan(before - 1_000_000_000n);
+      expect(await canConnect(a, b.address, 80)).toBe(true);
+      expect(await canConnect(a, b.address, 81)).toBe(false);
+      await felix.waitForRevision(await applyPolicy(81));
+      expect(await canConnect(a, b.address, 80)).toBe(false);
+      expect(await canConnect(a, b.address, 81)).toBe(true);
+    });
+
+    it('counts a revision as applied that asks nothing of the kernel', async () => {
+      const { kernelWrites } = await felix.status();
+      const revision = await apply('GlobalNetworkPolicy', { name: 'for-nobody' }, { selector: "app == 'nobody'" });
+      await felix.waitForRevision(revision);
+      expect((await felix.status()).kernelWrites).toBe(kernelWrites);
+    });
+
+    it('explains what it does with a flow, as the kernel does it', async () => {
+      const explain = (destinationPort: number): Promise<felixV1.ExplainFlowResponse> => {
+        const flow = {
+          from: 'default/a',
+          to: b.address,
+          protocol: 6,
+          sourcePort: 0,
+          destinationPort,
+          icmpType: 0,
+          icmpCode: 0,
+        };
+        return callUnary(felix.client.explainFlow.bind(felix.client), flow, { timeoutMs: 20_000 });
+      };
+      expect(await explain(81)).toMatchObject({
+        allowed: true,
+        steps: [
+          { direction: 'egress' },
+          { reason: 'rule', rule: { kind: 'GlobalNetworkPolicy', name: 'to-b', index: 0 } },
+        ],
+      });
+      expect(await explain(80)).toMatchObject({
+        allowed: false,
+        steps: [{}, { reason: 'tier-default', tiers: [{ name: 'default', outcome: 'Deny' }] }],
+      });
+      expect(await canConnect(a, b.address, 81)).toBe(true);
+      expect(await canConnect(a, b.address, 80)).toBe(false);
+    });
+
+    it('puts back within moments what others take away', async () => {
+      const repairs = (): number => {
+        const text = httpGet('/metrics');
+        return Number(new RegExp(`^${filter.metrics}_repairs (\\d+)`, 'm').exec(text)?.[1]);
+      };
+      const repairsBefore = repairs();
+      const shown = () => filter.listing(lab.netns).length;
+      const full = shown();
+      filter.flush(lab.netns);
+      await until(() => shown() === full);
+      await until(() => repairs() > repairsBefore);
+      runIn(lab.netns, 'ip', 'route', 'del', '10.65.0.2', 'dev', 'calib', 'metric', '1024');
+      await until(() => runIn(lab.netns, 'ip', 'route').includes('10.65.0.2 dev calib'));
+      expect(await canConnect(a, b.address, 81)).toBe(true);
+    });
+
+    it('leaves the kernel as it is when it is killed and started again', async () => {
+      const before = filter.listing(lab.netns);
+      await felix.end('SIGKILL');
+      expect(await canConnect(a, b.address, 81)).toBe(true);
+      felix.start();
+      await felix.waitForEndpoint('b');
+      expect(await felix.status()).toMatchObject({ inSync: true, kernelWrites: 0n });
+      expect(filter.listing(lab.netns)).toEqual(before);
+      expect(await canConnect(a, b.address, 80)).toBe(false);
+    });
+
+    if (filter.metrics === 'felix_iptables') {
+      it('is not ready, and keeps the old policy, while the kernel refuses the new one', async () => {
+        const set = ipSetName(selectorSetId(parseSelector("app == 'nobody'")), 4);
+        const holding = ['OUTPUT', '-m', 'set', '--match-set', set, 'dst', '-j', 'DROP'];
+        runIn(lab.netns, 'ipset', 'create', set, 'hash:ip');
+        runIn(lab.netns, filter.name, '-A', ...holding);
+        const source = { selector: "app == 'nobody'" };
+        const deny = { selector: "app == 'b'", types: ['Ingress'], ingress: [{ action: 'Allow', source }] };
+        const revision = await apply('GlobalNetworkPolicy', { name: 'to-b' }, deny);
+        await until(() => readiness().includes('"ok":false'));
+        expect(readiness()).toContain('dataplane');
+        expect(await canConnect(a, b.address, 81)).toBe(true);
+        expect(await canConnect(a, b.address, 80)).toBe(false);
+        runIn(lab.netns, filter.name, '-D', ...holding);
+        await felix.waitForRevision(revision);
+        expect(await canConnect(a, b.address, 81)).toBe(false);
+        await until(() => readiness().includes('"ok":true'));
+        await felix.waitForRevision(await applyPolicy(81));
+      });
+    }
+
+    it('keeps policy and serves on while etcd is away, and catches up', async () => {
+      await etcd.kill9();
+      await until(() => readiness().includes('"ok":false'));
+      const { components } = JSON.parse(readiness()) as { components: { name: string; ok: boolean; reason: string }[] };
+      expect(components.filter(({ ok }) => !ok)).toMatchObject([{ name: 'datastore' }]);
+      expect(components.find(({ ok }) => !ok)?.reason).not.toBe('');
+      expect((await felix.waitForEndpoint('b')).state).toBe(felixV1.EndpointState.UP);
+      expect(await canConnect(a, b.address, 81)).toBe(true);
+      expect(await canConnect(a, b.address, 80)).toBe(false);
+      await etcd.restart();
+      await felix.waitForRevision(await applyPolicy(80));
+      expect(await canConnect(a, b.address, 80)).toBe(true);
+      await until(() => readiness().includes('"ok":true'));
+    });
+
+    it('leaves nothing of a workload that is gone', async () => {
+      await resources.delete('WorkloadEndpoint', nameOf('b'), 'default');
+      await until(() => !filter.listing(lab.netns).includes('calib'));
+      await until(() => !runIn(lab.netns, 'ip', 'route').includes('calib'));
+      await until(() => readdirSync(join(felix.runDir, 'endpoint-status')).length === 1);
+      const listing = filter.listing(lab.netns);
+      expect(listing).not.toContain('gnp/to-b');
+      expect(listing).not.toContain('cali40s');
+      expect(await canConnect(a, b.address, 80)).toBe(false);
+    });
   });
 });
