@@ -36,6 +36,7 @@ function logRateOf(limit: FelixParameters['LogActionRateLimit'], burst: number):
 export function nodePolicyOf(options: RuleOptions): NodePolicy {
   return {
     failsafes: options.failsafes,
+    preventsServiceLoops: options.serviceLoopPrevention !== 'Disabled',
     defaultEndpointToHostAction: options.defaultEndpointToHostAction,
     vxlanPort: options.vxlanPort,
     allowVxlanPacketsFromWorkloads: options.allowVxlanPacketsFromWorkloads,

@@ -30,6 +30,7 @@ import { StatusReporter } from './status/status-reporter.ts';
 
 /** The kinds that calc reads. */
 const watchedKinds: readonly Kind[] = [
+  'BGPConfiguration',
   'ClusterInformation',
   'FelixConfiguration',
   'GlobalNetworkPolicy',

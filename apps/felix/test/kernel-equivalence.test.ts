@@ -162,6 +162,9 @@ test.for(Object.entries(drivers))(
         while ([...sent.keys()].some((number) => !arrived.has(number))) ({ arrived, passed } = noted(lab));
         for (const [number, packet] of sent) {
           const { verdict, steps } = reference.decide(packet, rules);
+          // The last packet may have arrived and still be on its way when the sets were listed.
+          for (let again = 0; again < 5 && verdict === 'allow' && !passed.has(number); again++)
+            ({ passed } = noted(lab));
           const byKernel = passed.has(number) ? 'allow' : 'deny';
           if (byKernel !== verdict)
             expect({ packet, byKernel, policies: world.policies }).toEqual({ packet, verdict, steps });

@@ -6,6 +6,7 @@
  *   from the host itself ─ untracked ─ normal ───────┤           └─ out by a host's interface: forward
  *                                                    └─ normal ─ to the host itself
  */
+import { cidrContains } from '@calico-node/net';
 import type { Decision, Reason } from './decision.ts';
 import { decideEndpoint } from './endpoint-decision.ts';
 import type { Direction, PolicyEndpoint, Stage } from './endpoint.ts';
@@ -43,6 +44,8 @@ export interface NodePolicy {
   readonly vxlanPort: number;
   readonly allowVxlanPacketsFromWorkloads: boolean;
   readonly allowIpipPacketsFromWorkloads: boolean;
+  /** Nothing is forwarded to services' addresses (ServiceLoopPrevention). */
+  readonly preventsServiceLoops: boolean;
 }
 
 export interface PacketDecision {
@@ -63,7 +66,11 @@ export function decidePacket(
     steps.push(step);
     if (step.verdict === 'deny') return { verdict: 'deny', steps };
   }
-  return { verdict: 'allow', steps };
+  const isForwarded = path.from.type !== 'host' && path.to.type !== 'host';
+  const loops = world.serviceCidrs?.some((cidr) => cidrContains(cidr, packet.destination)) === true;
+  if (!isForwarded || !loops || !node.preventsServiceLoops) return { verdict: 'allow', steps };
+  const end = path.to.type === 'workload' ? path.to.endpoint.name : path.to.interfaceName;
+  return { verdict: 'deny', steps: [...steps, bare(end, 'egress', 'forward', 'deny', { type: 'service-loop' })] };
 }
 
 function* stepsOf(

@@ -49,6 +49,8 @@ export type Reason =
   | { readonly type: 'no-policy' }
   | { readonly type: 'failsafe' }
   | { readonly type: 'encapsulation' }
+  /** Nobody has translated a service's address. */
+  | { readonly type: 'service-loop' }
   | { readonly type: 'unknown-workload' }
   | { readonly type: 'forged-source' }
   | { readonly type: 'endpoint-to-host'; readonly action: 'DROP' | 'RETURN' | 'ACCEPT' }

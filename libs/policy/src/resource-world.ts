@@ -1,3 +1,4 @@
+import { parseCidrLoose, type Cidr } from '@calico-node/net';
 import type { Profile, Resource, Tier } from '@calico-node/model';
 import { memberOfHostEndpoint, memberOfNetworkSet, memberOfWorkloadEndpoint } from './members.ts';
 import type { Member, Policy, PolicyWorld } from './world.ts';
@@ -8,6 +9,7 @@ export function worldOf(resources: Iterable<Resource>): PolicyWorld {
   const policies: Policy[] = [];
   const profiles = new Map<string, Profile>();
   const members: Member[] = [];
+  const serviceCidrs: Cidr[] = [];
   for (const resource of resources) {
     switch (resource.kind) {
       case 'Tier':
@@ -28,6 +30,13 @@ export function worldOf(resources: Iterable<Resource>): PolicyWorld {
       case 'HostEndpoint':
         members.push(memberOfHostEndpoint(resource));
         break;
+      case 'BGPConfiguration': {
+        const { serviceClusterIPs = [], serviceExternalIPs = [], serviceLoadBalancerIPs = [] } = resource.spec;
+        if (resource.metadata.name !== 'default') break;
+        for (const { cidr = '' } of [...serviceClusterIPs, ...serviceExternalIPs, ...serviceLoadBalancerIPs])
+          serviceCidrs.push(parseCidrLoose(cidr));
+        break;
+      }
       case 'GlobalNetworkSet':
       case 'NetworkSet':
         members.push(memberOfNetworkSet(resource));
@@ -35,5 +44,5 @@ export function worldOf(resources: Iterable<Resource>): PolicyWorld {
       default:
     }
   }
-  return { tiers, policies, profile: (name) => profiles.get(name), membersAt: () => members };
+  return { tiers, policies, profile: (name) => profiles.get(name), membersAt: () => members, serviceCidrs };
 }

@@ -44,6 +44,8 @@ export interface PolicyWorld {
   profile(name: string): Profile | undefined;
   /** Who serves a service; without it no service has endpoints, as in the etcd datastore. */
   serviceEndpoints?(namespace: string, name: string): Iterable<ServiceEndpoint>;
+  /** The networks of services' addresses that the cluster announces. */
+  readonly serviceCidrs?: readonly Cidr[];
   /** Every member with a network that holds the address; others may come along. */
   membersAt(ip: IpAddress): Iterable<Member>;
 }

@@ -60,6 +60,7 @@ import { ownersOfBlock } from './routes/block-owners.ts';
 import { Encapsulations } from './routes/encapsulations.ts';
 import { RouteResolver } from './routes/route-resolver.ts';
 import { RuleTexts } from './rule-texts.ts';
+import { ServiceCidrs } from './service-cidrs.ts';
 import { convertTier, Tiers, type TierModel } from './tiers.ts';
 
 /** One key's new state, as the syncer gives it. */
@@ -105,6 +106,7 @@ export class CalcGraph {
     hostname: name as NodeName,
   }));
   readonly #pools = new Networks<PoolUpdate, PoolRemove>(this.#ipSets, (name) => ({ type: 'pool-remove', name }));
+  readonly #serviceCidrs = new ServiceCidrs();
   readonly #encapsulations = new Encapsulations();
   readonly #routes: RouteResolver;
   readonly #configuration: Configuration;
@@ -182,6 +184,11 @@ export class CalcGraph {
     return this.#ipSets.items;
   }
 
+  /** The networks of services' addresses. */
+  get serviceCidrs(): readonly Cidr[] {
+    return this.#serviceCidrs.cidrs;
+  }
+
   /** What serves a service, `<namespace>/<name>`. */
   endpointsOf(service: string): Iterable<EndpointSlice> {
     return this.#ipSets.slicesOf(service);
@@ -240,6 +247,7 @@ export class CalcGraph {
     this.#sync = 'announced';
     return [
       ...this.#configuration.takeChanges(),
+      ...this.#serviceCidrs.takeChanges(),
       ...hosts.updates,
       ...pools.updates,
       ...this.#encapsulations.takeChanges(),
@@ -316,6 +324,9 @@ export class CalcGraph {
         return;
       case 'FelixConfiguration':
         this.#configuration.setFelix(name, text === undefined ? undefined : decodeResource(kind, text, revision));
+        return;
+      case 'BGPConfiguration':
+        this.#serviceCidrs.set(name, text === undefined ? undefined : decodeResource(kind, text, revision));
         return;
       case 'ClusterInformation':
         this.#configuration.setCluster(name, text === undefined ? undefined : decodeResource(kind, text, revision));

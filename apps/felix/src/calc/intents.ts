@@ -45,6 +45,7 @@ export type Intent =
   | WorkloadEndpointRemove
   | HostEndpointUpdate
   | HostEndpointRemove
+  | ServiceCidrsUpdate
   | HostInterfaceUpdate
   | HostInterfaceRemove
   | RouteUpdate
@@ -86,6 +87,12 @@ export interface VxlanEndpoint {
 export interface HostRemove {
   readonly type: 'host-remove';
   readonly hostname: NodeName;
+}
+
+/** The networks of services' addresses, both families, sorted: whole, each time any of them changes. */
+export interface ServiceCidrsUpdate {
+  readonly type: 'service-cidrs-update';
+  readonly cidrs: readonly Cidr[];
 }
 
 /** An IPPool. Which packets to masquerade is in the IP sets of `ip-set.ts`; this is for routes. */
@@ -228,6 +235,10 @@ export interface LocalWorkloadEndpoint {
   /** Source networks that the workload may use beside its own addresses. */
   readonly allowedSourcePrefixes: readonly Cidr[];
   readonly nats: readonly AddressTranslation[];
+  /** Limits to its packets and connections; bandwidth is not among them. */
+  readonly limits?: Readonly<Record<'ingress' | 'egress', TrafficLimits>>;
+  /** Code point (0-63) of what it sends out of the cluster. */
+  readonly dscp?: number;
   /** Tiers with at least one policy that selects the endpoint, in the order to apply. */
   readonly tiers: readonly EndpointTier[];
   /** Profiles in the order that the endpoint names them; each has been announced. */
@@ -279,6 +290,15 @@ export interface HostInterfaceUpdate {
 export interface HostInterfaceRemove {
   readonly type: 'host-interface-remove';
   readonly name: string;
+}
+
+/** What is absent is not limited. */
+export interface TrafficLimits {
+  /** Packets per second. */
+  readonly packetRate?: number;
+  /** Packets at once. */
+  readonly packetBurst?: number;
+  readonly maxConnections?: number;
 }
 
 /** A floating address: traffic to `external` is for `internal`. */

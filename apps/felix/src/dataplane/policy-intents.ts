@@ -18,7 +18,9 @@ import {
   type ChainPlace,
 } from '../rules/policy-chains.ts';
 import { renderReversePathSkip } from '../rules/reverse-path.ts';
+import { renderServiceLoopChain } from '../rules/service-loops.ts';
 import { renderHooks, renderStaticChains } from '../rules/static-chains.ts';
+import { renderDscpChain } from '../rules/traffic-limits.ts';
 import { groupsOfWorkload, renderWorkloadChains } from '../rules/workload-chains.ts';
 import { GroupUsers } from './group-users.ts';
 import { HostIntents } from './host-intents.ts';
@@ -38,6 +40,8 @@ export class PolicyIntents {
   readonly #interfaceOf = new Map<WorkloadEndpointId, string>();
   /** Endpoints with networks that their source address may lie in. */
   readonly #spoofers = new Map<string, LocalWorkloadEndpoint>();
+  /** Endpoints whose packets get a code point. */
+  readonly #dscp = new Map<string, LocalWorkloadEndpoint>();
   readonly #groups: GroupUsers;
   readonly #hosts: HostIntents;
 
@@ -49,7 +53,9 @@ export class PolicyIntents {
     for (const map of renderDispatchMaps([])) target.dispatch.set(map);
     for (const hook of renderHooks(options)) target.chains.setHook(hook);
     for (const chain of renderStaticChains(target.family, options)) target.chains.setChain(chain);
+    target.chains.setChain(renderServiceLoopChain([], target.family, options));
     this.#setReversePathSkip();
+    this.#setDscp();
   }
 
   take(intent: Intent): void {
@@ -91,6 +97,9 @@ export class PolicyIntents {
         return;
       case 'workload-endpoint-remove':
         this.#deleteEndpoint(intent.id);
+        return;
+      case 'service-cidrs-update':
+        chains.setChain(renderServiceLoopChain(intent.cidrs, family, this.#options));
         return;
       case 'host-endpoint-update':
       case 'host-endpoint-remove':
@@ -151,6 +160,7 @@ export class PolicyIntents {
     if (winner === undefined) {
       this.#byInterface.delete(interfaceName);
       this.#noteSpoofer(interfaceName, undefined);
+      this.#noteDscp(interfaceName, undefined);
       for (const map of renderDispatchMaps([])) dispatch.deleteEntry(map, { interfaceName });
       for (const direction of directions) chains.delete('filter', workloadChainName(interfaceName, direction));
       this.#groups.setUses(workloadUser(interfaceName), []);
@@ -158,6 +168,7 @@ export class PolicyIntents {
     }
     const [, endpoint] = winner;
     this.#noteSpoofer(interfaceName, endpoint);
+    this.#noteDscp(interfaceName, endpoint);
     this.#groups.setUses(workloadUser(interfaceName), groupsOfWorkload(endpoint, this.#options));
     for (const map of renderDispatchMaps([endpoint])) dispatch.set(map);
     for (const chain of renderWorkloadChains(endpoint, this.#options)) chains.setChain(chain);
@@ -168,6 +179,16 @@ export class PolicyIntents {
       this.#spoofers.set(interfaceName, endpoint);
     } else if (!this.#spoofers.delete(interfaceName)) return;
     this.#setReversePathSkip();
+  }
+
+  #noteDscp(interfaceName: string, endpoint: LocalWorkloadEndpoint | undefined): void {
+    if (endpoint?.dscp !== undefined) this.#dscp.set(interfaceName, endpoint);
+    else if (!this.#dscp.delete(interfaceName)) return;
+    this.#setDscp();
+  }
+
+  #setDscp(): void {
+    this.#target.chains.setChain(renderDscpChain(this.#dscp.values(), this.#target.family));
   }
 
   #setReversePathSkip(): void {

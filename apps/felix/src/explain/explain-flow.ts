@@ -14,7 +14,7 @@ import type { CalcGraph } from '../calc/calc-graph.ts';
 import { namedPortProtocols } from '../calc/ip-set.ts';
 import type { LabelledItem } from '../calc/ip-set-index.ts';
 
-type Graph = Pick<CalcGraph, 'rules' | 'items' | 'endpointsOf'>;
+type Graph = Pick<CalcGraph, 'rules' | 'items' | 'endpointsOf' | 'serviceCidrs'>;
 
 /** A connection to explain; each end an address, or a workload endpoint by name. */
 export interface Flow {
@@ -47,7 +47,12 @@ export function explainFlow(graph: Graph, node: NodePolicy, flow: Flow): Explana
   const from = findEnd(graph, flow.from);
   const to = findEnd(graph, flow.to);
   const packet = { ...flow.header, ...commonAddresses(from, to) };
-  return { ...decidePacket(worldOf(graph), node, { from: from.attachment, to: to.attachment }, packet), packet };
+  const { serviceCidrs: blockedServiceCidrs } = graph;
+  const nodeAndCluster = { ...node, blockedServiceCidrs };
+  return {
+    ...decidePacket(worldOf(graph), nodeAndCluster, { from: from.attachment, to: to.attachment }, packet),
+    packet,
+  };
 }
 
 interface FlowEnd {
@@ -119,7 +124,14 @@ function worldOf(graph: Graph): PolicyWorld {
       const numbered = ports.map(({ protocol, port }) => ({ protocol: namedPortProtocols[protocol], port }));
       return addresses.map((ip) => ({ ip, ports: numbered }));
     });
-  return { tiers, policies, profile: (name) => byName.get(name), membersAt, serviceEndpoints };
+  return {
+    tiers,
+    policies,
+    profile: (name) => byName.get(name),
+    membersAt,
+    serviceEndpoints,
+    serviceCidrs: graph.serviceCidrs,
+  };
 }
 
 function memberOf({ labels, profiles, nets, ports }: LabelledItem): Member {

@@ -24,15 +24,18 @@ export interface EndpointChain {
   readonly profiles: readonly string[];
   /** The chain of failsafe ports, which policy can't close. */
   readonly failsafes?: string;
-  /** Rules that come before policy. */
+  /** Rules that every packet meets, of whatever connection. */
+  readonly first?: readonly Rule[];
+  /** Rules that packets of new connections meet before policy. */
   readonly before?: readonly Rule[];
 }
 
 export function endpointRules(shape: EndpointChain, options: RuleOptions): readonly Rule[] {
-  const { layer, direction, stage, tiers, profiles, failsafes, before = [] } = shape;
+  const { layer, direction, stage, tiers, profiles, failsafes, first = [], before = [] } = shape;
   const { accept, pass } = options.marks;
   const hasPolicy = tiers.some((tier) => tier[direction].length > 0);
   return [
+    ...first,
     ...(stage === 'untracked' ? [] : conntrackRules(layer, options)),
     ...(failsafes === undefined ? [] : [rule([], jump(failsafes))]),
     rule([], clearMarks(accept | pass)),

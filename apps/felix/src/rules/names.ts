@@ -26,6 +26,7 @@ export const chainNames = {
   setAccept: 'cali-set-accept',
   setPass: 'cali-set-pass',
   reject: 'cali-reject',
+  egressDscp: 'cali-egress-dscp',
   serviceLoops: 'cali-cidr-block',
   workloadToHost: 'cali-wl-to-host',
   fromWorkloadDispatch: 'cali-from-wl-dispatch',

@@ -136,7 +136,8 @@ describe('static chains', () => {
   mark(0x10000 0) => jump(cali-from-hep-forward)
   interface(in cali true) => jump(cali-from-wl-dispatch)
   interface(out cali true) => jump(cali-to-wl-dispatch)
-  => jump(cali-to-hep-forward)`);
+  => jump(cali-to-hep-forward)
+  => jump(cali-cidr-block)`);
     const forward = renderRuleset(state, 4, defaultRuleOptions).hooks.find(({ hook }) => hook === 'forward');
     expect(forward?.rules.map(showRule)).toEqual(['=> jump(cali-FORWARD)']);
     expect(forward?.appendedRules.map(showRule)).toEqual([

@@ -1,4 +1,4 @@
-import type { Family } from '@calico-node/net';
+import type { Cidr, Family } from '@calico-node/net';
 import type { LocalWorkloadEndpoint, PolicyUpdate, ProfileUpdate } from '../calc/intents.ts';
 import { renderDispatchMaps } from './dispatch.ts';
 import { groupsOfHost, renderHostChains, type HostAttachment } from './host-chains.ts';
@@ -8,7 +8,9 @@ import type { RuleOptions } from './options.ts';
 import { renderPolicyChains, renderProfileChains } from './policy-chains.ts';
 import { renderGroupChain } from './policy-groups.ts';
 import { renderReversePathSkip } from './reverse-path.ts';
+import { renderServiceLoopChain } from './service-loops.ts';
 import { renderHooks, renderStaticChains } from './static-chains.ts';
+import { renderDscpChain } from './traffic-limits.ts';
 import { groupsOfWorkload, renderWorkloadChains } from './workload-chains.ts';
 
 /** What calc wants of the packet filter at one moment. */
@@ -17,6 +19,7 @@ export interface ActiveState {
   readonly profiles: Iterable<ProfileUpdate>;
   /** With distinct interface names. */
   readonly endpoints: Iterable<LocalWorkloadEndpoint>;
+  readonly serviceCidrs?: readonly Cidr[];
   /** With distinct interface names (`host-interfaces.ts`). */
   readonly hostAttachments?: readonly HostAttachment[];
 }
@@ -39,6 +42,8 @@ export function renderRuleset(state: ActiveState, family: Family, options: RuleO
     chains: [
       ...renderStaticChains(family, options),
       renderReversePathSkip(endpoints, family),
+      renderDscpChain(endpoints, family),
+      renderServiceLoopChain(state.serviceCidrs ?? [], family, options),
       ...[...state.profiles].flatMap((profile) => renderProfileChains(profile, family, options)),
       ...[...state.policies].flatMap((policy) => renderPolicyChains(policy, family, options)),
       ...new Map(groups.map((group) => [`${group.layer} ${group.name}`, group])).values(),

@@ -64,7 +64,10 @@ export function renderHooks(options: RuleOptions): readonly Hook[] {
   ];
 }
 
-/** All static chains of one family, except `cali-rpf-skip` (`reverse-path.ts`), which names interfaces. */
+/**
+ * All static chains of one family, except those that name endpoints or networks: `cali-rpf-skip` (`reverse-path.ts`),
+ * `cali-egress-dscp` (`traffic-limits.ts`) and `cali-cidr-block` (`service-loops.ts`).
+ */
 export function renderStaticChains(family: Family, options: RuleOptions): readonly Chain[] {
   return [
     chain('raw', chainNames.prerouting, rawPrerouting(options)),
@@ -130,6 +133,7 @@ function manglePrerouting(options: RuleOptions): readonly Rule[] {
 function manglePostrouting(options: RuleOptions): readonly Rule[] {
   const isAccepted = matchMarked(options.marks.accept);
   return [
+    rule([], jump(chainNames.egressDscp)),
     rule([isAccepted], returnToCaller),
     rule([], clearMarks(allMarks(options))),
     rule([matchDestinationTranslated()], jump(chainNames.toHostDispatch)),
@@ -188,6 +192,7 @@ function forward(options: RuleOptions): readonly Rule[] {
     ...forWorkloads('in', jump(chainNames.fromWorkloadDispatch), options),
     ...forWorkloads('out', jump(chainNames.toWorkloadDispatch), options),
     rule([], jump(chainNames.toHostForwardDispatch)),
+    rule([], jump(chainNames.serviceLoops)),
   ];
 }
 

@@ -10,6 +10,7 @@ import type { Chain, Rule } from './model.ts';
 import { workloadChainName, type Direction } from './names.ts';
 import type { RuleOptions } from './options.ts';
 import type { GroupChain } from './policy-groups.ts';
+import { connectionLimitRules, packetRateRules } from './traffic-limits.ts';
 import { denyAction, denyWord } from './verdicts.ts';
 
 const directions: readonly Direction[] = ['ingress', 'egress'];
@@ -30,13 +31,14 @@ export function groupsOfWorkload(endpoint: LocalWorkloadEndpoint, options: RuleO
   return directions.flatMap((direction) => groupChainsOf(shapeOf(endpoint, direction, options)));
 }
 
-function shapeOf(
-  { tiers, profiles }: LocalWorkloadEndpoint,
-  direction: Direction,
-  options: RuleOptions,
-): EndpointChain {
-  const before = direction === 'egress' ? encapsulationRules(options) : [];
-  return { layer: 'filter', direction, stage: 'normal', tiers, profiles, before };
+function shapeOf(endpoint: LocalWorkloadEndpoint, direction: Direction, options: RuleOptions): EndpointChain {
+  const { tiers, profiles } = endpoint;
+  const first = packetRateRules(endpoint, direction, options);
+  const before = [
+    ...connectionLimitRules(endpoint, direction, options),
+    ...(direction === 'egress' ? encapsulationRules(options) : []),
+  ];
+  return { layer: 'filter', direction, stage: 'normal', tiers, profiles, first, before };
 }
 
 /** A workload that could send tunnel packets could inject traffic into other nodes past their policy. */

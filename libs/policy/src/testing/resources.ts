@@ -46,6 +46,7 @@ export const host = (labels: Record<string, string> = {}, profiles: readonly str
 export const nodePolicy: NodePolicy = {
   failsafes: { inbound: [{ protocol: 6, port: 22 }], outbound: [{ protocol: 17, port: 53 }] },
   defaultEndpointToHostAction: 'DROP',
+  preventsServiceLoops: true,
   vxlanPort: 4789,
   allowVxlanPacketsFromWorkloads: false,
   allowIpipPacketsFromWorkloads: false,

@@ -5,6 +5,7 @@ import type { LocalWorkloadEndpoint } from '../intents.ts';
 import type { LabelledItem } from '../ip-set-index.ts';
 import { ConversionError } from './conversion-error.ts';
 import type { LabelInterner } from './label-interner.ts';
+import { convertQos } from './qos.ts';
 import { convertPorts } from './ports.ts';
 import { serviceAccountLabel } from './selectors.ts';
 
@@ -76,6 +77,7 @@ export function convertLocalEndpoint(
         external: parseIp(externalIP),
       })),
       profiles: item.profiles,
+      ...convertQos(spec.qosControls),
     },
   };
 }

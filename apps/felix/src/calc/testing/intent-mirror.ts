@@ -34,6 +34,7 @@ export class IntentMirror {
   readonly interfaces = new Map<string, HostInterfaceUpdate>();
   readonly pools = new Map<string, PoolUpdate>();
   readonly hosts = new Map<string, HostUpdate>();
+  serviceCidrs: readonly Cidr[] = [];
   readonly routes = new Map<string, RouteUpdate>();
   encapsulation: EncapsulationUpdate | undefined;
   config: ConfigUpdate | undefined;
@@ -57,6 +58,7 @@ export class IntentMirror {
         hostEndpoints: sorted(this.hostEndpoints, (endpoint) => endpoint),
         pools: sorted(this.pools, (pool) => pool),
         hosts: sorted(this.hosts, (host) => host),
+        serviceCidrs: this.serviceCidrs,
         routes: sorted(this.routes, (route) => route),
         encapsulation: this.encapsulation,
         config: this.config,
@@ -71,6 +73,9 @@ export class IntentMirror {
     switch (intent.type) {
       case 'config-update':
         this.config = intent;
+        return;
+      case 'service-cidrs-update':
+        this.serviceCidrs = intent.cidrs;
         return;
       case 'in-sync':
         check(!this.isInSync, 'in-sync comes once');

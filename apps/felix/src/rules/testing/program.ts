@@ -26,7 +26,7 @@ export function calculate(updates: readonly StoreUpdate[]): IntentBatch {
 }
 
 export function render(
-  { policies, profiles, endpoints, hostEndpoints }: IntentMirror,
+  { policies, profiles, endpoints, hostEndpoints, serviceCidrs }: IntentMirror,
   family: Family,
   options: Partial<RuleOptions> = {},
   interfaces: readonly HostInterface[] = [],
@@ -36,6 +36,7 @@ export function render(
       policies: policies.values(),
       profiles: profiles.values(),
       endpoints: endpoints.values(),
+      serviceCidrs,
       hostAttachments: attachmentsOf(hostEndpoints.values(), interfaces),
     },
     family,

@@ -21,6 +21,8 @@ export interface RandomWorld {
     readonly labels: Readonly<Record<string, string>>;
     readonly profiles: readonly string[];
   }[];
+  /** Networks of services' addresses, as BGP announces them. */
+  readonly serviceCidrs: readonly string[];
   /** Hosts that serve service `default/web`, and on which ports. */
   readonly slices: readonly {
     readonly hosts: readonly number[];
@@ -236,6 +238,7 @@ const defaultAction = fc.constantFrom('Deny' as const, 'Pass' as const);
 
 export const worlds: fc.Arbitrary<RandomWorld> = fc.record({
   hostEndpoints: fc.uniqueArray(hostEndpoint, { maxLength: 3, selector: ({ name }) => name }),
+  serviceCidrs: fc.oneof({ weight: 4, arbitrary: fc.constant([]) }, fc.subarray(['10.0.0.2/31', 'fd00::4/126'])),
   slices: fc.array(
     fc.record({
       hosts: fc.subarray([1, 2, 3, 9]),
@@ -365,6 +368,15 @@ export function updatesOf(world: RandomWorld): readonly StoreUpdate[] {
         ? stored('GlobalNetworkSet', { name, labels: own }, { nets: [...held] })
         : stored('NetworkSet', { name, namespace, labels: own }, { nets: [...held] });
     }),
+    ...(world.serviceCidrs.length === 0
+      ? []
+      : [
+          stored(
+            'BGPConfiguration',
+            { name: 'default' },
+            { serviceClusterIPs: world.serviceCidrs.map((cidr) => ({ cidr })) },
+          ),
+        ]),
     ...world.slices.map(({ hosts, ports: served }, index) => {
       const metadata = { namespace: 'default', labels: { 'kubernetes.io/service-name': 'web' } };
       const slice = {

@@ -1,0 +1,69 @@
+import { familyOf, splitCidr, type Family } from '@calico-node/net';
+import type { LocalWorkloadEndpoint } from '../calc/intents.ts';
+import { networkPoolsSet } from '../calc/ip-set.ts';
+import { chain, rule } from './build.ts';
+import {
+  clearMarks,
+  drop,
+  matchLimit,
+  matchMarked,
+  matchNet,
+  matchProtocol,
+  matchSet,
+  matchUnmarked,
+  protocols,
+  returnToCaller,
+  setMarks,
+} from './matches.ts';
+import type { Chain, Rule } from './model.ts';
+import { chainNames, type Direction } from './names.ts';
+import type { RuleOptions } from './options.ts';
+
+type Limited = Pick<LocalWorkloadEndpoint, 'limits'>;
+
+/** As many packets at once as Felix lets through where the endpoint does not say. */
+const defaultBurst = 5;
+
+/** What goes beyond the endpoint's packet rate is dropped, whatever connection it belongs to. */
+export function packetRateRules({ limits }: Limited, direction: Direction, options: RuleOptions): readonly Rule[] {
+  const { packetRate, packetBurst = defaultBurst } = limits?.[direction] ?? {};
+  if (packetRate === undefined) return [];
+  const within = options.marks.scratch0;
+  return [
+    rule([], clearMarks(within)),
+    rule([matchLimit(packetRate, 'second', packetBurst)], setMarks(within)),
+    rule([matchUnmarked(within)], drop, `Drop packets over ${direction} packet rate limit`),
+    rule([], clearMarks(within)),
+  ];
+}
+
+/** A new connection beyond the endpoint's number of them is refused. Established ones never come here. */
+export function connectionLimitRules({ limits }: Limited, direction: Direction, options: RuleOptions): readonly Rule[] {
+  const { maxConnections } = limits?.[direction] ?? {};
+  if (maxConnections === undefined) return [];
+  const beyond = options.marks.scratch0;
+  const title = `Reject connections over ${direction} connection limit`;
+  return [
+    rule([], clearMarks(beyond)),
+    rule([{ kind: 'connections-above', limit: maxConnections }], setMarks(beyond)),
+    rule([matchMarked(beyond), matchProtocol(protocols.tcp)], { kind: 'reject', with: 'tcp-reset' }, title),
+    rule([matchMarked(beyond)], drop, title),
+  ];
+}
+
+/** Marks what endpoints with a code point send out of the cluster, by their addresses. */
+export function renderDscpChain(
+  endpoints: Iterable<Pick<LocalWorkloadEndpoint, 'interfaceName' | 'addresses' | 'dscp'>>,
+  family: Family,
+): Chain {
+  const marked = [...endpoints].sort((a, b) => (a.interfaceName < b.interfaceName ? -1 : 1));
+  const rules = marked.flatMap(({ addresses, dscp }) =>
+    dscp === undefined
+      ? []
+      : addresses
+          .filter((cidr) => familyOf(splitCidr(cidr).ip) === family)
+          .map((cidr) => rule([matchNet('source', cidr)], { kind: 'set-dscp', value: dscp })),
+  );
+  const within = rule([matchSet('destination', networkPoolsSet)], returnToCaller);
+  return chain('mangle', chainNames.egressDscp, rules.length === 0 ? [] : [within, ...rules]);
+}
