@@ -1,13 +1,14 @@
 # make demo   a three-node network on this machine (ONCE=1: check it, tear it down, exit)
 # make test   every check and test
 # make build  every program under dist/bin/
+# make image  the container image, without pulling anything
 # make help   this list
 
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 export NX_DAEMON := false
 export NX_TUI := false
 
-.PHONY: demo test build setup check lint typecheck format clean help
+.PHONY: demo test build image setup check lint typecheck format clean help
 
 demo: build
 	@dist/bin/lab demo
@@ -17,6 +18,9 @@ test: build
 
 build: setup
 	@node tools/build/build.ts
+
+image: build
+	@tools/image/build.sh
 
 setup:
 	@tools/setup.sh $(MAKECMDGOALS)
