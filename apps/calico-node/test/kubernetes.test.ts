@@ -6,29 +6,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectDatastore, loadDatastoreConfig, Resources, type Backend } from '@calico-node/datastore';
 import { startEtcd, type EtcdProcess } from '@calico-node/datastore/testing';
-import { parseIp } from '@calico-node/net';
-import { addAddress, createVeth, loadNative, RouteSocket, setLink } from '@calico-node/netlink';
 import { createLogger } from '@calico-node/service';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { KubernetesApi } from '../src/kubernetes/api.ts';
 import { completeStartup } from '../src/services/complete-startup.ts';
 import { shutDown } from '../src/services/shutdown.ts';
 import { runStartup } from '../src/startup/run-startup.ts';
+import { addNodeInterface, ownNetwork } from './own-network.ts';
 
-const CLONE_NEWNET = 0x40000000;
-
-// This file's process gets a network of its own, for good.
-if (loadNative().unshare(CLONE_NEWNET) < 0) throw new Error('unshare failed');
-{
-  using socket = RouteSocket.open();
-  socket.apply([setLink({ name: 'lo', up: true }), createVeth({ name: 'eth0', peer: { name: 'fabric0' } })]);
-  const { index } = socket.getLink('eth0')!;
-  socket.apply([
-    setLink({ name: 'eth0', up: true }),
-    addAddress({ interfaceIndex: index, ip: parseIp('192.0.2.10'), prefixLength: 24 }),
-    addAddress({ interfaceIndex: index, ip: parseIp('2001:db8::10'), prefixLength: 64, skipsDad: true }),
-  ]);
-}
+ownNetwork();
+addNodeInterface();
 
 const log = createLogger('test', 'silent');
 const signal = AbortSignal.timeout(60_000);

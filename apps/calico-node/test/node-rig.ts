@@ -6,12 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectDatastore, loadDatastoreConfig, Resources, type Backend } from '@calico-node/datastore';
 import { startEtcd, type EtcdProcess } from '@calico-node/datastore/testing';
-import { loadNative } from '@calico-node/netlink';
 import { callUnary, connectUnix, nodeV1 } from '@calico-node/rpc';
 import { expect } from 'vitest';
 import { endOrphans } from '../src/supervisor/orphans.ts';
+import { ownNetwork } from './own-network.ts';
 
-const CLONE_NEWNET = 0x40000000;
 const main = join(import.meta.dirname, '../src/main.ts');
 
 export interface Finished {
@@ -32,10 +31,9 @@ export async function finish(child: ChildProcess): Promise<Finished> {
 
 /** Gives this process a network of its own, for good: the node's, with an interface whose other end is in `peer`. */
 export function moveToOwnNetwork(peer: string): void {
-  if (loadNative().unshare(CLONE_NEWNET) < 0) throw new Error('unshare failed');
+  ownNetwork();
   const ip = (...args: string[]): void => void execFileSync('ip', args);
   ip('netns', 'add', peer);
-  ip('link', 'set', 'lo', 'up');
   ip('link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', peer);
   ip('link', 'set', 'eth0', 'up');
   ip('address', 'add', '10.9.0.1/24', 'dev', 'eth0');

@@ -4,18 +4,15 @@ import { startEtcd, type EtcdProcess } from '@calico-node/datastore/testing';
 import { Ipam } from '@calico-node/ipam';
 import type { IPPool, Node } from '@calico-node/model';
 import { cidrContains, parseCidr, parseIp, parseNodeName, type IpAddress } from '@calico-node/net';
-import { loadNative } from '@calico-node/netlink';
 import { createLogger } from '@calico-node/service';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { monitorAddresses } from '../src/services/monitor-addresses.ts';
 import { keepTunnels } from '../src/services/tunnels/keep-tunnels.ts';
 import { reconcileTunnels } from '../src/services/tunnels/tunnel-addresses.ts';
 import { readStartupConfig } from '../src/startup/startup-config.ts';
+import { ownNetwork } from './own-network.ts';
 
-const CLONE_NEWNET = 0x40000000;
-// This file's process gets a network of its own, for good.
-if (loadNative().unshare(CLONE_NEWNET) < 0) throw new Error('unshare failed');
-execFileSync('ip', ['link', 'set', 'lo', 'up']);
+ownNetwork();
 
 const apiVersion = 'projectcalico.org/v3';
 const log = createLogger('test', 'silent');

@@ -3,26 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectDatastore, loadDatastoreConfig, Resources, type Backend } from '@calico-node/datastore';
 import { startEtcd, type EtcdProcess } from '@calico-node/datastore/testing';
-import { parseIp } from '@calico-node/net';
-import { addAddress, createVeth, loadNative, RouteSocket, setLink } from '@calico-node/netlink';
 import { ConfigError, createLogger } from '@calico-node/service';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { runStartup, type StartupOutcome } from '../src/startup/run-startup.ts';
+import { addNodeInterface, ownNetwork } from './own-network.ts';
 
-const CLONE_NEWNET = 0x40000000;
-
-// This file's process gets a network of its own, for good: one interface with the node's addresses.
-if (loadNative().unshare(CLONE_NEWNET) < 0) throw new Error('unshare failed');
-{
-  using socket = RouteSocket.open();
-  socket.apply([setLink({ name: 'lo', up: true }), createVeth({ name: 'eth0', peer: { name: 'fabric0' } })]);
-  const { index } = socket.getLink('eth0')!;
-  socket.apply([
-    setLink({ name: 'eth0', up: true }),
-    addAddress({ interfaceIndex: index, ip: parseIp('192.0.2.10'), prefixLength: 24 }),
-    addAddress({ interfaceIndex: index, ip: parseIp('2001:db8::10'), prefixLength: 64, skipsDad: true }),
-  ]);
-}
+ownNetwork();
+addNodeInterface();
 
 let etcd: EtcdProcess;
 let backend: Backend;
@@ -116,6 +103,30 @@ describe('start-up', () => {
       ipipMode: 'Never',
       blockSize: 27,
     });
+  });
+
+  test('keeps the labels and annotations of the node, and what else it does not decide', async () => {
+    await start();
+    const { metadata, spec, ...rest } = await resources.get('Node', 'n1');
+    const more = { labels: { zone: 'west' }, annotations: { note: 'x' } };
+    const bgp = { ...spec.bgp, routeReflectorClusterID: '244.0.0.1' };
+    await resources.update({ ...rest, metadata: { ...metadata, ...more }, spec: { ...spec, bgp } });
+    await start({ AS: '65009' });
+    const again = await resources.get('Node', 'n1');
+    expect(again.metadata).toMatchObject(more);
+    expect(again.spec.bgp).toEqual({ ...bgp, asNumber: 65009 });
+  });
+
+  test('makes no pools with NO_DEFAULT_POOLS', async () => {
+    await start({ NO_DEFAULT_POOLS: 'true' });
+    expect((await resources.list('IPPool')).items).toEqual([]);
+  });
+
+  test('gives the tunnels addresses before anything runs', async () => {
+    await start({ CALICO_IPV4POOL_IPIP: 'Always', CALICO_IPV6POOL_VXLAN: 'Always' });
+    const { spec } = await resources.get('Node', 'n1');
+    expect(spec.bgp?.ipv4IPIPTunnelAddr).toMatch(/^192\.168\./);
+    expect(spec.ipv6VXLANTunnelAddr).toMatch(/^fd/);
   });
 
   test('keeps the pools that there are', async () => {

@@ -4,20 +4,16 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startEtcd, type EtcdProcess } from '@calico-node/datastore/testing';
-import { loadNative, RouteSocket, setLink } from '@calico-node/netlink';
 import { callUnary, connectUnix, nodeV1 } from '@calico-node/rpc';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { endOrphans, findOrphans } from '../src/supervisor/orphans.ts';
+import { finish } from './node-rig.ts';
+import { ownNetwork } from './own-network.ts';
 
-const CLONE_NEWNET = 0x40000000;
 const main = join(import.meta.dirname, '../src/main.ts');
 
-// The processes serve their health on fixed ports: this file's process gets a network of its own, for good.
-if (loadNative().unshare(CLONE_NEWNET) < 0) throw new Error('unshare failed');
-{
-  using socket = RouteSocket.open();
-  socket.apply([setLink({ name: 'lo', up: true })]);
-}
+// The processes serve their health on fixed ports.
+ownNetwork();
 
 let etcd: EtcdProcess;
 let dir: string;
@@ -52,21 +48,6 @@ function run(...args: string[]): ChildProcess {
   });
   started.push(child);
   return child;
-}
-
-interface Finished {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function finish(child: ChildProcess): Promise<Finished> {
-  const output = { stdout: '', stderr: '' };
-  for (const stream of ['stdout', 'stderr'] as const) {
-    child[stream]?.setEncoding('utf8').on('data', (text: string) => (output[stream] += text));
-  }
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, ...output };
 }
 
 /** Signals a process and waits for its end, which may have come before. */
