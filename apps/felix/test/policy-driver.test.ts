@@ -4,7 +4,7 @@ import { parseCidr, parseIp } from '@calico-node/net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Intent, LocalWorkloadEndpoint } from '../src/calc/intents.ts';
 import { ipPortMember, type IpSetId } from '../src/calc/ip-set.ts';
-import type { PolicyDriver } from '../src/dataplane/policy-driver.ts';
+import type { PolicyCounts, PolicyDriver } from '../src/dataplane/policy-driver.ts';
 import { defaultRuleOptions } from '../src/rules/options.ts';
 import { drivers } from './support/drivers.ts';
 import {
@@ -232,12 +232,13 @@ describe.for(Object.entries(drivers))('%s', ([, openDriver]) => {
       driver.close();
       driver = open();
       await apply(...state);
+      const sizes = ({ chains, rules, sets }: PolicyCounts): object => ({ chains, rules, sets });
       expect(driver.counts().rules).toBeGreaterThan(before.rules);
       await apply(removeEndpoint('a'), removeEndpoint('b'), removePolicy('p'), {
         type: 'ip-set-remove',
         id: setId('mixed'),
       });
-      expect(driver.counts()).toEqual(before);
+      expect(sizes(driver.counts())).toEqual(sizes(before));
       driver.close();
       driver = open();
       await apply(...start);

@@ -5,6 +5,18 @@ export interface PolicyCounts {
   readonly chains: number;
   readonly rules: number;
   readonly sets: number;
+  /** Of a driver that runs iptables' programs. */
+  readonly programs?: ProgramCounts;
+}
+
+/** Runs of `iptables-save` and `iptables-restore` since start. */
+export interface ProgramCounts {
+  readonly restoreCalls: number;
+  readonly restoreErrors: number;
+  readonly saveCalls: number;
+  readonly saveErrors: number;
+  /** Lines that restore was given. */
+  readonly linesExecuted: number;
 }
 
 /**

@@ -158,7 +158,7 @@ export class IptablesDriver implements PolicyDriver {
   }
 
   counts(): PolicyCounts {
-    const counts = { chains: 0, rules: 0, sets: 0 };
+    const counts = { chains: 0, rules: 0, sets: 0, programs: this.#programs.counts };
     for (const { target } of this.#families) {
       counts.sets += target.sets.count;
       for (const table of target.tables) {

@@ -3,6 +3,7 @@ import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import type { Family } from '@calico-node/net';
 import { inNetns, type NetnsRef } from '@calico-node/netlink';
+import type { ProgramCounts } from '../policy-driver.ts';
 import { IptablesError } from './iptables-error.ts';
 import { parseSaveOutput, type SavedTable } from './save-output.ts';
 import { programName, type IptablesVariant } from './variant.ts';
@@ -33,13 +34,17 @@ export class IptablesPrograms {
   readonly #netns: NetnsRef | undefined;
   readonly #lockArgs: readonly string[];
   readonly #children: number[] = [];
-  readonly counts = { restoreCalls: 0, restoreErrors: 0, saveCalls: 0, saveErrors: 0, linesExecuted: 0 };
+  readonly #counts = { restoreCalls: 0, restoreErrors: 0, saveCalls: 0, saveErrors: 0, linesExecuted: 0 };
 
   constructor({ variant, netns }: IptablesProgramsOptions) {
     this.variant = variant;
     this.#netns = netns;
     // nf_tables has transactions of its own, and its programs no lock.
     this.#lockArgs = variant === 'nft' ? [] : ['--wait', `${LOCK_SECONDS}`];
+  }
+
+  get counts(): ProgramCounts {
+    return { ...this.#counts };
   }
 
   /** Whether the process was one of ours: the kernel names those that change nf_tables. */
@@ -72,25 +77,25 @@ export class IptablesPrograms {
   }
 
   #save(family: Family): [string, readonly string[]] {
-    this.counts.saveCalls++;
+    this.#counts.saveCalls++;
     return [programName(this.variant, family, 'save', isInstalled), []];
   }
 
   #restore(family: Family, lines: readonly string[]): [string, readonly string[]] {
-    this.counts.restoreCalls++;
-    this.counts.linesExecuted += lines.length;
+    this.#counts.restoreCalls++;
+    this.#counts.linesExecuted += lines.length;
     return [programName(this.variant, family, 'restore', isInstalled), ['--noflush', ...this.#lockArgs]];
   }
 
   #read(program: string, outcome: Outcome): ReadonlyMap<string, SavedTable> {
     if (outcome.status === 0) return parseSaveOutput(outcome.stdout);
-    this.counts.saveErrors++;
+    this.#counts.saveErrors++;
     throw new IptablesError(program, outcome.status, outcome.stderr);
   }
 
   #check(program: string, outcome: Outcome): void {
     if (outcome.status === 0) return;
-    this.counts.restoreErrors++;
+    this.#counts.restoreErrors++;
     throw new IptablesError(program, outcome.status, outcome.stderr);
   }
 
