@@ -132,7 +132,11 @@ async function run(mode: Mode): Promise<number | undefined> {
     case 'complete-startup':
       return runHere(mode.rest, completeAlone);
     case 'service':
-      return runHere(mode.rest, (context) => runServices(context, factsOf(context), [mode.service]));
+      return runHere(mode.rest, async (context) => {
+        const running = runServices(context, factsOf(context), [mode.service]);
+        context.log.info({ service: mode.service }, 'running');
+        await running;
+      });
     case 'allocate-once':
       return runHere(mode.rest, allocateOnce);
     case 'program':

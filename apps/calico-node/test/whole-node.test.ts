@@ -141,6 +141,20 @@ describe('calico-node', () => {
     expect((await finish(run('-startup'))).code).toBe(0);
   });
 
+  test('-allocate-tunnel-addrs-run-once, -shutdown and -init do their work and end', async () => {
+    const codes = ['-allocate-tunnel-addrs-run-once', '-shutdown', '-init'].map(async (flag) => finish(run(flag)));
+    expect((await Promise.all(codes)).map(({ code }) => code)).toEqual([0, 0, 0]);
+    expect(readFileSync(join(dir, 'lib/shutdownTS'), 'utf8')).toMatch(/^\d{4}-/);
+  });
+
+  test('-allocate-tunnel-addrs runs until it is told to end', async () => {
+    const service = run('-allocate-tunnel-addrs');
+    service.stderr!.setEncoding('utf8');
+    const [line] = (await once(service.stderr!, 'data')) as [string];
+    expect(line).toContain('"msg":"running"');
+    expect(await end(service, 'SIGTERM')).toBe(0);
+  });
+
   test('-v prints the version', async () => {
     expect(await finish(run('-v'))).toMatchObject({ code: 0, stdout: '0.1.0\n' });
   });
