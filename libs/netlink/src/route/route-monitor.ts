@@ -42,6 +42,8 @@ export interface RouteMonitorOptions {
   readonly onEvent: (event: RouteEvent) => void;
   /** Events were lost: list everything again, now. Events that follow are newer than this call. */
   readonly onOverrun: () => void;
+  /** Changes that this netlink port asked for (`RouteSocket.portId`) are passed over, unread. */
+  readonly ignoredPortId?: number;
   /** 32 MiB when absent: some 40,000 events. */
   readonly receiveBufferBytes?: number;
   readonly native?: NativeTable;
@@ -60,7 +62,7 @@ export class RouteMonitor implements Disposable {
   }
 
   static open(options: RouteMonitorOptions): RouteMonitor {
-    const { netns, native, receiveBufferBytes, groups, onEvent, onOverrun } = options;
+    const { netns, native, receiveBufferBytes, groups, onEvent, onOverrun, ignoredPortId } = options;
     const socket = NetlinkSocket.open({
       protocol: 'route',
       groups: groups.flatMap((group) => groupNumbers[group]),
@@ -69,6 +71,7 @@ export class RouteMonitor implements Disposable {
       ...(receiveBufferBytes === undefined ? {} : { receiveBufferBytes }),
     });
     const onMessage = (message: NetlinkMessage): void => {
+      if (ignoredPortId !== undefined && message.portId === ignoredPortId) return;
       const event = decodeEvent(message);
       if (event !== undefined) onEvent(event);
     };
