@@ -17,6 +17,7 @@ import {
   feed,
   hostAddresses,
   hostInterfaces,
+  hostWorlds,
   packets,
   randomFailsafes,
   resourcesOf,
@@ -127,7 +128,10 @@ test.for(Object.entries(drivers))(
     driver.update(hostInterfaces.map((each) => ({ type: 'host-interface-update', ...each })));
     try {
       const sample = fc.sample(
-        fc.tuple(worlds, fc.array(routable, { minLength: packetsPerWorld, maxLength: packetsPerWorld })),
+        fc.tuple(
+          fc.oneof(worlds, hostWorlds),
+          fc.array(routable, { minLength: packetsPerWorld, maxLength: packetsPerWorld }),
+        ),
         {
           numRuns: Math.ceil(cases / packetsPerWorld),
           seed,

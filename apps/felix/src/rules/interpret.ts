@@ -132,7 +132,9 @@ class Walk {
         if (layer !== 'filter') throw new InterpretError(`reject in ${layer}`);
         return 'reject';
       case 'look-up': {
-        const verdict = action.entries.find(({ parts }) => this.#isIn(action.fields, parts))?.verdict;
+        const [found, other] = action.entries.filter(({ parts }) => this.#isIn(action.fields, parts));
+        if (other !== undefined) throw new InterpretError('a packet is in two entries of one look-up');
+        const verdict = found?.verdict;
         if (verdict?.kind === 'goto') return this.#runChain(layer, verdict.chain, depth);
         return verdict?.kind;
       }

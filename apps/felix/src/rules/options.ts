@@ -1,6 +1,7 @@
 import type { Failsafes } from '@calico-node/policy';
 import { allocateMarks, type MarkBits } from './marks.ts';
 import type { RateUnit } from './model.ts';
+import type { Tunnels } from './tunnel-rules.ts';
 
 /** How many packets a rule logs. */
 export interface LogRate {
@@ -25,6 +26,8 @@ export interface RuleOptions {
   /** Drop packets of workloads whose source is not theirs (WorkloadSourceSpoofing other than Any). */
   readonly enforceReversePath: boolean;
   readonly vxlanPort: number;
+  /** As the pools ask for. */
+  readonly tunnels: Tunnels;
   readonly allowVxlanPacketsFromWorkloads: boolean;
   readonly allowIpipPacketsFromWorkloads: boolean;
   readonly logPrefix: string;
@@ -52,6 +55,7 @@ export const defaultRuleOptions: RuleOptions = Object.freeze({
   disableConntrackInvalidCheck: false,
   enforceReversePath: true,
   vxlanPort: 4789,
+  tunnels: Object.freeze({ ipip: false, vxlan4: false, vxlan6: false }),
   allowVxlanPacketsFromWorkloads: false,
   allowIpipPacketsFromWorkloads: false,
   logPrefix: 'calico-packet',

@@ -6,7 +6,7 @@
  *   raw OUTPUT          -> cali-OUTPUT       untracked policy
  *   mangle PREROUTING   -> cali-PREROUTING   pre-DNAT policy
  *   mangle POSTROUTING  -> cali-POSTROUTING  host endpoints' egress policy, where the destination was translated
- *   filter INPUT        -> cali-INPUT        workload to host: egress policy, then endpoint-to-host action
+ *   filter INPUT        -> cali-INPUT        tunnels from nodes alone; workload to host: egress policy, then endpoint-to-host action
  *   filter FORWARD      -> cali-FORWARD      from-workload dispatch, then to-workload dispatch
  *   filter OUTPUT       -> cali-OUTPUT       host endpoints' egress policy; the host may reach its own workloads
  *   nat POSTROUTING     -> cali-POSTROUTING  masquerade what leaves pools with natOutgoing
@@ -39,6 +39,7 @@ import { renderVerdictChains } from './look-ups.ts';
 import type { Action, Chain, Hook, Match, Rule } from './model.ts';
 import { chainNames } from './names.ts';
 import type { RuleOptions } from './options.ts';
+import { masqueradeIntoTunnels, tunnelInput, tunnelOutput, untrackedVxlan } from './tunnel-rules.ts';
 import { allowAction, denyAction } from './verdicts.ts';
 
 /** Neighbour discovery and multicast listener messages that a workload needs to reach its host at all. */
@@ -70,18 +71,21 @@ export function renderHooks(options: RuleOptions): readonly Hook[] {
  */
 export function renderStaticChains(family: Family, options: RuleOptions): readonly Chain[] {
   return [
-    chain('raw', chainNames.prerouting, rawPrerouting(options)),
-    chain('raw', chainNames.output, rawOutput(options)),
+    chain('raw', chainNames.prerouting, rawPrerouting(family, options)),
+    chain('raw', chainNames.output, rawOutput(family, options)),
     chain('mangle', chainNames.prerouting, manglePrerouting(options)),
     chain('mangle', chainNames.postrouting, manglePostrouting(options)),
-    chain('filter', chainNames.output, output(options)),
-    chain('filter', chainNames.input, input(options)),
+    chain('filter', chainNames.output, output(family, options)),
+    chain('filter', chainNames.input, input(family, options)),
     chain('filter', chainNames.workloadToHost, workloadToHost(family, options)),
     chain('filter', chainNames.forward, forward(options)),
     ...renderDispatchChains(options),
     ...renderFailsafeChains(family, options),
     ...renderVerdictChains(options),
-    chain('nat', chainNames.postrouting, [rule([], jump(chainNames.natOutgoing))]),
+    chain('nat', chainNames.postrouting, [
+      rule([], jump(chainNames.natOutgoing)),
+      ...masqueradeIntoTunnels(family, options),
+    ]),
     chain('nat', chainNames.natOutgoing, natOutgoing(options)),
   ];
 }
@@ -94,7 +98,7 @@ function forWorkloads(direction: 'in' | 'out', action: Action, options: RuleOpti
   return options.interfacePrefixes.map((prefix) => rule([matchInterfacePrefix(direction, prefix)], action));
 }
 
-function rawPrerouting(options: RuleOptions): readonly Rule[] {
+function rawPrerouting(family: Family, options: RuleOptions): readonly Rule[] {
   const { scratch0: fromWorkload, accept: accepted } = options.marks;
   const check = options.enforceReversePath
     ? [
@@ -104,6 +108,7 @@ function rawPrerouting(options: RuleOptions): readonly Rule[] {
     : [];
   return [
     rule([], clearMarks(allMarks(options))),
+    ...untrackedVxlan(family, options),
     ...forWorkloads('in', setMarks(fromWorkload), options),
     ...check,
     rule([matchUnmarked(fromWorkload)], jump(chainNames.fromHostDispatch)),
@@ -111,10 +116,11 @@ function rawPrerouting(options: RuleOptions): readonly Rule[] {
   ];
 }
 
-function rawOutput(options: RuleOptions): readonly Rule[] {
+function rawOutput(family: Family, options: RuleOptions): readonly Rule[] {
   return [
     rule([], clearMarks(allMarks(options))),
     rule([], jump(chainNames.toHostDispatch)),
+    ...untrackedVxlan(family, options),
     rule([matchMarked(options.marks.accept)], accept),
   ];
 }
@@ -141,10 +147,11 @@ function manglePostrouting(options: RuleOptions): readonly Rule[] {
   ];
 }
 
-function input(options: RuleOptions): readonly Rule[] {
+function input(family: Family, options: RuleOptions): readonly Rule[] {
   const isAccepted = matchMarked(options.marks.accept);
   const allow = allowAction(options);
   return [
+    ...tunnelInput(family, options),
     ...forWorkloads('in', goTo(chainNames.workloadToHost), options),
     rule([isAccepted], allow),
     rule([], clearMarks(allMarks(options))),
@@ -154,12 +161,13 @@ function input(options: RuleOptions): readonly Rule[] {
 }
 
 /** Where the destination was translated, the policy of where it goes now is asked in mangle. */
-function output(options: RuleOptions): readonly Rule[] {
+function output(family: Family, options: RuleOptions): readonly Rule[] {
   const isAccepted = matchMarked(options.marks.accept);
   const allow = allowAction(options);
   return [
     rule([isAccepted], allow),
     ...forWorkloads('out', returnToCaller, options),
+    ...tunnelOutput(family, options),
     rule([], clearMarks(allMarks(options))),
     rule([matchDestinationTranslated(true)], jump(chainNames.toHostDispatch)),
     rule([isAccepted], allow, 'Host endpoint policy accepted packet.'),

@@ -273,6 +273,34 @@ export const worlds: fc.Arbitrary<RandomWorld> = fc.record({
   ),
 });
 
+/** Worlds where `eth0` has a host endpoint, with a policy of every stage. */
+export const hostWorlds: fc.Arbitrary<RandomWorld> = fc
+  .record({
+    world: worlds,
+    early: fc.constantFrom('doNotTrack', 'preDNAT'),
+    earlyRules: rules,
+    lateRules: rules,
+    ending: fc.constantFrom('Allow' as const, 'Deny' as const),
+  })
+  .map(({ world, early, earlyRules, lateRules, ending }) => {
+    const flags = { tier: 'default', applyOnForward: true };
+    const ingress = [...earlyRules, { action: ending }];
+    const both = { ingress, egress: ingress, types: ['Ingress' as const, 'Egress' as const], doNotTrack: true };
+    const first =
+      early === 'doNotTrack'
+        ? { ...flags, ...both, order: 0 }
+        : { ...flags, ingress, types: ['Ingress' as const], preDNAT: true, order: 0 };
+    return {
+      ...world,
+      hostEndpoints: [{ name: 'h0', interfaceName: 'eth0', labels: {}, profiles: ['p1'] }, ...world.hostEndpoints],
+      policies: [
+        ...world.policies,
+        { name: 'early', spec: first },
+        { name: 'late', spec: { ...flags, ingress: lateRules, egress: lateRules } },
+      ],
+    };
+  });
+
 const port = fc.constantFrom(53, 80, 443, 999, 1000, 2000, 4789, 8080);
 const header = fc.oneof(
   {
@@ -307,8 +335,9 @@ function packetsAlong(
       ends,
       header,
       reversePathFailed: fc.nat(9).map((n) => n === 0),
+      destinationTranslated: fc.nat(3).map((n) => n === 0),
     })
-    .map(({ family, ends: [from, to], header: fields, reversePathFailed }) => ({
+    .map(({ family, ends: [from, to], header: fields, reversePathFailed, destinationTranslated }) => ({
       family,
       source: parseIp(family === 4 ? `10.0.0.${from.host}` : `fd00::${from.host}`),
       destination: parseIp(family === 4 ? `10.0.0.${to.host}` : `fd00::${to.host}`),
@@ -316,6 +345,7 @@ function packetsAlong(
       ...(from.interfaceName === undefined ? {} : { inInterface: from.interfaceName }),
       ...(to.interfaceName === undefined ? {} : { outInterface: to.interfaceName }),
       conntrackState: 'new',
+      destinationTranslated,
       reversePathFailed: from.interfaceName !== undefined && reversePathFailed,
     }));
 }

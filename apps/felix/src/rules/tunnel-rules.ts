@@ -1,0 +1,100 @@
+/**
+ * What lets the nodes' tunnels through, and nothing that only looks like them: an encapsulated packet could carry any
+ * inner one past policy, so none is taken but from a node, and none is sent but to one.
+ */
+import type { Family } from '@calico-node/net';
+import { allHostsSet, vxlanHostsSet } from '../calc/ip-set.ts';
+import { rule } from './build.ts';
+import { drop, matchInterface, matchLocal, matchPorts, matchProtocol, matchSet, protocols } from './matches.ts';
+import type { Match, Rule } from './model.ts';
+import type { RuleOptions } from './options.ts';
+import { allowAction, denyAction } from './verdicts.ts';
+
+/** Which tunnels this host has now. */
+export interface Tunnels {
+  readonly ipip: boolean;
+  readonly vxlan4: boolean;
+  readonly vxlan6: boolean;
+}
+
+export const tunnelDevices = { ipip: 'tunl0', vxlan4: 'vxlan.calico', vxlan6: 'vxlan-v6.calico' } as const;
+
+/** First of all that comes for the host itself. */
+export function tunnelInput(family: Family, options: RuleOptions): readonly Rule[] {
+  const toUs = matchLocal('destination');
+  const allow = allowAction(options);
+  return [
+    ...(hasIpip(family, options)
+      ? [
+          rule([ipip, matchSet('source', allHostsSet), toUs], allow, 'Allow IPIP packets from Calico hosts'),
+          rule([ipip], denyAction(options), 'Drop IPIP packets from non-Calico hosts'),
+        ]
+      : []),
+    ...(hasVxlan(family, options)
+      ? [
+          rule(
+            [...vxlan(options), matchSet('source', vxlanHostsSet), toUs],
+            allow,
+            'Allow VXLAN packets from allowed hosts',
+          ),
+          rule([...vxlan(options), toUs], drop, 'Drop VXLAN packets from non-allowed hosts'),
+        ]
+      : []),
+  ];
+}
+
+/** What the host itself sends into its tunnels. */
+export function tunnelOutput(family: Family, options: RuleOptions): readonly Rule[] {
+  const fromUs = matchLocal('source');
+  const allow = allowAction(options);
+  return [
+    ...(hasIpip(family, options)
+      ? [rule([ipip, matchSet('destination', allHostsSet), fromUs], allow, 'Allow IPIP packets to other Calico hosts')]
+      : []),
+    ...(hasVxlan(family, options)
+      ? [
+          rule(
+            [...vxlan(options), matchSet('destination', vxlanHostsSet), fromUs],
+            allow,
+            'Allow VXLAN packets to other allowed hosts',
+          ),
+        ]
+      : []),
+  ];
+}
+
+/** Connection tracking has nothing to say of VXLAN's packets: each flow has its own source port, one way. */
+export function untrackedVxlan(family: Family, options: RuleOptions): readonly Rule[] {
+  return hasVxlan(family, options) ? [rule(vxlan(options), { kind: 'notrack' })] : [];
+}
+
+/** What leaves by a tunnel with another of the host's addresses gets the tunnel's, so that the answer comes back so. */
+export function masqueradeIntoTunnels(family: Family, { tunnels }: RuleOptions): readonly Rule[] {
+  const devices = family === 4 ? (['ipip', 'vxlan4'] as const) : (['vxlan6'] as const);
+  return devices
+    .filter((device) => tunnels[device])
+    .map((device) =>
+      rule(
+        [
+          matchInterface('out', tunnelDevices[device]),
+          { kind: 'local-address', side: 'source', limitInterface: 'out', negated: true },
+          matchLocal('source'),
+        ],
+        { kind: 'masquerade' },
+      ),
+    );
+}
+
+const ipip = matchProtocol(protocols.ipip);
+
+function vxlan({ vxlanPort }: RuleOptions): readonly Match[] {
+  return [matchProtocol(protocols.udp), matchPorts('destination', [{ first: vxlanPort, last: vxlanPort }])];
+}
+
+function hasIpip(family: Family, { tunnels }: RuleOptions): boolean {
+  return family === 4 && tunnels.ipip;
+}
+
+function hasVxlan(family: Family, { tunnels }: RuleOptions): boolean {
+  return family === 4 ? tunnels.vxlan4 : tunnels.vxlan6;
+}
