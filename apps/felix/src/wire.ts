@@ -9,8 +9,9 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { connectDatastore, startSyncer, type DatastoreConfig } from '@calico-node/datastore';
-import { resourcePrefix, type Kind } from '@calico-node/model';
+import { blockPrefix, resourcePrefix, type Kind } from '@calico-node/model';
 import type { Family, NodeName } from '@calico-node/net';
+import { routeProtocol } from '@calico-node/netlink';
 import { felixV1, serveUnix } from '@calico-node/rpc';
 import { Backoff, type NodePaths, type ServiceContext, sleep } from '@calico-node/service';
 import { CalcGraph } from './calc/calc-graph.ts';
@@ -21,6 +22,7 @@ import { chooseDriver, probeFilters, type DriverChoice } from './dataplane/drive
 import { Engine, type EndpointChange } from './dataplane/engine.ts';
 import { HostInterfaces } from './dataplane/interfaces/host-interfaces.ts';
 import { WorkloadInterfaces } from './dataplane/interfaces/workload-interfaces.ts';
+import { ClusterNetwork } from './dataplane/tunnels/cluster-network.ts';
 import { dataplaneMetrics } from './dataplane/metrics.ts';
 import { openDriver } from './dataplane/open-driver.ts';
 import { felixService } from './rpc/felix-service.ts';
@@ -88,6 +90,14 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     onDirty,
   });
   using hostInterfaces = new HostInterfaces({ prefixes: values.InterfacePrefix, onDirty });
+  using network = new ClusterNetwork({
+    hostname: options.hostname,
+    families,
+    routeProtocol: clusterRouteProtocol(values.DeviceRouteProtocol),
+    mtuInterfaces: values.MTUIfacePattern,
+    vxlan: { vni: values.VXLANVNI, port: values.VXLANPort, mtu: { 4: values.VXLANMTU, 6: values.VXLANMTUV6 } },
+    onDirty,
+  });
   if (values.IPForwarding === 'Enabled') interfaces.enableForwarding();
 
   const backend = connectDatastore(options.datastore, { log, signal });
@@ -118,15 +128,17 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     localEndpoints: endpoints,
     counts: () => policy.counts(),
     routes: () => interfaces.routeCount,
-    writes: () => policy.writes + interfaces.writes,
+    writes: () => policy.writes + interfaces.writes + network.writes,
     repairs: () => policy.repairs,
   });
   const engine = new Engine({
     policy,
     interfaces,
     hostInterfaces,
+    network,
     log,
     health: kernelHealth,
+    networkHealth: health.register('network'),
     metrics,
     backoff: new Backoff(50, 5000),
     onStates,
@@ -139,7 +151,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
   const calc = new CalcGraph({ hostname: options.hostname });
   const syncer = startSyncer({
     backend,
-    prefixes: watchedKinds.map((kind) => resourcePrefix(kind)),
+    prefixes: [...watchedKinds.map((kind) => resourcePrefix(kind)), blockPrefix()],
     log,
     signal,
     onConnection: ({ connected, reason }) => {
@@ -237,6 +249,11 @@ function stopped(signal: AbortSignal): Promise<'stopped'> {
     if (signal.aborted) done();
     signal.addEventListener('abort', done, { once: true });
   });
+}
+
+/** Routes that are not over workload interfaces have a protocol of their own, unless the operator chose one for all. */
+function clusterRouteProtocol(deviceRouteProtocol: number): number {
+  return deviceRouteProtocol === routeProtocol.boot ? routeProtocol.felix : deviceRouteProtocol;
 }
 
 function disposable(closable: { close(): void }): Disposable {

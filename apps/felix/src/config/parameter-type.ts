@@ -100,4 +100,17 @@ export const rate: ParameterType<{ readonly count: number; readonly per: RateUni
   },
 };
 
+/** A regular expression that Go and JavaScript read alike. */
+export const regexp: ParameterType<RegExp> = {
+  allowed: 'a regular expression',
+  zero: /(?!)/,
+  parse: (value) => {
+    try {
+      return new RegExp(value);
+    } catch {
+      return undefined;
+    }
+  },
+};
+
 type RateUnit = 'second' | 'minute' | 'hour' | 'day';

@@ -8,6 +8,7 @@ import {
   oneOf,
   type ParameterType,
   rate,
+  regexp,
   seconds,
   text,
 } from './parameter-type.ts';
@@ -89,6 +90,10 @@ export const parameters = {
   DisableConntrackInvalidCheck: parameter(bool, false, 'disableConntrackInvalidCheck'),
   WorkloadSourceSpoofing: parameter(oneOf('Disabled', 'Any'), 'Disabled', 'workloadSourceSpoofing'),
   VXLANPort: parameter(int(1, 65535), 4789, 'vxlanPort'),
+  VXLANVNI: parameter(int(0, 0xffffff), 4096, 'vxlanVNI'),
+  VXLANMTU: parameter(int(0, 65535), 0, 'vxlanMTU'),
+  VXLANMTUV6: parameter(int(0, 65535), 0, 'vxlanMTUV6'),
+  MTUIfacePattern: parameter(regexp, /^((en|wl|ww|sl|ib)[Pcopsvx].*|(eth|wlan|wwan).*)/, 'mtuIfacePattern'),
   AllowVXLANPacketsFromWorkloads: parameter(bool, false, 'allowVXLANPacketsFromWorkloads'),
   AllowIPIPPacketsFromWorkloads: parameter(bool, false, 'allowIPIPPacketsFromWorkloads'),
   LogPrefix: parameter(text, 'calico-packet', 'logPrefix'),

@@ -3,6 +3,7 @@
  *
  *   intents ─► desired state of the drivers ─► one apply at a time:
  *     routes that must go ─► rules and sets ─► settings, neighbours, routes that must come ─► states, waiters
+ *                                          └─► tunnels and routes to other hosts, which hold up nothing else
  *
  * A change wakes the loop, and so does a driver that sees its part of the kernel changed by somebody else. A failed
  * apply is tried again with back-off; until it succeeds no revision counts as applied and no endpoint of it as up.
@@ -13,6 +14,7 @@ import type { IntentBatch, LocalWorkloadEndpoint } from '../calc/intents.ts';
 import type { HostInterfaces } from './interfaces/host-interfaces.ts';
 import type { InterfaceState, WorkloadInterfaces } from './interfaces/workload-interfaces.ts';
 import type { PolicyDriver } from './policy-driver.ts';
+import type { ClusterNetwork } from './tunnels/cluster-network.ts';
 import { RevisionLog } from './revision-log.ts';
 
 /** What the loop counts and measures. */
@@ -27,8 +29,11 @@ export interface EngineOptions {
   readonly policy: PolicyDriver;
   readonly interfaces: WorkloadInterfaces;
   readonly hostInterfaces: Pick<HostInterfaces, 'takeChanges'>;
+  readonly network: Pick<ClusterNetwork, 'update' | 'apply' | 'resync' | 'writes'>;
   readonly log: Logger;
   readonly health: Reporter;
+  /** Of the way to other hosts. */
+  readonly networkHealth: Reporter;
   readonly metrics: EngineMetrics;
   readonly backoff: Backoff;
   /** Called after each successful apply, with every endpoint whose state or record changed. */
@@ -75,6 +80,7 @@ export class Engine {
   #applies = 0n;
   #failures = 0n;
   #lastError = '';
+  #networkProblem: string | undefined;
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -85,12 +91,12 @@ export class Engine {
   }
 
   get status(): { received: bigint; applies: bigint; failures: bigint; writes: number; lastError: string } {
-    const { policy, interfaces } = this.#options;
+    const { policy, interfaces, network } = this.#options;
     return {
       received: this.#received,
       applies: this.#applies,
       failures: this.#failures,
-      writes: policy.writes + interfaces.writes,
+      writes: policy.writes + interfaces.writes + network.writes,
       lastError: this.#lastError,
     };
   }
@@ -110,6 +116,7 @@ export class Engine {
     this.#receivedAt = now;
     this.#oldestPending ??= now;
     policy.update(batch.intents);
+    this.#options.network.update(batch.intents);
     for (const intent of batch.intents) {
       if (intent.type === 'workload-endpoint-update') {
         this.#wanted.set(intent.id, intent.endpoint);
@@ -132,6 +139,7 @@ export class Engine {
   resync(): void {
     this.#options.policy.resync();
     this.#options.interfaces.resync();
+    this.#options.network.resync();
     this.touch();
   }
 
@@ -187,6 +195,7 @@ export class Engine {
       await policy.apply();
       // What arrived meanwhile has no rules yet; its interface is unknown to them, and so closed, whatever its routes.
       interfaces.establish();
+      this.#applyNetwork();
       if (errors.length > 0) throw new Error(errors.join('; '));
     } catch (error) {
       this.#failures += 1n;
@@ -213,6 +222,17 @@ export class Engine {
       this.#options.onStates(changes);
     }, ANSWER_MS);
     return true;
+  }
+
+  #applyNetwork(): void {
+    const { network, networkHealth, log } = this.#options;
+    const [problem] = network.apply();
+    if (problem === undefined) networkHealth.report({ ready: true });
+    else networkHealth.report({ ready: false, reason: `no way to other hosts: ${problem}` });
+    if (problem !== undefined && problem !== this.#networkProblem) {
+      log.error({ reason: problem }, 'the way to other hosts is not as it should be; trying again');
+    }
+    this.#networkProblem = problem;
   }
 
   /** Takes the endpoints' states after an apply, and gives those that changed. */

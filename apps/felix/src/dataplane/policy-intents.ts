@@ -52,7 +52,7 @@ export class PolicyIntents {
     this.#hosts = new HostIntents(target, options, this.#groups);
     for (const map of renderDispatchMaps([])) target.dispatch.set(map);
     for (const hook of renderHooks(options)) target.chains.setHook(hook);
-    for (const chain of renderStaticChains(target.family, options)) target.chains.setChain(chain);
+    this.#setStaticChains(options);
     target.chains.setChain(renderServiceLoopChain([], target.family, options));
     this.#setReversePathSkip();
     this.#setDscp();
@@ -107,12 +107,16 @@ export class PolicyIntents {
       case 'host-interface-remove':
         this.#hosts.take(intent);
         return;
+      case 'encapsulation-update': {
+        const { ipip, vxlan4, vxlan6 } = intent;
+        this.#setStaticChains({ ...this.#options, tunnels: { ipip, vxlan4, vxlan6 } });
+        return;
+      }
       case 'config-update':
       case 'host-update':
       case 'host-remove':
       case 'pool-update':
       case 'pool-remove':
-      case 'encapsulation-update':
       case 'route-update':
       case 'route-remove':
       case 'in-sync':
@@ -133,6 +137,11 @@ export class PolicyIntents {
         .map(({ group }) => groupChainName(group, direction)),
       ...endpoint.profiles.map((profile) => profileChainName(profile, direction, maxChainNameLength)),
     ]);
+  }
+
+  #setStaticChains(options: RuleOptions): void {
+    const { chains, family } = this.#target;
+    for (const chain of renderStaticChains(family, options)) chains.setChain(chain);
   }
 
   #setEndpoint(id: WorkloadEndpointId, endpoint: LocalWorkloadEndpoint): void {

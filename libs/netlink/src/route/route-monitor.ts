@@ -5,7 +5,7 @@ import type { NetnsRef } from '../netns.ts';
 import { decodeAddress, type InterfaceIp } from './address.ts';
 import { rtm } from './kernel-numbers.ts';
 import { decodeLink, type Link } from './link.ts';
-import { decodeNeighbour, type Neighbour } from './neighbour.ts';
+import { decodeFdbEntry, decodeNeighbour, type FdbEntry, type Neighbour } from './neighbour.ts';
 import { decodeRoute, isCloned } from './route-codec.ts';
 import type { Route } from './route.ts';
 
@@ -34,6 +34,7 @@ export type RouteEvent = EventBase &
     | { readonly object: 'address'; readonly address: InterfaceIp }
     | { readonly object: 'route'; readonly route: Route }
     | { readonly object: 'neighbour'; readonly neighbour: Neighbour }
+    | { readonly object: 'forwarding-entry'; readonly entry: FdbEntry }
   );
 
 export interface RouteMonitorOptions {
@@ -113,8 +114,10 @@ export function decodeEvent(message: NetlinkMessage): RouteEvent | undefined {
     }
     case rtm.newNeighbour:
     case rtm.deleteNeighbour: {
-      const neighbour = decodeNeighbour(message);
       const action = message.type === rtm.newNeighbour ? 'set' : 'delete';
+      const entry = decodeFdbEntry(message);
+      if (entry !== undefined) return { object: 'forwarding-entry', action, entry, originPortId };
+      const neighbour = decodeNeighbour(message);
       return neighbour && { object: 'neighbour', action, neighbour, originPortId };
     }
     default:

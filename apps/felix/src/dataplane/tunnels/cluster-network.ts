@@ -1,0 +1,262 @@
+/**
+ * The way to what is on other hosts, where BGP does not show it: tunnel devices, who is at their other ends, and
+ * the routes over them.
+ *
+ *   pools' encapsulations ─► devices ──────────────┐
+ *   other nodes ───────────► neighbours, FDB ──────┼─► apply ─► kernel
+ *   resolved routes ───────► routes (protocol 80) ─┘              │
+ *            ▲                                                    │
+ *            └──────── events of others' changes ◄────────────────┘
+ *
+ * A change of routes costs what changed; a change of devices, or a foreign hand on them, looks at everything anew.
+ * What fails is told of, tried again, and holds up nothing else.
+ */
+import { familyOf, type Cidr, type Family, type NodeName } from '@calico-node/net';
+import {
+  type Link,
+  type NetnsRef,
+  type Route,
+  type RouteEvent,
+  RouteMonitor,
+  RouteSocket,
+  type RouteSpec,
+} from '@calico-node/netlink';
+import type { EncapsulationUpdate, HostUpdate, Intent, RouteTarget, VxlanEndpoint } from '../../calc/intents.ts';
+import { tunnelDevices } from '../../rules/tunnel-rules.ts';
+import { RouteTable } from '../routes/route-table.ts';
+import { hostMtu, overhead } from './mtu.ts';
+import { ensureDevice, removeDevice, type TunnelDevice } from './tunnel-device.ts';
+import { peerRequests } from './vxlan-peers.ts';
+
+export interface ClusterNetworkOptions {
+  readonly netns?: NetnsRef;
+  readonly hostname: NodeName;
+  readonly families: readonly Family[];
+  /** RTPROT_* of our routes. */
+  readonly routeProtocol: number;
+  readonly mtuInterfaces: RegExp;
+  readonly vxlan: {
+    readonly vni: number;
+    readonly port: number;
+    /** Of the devices; 0: what fits the host's interfaces. */
+    readonly mtu: Readonly<Record<Family, number>>;
+  };
+  /** The kernel changed by somebody else's hand, or something is to be tried again: apply soon. */
+  readonly onDirty: () => void;
+}
+
+const vxlanDeviceNames: Readonly<Record<Family, string>> = { 4: tunnelDevices.vxlan4, 6: tunnelDevices.vxlan6 };
+const deviceNames: ReadonlySet<string> = new Set(Object.values(vxlanDeviceNames));
+
+const RETRY_MS = 2000;
+
+export class ClusterNetwork implements Disposable {
+  readonly #options: ClusterNetworkOptions;
+  readonly #socket: RouteSocket;
+  readonly #monitor: RouteMonitor;
+  readonly #table: RouteTable;
+  readonly #hosts = new Map<NodeName, HostUpdate>();
+  readonly #routes = new Map<Cidr, RouteTarget>();
+  #encapsulation: EncapsulationUpdate | undefined;
+  /** Devices as last made, by family. */
+  readonly #devices = new Map<Family, Link>();
+  #parents: Partial<Record<Family, Link>> = {};
+  /** Devices, neighbours and the kernel's routes are to be looked at anew; without: routes that were touched. */
+  #isStale = true;
+  #retry: NodeJS.Timeout | undefined;
+  #deviceWrites = 0;
+
+  constructor(options: ClusterNetworkOptions) {
+    this.#options = options;
+    const where = options.netns === undefined ? {} : { netns: options.netns };
+    // The monitor first: what happens while we list is in both, and nothing is missed.
+    this.#monitor = RouteMonitor.open({
+      ...where,
+      groups: ['link', 'address', 'ipv4-route', 'ipv6-route', 'neighbour'],
+      onEvent: (event) => {
+        if (event.originPortId !== this.#socket.portId && this.#isNews(event)) options.onDirty();
+      },
+      onOverrun: () => {
+        this.resync();
+        options.onDirty();
+      },
+    });
+    this.#socket = RouteSocket.open(where);
+    this.#table = new RouteTable(this.#socket, options.routeProtocol);
+  }
+
+  get writes(): number {
+    return this.#deviceWrites + this.#table.writes;
+  }
+
+  /** Takes changes into what should be; no I/O. */
+  update(intents: readonly Intent[]): void {
+    for (const intent of intents) this.#take(intent);
+  }
+
+  /** Reads the kernel anew at the next `apply`. */
+  resync(): void {
+    this.#isStale = true;
+  }
+
+  /** Makes it so. Gives what failed, one text each, which is tried again soon. */
+  apply(): string[] {
+    const problems: string[] = [];
+    if (this.#isStale) {
+      this.#isStale = false;
+      const links = this.#socket.listLinks();
+      for (const family of this.#options.families) {
+        try {
+          this.#refreshDevice(family, links);
+        } catch (error) {
+          this.#isStale = true;
+          problems.push(`${vxlanDeviceNames[family]}: ${error instanceof Error ? error.message : String(error)}`);
+        }
+      }
+      this.#table.list(this.#options.families, (route) => this.#isForeign(route));
+      for (const [destination, target] of this.#routes)
+        this.#table.want(destination, this.#specOf(destination, target));
+    }
+    problems.push(...this.#table.apply());
+    if (problems.length > 0) this.#retrySoon();
+    return problems;
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#retry);
+    this.#monitor.close();
+    this.#socket.close();
+  }
+
+  #take(intent: Intent): void {
+    switch (intent.type) {
+      case 'host-update':
+        this.#hosts.set(intent.hostname, intent);
+        this.#isStale ||= this.#encapsulation !== undefined;
+        return;
+      case 'host-remove':
+        this.#hosts.delete(intent.hostname);
+        this.#isStale = true;
+        return;
+      case 'encapsulation-update':
+        this.#encapsulation = intent;
+        this.#isStale = true;
+        return;
+      case 'route-update':
+        this.#routes.set(intent.destination, intent.route);
+        this.#table.want(intent.destination, this.#specOf(intent.destination, intent.route));
+        return;
+      case 'route-remove':
+        this.#routes.delete(intent.destination);
+        this.#table.want(intent.destination, undefined);
+        return;
+      default:
+        return;
+    }
+  }
+
+  #refreshDevice(family: Family, links: readonly Link[]): void {
+    const own = this.#hosts.get(this.#options.hostname);
+    const local = family === 4 ? own?.ipv4 : own?.ipv6;
+    const holder = this.#socket.listAddresses({ family }).find(({ ip }) => ip === local);
+    const parent = links.find(({ index }) => index === holder?.interfaceIndex);
+    this.#parents = { ...this.#parents, [family]: parent };
+    const name = vxlanDeviceNames[family];
+    const endpoint = vxlanOf(own, family);
+    this.#devices.delete(family);
+    if (this.#encapsulation?.[family === 4 ? 'vxlan4' : 'vxlan6'] !== true) {
+      this.#deviceWrites += removeDevice(this.#socket, name);
+      return;
+    }
+    // Calico's start-up gives the node its addresses; until then there is nothing to make.
+    if (endpoint === undefined || local === undefined) return;
+    if (parent === undefined) throw new Error(`no interface of this host has the node's address ${local}`);
+    const { vni, port, mtu } = this.#options.vxlan;
+    const underlayMtu = hostMtu(links, this.#options.mtuInterfaces) ?? parent.mtu;
+    const device: TunnelDevice = {
+      name,
+      mtu: mtu[family] === 0 ? underlayMtu - overhead[family === 4 ? 'vxlan4' : 'vxlan6'] : mtu[family],
+      address: endpoint.address,
+      vxlan: { vni, port, mac: endpoint.mac, local, deviceIndex: parent.index },
+    };
+    const { link, writes } = ensureDevice(this.#socket, device);
+    this.#deviceWrites += writes;
+    this.#devices.set(family, link);
+    const requests = peerRequests(this.#socket, link.index, family, this.#peers(family));
+    this.#deviceWrites += requests.length;
+    this.#socket.apply(requests);
+  }
+
+  #peers(family: Family) {
+    return [...this.#hosts.values()].flatMap((host) => {
+      const endpoint = vxlanOf(host, family);
+      const underlay = family === 4 ? host.ipv4 : host.ipv6;
+      if (host.hostname === this.#options.hostname || endpoint === undefined || underlay === undefined) return [];
+      return [{ ...endpoint, underlay }];
+    });
+  }
+
+  /** The kernel's route; `undefined` while its device is not there. */
+  #specOf(destination: Cidr, target: RouteTarget): Omit<RouteSpec, 'destination'> | undefined {
+    if (target.kind === 'blackhole') return { type: 'blackhole' };
+    const family = familyOf(destination);
+    const { gateway } = target;
+    if (target.kind === 'ipip') return undefined;
+    const link = target.kind === 'vxlan' ? this.#devices.get(family) : this.#parents[family];
+    if (link === undefined) return undefined;
+    return { gateway, interfaceIndex: link.index, ...(target.kind === 'vxlan' ? { onlink: true } : {}) };
+  }
+
+  /** Whether somebody else's change concerns what is ours. */
+  #isNews(event: RouteEvent): boolean {
+    if (this.#isStale) return false;
+    switch (event.object) {
+      case 'route':
+        return !this.#isForeign(event.route) && this.#table.onEvent(event.action, event.route);
+      case 'link':
+        this.#isStale = this.#isOtherLink(event.action, event.link);
+        return this.#isStale;
+      case 'address': {
+        const { ip, interfaceIndex } = event.address;
+        const own = this.#hosts.get(this.#options.hostname);
+        this.#isStale = ip === own?.ipv4 || ip === own?.ipv6 || this.#isDevice(interfaceIndex);
+        return this.#isStale;
+      }
+      case 'neighbour':
+        this.#isStale =
+          this.#isDevice(event.neighbour.interfaceIndex) &&
+          this.#peers(event.neighbour.family).some(({ address }) => address === event.neighbour.ip);
+        return this.#isStale;
+      case 'forwarding-entry':
+        this.#isStale = this.#isDevice(event.entry.interfaceIndex);
+        return this.#isStale;
+    }
+  }
+
+  #isDevice(index: number): boolean {
+    return [...this.#devices.values()].some((link) => link.index === index);
+  }
+
+  #isOtherLink(action: 'set' | 'delete', link: Link): boolean {
+    const known = [...this.#devices.values(), ...Object.values(this.#parents)].find(
+      ({ index }) => index === link.index,
+    );
+    if (known === undefined) return action === 'set' && deviceNames.has(link.name);
+    return action === 'delete' || known.up !== link.up || known.mtu !== link.mtu || known.mac !== link.mac;
+  }
+
+  /** Over workload interfaces, say, which may have routes of the same protocol. */
+  #isForeign({ type, interfaceIndex }: Route): boolean {
+    const known = [...this.#devices.values(), ...Object.values(this.#parents)];
+    return type !== 'blackhole' && !known.some(({ index }) => index === interfaceIndex);
+  }
+
+  #retrySoon(): void {
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(this.#options.onDirty, RETRY_MS);
+  }
+}
+
+function vxlanOf(host: HostUpdate | undefined, family: Family): VxlanEndpoint | undefined {
+  return family === 4 ? host?.vxlan4 : host?.vxlan6;
+}
