@@ -74,7 +74,12 @@ export class ContainerLab implements AsyncDisposable {
     // Makes /run/netns what it has to be before an engine looks at it.
     createNetns(plan.fabricNetns);
     deleteNetns(plan.fabricNetns);
-    const engine = await startEngine(dir, { shared: ['/run/netns', labDir(plan.name)] });
+    const shared = ['/run/netns', labDir(plan.name)];
+    const engine = await startEngine(dir, { shared }).catch(async (error: unknown) => {
+      await down(plan.name);
+      rmSync(dir, { recursive: true, force: true });
+      throw error;
+    });
     const lab = new ContainerLab(engine, plan, dir);
     try {
       lab.#image = await nodeImage(engine);
