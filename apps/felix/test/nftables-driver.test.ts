@@ -72,6 +72,32 @@ describe('traffic of workloads', () => {
     expect(await apply()).toBe(0);
   });
 
+  it('looks into the sets of a family once any of them has a member, and not before', async () => {
+    const allowed = (set: string): Intent => policy('p', [rule('allow', { source: { sets: [setId(set)] } })]);
+    const chain = (family: string): string =>
+      lab.nft('-s', 'list', 'chain', family, 'calico', 'filter-cali-pi-gnp/p').join(' ');
+    driver.installSkeleton();
+    await apply(
+      ...start,
+      netSet('s', []),
+      netSet('t', ['10.65.0.1/32']),
+      allowed('s'),
+      endpoint('a', '10.65.0.1', ['p']),
+    );
+    expect(chain('ip')).toContain('ip saddr @cali40s-s');
+    expect(chain('ip6')).not.toContain('cali60s-s');
+    expect(await apply(allowed('t'))).toBe(2);
+    await apply(netSetDelta('s', ['fd00::1/128'], []));
+    expect(chain('ip6')).toContain('ip6 saddr @cali60s-t');
+    await apply(netSetDelta('s', [], ['fd00::1/128']));
+    expect(chain('ip6')).not.toContain('cali60s-t');
+    await apply({ type: 'ip-set-update', id: masqueradePoolsSet, kind: 'net', members: [parseCidr('fd00:1::/64')] });
+    const nat = lab.nft('-s', 'list', 'chain', 'ip6', 'calico', 'nat-cali-nat-outgoing').join(' ');
+    expect(nat).toContain('@cali60masq-ipam-pools-net');
+    driver.resync();
+    expect(await apply()).toBe(0);
+  });
+
   it('leave pools with natOutgoing masqueraded', async () => {
     await apply(...start, {
       type: 'ip-set-update',

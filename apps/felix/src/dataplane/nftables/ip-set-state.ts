@@ -11,6 +11,8 @@ export interface IpSetState {
   readonly kernelSets: readonly KernelSetState[];
   /** Those that are to exist now and that rules must look into; it changes with the members. */
   readonly parts: readonly [KernelSetState, ...KernelSetState[]];
+  /** Whether it has no member of the family. */
+  readonly isEmpty: boolean;
   /** Members of the other family are ignored. */
   add(members: readonly string[]): void;
   remove(members: readonly string[]): void;
@@ -43,6 +45,10 @@ export class NetIpSet implements IpSetState {
   get parts(): readonly [KernelSetState, ...KernelSetState[]] {
     if (this.#nets.members.desiredSize === 0) return [this.#hosts];
     return this.#hosts.members.desiredSize === 0 ? [this.#nets] : [this.#hosts, this.#nets];
+  }
+
+  get isEmpty(): boolean {
+    return this.#hosts.members.desiredSize + this.#nets.members.desiredSize === 0;
   }
 
   add(members: readonly string[]): void {
@@ -97,6 +103,10 @@ export class PortIpSet implements IpSetState {
 
   get parts(): readonly [KernelSetState] {
     return [this.#ports];
+  }
+
+  get isEmpty(): boolean {
+    return this.#ports.members.desiredSize === 0;
   }
 
   add(members: readonly string[]): void {

@@ -10,7 +10,7 @@ import { mergeRanges } from './render-match.ts';
 const set = 's:abc' as IpSetId;
 
 function context(...parts: [string, ...string[]]): ChainContext {
-  return { family: 4, setParts: () => parts, portSet: () => parts[0], dispatchKey: () => 'in-interface' };
+  return { family: 4, setParts: () => parts, dispatchKey: () => 'in-interface' };
 }
 
 const planOf = (rules: readonly Rule[], over = context('hosts')) => planChain(chain('filter', 'cali-x', rules), over);

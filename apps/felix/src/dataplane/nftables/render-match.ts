@@ -13,10 +13,8 @@ import type { Match, RateUnit, Side } from '../../rules/model.ts';
 /** What rules refer to beside themselves. */
 export interface RenderContext {
   readonly family: Family;
-  /** The kernel sets that together hold the members of a set of kind `net`; at least one. */
-  readonly setParts: (id: IpSetId) => readonly [string, ...string[]];
-  /** The kernel set of a set of kind `ip-port`. */
-  readonly portSet: (id: IpSetId) => string;
+  /** The kernel sets that together hold the members of a set; none where no address of the family is in any set. */
+  readonly setParts: (id: IpSetId) => readonly string[];
 }
 
 /**
@@ -43,15 +41,18 @@ export function renderMatch(match: Match, context: RenderContext, isDisjoint: bo
       return renderNet(match.side, match.cidr, match.negated, family);
     case 'set':
       return renderSet(match.side, context.setParts(match.set), match.negated, isDisjoint, family);
-    case 'port-set':
+    case 'port-set': {
+      const [set] = context.setParts(match.set);
+      if (set === undefined) return match.negated ? always : never;
       return [
         [
           loadAddress(match.side, family),
           { type: 'meta', key: 'l4proto', register: FIRST_WORD + addressBits(family) / 32 },
           loadPort(match.side, FIRST_WORD + addressBits(family) / 32 + 1),
-          { type: 'lookup', set: context.portSet(match.set), register: REGISTER, inverted: match.negated },
+          { type: 'lookup', set, register: REGISTER, inverted: match.negated },
         ],
       ];
+    }
     case 'ports':
       return [[loadPort(match.side, REGISTER), testPorts(match.ranges, match.negated)]];
     case 'icmp': {
@@ -194,6 +195,7 @@ function renderSet(
     register: REGISTER,
     inverted,
   });
+  if (parts.length === 0) return negated ? always : never;
   const load = loadAddress(side, family);
   if (negated) return [[load, ...parts.map((part) => lookup(part, true))]];
   return parts.map((part, index) => [

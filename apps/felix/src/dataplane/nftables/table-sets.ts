@@ -11,7 +11,12 @@ export interface SetsPlan {
   readonly changes: readonly { readonly set: KernelSetState; readonly delta: Delta<string, string> }[];
 }
 
-/** The IP sets of one table: what should be, and what the kernel has. */
+/**
+ * The IP sets of one table: what should be, and what the kernel has.
+ *
+ * In a cluster of one address family all sets of the other are empty. Rules need not look into them then, and most of a
+ * policy's disappear: a change of policy leaves that family's table alone.
+ */
 export class TableSets {
   readonly #family: Family;
   readonly #byId = new Map<IpSetId, IpSetState>();
@@ -29,6 +34,10 @@ export class TableSets {
   readonly #shapes = new Map<IpSetId, string>();
   /** IP sets whose members changed since rules were last told. */
   readonly #touched = new Set<IpSetId>();
+
+  /** Wanted sets that have members. */
+  readonly #filled = new Set<IpSetId>();
+  #wasEmpty = true;
 
   constructor(family: Family) {
     this.#family = family;
@@ -66,21 +75,22 @@ export class TableSets {
     this.#touch(state);
   }
 
-  /** The kernel sets that rules have to look into for an IP set. */
-  partsOf(id: IpSetId): readonly [string, ...string[]] {
+  /** The kernel sets that rules have to look into for an IP set; none while no set has a member. */
+  partsOf(id: IpSetId): readonly string[] {
     const state = this.#byId.get(id);
     if (state === undefined) throw new Error(`a rule refers to IP set ${id}, which has not been announced`);
-    const [first, ...rest] = state.parts;
-    return [first.name, ...rest.map(({ name }) => name)];
+    return this.#filled.size === 0 ? [] : state.parts.map(({ name }) => name);
   }
 
   /** IP sets whose members moved into other kernel sets since the last call: rules that use them have to follow. */
   takeReshaped(): IpSetId[] {
     const reshaped: IpSetId[] = [];
-    for (const id of this.#touched) {
-      const state = this.#byId.get(id);
-      if (state === undefined) continue;
-      const shape = state.parts.map(({ name }) => name).join();
+    const isEmpty = this.#filled.size === 0;
+    const candidates = isEmpty === this.#wasEmpty ? this.#touched : this.#byId.keys();
+    this.#wasEmpty = isEmpty;
+    for (const id of candidates) {
+      if (!this.#byId.has(id)) continue;
+      const shape = this.partsOf(id).join();
       const before = this.#shapes.get(id);
       if (before !== undefined && before !== shape) reshaped.push(id);
       this.#shapes.set(id, shape);
@@ -183,6 +193,8 @@ export class TableSets {
 
   #touch(state: IpSetState): void {
     this.#touched.add(state.id);
+    if (state.isEmpty || this.#unwanted.has(state.id)) this.#filled.delete(state.id);
+    else this.#filled.add(state.id);
     for (const { name } of state.kernelSets) this.#dirty.add(name);
   }
 

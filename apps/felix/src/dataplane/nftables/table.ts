@@ -47,7 +47,6 @@ export class Table {
     this.#context = {
       family,
       setParts: (id) => this.sets.partsOf(id),
-      portSet: (id) => this.sets.partsOf(id)[0],
       dispatchKey: (map) => this.dispatch.keyOf(map),
     };
   }
@@ -69,6 +68,7 @@ export class Table {
   installSkeleton(): boolean {
     if (this.#needsResync || this.sets.hasUnread) this.#read();
     if (this.#state === 'live' && this.chains.isHookedIn()) return false;
+    this.#touchReshaped();
     const first = this.#tableTransaction();
     const members = this.sets.planMembers(first, false);
     const rules = planRules(this, this.#context, false);
@@ -93,7 +93,7 @@ export class Table {
     this.#changed = [];
     try {
       if (this.#needsResync || this.sets.hasUnread) this.#read();
-      for (const id of this.sets.takeReshaped()) this.chains.touchUsersOf(id);
+      this.#touchReshaped();
       if (this.#needsRebuild) await this.#rebuild();
       else await this.#update();
       await this.#deleteSets();
@@ -105,6 +105,11 @@ export class Table {
       this.#needsRebuild ||= this.#failures >= FAILURES_BEFORE_REBUILD;
       throw error;
     }
+  }
+
+  /** Rules that look into a set follow its members into other kernel sets. */
+  #touchReshaped(): void {
+    for (const id of this.sets.takeReshaped()) this.chains.touchUsersOf(id);
   }
 
   #read(): void {
