@@ -13,6 +13,7 @@
 #define _GNU_SOURCE
 #define NAPI_VERSION 8
 #include <errno.h>
+#include <linux/filter.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -157,6 +158,17 @@ static napi_value js_getsockopt(napi_env env, napi_callback_info info) {
   socklen_t length = (socklen_t)value.length;
   int result = getsockopt(fd, level, name, value.data, &length);
   return outcome(env, result < 0 ? result : (int64_t)length);
+}
+
+/* attachFilter(fd, program): a classic packet filter, eight bytes an instruction; setsockopt alone cannot point at it. */
+static napi_value js_attach_filter(napi_env env, napi_callback_info info) {
+  napi_value args[MAX_ARGS];
+  int fd;
+  bytes_t program;
+  if (!get_args(env, info, args, 2) || !get_int(env, args[0], &fd) || !get_bytes(env, args[1], &program)) return NULL;
+  struct sock_fprog filter = {.len = (unsigned short)(program.length / sizeof(struct sock_filter)),
+                              .filter = (struct sock_filter *)program.data};
+  return outcome(env, setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter));
 }
 
 static ssize_t send_whole(int fd, const bytes_t *data, int flags) {
@@ -428,6 +440,7 @@ static const struct {
     {"connect", js_connect},       {"listen", js_listen},
     {"getsockname", js_getsockname}, {"setsockopt", js_setsockopt},
     {"getsockopt", js_getsockopt}, {"send", js_send},
+    {"attachFilter", js_attach_filter},
     {"recv", js_recv},             {"sendAsync", js_send_async},
     {"pollStart", js_poll_start},  {"pollStop", js_poll_stop},
     {"setns", js_setns},           {"unshare", js_unshare},

@@ -11,6 +11,7 @@ export { Netns, inNetns, netnsInode, openNetns, openOwnNetns, type NetnsRef } fr
 export { createNetns, deleteNetns } from './named-netns.ts';
 export { readSysctl, writeSysctl, type SysctlOptions } from './sysctl.ts';
 export { openTcpSocket, setTcpMd5Key, socketAddressOf, type TcpMd5Key, type TcpSocketOptions } from './tcp-socket.ts';
+export { openUdpSocket, type UdpSocketOptions } from './udp-socket.ts';
 export type { SocketAddress } from './socket-address.ts';
 export { RouteSocket } from './route/route-socket.ts';
 export { RouteMonitor, type RouteEvent, type RouteGroup, type RouteMonitorOptions } from './route/route-monitor.ts';

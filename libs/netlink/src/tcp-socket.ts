@@ -6,14 +6,14 @@ import { inNetns, type NetnsRef } from './netns.ts';
 import { AF_INET, AF_INET6, decodeSocketAddress, encodeSocketAddress, type SocketAddress } from './socket-address.ts';
 
 const SOCK_STREAM = 1;
-const SOCK_NONBLOCK = 0o4000;
-const SOCK_CLOEXEC = 0o2000000;
-const SOL_SOCKET = 1;
-const SO_REUSEADDR = 2;
+export const SOCK_NONBLOCK = 0o4000;
+export const SOCK_CLOEXEC = 0o2000000;
+export const SOL_SOCKET = 1;
+export const SO_REUSEADDR = 2;
 const SO_BINDTODEVICE = 25;
 const IPPROTO_IP = 0;
 const IPPROTO_TCP = 6;
-const IPPROTO_IPV6 = 41;
+export const IPPROTO_IPV6 = 41;
 const TCP_MD5SIG = 14;
 const TCP_MD5SIG_EXT = 32;
 const MD5_PREFIX_FLAG = 1;
@@ -22,11 +22,11 @@ const MD5_KEY_MAX_BYTES = 80;
 const MD5_BYTES = 216;
 
 /** Where each family keeps its limits on the hop count and its traffic class. */
-const hopOptions = {
+export const hopOptions = {
   4: { level: IPPROTO_IP, hops: 2, minimum: 21, trafficClass: 1 },
   6: { level: IPPROTO_IPV6, hops: 16, minimum: 73, trafficClass: 67 },
 } as const;
-const IPV6_V6ONLY = 26;
+export const IPV6_V6ONLY = 26;
 
 /** The TCP MD5 signature (RFC 2385) for connections with one host, or with any of a network. */
 export interface TcpMd5Key {
@@ -55,7 +55,7 @@ export interface TcpSocketOptions {
   readonly native?: NativeTable;
 }
 
-function int32(value: number): Uint8Array {
+export function int32(value: number): Uint8Array {
   return new Uint8Array(Int32Array.of(value).buffer);
 }
 

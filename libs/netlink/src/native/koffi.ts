@@ -3,6 +3,11 @@ import { constants } from 'node:os';
 import type * as Koffi from 'koffi';
 import type { NativeTable } from './table.ts';
 
+const SOL_SOCKET = 1;
+const SO_ATTACH_FILTER = 26;
+/** `struct sock_filter` */
+const filterInstructionBytes = 8;
+
 /** The part of koffi that works on libuv's readiness; its typings miss the callback's first argument. */
 interface KoffiPoll {
   poll(
@@ -53,6 +58,14 @@ export function loadKoffi(): NativeTable {
   const getsockname = bind('int getsockname(int fd, void *address, void *length)');
   const setsockopt = bind('int setsockopt(int fd, int level, int name, const void *value, uint32_t length)');
   const getsockopt = bind('int getsockopt(int fd, int level, int name, void *value, void *length)');
+  const filterProgram = koffi.struct({ len: 'uint16_t', filter: 'const void *' });
+  const attachFilter = libc.func('setsockopt', 'int', [
+    'int',
+    'int',
+    'int',
+    koffi.pointer(filterProgram),
+    'uint32_t',
+  ]) as (fd: number, level: number, name: number, value: object, length: number) => number;
   const sendPrototype = 'long send(int fd, const void *data, size_t length, int flags)';
   const send = bind(sendPrototype);
   const sendOnPool = libc.func(sendPrototype);
@@ -71,6 +84,11 @@ export function loadKoffi(): NativeTable {
     getsockname: (fd, address) => withLength(address, (length) => getsockname(fd, address, length)),
     setsockopt: (fd, level, name, value) => setsockopt(fd, level, name, value, value.length),
     getsockopt: (fd, level, name, value) => withLength(value, (length) => getsockopt(fd, level, name, value, length)),
+    attachFilter: (fd, program) => {
+      const value = { len: program.length / filterInstructionBytes, filter: program };
+      const result = attachFilter(fd, SOL_SOCKET, SO_ATTACH_FILTER, value, koffi.sizeof(filterProgram));
+      return result < 0 ? -koffi.errno() : result;
+    },
     send: retryInterrupted((fd, data, flags) => send(fd, data, data.length, flags)),
     recv: retryInterrupted((fd, buffer, flags) => recv(fd, buffer, buffer.length, flags)),
     sendAsync: (fd, data, flags) =>

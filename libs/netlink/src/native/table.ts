@@ -15,6 +15,8 @@ export interface NativeTable {
   setsockopt(fd: number, level: number, name: number, value: Uint8Array): number;
   /** Writes the option into `value` and returns its length. */
   getsockopt(fd: number, level: number, name: number, value: Uint8Array): number;
+  /** Attaches a classic packet filter, `struct sock_filter` after `struct sock_filter`. */
+  attachFilter(fd: number, program: Uint8Array): number;
   /** Retried when a signal interrupts it. */
   send(fd: number, data: Uint8Array, flags: number): number;
   /** Retried when a signal interrupts it. */
