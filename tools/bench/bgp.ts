@@ -2,24 +2,27 @@
  * How fast routes go through bgp-daemon, beside BIRD 2, GoBGP and FRR in the same run:
  *
  *   node tools/bench/bgp.ts [--daemons ours,bird2,gobgp,frr] [--sizes 10000,100000,500000] [--clients 50]
- *                           [--reflected 10000] [--runs 3] [--json FILE] [--profile DIR]
+ *                           [--reflected 10000] [--kernel 10000] [--runs 3] [--json FILE] [--profile DIR]
  *
  * Needs root (network namespaces). Each daemon is a route reflector; runs of the daemons alternate, and
- * the medians are shown. GoBGP is left out where it would take minutes, unless it is named.
+ * the medians are shown. `--kernel`: so many routes into the kernel, by the daemons that write it themselves. GoBGP is left out where it would take minutes, unless it is named.
  */
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { bundleAll } from '../build/bundle.ts';
 import { bird, frr, gobgp, howToInstall, ourDaemon, type BenchDaemon } from './bgp/daemons.ts';
-import { oneToOne, reflector, type Measures } from './bgp/scenarios.ts';
+import { cleanUpWhenInterrupted } from './bgp/network.ts';
+import { kernelExport, oneToOne, reflector, type Measures } from './bgp/scenarios.ts';
 
+cleanUpWhenInterrupted();
 const { values } = parseArgs({
   options: {
     daemons: { type: 'string' },
     sizes: { type: 'string', default: '10000,100000,500000' },
     clients: { type: 'string', default: '50' },
     reflected: { type: 'string', default: '10000' },
+    kernel: { type: 'string', default: '10000' },
     runs: { type: 'string', default: '3' },
     json: { type: 'string' },
     profile: { type: 'string' },
@@ -29,6 +32,7 @@ const { values } = parseArgs({
 interface Scenario {
   readonly title: string;
   readonly isLong: boolean;
+  readonly needsFib?: boolean;
   run(daemon: BenchDaemon): Promise<Measures>;
 }
 
@@ -39,7 +43,8 @@ interface Result {
   readonly median: Measures;
 }
 
-const [clients, reflected, runs] = [Number(values.clients), Number(values.reflected), Number(values.runs)];
+const [clients, reflected, kernel] = [Number(values.clients), Number(values.reflected), Number(values.kernel)];
+const runs = Number(values.runs);
 const sizes = values.sizes.split(',').filter((text) => text !== '');
 const scenarios: Scenario[] = [
   ...sizes.map(Number).map((count) => ({
@@ -54,6 +59,16 @@ const scenarios: Scenario[] = [
           title: `${reflected} routes of ${clients} reflector clients`,
           isLong: false,
           run: (daemon: BenchDaemon) => reflector(daemon, reflected, clients),
+        },
+      ]),
+  ...(kernel === 0
+    ? []
+    : [
+        {
+          title: `${kernel} routes into the kernel`,
+          isLong: false,
+          needsFib: true,
+          run: (daemon: BenchDaemon) => kernelExport(daemon, kernel),
         },
       ]),
 ];
@@ -92,7 +107,9 @@ process.stdout.write(`${cpus().length} processors: ${cpus()[0]?.model ?? ''}\n`)
 for (const daemon of daemons) process.stdout.write(`${daemon.name}: ${daemon.version()}\n`);
 const results: Result[] = [];
 for (const scenario of scenarios) {
-  const taking = daemons.filter(({ name }) => !(scenario.isLong && name === 'gobgp' && wanted === undefined));
+  const taking = daemons
+    .filter(({ name }) => !(scenario.isLong && name === 'gobgp' && wanted === undefined))
+    .filter(({ hasFib }) => scenario.needsFib !== true || hasFib === true);
   const measured = new Map<string, Measures[]>(taking.map(({ name }) => [name, []]));
   for (let run = 0; run < runs; run++) {
     for (const daemon of taking) {

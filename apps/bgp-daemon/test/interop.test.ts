@@ -117,6 +117,71 @@ for (const kind of otherKinds) {
       await known(client, '10.244.3.0/26');
     });
 
+    it('has its routes reflected through two clusters', async () => {
+      const [second, fourth] = [rig.addHost(), rig.addHost()];
+      const other = new Daemon(second);
+      try {
+        const near = start(theirs);
+        const far = start(fourth, { peer: second.address, prefixes: [] });
+        const routerOf = (host: Host, clusterId: string, client: string, reflector: string): bgpV1.BgpConfig => ({
+          ...config([
+            { address: client, routeReflectorClient: true, clusterId },
+            { address: reflector, clusterId },
+          ]),
+          routerId: host.address,
+        });
+        await daemon.apply(routerOf(ours, '1.1.1.1', theirs.address, second.address));
+        await other.apply({ ...routerOf(second, '2.2.2.2', fourth.address, ours.address), staticRoutes: [] });
+        await daemon.established(2);
+        await other.established(2);
+        const shown = await until(
+          'the cluster list',
+          () => (near.show(theirPrefix), far.show(theirPrefix)),
+          (text) => text.includes('1.1.1.1') && text.includes('2.2.2.2'),
+        );
+        expect(shown).toContain(theirPrefix);
+      } finally {
+        other.close();
+      }
+    });
+
+    it('gives us two next hops for a prefix, and takes both paths from us (ADD-PATH)', async () => {
+      const [third, fourth] = [rig.addHost(), rig.addHost()];
+      const speakers = [start(theirs), start(third)];
+      const receiver = start(fourth, { prefixes: [], addPath: true });
+      const client = { routeReflectorClient: true };
+      await daemon.apply(
+        config([
+          { address: theirs.address, ...client },
+          { address: third.address, ...client },
+          { address: fourth.address, ...client, addPathSend: true },
+        ]),
+      );
+      await daemon.established(3);
+      const isBoth = (text: string): boolean => text.includes(theirs.address) && text.includes(third.address);
+      await until(
+        'two ways in our kernel',
+        () => {
+          for (const speaker of speakers) speaker.show(theirPrefix);
+          return ours.ip('-o', 'route', 'show', theirPrefix, 'proto', 'bird');
+        },
+        isBoth,
+      );
+      await until('two paths there', () => receiver.show(theirPrefix), isBoth);
+      await speakers[0]!.kill();
+      await daemon.apply(
+        config([
+          { address: third.address, ...client },
+          { address: fourth.address, ...client, addPathSend: true },
+        ]),
+      );
+      await until(
+        'one path there',
+        () => receiver.show(theirPrefix),
+        (text) => text.includes(third.address) && !text.includes(theirs.address),
+      );
+    });
+
     it('keeps our routes through kill -9 of ours, and we keep its through kill -9 of it', async () => {
       const speaker = start(theirs);
       await daemon.apply(config([{ address: theirs.address }]));

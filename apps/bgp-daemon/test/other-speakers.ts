@@ -15,6 +15,8 @@ export interface OtherConfig {
   /** Announced with its own address as the next hop, and with these large communities. */
   readonly prefixes: readonly string[];
   readonly largeCommunity?: string;
+  /** It takes several paths to a prefix (RFC 7911). */
+  readonly addPath?: boolean;
 }
 
 /** A BGP speaker of another project on a host. */
@@ -52,7 +54,7 @@ class Gobgp implements OtherSpeaker {
   constructor(host: Host, config: OtherConfig) {
     this.#host = host;
     this.#config = config;
-    const { asn, peer, peerAs, password = '' } = config;
+    const { asn, peer, peerAs, password = '', addPath = false } = config;
     const family = familyOf(peer);
     writeFileSync(
       join(host.directory, 'gobgp.toml'),
@@ -75,6 +77,7 @@ restart-time = 60
 afi-safi-name = "${family}-unicast"
 [neighbors.afi-safis.mp-graceful-restart.config]
 enabled = true
+${addPath ? '[neighbors.afi-safis.add-paths.config]\nreceive = true\nsend-max = 8' : ''}
 `,
     );
     this.#process = this.#start([]);

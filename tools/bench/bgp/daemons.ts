@@ -13,7 +13,10 @@ export interface BenchDaemon {
   readonly program: string;
   readonly debianPackage?: string;
   version(): string;
-  start(network: BenchNetwork): void;
+  /** @param writesKernel whether its routes go into the kernel of its namespace. */
+  start(network: BenchNetwork, writesKernel?: boolean): void;
+  /** Writes the kernel without help from another daemon. */
+  readonly hasFib?: boolean;
 }
 
 function peersOf(network: BenchNetwork, text: (address: string, index: number) => string): string {
@@ -36,7 +39,8 @@ export function ourDaemon(profileDirectory: string | undefined): BenchDaemon {
     name: 'ours',
     program: process.execPath,
     version: () => `bgp-daemon on Node.js ${process.version}`,
-    start: (network) => {
+    hasFib: true,
+    start: (network, program = false) => {
       const file = join(network.directory, 'ours.json');
       const neighbors = network.peerAddresses.map((address) => ({
         name: address,
@@ -48,7 +52,10 @@ export function ourDaemon(profileDirectory: string | undefined): BenchDaemon {
       }));
       const filters = [{ name: 'all', rules: [{ family: 4, action: 'ACCEPT' }] }];
       const { daemonAddress: routerId } = network;
-      writeFileSync(file, JSON.stringify({ nodeName: 'dut', routerId, localAs: asn, neighbors, filters, kernel: {} }));
+      writeFileSync(
+        file,
+        JSON.stringify({ nodeName: 'dut', routerId, localAs: asn, neighbors, filters, kernel: { program } }),
+      );
       const profile = profileDirectory === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDirectory}`];
       const command = [process.execPath, ...profile, main, '--config', file, '--health-address', 'off'];
       network.start(command, { CALICO_RUN_DIR: network.directory, CALICO_LIB_DIR: network.directory });
@@ -56,12 +63,15 @@ export function ourDaemon(profileDirectory: string | undefined): BenchDaemon {
   };
 }
 
+const kernel = 'protocol kernel { ipv4 { import none; export all; }; }\n';
+
 export const bird: BenchDaemon = {
   name: 'bird2',
   program: '/usr/sbin/bird',
   debianPackage: 'bird2',
   version: () => firstLine('/usr/sbin/bird', '--version'),
-  start: (network) => {
+  hasFib: true,
+  start: (network, writesKernel = false) => {
     const { daemonAddress: me } = network;
     const peers = peersOf(
       network,
@@ -71,7 +81,10 @@ export const bird: BenchDaemon = {
 }`,
     );
     const file = join(network.directory, 'bird.conf');
-    writeFileSync(file, `router id ${me};\nlog stderr all;\nprotocol device {}\n${peers}\n`);
+    writeFileSync(
+      file,
+      `router id ${me};\nlog stderr all;\nprotocol device {}\n${writesKernel ? kernel : ''}${peers}\n`,
+    );
     network.start(['/usr/sbin/bird', '-f', '-c', file, '-s', join(network.directory, 'bird.ctl')], {});
   },
 };

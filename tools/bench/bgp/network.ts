@@ -1,8 +1,24 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
+/** What has to go when the run is interrupted. */
+const open = new Set<BenchNetwork>();
+
+/** Has an interrupted run (Ctrl-C, SIGTERM) leave no namespace, daemon or directory behind. */
+export function cleanUpWhenInterrupted(): void {
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
+    process.once(signal, () => {
+      for (const network of open) network.abandon();
+      process.exit(code);
+    });
+  }
+}
 
 /** Two namespaces on one cable: the daemon under test in one, all of its peers in the other. */
 export class BenchNetwork {
@@ -14,7 +30,8 @@ export class BenchNetwork {
 
   constructor(peers: number) {
     this.peerAddresses = Array.from({ length: peers }, (_, index) => `10.254.1.${index + 1}`);
-    const [daemon, load] = [`${this.#id}-d`, `${this.#id}-l`];
+    open.add(this);
+    const [daemon, load] = this.#namespaces;
     for (const name of [daemon, load]) {
       ip('netns', 'add', name);
       ip('-n', name, 'link', 'set', 'lo', 'up');
@@ -25,8 +42,18 @@ export class BenchNetwork {
     for (const name of [daemon, load]) ip('-n', name, 'link', 'set', 'eth0', 'up');
   }
 
+  get #namespaces(): readonly [string, string] {
+    return [`${this.#id}-d`, `${this.#id}-l`];
+  }
+
   get loadNamespace(): string {
-    return `${this.#id}-l`;
+    return this.#namespaces[1];
+  }
+
+  /** How many routes of IPv4 the daemon's kernel has in its main table, which shares its trie with the local one. */
+  get kernelRoutes(): number {
+    const tables = readFileSync(`/proc/${this.#child?.pid ?? 0}/net/fib_triestat`, 'utf8');
+    return Number(/Prefixes:\s+(\d+)/.exec(tables)?.[1] ?? 0);
   }
 
   /** Starts the daemon under test; its output goes to a file. */
@@ -68,7 +95,16 @@ export class BenchNetwork {
       await gone;
       clearTimeout(giveUp);
     }
-    for (const name of [`${this.#id}-d`, `${this.#id}-l`]) ip('netns', 'del', name);
+    this.abandon();
+  }
+
+  /** Takes everything away at once. */
+  abandon(): void {
+    open.delete(this);
+    this.#child?.kill('SIGKILL');
+    for (const name of this.#namespaces) {
+      if (existsSync(`/run/netns/${name}`)) ip('netns', 'del', name);
+    }
     rmSync(this.directory, { recursive: true, force: true });
   }
 }

@@ -3,7 +3,7 @@ import { parseIp } from '@calico-node/net';
 import { asn, type BenchDaemon } from './daemons.ts';
 import { BenchNetwork } from './network.ts';
 import { makeRoutes, type RouteSet } from './routes.ts';
-import { BenchSpeaker } from './speaker.ts';
+import { BenchSpeaker, type SpeakerOptions } from './speaker.ts';
 
 /** What was measured: milliseconds, but for `peakMib`. */
 export type Measures = Readonly<Record<string, number>>;
@@ -11,22 +11,24 @@ export type Measures = Readonly<Record<string, number>>;
 const timeoutMs = 300_000;
 const latencySamples = 40;
 
-function speakerAt(network: BenchNetwork, index: number, own?: Uint32Array): BenchSpeaker {
+type Extra = Pick<SpeakerOptions, 'own' | 'ignoresRoutes'>;
+
+function speakerAt(network: BenchNetwork, index: number, extra: Extra = {}): BenchSpeaker {
   return new BenchSpeaker({
     netns: network.loadNamespace,
     address: network.peerAddresses[index] ?? '',
     peer: network.daemonAddress,
     asn,
     routerId: 0x0afe0101 + index,
-    ...(own === undefined ? {} : { own }),
+    ...extra,
   });
 }
 
 /** A session as soon as the daemon takes connections. */
-async function connected(network: BenchNetwork, index: number, own?: Uint32Array): Promise<BenchSpeaker> {
+export async function connected(network: BenchNetwork, index: number, extra: Extra = {}): Promise<BenchSpeaker> {
   const deadline = Date.now() + 20_000;
   for (;;) {
-    const speaker = speakerAt(network, index, own);
+    const speaker = speakerAt(network, index, extra);
     try {
       await speaker.up();
       return speaker;
@@ -46,10 +48,11 @@ async function withDaemon(
   daemon: BenchDaemon,
   peers: number,
   measure: (network: BenchNetwork) => Promise<Measures>,
+  writesKernel = false,
 ): Promise<Measures> {
   const network = new BenchNetwork(peers);
   try {
-    daemon.start(network);
+    daemon.start(network, writesKernel);
     return await measure(network);
   } finally {
     await network.close();
@@ -122,7 +125,7 @@ export async function reflector(daemon: BenchDaemon, count: number, clients: num
       return Math.max(...(await Promise.all(ends))) - startMs;
     };
     try {
-      for (const [index, { blocks }] of sets.entries()) speakers.push(await connected(network, index, blocks));
+      for (const [index, { blocks }] of sets.entries()) speakers.push(await connected(network, index, { own: blocks }));
       const cpuBefore = network.cpuMs;
       const convergeMs = await all(count - share, ({ announce }) => announce);
       await delay(200);
@@ -137,4 +140,46 @@ export async function reflector(daemon: BenchDaemon, count: number, clients: num
       for (const speaker of speakers) speaker.close();
     }
   });
+}
+
+/** When the kernel of the daemon's namespace comes to have so many routes. */
+async function kernelHas(network: BenchNetwork, count: number): Promise<number> {
+  const deadline = performance.now() + timeoutMs;
+  while (network.kernelRoutes !== count) {
+    if (performance.now() > deadline) throw new Error(`${network.kernelRoutes} routes in the kernel`);
+    await delay(1);
+  }
+  return performance.now();
+}
+
+/** One sender whose routes the daemon writes into the kernel, twice: the second time its code is warm. */
+export async function kernelExport(daemon: BenchDaemon, count: number): Promise<Measures> {
+  return withDaemon(
+    daemon,
+    1,
+    async (network) => {
+      const routes = makeRoutes(count, 0, parseIp(network.peerAddresses[0] ?? ''));
+      const sender = await connected(network, 0);
+      try {
+        await delay(500);
+        const before = network.kernelRoutes;
+        const cpuBefore = network.cpuMs;
+        const timed = async (messages: Uint8Array, expected: number): Promise<number> => {
+          const startMs = performance.now();
+          sender.send(messages);
+          const tookMs = (await kernelHas(network, expected)) - startMs;
+          await delay(300);
+          return tookMs;
+        };
+        const kernelMs = await timed(routes.announce, before + count);
+        const cpuMs = network.cpuMs - cpuBefore;
+        const withdrawMs = await timed(routes.withdraw, before);
+        const againMs = await timed(routes.announce, before + count);
+        return { kernelMs, againMs, withdrawMs, cpuMs, peakMib: network.peakMib };
+      } finally {
+        sender.close();
+      }
+    },
+    true,
+  );
 }

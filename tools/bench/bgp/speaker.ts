@@ -21,6 +21,8 @@ export interface SpeakerOptions {
   readonly routerId: number;
   /** What this peer itself announces does not count when it comes back. */
   readonly own?: Uint32Array;
+  /** Only listens whether the daemon lives. */
+  readonly ignoresRoutes?: boolean;
 }
 
 /** Proposed to the daemon; a third of it is how often it has to be heard. */
@@ -67,6 +69,10 @@ export class BenchSpeaker {
         reject(new Error(`${address}: the daemon closed the session`));
       });
     });
+  }
+
+  get isUp(): boolean {
+    return this.#keepalive !== undefined && this.#socket?.destroyed === false;
   }
 
   send(messages: Uint8Array): void {
@@ -128,7 +134,7 @@ export class BenchSpeaker {
 
   #message(type: number, bytes: Buffer, start: number, end: number): void {
     if (type === messageType.update) {
-      this.view.update(bytes, start, end);
+      if (this.#options.ignoresRoutes !== true) this.view.update(bytes, start, end);
     } else if (type === messageType.open) {
       this.send(encodeKeepalive());
     } else if (type === messageType.keepalive && this.#keepalive === undefined) {

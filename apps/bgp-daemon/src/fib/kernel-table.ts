@@ -244,5 +244,10 @@ export class KernelTable {
 
 function isAsWanted(actual: KernelRoute, wanted: FibRoute): boolean {
   if (wanted.kind === 'blackhole') return actual.kind === 'blackhole';
-  return actual.kind === 'unicast' && waysOf(actual) === waysOf(toKernelRoute(wanted));
+  if (actual.kind !== 'unicast') return false;
+  const [hop] = wanted.hops;
+  if (hop !== undefined && wanted.hops.length === 1 && actual.others === undefined) {
+    return actual.gateway === hop.gateway && actual.interfaceIndex === hop.interfaceIndex;
+  }
+  return waysOf(actual) === waysOf(toKernelRoute(wanted));
 }

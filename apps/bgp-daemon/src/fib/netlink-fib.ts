@@ -32,12 +32,11 @@ export class NetlinkFib implements Fib {
 
   constructor(onEvent: (event: FibEvent) => void) {
     this.#socket = RouteSocket.open();
-    const own = this.#socket.portId;
     this.#monitor = RouteMonitor.open({
+      // What we did ourselves is known from the answer, and an old echo would look like news.
+      ignoredPortId: this.#socket.portId,
       groups: ['link', 'address', 'ipv4-route', 'ipv6-route'],
       onEvent: (event) => {
-        // What we did ourselves is known from the answer, and an old echo would look like news.
-        if (event.originPortId === own) return;
         const translated = translate(event);
         if (translated !== undefined) onEvent(translated);
       },
@@ -68,7 +67,8 @@ export class NetlinkFib implements Fib {
   }
 }
 
-function toRequest(change: FibChange): NetlinkRequest {
+/** What the kernel is asked for a change. */
+export function toRequest(change: FibChange): NetlinkRequest {
   switch (change.kind) {
     case 'add':
       return addRoute(toSpec(change.route));
@@ -114,17 +114,14 @@ function toKernelRoute(route: Route): KernelRoute {
 }
 
 function translate(event: RouteEvent): FibEvent | undefined {
-  switch (event.object) {
-    case 'route':
-      if (event.route.table !== routeTable.main) return undefined;
-      return { kind: event.action === 'set' ? 'route-added' : 'route-removed', route: toKernelRoute(event.route) };
-    case 'link':
-      // The kernel does not tell which IPv4 routes went with an interface: look.
-      if (event.action === 'delete' || !event.link.up) return { kind: 'resync' };
-      return { kind: 'interface', index: event.link.index, name: event.link.name };
-    case 'address':
-      return { kind: 'resync' };
-    case 'neighbour':
-      return undefined;
+  if (event.object === 'route') {
+    if (event.route.table !== routeTable.main) return undefined;
+    return { kind: event.action === 'set' ? 'route-added' : 'route-removed', route: toKernelRoute(event.route) };
   }
+  if (event.object === 'link') {
+    // The kernel does not tell which IPv4 routes went with an interface: look.
+    if (event.action === 'delete' || !event.link.up) return { kind: 'resync' };
+    return { kind: 'interface', index: event.link.index, name: event.link.name };
+  }
+  return event.object === 'address' ? { kind: 'resync' } : undefined;
 }

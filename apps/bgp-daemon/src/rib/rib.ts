@@ -333,8 +333,8 @@ export class Rib {
     const best = this.bestPath(prefix);
     const first = this.setOf(best)?.nextHop;
     if (first === undefined) return [];
+    if ((this.#nextPath[(this.#firstPath[prefix] ?? 1) - 1] ?? 0) === 0 || limit < 2) return [first];
     const hops = new Set([first]);
-    if ((this.#nextPath[(this.#firstPath[prefix] ?? 1) - 1] ?? 0) === 0 || limit < 2) return [...hops];
     const candidate = this.#candidate(best, cost);
     this.forEachUsable(prefix, (path) => {
       const nextHop = this.setOf(path)?.nextHop;

@@ -50,7 +50,7 @@ export interface ApplyResult {
 const sliceMs = 8;
 const slicePrefixes = 4096;
 const sliceReleases = 20_000;
-const sliceRoutes = 500;
+const sliceRoutes = 1000;
 /** How long after the last work unused memory is given back. */
 const tidyMs = 50;
 /** Failed kernel changes are tried again, and a link's routes looked at, after this long. */
@@ -420,7 +420,7 @@ export class Speaker {
         if (rib.decide(prefix, cost) < 0) this.#released[family].push(prefix);
         if (!isProgramming) continue;
         const destination = rib.cidr(prefix);
-        this.#kernel.want(destination, this.#fibRoute(destination, rib, prefix));
+        this.#kernel.want(destination, this.#fibRoute(destination, rib, prefix, cost));
       }
       this.#groups.flush(family, dirty);
       if (performance.now() > deadlineMs) break;
@@ -463,20 +463,31 @@ export class Speaker {
     return (nextHop) => this.#kernel.nextHops.resolve(nextHop)?.cost;
   }
 
-  #fibRoute(destination: Cidr, rib: Rib, prefix: number): FibRoute | undefined {
+  #fibRoute(destination: Cidr, rib: Rib, prefix: number, cost: NextHopCost | undefined): FibRoute | undefined {
     const { program, neverProgram, maxPaths } = this.#configured().kernel;
     const best = rib.bestPath(prefix);
     const source = rib.sourceOf(best);
     if (source === undefined || source.route.kind === 'kernel' || !program) return undefined;
     if (neverProgram.some((cidr) => cidrContains(cidr, destination))) return undefined;
     if (rib.setOf(best)?.nextHop === undefined) return { kind: 'blackhole', destination };
+    const hops = this.#waysTo(rib.nextHops(prefix, maxPaths, cost));
+    return hops.length === 0 ? undefined : { kind: 'via', destination, hops };
+  }
+
+  /** How packets for next hops leave the node. */
+  #waysTo(nextHops: readonly IpAddress[]): readonly FibHop[] {
+    const [only] = nextHops;
+    if (only !== undefined && nextHops.length === 1) {
+      const hop = this.#kernel.nextHops.resolve(only);
+      return hop === undefined ? [] : [hop];
+    }
     const ways = new Map<string, FibHop>();
-    for (const nextHop of rib.nextHops(prefix, maxPaths, this.#costs())) {
+    for (const nextHop of nextHops) {
       const hop = this.#kernel.nextHops.resolve(nextHop);
       // Next hops behind the same gateway are one way.
       if (hop !== undefined) ways.set(`${hop.gateway} ${hop.interfaceIndex}`, hop);
     }
-    return ways.size === 0 ? undefined : { kind: 'via', destination, hops: [...ways.values()] };
+    return [...ways.values()];
   }
 
   #retryLater(): void {

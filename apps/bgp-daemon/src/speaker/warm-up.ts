@@ -8,24 +8,40 @@ import {
   UpdatePacker,
   type PathAttributes,
 } from '@calico-node/bgp';
-import { parseIp, type IpAddress } from '@calico-node/net';
+import { parseCidr, parseIp, type IpAddress } from '@calico-node/net';
 import { bgpV1 } from '@calico-node/rpc';
 import type { Logger } from '@calico-node/service';
 import { parseConfig } from '../config/parse-config.ts';
 import type { Fib } from '../fib/fib.ts';
+import { toRequest } from '../fib/netlink-fib.ts';
 import { Speaker } from './speaker.ts';
 
 const speakers = 3;
 const rounds = 2;
-const updates = 300;
+const updates = 250;
 const prefixesPerUpdate = 25;
 const localAs = 64512;
 /** Gives up on a round that does not end. */
 const roundMs = 500;
 
+/** A kernel that takes everything: requests are made, and go nowhere. */
 const noKernel: Fib = {
-  snapshot: () => ({ routes: [], interfaces: new Map(), addresses: new Set() }),
-  apply: () => [],
+  snapshot: () => ({
+    routes: [
+      {
+        destination: parseCidr('192.0.2.0/24'),
+        kind: 'unicast',
+        gateway: undefined,
+        interfaceIndex: 1,
+        protocol: 2,
+        metric: 0,
+        isLinkScope: true,
+      },
+    ],
+    interfaces: new Map([[1, 'warm-up']]),
+    addresses: new Set(),
+  }),
+  apply: (changes) => changes.map(toRequest).map(() => undefined),
   close: () => undefined,
 };
 
@@ -36,10 +52,10 @@ const noKernel: Fib = {
  */
 export async function warmUp(log: Logger): Promise<void> {
   // More than one, for the code not to be made for the functions of the first alone.
-  for (let count = 0; count < speakers; count++) await runOnce(log);
+  for (let count = 0; count < speakers; count++) await runOnce(log, count === 0);
 }
 
-async function runOnce(log: Logger): Promise<void> {
+async function runOnce(log: Logger, program: boolean): Promise<void> {
   const peers = [1, 2, 3].map((last) => ({ address: parseIp(`192.0.2.${last}`), asn: last === 3 ? 64513 : localAs }));
   const silent = log.child({}, { level: 'silent' });
   let accept: ((socket: Socket, remote: IpAddress) => void) | undefined;
@@ -65,7 +81,11 @@ async function runOnce(log: Logger): Promise<void> {
     exportFilters: ['all'],
   }));
   const filters = [{ name: 'all', rules: [{ family: 4, action: bgpV1.FilterAction.ACCEPT }] }];
-  speaker.apply(parseConfig(bgpV1.BgpConfig.fromPartial({ routerId: '192.0.2.9', localAs, neighbors, filters })));
+  speaker.apply(
+    parseConfig(
+      bgpV1.BgpConfig.fromPartial({ routerId: '192.0.2.9', localAs, neighbors, filters, kernel: { program } }),
+    ),
+  );
   const wires = peers.map(({ address, asn }, index) => {
     const [near, far] = duplexPair();
     // Of a socket, the speaker uses what any stream has, and this.

@@ -1,4 +1,4 @@
-import { parseCidr, parseIp, type Cidr, type Family } from '@calico-node/net';
+import { parseIp, type Cidr, type Family } from '@calico-node/net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { openMessage, pathAttributes, prefixOf } from '../testing/arbitraries.ts';
@@ -218,96 +218,5 @@ describe('the framer', () => {
     expect(readFrame(long(2), 0, 19, false)).toMatchObject({ kind: 'error', notification: { code: 1, subcode: 2 } });
     expect(readFrame(long(2), 0, 19, true)).toEqual({ kind: 'incomplete' });
     expect(readFrame(long(1), 0, 19, true)).toMatchObject({ kind: 'error', notification: { code: 1, subcode: 2 } });
-  });
-});
-
-describe('RFC 7606', () => {
-  const good: Readonly<Record<string, readonly number[]>> = {
-    origin: [0x40, 1, 1, 0],
-    asPath: [0x40, 2, 6, 2, 1, 0, 0, 0xfd, 0xe8],
-    nextHop: [0x40, 3, 4, 10, 0, 0, 1],
-  };
-
-  function decode(
-    changed: Readonly<Record<string, readonly number[]>>,
-    external = false,
-  ): ReturnType<typeof decodeUpdate> {
-    const list = Object.values({ ...good, ...changed }).flat();
-    const body = Uint8Array.of(0, 0, 0, list.length, ...list, 24, 192, 0, 2);
-    return decodeUpdate(body, 0, body.length, { ...context, families: [4, 6], external });
-  }
-
-  const outcome = (result: ReturnType<typeof decodeUpdate>): string =>
-    result.kind === 'reset'
-      ? `reset ${result.notification.subcode}`
-      : result.announced.length > 0
-        ? 'announced'
-        : 'withdrawn';
-
-  it.each<readonly [string, Readonly<Record<string, readonly number[]>>, string]>([
-    ['nothing wrong', {}, 'announced'],
-    ['no ORIGIN', { origin: [] }, 'withdrawn'],
-    ['no AS_PATH', { asPath: [] }, 'withdrawn'],
-    ['no NEXT_HOP', { nextHop: [] }, 'withdrawn'],
-    ['ORIGIN 3', { origin: [0x40, 1, 1, 3] }, 'withdrawn'],
-    ['ORIGIN of two octets', { origin: [0x40, 1, 2, 0, 0] }, 'withdrawn'],
-    ['ORIGIN marked optional', { origin: [0xc0, 1, 1, 0] }, 'withdrawn'],
-    ['ORIGIN with the partial bit', { origin: [0x60, 1, 1, 0] }, 'announced'],
-    ['ORIGIN twice', { more: [0x40, 1, 1, 2] }, 'announced'],
-    ['an AS_PATH with an empty segment', { asPath: [0x40, 2, 2, 2, 0] }, 'withdrawn'],
-    ['an AS_PATH with segment type 9', { asPath: [0x40, 2, 6, 9, 1, 0, 0, 0, 1] }, 'withdrawn'],
-    ['an AS_PATH that overruns', { asPath: [0x40, 2, 6, 2, 2, 0, 0, 0, 1] }, 'withdrawn'],
-    ['AS 0 in the AS_PATH', { asPath: [0x40, 2, 6, 2, 1, 0, 0, 0, 0] }, 'withdrawn'],
-    ['a NEXT_HOP of three octets', { nextHop: [0x40, 3, 3, 10, 0, 0] }, 'withdrawn'],
-    ['a multicast NEXT_HOP', { nextHop: [0x40, 3, 4, 224, 0, 0, 1] }, 'withdrawn'],
-    ['a MED of three octets', { more: [0x80, 4, 3, 0, 0, 0] }, 'withdrawn'],
-    ['a LOCAL_PREF of five octets', { more: [0x40, 5, 5, 0, 0, 0, 0, 0] }, 'withdrawn'],
-    ['an ATOMIC_AGGREGATE with a value', { more: [0x40, 6, 1, 0] }, 'announced'],
-    ['an AGGREGATOR of six octets', { more: [0xc0, 7, 6, 0, 1, 1, 1, 1, 1] }, 'announced'],
-    ['COMMUNITIES of five octets', { more: [0xc0, 8, 5, 0, 0, 0, 0, 0] }, 'withdrawn'],
-    ['empty COMMUNITIES', { more: [0xc0, 8, 0] }, 'withdrawn'],
-    ['an ORIGINATOR_ID of two octets', { more: [0x80, 9, 2, 0, 0] }, 'withdrawn'],
-    ['a CLUSTER_LIST of three octets', { more: [0x80, 10, 3, 0, 0, 0] }, 'withdrawn'],
-    ['extended communities of seven octets', { more: [0xc0, 16, 7, 0, 0, 0, 0, 0, 0, 0] }, 'withdrawn'],
-    ['large communities of eleven octets', { more: [0xc0, 32, 11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0] }, 'withdrawn'],
-    ['a list that ends in a header', { more: [0x40, 5] }, 'withdrawn'],
-    ['an attribute that overruns', { more: [0x40, 5, 9, 0] }, 'withdrawn'],
-    ['an unknown optional attribute', { more: [0x80, 200, 1, 0] }, 'announced'],
-    ['an unknown well-known attribute', { more: [0x40, 200, 1, 0] }, 'reset 2'],
-    ['MP_REACH_NLRI cut short', { more: [0x80, 14, 4, 0, 2, 1, 16] }, 'reset 9'],
-    ['MP_REACH_NLRI with a next hop of five octets', { more: [0x80, 14, 10, 0, 2, 1, 5, 1, 2, 3, 4, 5, 0] }, 'reset 9'],
-    ['MP_UNREACH_NLRI with a prefix of 129 bits', { more: [0x80, 15, 4, 0, 2, 1, 129] }, 'reset 9'],
-    ['MP_UNREACH_NLRI twice', { more: [0x80, 15, 3, 0, 2, 1, 0x80, 15, 3, 0, 2, 1] }, 'reset 1'],
-    ['MP_REACH_NLRI of a family unknown', { more: [0x80, 14, 5, 0, 25, 65, 0, 0] }, 'announced'],
-  ])('%s: %s', (_name, changed, expected) => {
-    expect(outcome(decode(changed))).toBe(expected);
-  });
-
-  it('drops from an external peer what belongs inside an AS', () => {
-    const result = decode({ more: [0x40, 5, 4, 0, 0, 0, 9, 0x80, 9, 4, 1, 1, 1, 1, 0x80, 10, 4, 2, 2, 2, 2] }, true);
-    if (result.kind === 'reset') throw new Error(result.reason);
-    expect(result.problems.map(({ action }) => action)).toEqual(['discard', 'discard', 'discard']);
-    expect(result.announced[0]!.attributes).toEqual({
-      origin: 'IGP',
-      asPath: [{ kind: 'sequence', asns: [65000] }],
-      nextHop: '10.0.0.1',
-    });
-  });
-
-  it('resets when a malformed attribute comes without any reachable prefix (5.2)', () => {
-    const body = Uint8Array.of(0, 0, 0, 4, 0x40, 1, 1, 9);
-    expect(outcome(decodeUpdate(body, 0, body.length, context))).toBe('reset 1');
-  });
-
-  it('reads the prefixes of both families of one UPDATE', () => {
-    const nextHop = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
-    const result = decode({ more: [0x80, 14, 26, 0, 2, 1, 16, ...nextHop, 0, 32, 0x20, 1, 0xd, 0xb8] });
-    if (result.kind === 'reset') throw new Error(result.reason);
-    expect(
-      result.announced.map(({ block, attributes }) => [nlriToArray(block)[0]!.prefix, attributes.nextHop]),
-    ).toEqual([
-      ['192.0.2.0/24', '10.0.0.1'],
-      [parseCidr('2001:db8::/32'), '2001:db8::1'],
-    ]);
   });
 });

@@ -61,7 +61,13 @@ export function forEachNlri({ bytes, start, end, addPath }: NlriBlock, visit: Nl
 
 /** The prefix at a place that {@link forEachNlri} visits; host bits are masked off (RFC 4271 4.3). */
 export function readPrefix(family: Family, bytes: Uint8Array, at: number, bits: number): Cidr {
-  const address = new Uint8Array(family === 4 ? 4 : 16);
+  if (family === 4) {
+    const mask = bits === 0 ? 0 : -1 << (32 - bits);
+    const word = u32(bytes, at) & mask;
+    // The canonical form: host bits are zero.
+    return `${word >>> 24}.${(word >>> 16) & 255}.${(word >>> 8) & 255}.${word & 255}/${bits}` as Cidr;
+  }
+  const address = new Uint8Array(16);
   address.set(bytes.subarray(at, at + ((bits + 7) >> 3)));
   return cidrOf(ipFromBytes(address), bits);
 }
