@@ -1,13 +1,13 @@
 /**
  * What a change costs the packet filter drivers, from intents to the kernel, each in a network namespace of its own:
  *
- *   node tools/bench/policy-change.ts [--endpoints 1000] [--policies 10000] [--rounds 15] [--json FILE]
+ *   node tools/bench/policy-change.ts [--endpoints 1000] [--policies 10000] [--rounds 15] [--dual] [--json FILE]
  *
  * - one policy's change on a full node, by nftables and by iptables (legacy and nft variant) by turns;
  * - one member's change at 2,000 sets of 100 and 2,000 chains of 10 rules;
  * - one member more in a set of 100,000 and in one of 100, by turns.
  *
- * Needs root. Both address families are driven, as on a real node.
+ * Needs root. Both address families are driven, as on a real node; `--dual`: with addresses of both in the IP sets.
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -19,6 +19,7 @@ const { values } = parseArgs({
     endpoints: { type: 'string', default: '1000' },
     policies: { type: 'string', default: '10000' },
     rounds: { type: 'string', default: '15' },
+    dual: { type: 'boolean', default: false },
     json: { type: 'string' },
   },
 });
@@ -69,7 +70,7 @@ async function policyChanges(): Promise<Row[]> {
   const perEndpoint = Math.ceil(policyCount / endpointCount);
   const node = [
     ...start,
-    ...Array.from({ length: sets }, (_, index) => ipSet(index, 100)),
+    ...Array.from({ length: sets }, (_, index) => ipSet(index, 100, values.dual)),
     ...Array.from({ length: policyCount }, (_, index) => policy(index, 2, sets, 80)),
     ...Array.from({ length: endpointCount }, (_, index) =>
       workload(
@@ -172,5 +173,8 @@ const ratios = comparisons.map(([name, over, under]) => ({
 }));
 console.table(ratios);
 if (values.json !== undefined) {
-  writeFileSync(values.json, `${JSON.stringify({ endpointCount, policyCount, rounds, rows, ratios }, null, 2)}\n`);
+  writeFileSync(
+    values.json,
+    `${JSON.stringify({ endpointCount, policyCount, rounds, isDual: values.dual, rows, ratios }, null, 2)}\n`,
+  );
 }

@@ -25,12 +25,13 @@ export function host(index: number): Cidr {
   return parseCidr(`10.${1 + (index >> 16)}.${(index >> 8) & 255}.${index & 255}/32`);
 }
 
-export function ipSet(index: number, size: number): IpSetUpdate {
+export function ipSet(index: number, size: number, isDual = false): IpSetUpdate {
+  const hosts = Array.from({ length: size }, (_, member) => host(member));
   return {
     type: 'ip-set-update',
     id: setId(index),
     kind: 'net',
-    members: Array.from({ length: size }, (_, member) => host(member)),
+    members: isDual ? [...hosts, ...hosts.map((_, member) => parseCidr(`fd00::${member.toString(16)}/128`))] : hosts,
   };
 }
 
