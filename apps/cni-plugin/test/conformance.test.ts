@@ -3,12 +3,13 @@
  * every version and command, results held against each version's schema, error codes, and other plug-ins of
  * `containernetworking-plugins` for addresses and in a chain after ours.
  */
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { RouteSocket } from '@calico-node/netlink';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { parseIp } from '@calico-node/net';
+import { addAddress, RouteSocket } from '@calico-node/netlink';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { isolateNetwork } from './support/isolate-network.ts';
 import { TestNode, type Outcome } from './support/test-node.ts';
 
@@ -233,6 +234,86 @@ describe('with other plug-ins', () => {
     const again = await success(calico('ADD', 'more', network('1.0.0', { ipam })));
     expect(again['ips']).toMatchObject([{ address: '10.99.0.2/32' }]);
     await success(calico('DEL', 'more', network('1.0.0', { ipam })));
+  });
+
+  test('a plug-in that gets addresses over the interface finds it up, at ADD and at DEL', async () => {
+    const stand = join(node.dir, 'stand-in');
+    mkdirSync(stand);
+    // Stands in for the `dhcp` plug-in: refuses to work without what that needs.
+    writeFileSync(
+      join(stand, 'dhcp'),
+      `#!/bin/sh
+echo "$CNI_COMMAND" >> ${join(stand, 'calls')}
+ip netns exec "\${CNI_NETNS##*/}" ip -o link show dev "$CNI_IFNAME" up | grep -q LOWER_UP || exit 1
+[ "$CNI_COMMAND" = ADD ] || exit 0
+printf '{"cniVersion":"1.0.0","ips":[{"address":"%s"}]}' "$(cat ${join(stand, 'address')})"
+`,
+      { mode: 0o755 },
+    );
+    const calls = (): string[] => readFileSync(join(stand, 'calls'), 'utf8').trim().split('\n');
+    const run = (command: string): Promise<Outcome> => {
+      const env = { ...variables(command, 'leased'), CNI_PATH: stand };
+      return node.exec('calico', env, JSON.stringify(network('1.0.0', { ipam: { type: 'dhcp' } })));
+    };
+    writeFileSync(join(stand, 'address'), '192.0.2.20/24');
+    for (const _ of ['first', 'again']) {
+      expect((await success(run('ADD')))['ips']).toMatchObject([{ address: '192.0.2.20/32' }]);
+    }
+    await success(run('DEL'));
+    expect(calls()).toEqual(['ADD', 'ADD', 'DEL']);
+    // An address that the kernel takes for no interface: wiring fails after the endpoint is stored, and again.
+    writeFileSync(join(stand, 'address'), 'ff02::5/64');
+    expect(await errorCode(run('ADD'))).toBeGreaterThan(0);
+    expect((await node.resources.list('WorkloadEndpoint')).items).toEqual([]);
+    using inside = RouteSocket.open({ netns });
+    expect(inside.getLink('eth0')).toBeUndefined();
+  });
+
+  test('dhcp leases an address from a server at the host’s end, and gives it back', async ({
+    skip,
+    onTestFinished,
+  }) => {
+    skipWithout(skip, ['dhcp']);
+    if (!existsSync('/usr/bin/busybox')) skip('needs busybox, for its udhcpd');
+    const socket = join(node.dir, 'dhcp.sock');
+    const children: ChildProcess[] = [];
+    onTestFinished(() => {
+      for (const child of children) child.kill('SIGKILL');
+    });
+    const start = (program: string, args: readonly string[]): ChildProcess => {
+      const child = spawn(program, args, { stdio: 'ignore' });
+      children.push(child);
+      return child;
+    };
+    start(join(peerPath, 'dhcp'), ['daemon', '-socketpath', socket, '-timeout', '2s', '-resendmax', '1s']);
+    await vi.waitUntil(() => existsSync(socket), { timeout: 10_000 });
+    writeFileSync(join(node.dir, 'leases'), '');
+    writeFileSync(
+      join(node.dir, 'udhcpd.conf'),
+      `start 192.0.2.30
+end 192.0.2.30
+interface calileased2
+lease_file ${join(node.dir, 'leases')}
+pidfile ${join(node.dir, 'udhcpd.pid')}
+option subnet 255.255.255.0
+option lease 600
+`,
+    );
+    const ipam = { type: 'dhcp', daemonSocketPath: socket };
+    const adding = success(calico('ADD', 'leased2', network('1.0.0', { ipam })));
+    adding.catch(() => undefined); // it is looked at below
+    {
+      using host = RouteSocket.open();
+      await vi.waitUntil(() => host.getLink('calileased2')?.up === true, { timeout: 10_000 });
+      const { index } = host.getLink('calileased2')!;
+      host.apply([addAddress({ interfaceIndex: index, ip: parseIp('192.0.2.1'), prefixLength: 32 })]);
+    }
+    start('/usr/bin/busybox', ['udhcpd', '-f', join(node.dir, 'udhcpd.conf')]);
+    expect((await adding)['ips']).toMatchObject([{ address: '192.0.2.30/32' }]);
+    const { items } = await node.resources.list('WorkloadEndpoint');
+    expect(items).toMatchObject([{ spec: { ipNetworks: ['192.0.2.30/32'] } }]);
+    await success(calico('DEL', 'leased2', network('1.0.0', { ipam })));
+    expect((await node.resources.list('WorkloadEndpoint')).items).toEqual([]);
   });
 
   test.for<[string, Json, () => void]>([

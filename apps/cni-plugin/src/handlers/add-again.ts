@@ -1,10 +1,10 @@
 import type { WorkloadEndpoint } from '@calico-node/model';
 import { parseCidr, splitCidr } from '@calico-node/net';
-import { attachInterface, hasHostInterface } from '@calico-node/workload';
+import { hasHostInterface, Wiring } from '@calico-node/workload';
 import { alternativeInterfaceName } from '../endpoint/interface-name.ts';
 import { ipamHandle } from '../endpoint/workload.ts';
 import type { Result } from '../spec/result.ts';
-import { assignAddresses, releaseAddresses, type GivenAddresses } from './addresses.ts';
+import { assignAddresses, needsInterface, releaseAddresses, type GivenAddresses } from './addresses.ts';
 import { addressSpec, endpointOf, toResult, wiringSpec, type Plan } from './attachment.ts';
 import { awaitPolicy } from './felix.ts';
 
@@ -42,6 +42,19 @@ async function releasePredecessor({ call, description }: Plan, stored: WorkloadE
   await store.addresses.release(ipamHandle(config.name, before, attachment.ifName), signal);
 }
 
+/** Gives a workload on a further network the addresses that it has, every other its own. */
+async function addressesFor(plan: Plan, stored: WorkloadEndpoint | undefined): Promise<GivenAddresses> {
+  const { call, description } = plan;
+  if (stored === undefined || !isFurtherNetwork(plan, stored)) {
+    await releasePredecessor(plan, stored);
+    return assignAddresses(call, description.wishes);
+  }
+  // None of its own; the attempt may have taken some.
+  await releaseAddresses(call);
+  const ips = (stored.spec.ipNetworks ?? []).map((network) => splitCidr(parseCidr(network)).ip);
+  return { ips, routes: undefined, dns: {} };
+}
+
 /**
  * Attaches a workload of which something may be there: what is there is kept and completed, and so is what an attempt
  * as for a new one has made.
@@ -49,22 +62,14 @@ async function releasePredecessor({ call, description }: Plan, stored: WorkloadE
 export async function attachAgain(planned: Plan, stored: WorkloadEndpoint | undefined): Promise<Result> {
   const { call, description } = planned;
   const plan: Plan = { ...planned, hostName: await chooseHostName(planned, stored) };
-  let given: GivenAddresses;
-  if (stored !== undefined && isFurtherNetwork(plan, stored)) {
-    // None of its own; the attempt may have taken some.
-    await releaseAddresses(call);
-    const ips = (stored.spec.ipNetworks ?? []).map((network) => splitCidr(parseCidr(network)).ip);
-    given = { ips, routes: undefined, dns: {} };
-  } else {
-    await releasePredecessor(plan, stored);
-    given = await assignAddresses(call, description.wishes);
-  }
   const { mac } = description.wishes;
-  const attached = await attachInterface({
-    ...wiringSpec(plan),
-    ...addressSpec(call, given),
-    ...(mac === undefined ? {} : { mac }),
-  });
+  const begin = (): Promise<Wiring> => Wiring.begin({ ...wiringSpec(plan), ...(mac === undefined ? {} : { mac }) });
+  using wires = new DisposableStack();
+  const early = needsInterface(call) ? wires.use(await begin()) : undefined;
+  early?.bringUp();
+  const given = await addressesFor(plan, stored);
+  const wiring = early ?? wires.use(await begin());
+  const attached = wiring.complete(addressSpec(call, given));
   const endpoint = endpointOf(plan, given, attached.mac, stored);
   const revision = await call.store.endpoints.save(endpoint, stored, { signal: call.signal });
   await awaitPolicy(call, revision);

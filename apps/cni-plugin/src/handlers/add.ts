@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { WorkloadEndpoint } from '@calico-node/model';
+import type { Mac } from '@calico-node/net';
 import { detachInterface, networkProfile, Wiring, type EarlyWait, type Premises } from '@calico-node/workload';
 import type { Description } from '../endpoint/description.ts';
 import { hostInterfaceName } from '../endpoint/interface-name.ts';
@@ -8,7 +9,7 @@ import { passReadinessGates } from '../node/readiness-gates.ts';
 import { CniError, cniCodes } from '../spec/cni-error.ts';
 import type { Result } from '../spec/result.ts';
 import { attachAgain } from './add-again.ts';
-import { assignAddresses, requireIpam } from './addresses.ts';
+import { assignAddresses, needsInterface, releaseAddresses, requireIpam, type GivenAddresses } from './addresses.ts';
 import { addressSpec, endpointOf, randomMac, toResult, wiringSpec, type Plan } from './attachment.ts';
 import type { AttachmentCall } from './call.ts';
 import { detach } from './del.ts';
@@ -19,24 +20,62 @@ import { anticipatePolicy, awaitPolicy, requireFelix } from './felix.ts';
 /** How long giving up may take after an ADD failed, whatever became of its own time limit. */
 const undoLimitMs = 20_000;
 
-/** What has been started, once it has ended: nothing may be under way when a failure is undone. */
-async function settled<T>(started: Promise<T>, meanwhile: () => void): Promise<T> {
+/**
+ * What has been started, once it has ended, and what was done meanwhile: nothing may be under way when a failure is
+ * undone.
+ */
+async function settled<T, M>(started: Promise<T>, meanwhile: () => M): Promise<readonly [T, M]> {
   started.catch(() => undefined); // it is looked at below
   // What was asked has to be on its way: the kernel's work keeps the thread busy.
   await setImmediate();
+  let done: M;
   try {
-    meanwhile();
+    done = meanwhile();
   } catch (error) {
     await Promise.allSettled([started]);
     throw error;
   }
-  return started;
+  return [await started, done];
+}
+
+interface Begun {
+  readonly wiring: Wiring;
+  readonly early: EarlyWait;
+}
+
+/** Makes the interface, and asks Felix about its endpoint; the stacks end both. Undefined: something is there. */
+function begin(plan: Plan, mac: Mac, wires: DisposableStack, questions: DisposableStack): Begun | undefined {
+  const wiring = Wiring.beginNew({ ...wiringSpec(plan), mac });
+  if (wiring === undefined) return undefined;
+  return { wiring: wires.use(wiring), early: questions.use(anticipatePolicy(plan.call)) };
+}
+
+/** Addresses, while the interface is made; after it, for who needs it. */
+async function giveAddresses(
+  { call, description }: Plan,
+  make: () => Begun | undefined,
+): Promise<readonly [GivenAddresses, Begun] | undefined> {
+  const give = (): Promise<GivenAddresses> => assignAddresses(call, description.wishes);
+  if (needsInterface(call)) {
+    const begun = make();
+    begun?.wiring.bringUp();
+    return begun && [await give(), begun];
+  }
+  const [given, begun] = await settled(give(), make);
+  return begun && [given, begun];
+}
+
+/** What a first try has set going. */
+interface Attempt {
+  /** What Felix was asked ahead of time. */
+  readonly questions: DisposableStack;
+  hasCreatedEndpoint: boolean;
 }
 
 interface Made {
-  readonly revision: bigint;
-  readonly early: EarlyWait;
   readonly result: Result;
+  /** Waits for the endpoint's policy. */
+  readonly wait: () => Promise<void>;
 }
 
 /**
@@ -44,31 +83,31 @@ interface Made {
  * endpoint's policy while the interface gets its addresses. Two round trips to the store, one after the other: the
  * addresses', by the IPAM service, and the endpoint's. Undefined when something of it was there after all.
  */
-async function makeNew(plan: Plan, premises: Premises): Promise<Made | undefined> {
+async function makeNew(plan: Plan, premises: Premises, attempt: Attempt): Promise<Made | undefined> {
   const { call, description } = plan;
-  const { endpoints } = call.store;
   const mac = description.wishes.mac ?? randomMac();
   using wires = new DisposableStack();
-  using early = new DisposableStack();
-  let wiring: Wiring | undefined;
-  let wait: EarlyWait | undefined;
-  const given = await settled(assignAddresses(call, description.wishes), () => {
-    wiring = Wiring.beginNew({ ...wiringSpec(plan), mac });
-    wires.use(wiring);
-    wait = wiring && early.use(anticipatePolicy(call));
-  });
-  if (wiring === undefined || wait === undefined) return undefined;
-  const saving = endpoints.createNew(endpointOf(plan, given, mac, undefined), premises, { signal: call.signal });
-  const revision = await settled(saving, () => wiring?.complete(addressSpec(call, given)));
+  const answer = await giveAddresses(plan, () => begin(plan, mac, wires, attempt.questions));
+  if (answer === undefined) return undefined;
+  const [given, { wiring, early }] = answer;
+  const saving = call.store.endpoints
+    .createNew(endpointOf(plan, given, mac, undefined), premises, { signal: call.signal })
+    .then((created) => {
+      attempt.hasCreatedEndpoint = created !== undefined;
+      return created;
+    });
+  const [revision] = await settled(saving, () => wiring.complete(addressSpec(call, given)));
   if (revision === undefined) return undefined;
-  early.move(); // the caller waits
-  return { revision, early: wait, result: toResult(plan, { mac, mtu: plan.mtu }, given) };
+  return {
+    result: toResult(plan, { mac, mtu: plan.mtu }, given),
+    wait: () => awaitPolicy(call, revision, early),
+  };
 }
 
 /** {@link makeNew}; whatever it fails at is left to the careful way, which knows what stood before. */
-async function tryNew(plan: Plan, premises: Premises): Promise<Made | undefined> {
+async function tryNew(plan: Plan, premises: Premises, attempt: Attempt): Promise<Made | undefined> {
   try {
-    return await makeNew(plan, premises);
+    return await makeNew(plan, premises, attempt);
   } catch (error) {
     plan.call.context.log.debug({ err: error }, 'not attached at the first try; looking at what is there');
     return undefined;
@@ -78,10 +117,13 @@ async function tryNew(plan: Plan, premises: Premises): Promise<Made | undefined>
 /** Puts everything back after a failed ADD of something new. Its own failure is logged: the runtime sends DEL. */
 async function undo(call: AttachmentCall): Promise<void> {
   const { attachment, prefixes } = call;
+  const limited = { ...call, signal: AbortSignal.timeout(undoLimitMs) };
   try {
+    // A lease is given back over the interface.
+    if (needsInterface(call)) await releaseAddresses(limited);
     // What is in this namespace is ours, also where the endpoint is a predecessor's.
     await detachInterface({ netns: attachment.netns, hostName: undefined, workloadName: attachment.ifName, prefixes });
-    await detach({ ...call, signal: AbortSignal.timeout(undoLimitMs) });
+    await detach(limited);
   } catch (error) {
     call.context.log.warn({ err: error, code: describeError(error).code }, 'could not undo a failed ADD');
   }
@@ -123,19 +165,23 @@ export async function attach(call: AttachmentCall): Promise<Result> {
   await passReadinessGates(config.readinessGates, signal);
   const hostName = hostInterfaceName(workload, prefixes[0] ?? 'cali');
   const plan: Plan = { call, description, mtu, hostName };
-  const made = await tryNew(plan, premises);
+  using questions = new DisposableStack();
+  const attempt: Attempt = { questions, hasCreatedEndpoint: false };
+  const made = await tryNew(plan, premises, attempt);
   if (made !== undefined) {
-    const { revision, early, result } = made;
-    await orUndo(call, () => awaitPolicy(call, revision, early));
-    return result;
+    await orUndo(call, made.wait);
+    return made.result;
   }
   // Somebody was here before, or what we knew is no longer so: look at everything anew.
   const stored: WorkloadEndpoint | undefined = await store.endpoints.find(workload.namespace, endpointName, { signal });
   // A pod that was created anew has another container: its endpoint is written over, its interface is new.
-  const isNew = stored === undefined || (stored.spec.containerID ?? workload.containerId) !== workload.containerId;
+  const isNew =
+    attempt.hasCreatedEndpoint ||
+    stored === undefined ||
+    (stored.spec.containerID ?? workload.containerId) !== workload.containerId;
   const work = async (): Promise<Result> => {
     await premisesOf(call, description);
     return attachAgain(plan, stored);
   };
-  return isNew ? orUndo(call, work) : work();
+  return await (isNew ? orUndo(call, work) : work());
 }

@@ -15,6 +15,14 @@ export function isDelegated(type: string): boolean {
   return type !== '' && type !== ownType;
 }
 
+/**
+ * Whether a plug-in gets its addresses over the interface itself: then that has to be there, and up, before the plug-in
+ * is asked, and until its lease is given back.
+ */
+export function needsInterface({ config }: Pick<AttachmentCall, 'config'>): boolean {
+  return config.ipam.type === 'dhcp';
+}
+
 /** What IPAM keeps with an address, as Calico's garbage collection expects it. */
 function attributesOf({ node, workload }: AttachmentCall): Record<string, string> {
   return {

@@ -1,11 +1,12 @@
 import { detachInterface } from '@calico-node/workload';
-import { releaseAddresses } from './addresses.ts';
+import { needsInterface, releaseAddresses } from './addresses.ts';
 import type { AttachmentCall } from './call.ts';
 
 /**
  * Takes an attachment away: the endpoint first, so that Felix closes the way, then the interface, and the
  * addresses last, so that nobody gets one that is still in use. What is gone already is well; so a DEL may be
- * repeated, come without an ADD, or finish what another left.
+ * repeated, come without an ADD, or finish what another left. A lease is given back over the interface, and so before
+ * that goes.
  *
  * A pod that was created anew under the same name has another container: its endpoint and interface stay.
  */
@@ -14,6 +15,7 @@ export async function detach(call: AttachmentCall): Promise<void> {
   const isOurs = ({ spec }: { spec: { readonly containerID?: string | undefined } }): boolean =>
     (spec.containerID ?? '') === '' || spec.containerID === attachment.containerId;
   const stored = await store.endpoints.remove(workload.namespace, endpointName, isOurs, { signal });
+  if (needsInterface(call)) await releaseAddresses(call);
   if (stored === undefined || isOurs(stored)) {
     await detachInterface({
       netns: attachment.netns,
@@ -22,5 +24,5 @@ export async function detach(call: AttachmentCall): Promise<void> {
       prefixes,
     });
   }
-  await releaseAddresses(call);
+  if (!needsInterface(call)) await releaseAddresses(call);
 }

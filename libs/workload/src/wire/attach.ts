@@ -118,6 +118,17 @@ export class Wiring implements Disposable {
   }
 
   /**
+   * Brings both ends up as they are, without addresses: for who asks for those over the interface itself.
+   *
+   * @throws NetlinkError
+   */
+  bringUp(): void {
+    const { host, workload } = this.#made();
+    this.#host.apply([setLink({ index: host.index, up: true })]);
+    this.#workload.apply([setLink({ index: workload.index, up: true })]);
+  }
+
+  /**
    * Brings both ends up, and gives the workload its addresses as /32 and /128 and the link-local gateway. May be
    * repeated. The host's routes to the addresses are not made here: Felix makes them when the workload's policy is
    * in the kernel.
@@ -125,9 +136,8 @@ export class Wiring implements Disposable {
    * @throws NetlinkError
    */
   complete(spec: AddressSpec): Attached {
-    const pair = this.#pair;
+    const pair = this.#made();
     const { workloadName, mtu, mac, netns: path } = this.#spec;
-    if (pair === undefined) throw new Error(`${workloadName} has not been made`);
     const families: Families = {
       ipv4: spec.addresses.some((ip) => familyOf(ip) === 4),
       ipv6: spec.addresses.some((ip) => familyOf(ip) === 6),
@@ -162,6 +172,11 @@ export class Wiring implements Disposable {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  #made(): Pair {
+    if (this.#pair === undefined) throw new Error(`${this.#spec.workloadName} has not been made`);
+    return this.#pair;
   }
 }
 
