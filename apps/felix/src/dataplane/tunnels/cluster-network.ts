@@ -60,7 +60,7 @@ export class ClusterNetwork implements Disposable {
   #encapsulation: EncapsulationUpdate | undefined;
   /** Devices as last made, by family. */
   readonly #devices = new Map<Family, Link>();
-  #parents: Partial<Record<Family, Link>> = {};
+  readonly #parents = new Map<Family, Link>();
   /** Devices, neighbours and the kernel's routes are to be looked at anew; without: routes that were touched. */
   #isStale = true;
   #retry: NodeJS.Timeout | undefined;
@@ -160,7 +160,8 @@ export class ClusterNetwork implements Disposable {
     const local = family === 4 ? own?.ipv4 : own?.ipv6;
     const holder = this.#socket.listAddresses({ family }).find(({ ip }) => ip === local);
     const parent = links.find(({ index }) => index === holder?.interfaceIndex);
-    this.#parents = { ...this.#parents, [family]: parent };
+    if (parent === undefined) this.#parents.delete(family);
+    else this.#parents.set(family, parent);
     const name = vxlanDeviceNames[family];
     const endpoint = vxlanOf(own, family);
     this.#devices.delete(family);
@@ -202,7 +203,7 @@ export class ClusterNetwork implements Disposable {
     const family = familyOf(destination);
     const { gateway } = target;
     if (target.kind === 'ipip') return undefined;
-    const link = target.kind === 'vxlan' ? this.#devices.get(family) : this.#parents[family];
+    const link = target.kind === 'vxlan' ? this.#devices.get(family) : this.#parents.get(family);
     if (link === undefined) return undefined;
     return { gateway, interfaceIndex: link.index, ...(target.kind === 'vxlan' ? { onlink: true } : {}) };
   }
@@ -238,16 +239,14 @@ export class ClusterNetwork implements Disposable {
   }
 
   #isOtherLink(action: 'set' | 'delete', link: Link): boolean {
-    const known = [...this.#devices.values(), ...Object.values(this.#parents)].find(
-      ({ index }) => index === link.index,
-    );
+    const known = [...this.#devices.values(), ...this.#parents.values()].find(({ index }) => index === link.index);
     if (known === undefined) return action === 'set' && deviceNames.has(link.name);
     return action === 'delete' || known.up !== link.up || known.mtu !== link.mtu || known.mac !== link.mac;
   }
 
   /** Over workload interfaces, say, which may have routes of the same protocol. */
   #isForeign({ type, interfaceIndex }: Route): boolean {
-    const known = [...this.#devices.values(), ...Object.values(this.#parents)];
+    const known = [...this.#devices.values(), ...this.#parents.values()];
     return type !== 'blackhole' && !known.some(({ index }) => index === interfaceIndex);
   }
 
