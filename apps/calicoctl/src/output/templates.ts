@@ -1,5 +1,5 @@
+import { Template } from '@calico-node/go-template';
 import type { ColumnContext } from '@calico-node/model';
-import { Template } from '../go-template/template.ts';
 import { JsonPath } from '../jsonpath/jsonpath.ts';
 
 /** The values through a Go template, which has them as a list; `config "asNumber"` gives the cluster's AS number. */

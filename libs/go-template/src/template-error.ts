@@ -5,6 +5,8 @@ export class TemplateError extends Error {
   /** Counted from 1. */
   readonly line: number;
   readonly column: number;
+  /** The message without its place. */
+  readonly detail: string;
 
   constructor(text: string, offset: number, message: string) {
     const before = text.slice(0, offset).split('\n');
@@ -12,5 +14,6 @@ export class TemplateError extends Error {
     super(`template:${line}:${column}: ${message}`);
     this.line = line;
     this.column = column;
+    this.detail = message;
   }
 }

@@ -4,9 +4,17 @@ export type Node =
   | { readonly type: 'print'; readonly pipeline: Pipeline }
   | { readonly type: 'if' | 'with'; readonly pipeline: Pipeline; readonly then: Nodes; readonly otherwise: Nodes }
   | { readonly type: 'range'; readonly pipeline: Pipeline; readonly then: Nodes; readonly otherwise: Nodes }
-  | { readonly type: 'break' | 'continue' };
+  | { readonly type: 'break' | 'continue' }
+  /** Another template's text, for the pipeline's value. */
+  | { readonly type: 'template'; readonly at: number; readonly name: string; readonly pipeline: Pipeline | undefined };
 
 export type Nodes = readonly Node[];
+
+/** A template, and those that it defines. */
+export interface Tree {
+  readonly nodes: Nodes;
+  readonly definitions: ReadonlyMap<string, Nodes>;
+}
 
 /** `$a, $b := command | command`. */
 export interface Pipeline {

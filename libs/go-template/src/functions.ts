@@ -36,7 +36,7 @@ export function isTrue(value: unknown): boolean {
 }
 
 function length(value: unknown): number {
-  if (typeof value === 'string') return Buffer.byteLength(value);
+  if (typeof value === 'string') return new TextEncoder().encode(value).length;
   if (Array.isArray(value)) return value.length;
   if (isRecord(value)) return Object.keys(value).length;
   throw new Error(`len of type ${goType(value)}`);
@@ -72,6 +72,13 @@ function slice(value: unknown, ...bounds: readonly unknown[]): unknown {
   return value.slice(from, to);
 }
 
+/** By code points, which is the order of their UTF-8 octets. */
+function compareText(a: string, b: string): number {
+  const [left, right] = [Array.from(a), Array.from(b)];
+  const at = left.findIndex((character, index) => character !== right[index]);
+  return at < 0 ? left.length - right.length : (left[at]?.codePointAt(0) ?? 0) - (right[at]?.codePointAt(0) ?? -1);
+}
+
 /** A space stands between two values of which neither is text. */
 function printed(values: readonly unknown[]): string {
   return values
@@ -91,7 +98,7 @@ function isSame(a: unknown, b: unknown): boolean {
 
 function compare(a: unknown, b: unknown): number {
   if (typeof a === 'number' && typeof b === 'number') return a - b;
-  if (typeof a === 'string' && typeof b === 'string') return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  if (typeof a === 'string' && typeof b === 'string') return compareText(a, b);
   throw new Error('incompatible types for comparison');
 }
 

@@ -1,12 +1,12 @@
 /**
- * Go's text/template, as far as the output of a command needs it: text, fields, variables, pipelines, functions,
- * `if`, `with` and `range` with their `else`, comments and trimming. Not there: templates within templates.
+ * Go's text/template over JSON's values: text, fields, variables, pipelines, functions, `if`, `with` and `range` with
+ * their `else`, `define` and `template`, comments and trimming. Not there: `block`.
  */
 import { fieldOf } from './field.ts';
 import { goValue } from './format.ts';
 import { builtins, isTrue, type TemplateFunction } from './functions.ts';
 import { parseTemplate } from './parser.ts';
-import type { Command, Node, Nodes, Operand, Pipeline } from './syntax.ts';
+import type { Command, Node, Nodes, Operand, Pipeline, Tree } from './syntax.ts';
 import { TemplateError } from './template-error.ts';
 
 export interface TemplateOptions {
@@ -17,14 +17,14 @@ export interface TemplateOptions {
 /** A template that was read, to be applied to data. */
 export class Template {
   readonly #text: string;
-  readonly #nodes: Nodes;
+  readonly #tree: Tree;
   readonly #functions: Readonly<Record<string, TemplateFunction>>;
 
   /** @throws TemplateError */
   constructor(text: string, { functions = {} }: TemplateOptions = {}) {
     this.#text = text;
     this.#functions = { ...builtins, ...functions };
-    this.#nodes = parseTemplate(text, new Set([...Object.keys(this.#functions), 'and', 'or']));
+    this.#tree = parseTemplate(text, new Set([...Object.keys(this.#functions), 'and', 'or']));
   }
 
   /**
@@ -33,7 +33,7 @@ export class Template {
    * @throws TemplateError
    */
   render(data: unknown): string {
-    return new Rendering(this.#text, this.#functions, data).render(this.#nodes);
+    return new Rendering(this.#text, this.#functions, this.#tree, data).render();
   }
 }
 
@@ -42,6 +42,9 @@ interface Variable {
   value: unknown;
 }
 
+/** How deep templates may call each other. */
+const MAX_DEPTH = 100;
+
 /** How a list of nodes was left. */
 type Completion = 'done' | 'break' | 'continue';
 
@@ -49,18 +52,21 @@ class Rendering {
   readonly #text: string;
   readonly #functions: Readonly<Record<string, TemplateFunction>>;
   readonly #root: unknown;
-  readonly #variables: Variable[];
+  readonly #tree: Tree;
+  #variables: Variable[];
+  #depth = 0;
   readonly #parts: string[] = [];
 
-  constructor(text: string, functions: Readonly<Record<string, TemplateFunction>>, root: unknown) {
+  constructor(text: string, functions: Readonly<Record<string, TemplateFunction>>, tree: Tree, root: unknown) {
     this.#text = text;
     this.#functions = functions;
+    this.#tree = tree;
     this.#root = root;
     this.#variables = [{ name: '', value: root }];
   }
 
-  render(nodes: Nodes): string {
-    this.#nodes(nodes, this.#root);
+  render(): string {
+    this.#nodes(this.#tree.nodes, this.#root);
     return this.#parts.join('');
   }
 
@@ -94,7 +100,24 @@ class Rendering {
       case 'break':
       case 'continue':
         return node.type;
+      case 'template':
+        this.#invoke(node, dot);
+        return 'done';
     }
+  }
+
+  /** Another template's text. It sees no variables but its own. */
+  #invoke({ at, name, pipeline }: Extract<Node, { type: 'template' }>, dot: unknown): void {
+    const nodes = this.#tree.definitions.get(name);
+    if (nodes === undefined) throw new TemplateError(this.#text, at, `template ${JSON.stringify(name)} not defined`);
+    if (this.#depth >= MAX_DEPTH) throw new TemplateError(this.#text, at, 'templates call each other too deeply');
+    const value = pipeline === undefined ? undefined : this.#pipeline(pipeline, dot);
+    const outer = this.#variables;
+    this.#variables = [{ name: '', value }];
+    this.#depth += 1;
+    this.#nodes(nodes, value);
+    this.#depth -= 1;
+    this.#variables = outer;
   }
 
   /** Runs with variables of its own. */

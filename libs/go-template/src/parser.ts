@@ -1,12 +1,9 @@
 import { tokenize, type Token } from './lexer.ts';
-import type { Command, Node, Nodes, Operand, Pipeline } from './syntax.ts';
+import type { Command, Node, Nodes, Operand, Pipeline, Tree } from './syntax.ts';
 import { TemplateError } from './template-error.ts';
 
 /** How deep actions and parentheses may nest. */
 const MAX_DEPTH = 100;
-
-/** Words of Go's templates that stand for whole other templates, which there are none of here. */
-const UNSUPPORTED: ReadonlySet<string> = new Set(['define', 'template', 'block']);
 
 /** What ends a list of nodes. */
 interface End {
@@ -15,7 +12,7 @@ interface End {
 }
 
 /** Reads a template. @throws TemplateError */
-export function parseTemplate(text: string, functions: ReadonlySet<string>): Nodes {
+export function parseTemplate(text: string, functions: ReadonlySet<string>): Tree {
   return new Parser(text, functions).parse();
 }
 
@@ -26,6 +23,7 @@ class Parser {
   #next = 0;
   #depth = 0;
   #loops = 0;
+  readonly #definitions = new Map<string, Nodes>();
   /** The variables that are known here, innermost last. */
   #variables: string[] = [''];
 
@@ -35,10 +33,10 @@ class Parser {
     this.#tokens = tokenize(text);
   }
 
-  parse(): Nodes {
+  parse(): Tree {
     const { nodes, end } = this.#nodes();
     if (end.word !== 'eof') throw this.#error(end.at, `unexpected {{${end.word}}}`);
-    return nodes;
+    return { nodes, definitions: this.#definitions };
   }
 
   #nodes(): { readonly nodes: Nodes; readonly end: End } {
@@ -57,7 +55,8 @@ class Parser {
         if (first.name === 'end') this.#close();
         return { nodes, end: { word: first.name, at: token.at } };
       }
-      nodes.push(this.#action(token.at));
+      if (first.type === 'word' && first.name === 'define') this.#define(token.at);
+      else nodes.push(this.#action(token.at));
     }
   }
 
@@ -65,7 +64,8 @@ class Parser {
     const first = this.#peek();
     if (first.type === 'close') throw this.#error(first.at, 'missing value for command');
     const word = first.type === 'word' ? first.name : '';
-    if (UNSUPPORTED.has(word)) throw this.#error(first.at, `{{${word}}} is not supported`);
+    if (word === 'block') throw this.#error(first.at, '{{block}} is not supported');
+    if (word === 'template') return this.#template(at);
     if (word === 'break' || word === 'continue') {
       if (this.#loops === 0) throw this.#error(first.at, `{{${word}}} outside {{range}}`);
       this.#next += 1;
@@ -79,6 +79,40 @@ class Parser {
     const pipeline = this.#pipeline('print');
     this.#close();
     return { type: 'print', pipeline };
+  }
+
+  /** `define "name"` to its `{{end}}`: it leaves no text where it stands. */
+  #define(at: number): void {
+    if (this.#depth > 0) throw this.#error(at, '{{define}} within another action');
+    this.#enter(at);
+    this.#next += 1;
+    const name = this.#templateName();
+    this.#close();
+    const outer = this.#variables;
+    this.#variables = [''];
+    const { nodes, end } = this.#nodes();
+    if (end.word !== 'end') throw this.#error(at, '{{define}} without {{end}}');
+    this.#variables = outer;
+    this.#depth -= 1;
+    if (this.#definitions.has(name)) throw this.#error(at, `template ${JSON.stringify(name)} is defined twice`);
+    this.#definitions.set(name, nodes);
+  }
+
+  /** `template "name"`, or with a value. */
+  #template(at: number): Node {
+    this.#next += 1;
+    const name = this.#templateName();
+    this.#skipSpace();
+    const pipeline = this.#peek().type === 'close' ? undefined : this.#pipeline('print');
+    this.#close();
+    return { type: 'template', at, name, pipeline };
+  }
+
+  #templateName(): string {
+    this.#skipSpace();
+    const token = this.#take();
+    if (token.type === 'literal' && typeof token.value === 'string') return token.value;
+    throw this.#error(token.at, "expected a template's name in quotes");
   }
 
   /** From after the word `if`, `with` or `range` to after its `{{end}}`. */

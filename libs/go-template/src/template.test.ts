@@ -28,6 +28,7 @@ describe('a template', () => {
     ['{{.missing}} {{.missing.deeper}}', {}, '<no value> <no value>'],
     ['{{.}}', { b: [1, 'x', true, null], a: { z: 1.5 } }, 'map[a:map[z:1.5] b:[1 x true <nil>]]'],
     ['a {{- " b " -}} c', {}, 'a b c'],
+    ['{{define "T"}}<{{.}}>{{end}}{{template "T" .a}}{{template "T"}}', { a: 1 }, '<1><<no value>>'],
     ['a\n  {{- /* a comment }} */ -}}\n  b{{/**/}} c', {}, 'ab c'],
     ['{{"\\t\\u00e9\\x41\\"" }}{{`\\n`}}{{\'x\'}}{{0x10}}{{-3}}{{1.5e3}}', {}, '\té' + 'A"\\n120' + '16-31500'],
     ['{{if .a}}1{{else if .b}}2{{else}}3{{end}}', { b: [0] }, '2'],
@@ -103,10 +104,22 @@ describe('a template', () => {
     ['{{len .a)}}', 'expected }}'],
     ['{{1 | 2}}', 'cannot take the result'],
     ['{{break}}', '{{break}} outside {{range}}'],
-    ['{{template "x"}}', '{{template}} is not supported'],
+    ['{{template x}}', "expected a template's name in quotes"],
+    ['{{block "x" .}}{{end}}', '{{block}} is not supported'],
+    ['{{if 1}}{{define "x"}}{{end}}{{end}}', '{{define}} within another action'],
+    ['{{define "x"}}', '{{define}} without {{end}}'],
+    ['{{define "x"}}{{end}}{{define "x"}}{{end}}', 'template "x" is defined twice'],
+    ['{{$y := 1}}{{define "x"}}{{$y}}{{end}}', 'undefined variable $y'],
     ['{{&}}', 'unexpected "&"'],
   ])('that is wrong is refused with its place: %j', (text, message) => {
     expect(() => new Template(text)).toThrow(message);
+  });
+
+  it.each([
+    ['{{template "x"}}', '1:1: template "x" not defined'],
+    ['{{define "x"}}{{template "x"}}{{end}}{{template "x"}}', 'call each other too deeply'],
+  ])('that calls templates wrongly fails when applied: %j', (text, message) => {
+    expect(() => render(text)).toThrow(message);
   });
 
   it.each([
