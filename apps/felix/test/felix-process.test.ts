@@ -267,6 +267,24 @@ describe.for(filters)('felix with $name', (filter) => {
       await until(() => readiness().includes('"ok":true'));
     });
 
+    if (filter.name === 'nftables') {
+      it('goes over to iptables, and back, when its configuration says so', async () => {
+        const legacyRules = (): string => runIn(lab.netns, 'iptables-legacy-save');
+        const hasTables = (): boolean => lab.nft('list', 'tables').some((line) => line.includes('calico'));
+        await felix.waitForRevision(await applyPolicy(81));
+        await apply('FelixConfiguration', { name: 'default' }, { nftablesMode: 'Disabled', iptablesBackend: 'Legacy' });
+        await until(() => legacyRules().includes('cali-tw-calib') && !hasTables());
+        expect(await canConnect(a, b.address, 81)).toBe(true);
+        expect(await canConnect(a, b.address, 80)).toBe(false);
+        await apply('FelixConfiguration', { name: 'default' }, {});
+        await until(() => hasTables() && !legacyRules().includes('cali'));
+        await felix.waitForRevision(await applyPolicy(80));
+        expect(await canConnect(a, b.address, 80)).toBe(true);
+        expect(await canConnect(a, b.address, 81)).toBe(false);
+        expect(runIn(lab.netns, 'ipset', 'list', '-n')).toBe('');
+      });
+    }
+
     it('leaves nothing of a workload that is gone', async () => {
       await resources.delete('WorkloadEndpoint', nameOf('b'), 'default');
       await until(() => !filter.listing(lab.netns).includes('calib'));

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Intent } from '../src/calc/intents.ts';
+import { chooseDriver, probeFilters } from '../src/dataplane/driver-choice.ts';
 import { IptablesDriver, type IptablesDriverOptions } from '../src/dataplane/iptables/iptables-driver.ts';
 import type { IptablesVariant } from '../src/dataplane/iptables/variant.ts';
 import { defaultRuleOptions } from '../src/rules/options.ts';
@@ -206,5 +207,20 @@ describe.for(variants)('iptables, %s', (variant) => {
     driver.resync();
     expect(await apply()).toBe(0);
     expect(await apply(removeEndpoint('b'))).toBeGreaterThan(0);
+  });
+});
+
+describe('IptablesBackend auto', () => {
+  it('is the variant that the host’s rules are in', () => {
+    using lab = new NodeLab();
+    const choice = () => chooseDriver({ NFTablesMode: 'Disabled', IptablesBackend: 'auto' }, probeFilters(lab.netns));
+    expect(choice()).toEqual({ kind: 'iptables', variant: 'legacy' });
+    runIn(lab.netns, 'ip6tables-nft', '-A', 'INPUT', '-j', 'ACCEPT');
+    expect(choice()).toEqual({ kind: 'iptables', variant: 'nft' });
+    for (let count = 0; count < 2; count++) runIn(lab.netns, 'iptables-legacy', '-A', 'INPUT', '-j', 'ACCEPT');
+    expect(choice()).toEqual({ kind: 'iptables', variant: 'legacy' });
+    expect(chooseDriver({ NFTablesMode: 'Auto', IptablesBackend: 'auto' }, probeFilters(lab.netns))).toEqual({
+      kind: 'nftables',
+    });
   });
 });
