@@ -1,3 +1,4 @@
+import { Bfd } from './bfd/bfd.ts';
 import { BgpConfigError } from './config/fields.ts';
 import { parseConfig } from './config/parse-config.ts';
 import { readConfigFile, writeConfigFile } from './config/config-file.ts';
@@ -38,10 +39,18 @@ export async function runDaemon(context: ServiceContext): Promise<void> {
     listen: (addresses, port, handlers) => new Listener(addresses, port, handlers, log),
     log,
     onChange: () => {
+      syncBfd();
       report(reporter, speaker, owner.configuredMs);
     },
   });
-  registerMetrics(metrics.registry, speaker);
+  const bfd = new Bfd((name, keepsRoutes) => {
+    speaker.neighbors.find(({ config }) => config.name === name)?.pathFailed(keepsRoutes);
+  }, log);
+  /** Dynamic neighbours come and go; who is shut down needs no watching. */
+  const syncBfd = (): void => {
+    bfd.sync(speaker.neighbors.filter(({ isShutDown }) => !isShutDown).map(({ config }) => config));
+  };
+  registerMetrics(metrics.registry, speaker, bfd);
   const readiness = setInterval(() => {
     report(reporter, speaker, owner.configuredMs);
   }, 1000);
@@ -84,7 +93,9 @@ export async function runDaemon(context: ServiceContext): Promise<void> {
       apply: (wire) => apply(wire, paths.bgpConfigFile),
     };
     const socket = context.option('socket') ?? paths.bgpSocket;
-    await using server = await serveUnix(socket, [[bgpV1.BgpServiceService, bgpService(speaker, keeper, startedMs)]]);
+    await using server = await serveUnix(socket, [
+      [bgpV1.BgpServiceService, bgpService(speaker, bfd, keeper, startedMs)],
+    ]);
     process.on('SIGHUP', reread);
     log.info({ socket, configured: stored !== undefined }, 'serving');
     await new Promise<void>((resolve) => {
@@ -98,12 +109,14 @@ export async function runDaemon(context: ServiceContext): Promise<void> {
           { once: true },
         );
     });
-    // Sessions first: their peers keep our routes from here on.
+    // Not a failure of the path. Then sessions: their peers keep our routes from here on.
+    bfd.close();
     speaker.stop();
     await server.close();
   } finally {
     process.removeListener('SIGHUP', reread);
     clearInterval(readiness);
+    bfd.close();
     speaker.stop();
   }
 }

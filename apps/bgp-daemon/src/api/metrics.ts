@@ -1,8 +1,9 @@
 import { Gauge, type Registry } from 'prom-client';
+import type { Bfd } from '../bfd/bfd.ts';
 import type { Speaker } from '../speaker/speaker.ts';
 
 /** Metrics per peer and table, read from the speaker when they are asked for. */
-export function registerMetrics(registry: Registry, speaker: Speaker): void {
+export function registerMetrics(registry: Registry, speaker: Speaker, bfd: Bfd): void {
   const perPeer = (name: string, help: string, value: (neighbor: Speaker['neighbors'][number]) => number): void => {
     const gauge = new Gauge({
       name,
@@ -30,6 +31,12 @@ export function registerMetrics(registry: Registry, speaker: Speaker): void {
   perPeer('bgp_prefixes_sent', 'prefixes announced to the peer', ({ prefixesSent }) => prefixesSent);
   perPeer('bgp_messages_received_total', 'messages from the peer', ({ messages }) => messages.received);
   perPeer('bgp_messages_sent_total', 'messages to the peer', ({ messages }) => messages.sent);
+  perPeer('bgp_flaps', 'short sessions in a row, when dampening is configured', ({ dampening }) => dampening.flaps);
+  perPeer('bgp_damped_seconds', 'for how long the session is kept down yet', ({ dampening }) => dampening.leftSeconds);
+  perPeer('bgp_bfd_up', '1 while the BFD session is up', ({ config }) =>
+    Number(bfd.status(config.name)?.state === 'Up'),
+  );
+  perPeer('bgp_bfd_failures_total', 'failed BFD sessions', ({ config }) => bfd.status(config.name)?.failures ?? 0);
   const single = (name: string, help: string, value: () => number): void => {
     const gauge = new Gauge({
       name,

@@ -1,6 +1,7 @@
 import { ipFromBigInt, tryParseCidr } from '@calico-node/net';
 import { RpcError, unary, type bgpV1 } from '@calico-node/rpc';
 import { VERSION } from '@calico-node/service';
+import type { Bfd } from '../bfd/bfd.ts';
 import { BgpConfigError } from '../config/fields.ts';
 import type { Neighbor } from '../speaker/neighbor.ts';
 import type { ApplyResult, Speaker } from '../speaker/speaker.ts';
@@ -15,7 +16,7 @@ export interface ConfigOwner {
 }
 
 /** The gRPC interface (calico.bgp.v1.BgpService). */
-export function bgpService(speaker: Speaker, owner: ConfigOwner, startedMs: number): bgpV1.BgpServiceServer {
+export function bgpService(speaker: Speaker, bfd: Bfd, owner: ConfigOwner, startedMs: number): bgpV1.BgpServiceServer {
   return {
     applyConfig: unary<bgpV1.ApplyConfigRequest, bgpV1.ApplyConfigResponse>(({ config }) => {
       if (config === undefined) throw new RpcError('INVALID_ARGUMENT', 'config: is missing');
@@ -37,7 +38,9 @@ export function bgpService(speaker: Speaker, owner: ConfigOwner, startedMs: numb
       },
     })),
     listPeers: unary<bgpV1.ListPeersRequest, bgpV1.ListPeersResponse>(() => ({
-      peers: speaker.neighbors.map((neighbor) => peerStatus(neighbor, speaker.isDynamic(neighbor))),
+      peers: speaker.neighbors.map((neighbor) =>
+        peerStatus(neighbor, speaker.isDynamic(neighbor), bfd.status(neighbor.config.name)),
+      ),
     })),
     listRoutes: unary<bgpV1.ListRoutesRequest, bgpV1.ListRoutesResponse>(({ prefix, peer }) => {
       const only = prefix === '' ? undefined : tryParseCidr(prefix);

@@ -6,8 +6,10 @@ import {
   type Session,
   type StateName,
 } from '@calico-node/bgp';
+import type { BfdStateName } from '@calico-node/bfd';
 import type { Cidr, Family } from '@calico-node/net';
 import { bgpV1 } from '@calico-node/rpc';
+import type { BfdStatus } from '../bfd/bfd.ts';
 import type { PeerType } from '../config/daemon-config.ts';
 import type { PathView } from '../rib/rib.ts';
 import type { Neighbor } from '../speaker/neighbor.ts';
@@ -31,8 +33,27 @@ const types: Readonly<Record<PeerType, bgpV1.PeerType>> = {
   other: WirePeerType.UNSPECIFIED,
 };
 
-export function peerStatus(neighbor: Neighbor, dynamic: boolean): bgpV1.Peer {
-  const { config, session, messages } = neighbor;
+const bfdStates: Readonly<Record<BfdStateName, bgpV1.BfdState>> = {
+  AdminDown: bgpV1.BfdState.ADMIN_DOWN,
+  Down: bgpV1.BfdState.DOWN,
+  Init: bgpV1.BfdState.INIT,
+  Up: bgpV1.BfdState.UP,
+};
+
+function bfdStatus(status: BfdStatus): bgpV1.BfdStatus {
+  return {
+    state: bfdStates[status.state],
+    sinceUnixMillis: BigInt(status.sinceMs),
+    diagnostic: status.diagnostic,
+    multihop: status.hops === 'multi',
+    transmitMillis: Math.round(status.transmitMs),
+    detectionMillis: Math.round(status.detectionMs),
+    failures: status.failures,
+  };
+}
+
+export function peerStatus(neighbor: Neighbor, dynamic: boolean, bfd: BfdStatus | undefined): bgpV1.Peer {
+  const { config, session, messages, dampening } = neighbor;
   return {
     name: config.name,
     address: config.address,
@@ -52,6 +73,9 @@ export function peerStatus(neighbor: Neighbor, dynamic: boolean): bgpV1.Peer {
     shutDown: neighbor.isShutDown,
     capabilities: session === undefined ? [] : agreedOn(session),
     dynamic,
+    bfd: bfd && bfdStatus(bfd),
+    flaps: dampening.flaps,
+    dampedSeconds: Math.ceil(dampening.leftSeconds),
   };
 }
 

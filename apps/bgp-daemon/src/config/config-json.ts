@@ -81,6 +81,14 @@ const neighbor = {
   role: choice(bgpV1.Role),
   roleStrict: flag,
   longLivedSeconds: number,
+  bfd: message({
+    minRxMillis: number,
+    minTxMillis: number,
+    multiplier: number,
+    multihop: flag,
+    passive: flag,
+    graceful: flag,
+  }),
 };
 
 const config = message({

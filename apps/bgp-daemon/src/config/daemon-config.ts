@@ -43,6 +43,18 @@ export interface NeighborConfig {
   readonly role?: { readonly role: Role; readonly strict: boolean } | undefined;
   /** Undefined: stale routes go when the restart takes too long. */
   readonly longLivedSeconds?: number | undefined;
+  readonly bfd?: BfdSettings | undefined;
+}
+
+/** BFD with a neighbour. */
+export interface BfdSettings {
+  readonly minTxMs: number;
+  readonly minRxMs: number;
+  readonly multiplier: number;
+  readonly multihop: boolean;
+  readonly passive: boolean;
+  /** The neighbour's routes stay for its restart time when the path fails. */
+  readonly graceful: boolean;
 }
 
 /** Peers that come from a network without being configured one by one. */

@@ -2,6 +2,7 @@ import type { Filter, NextHopMode, Role } from '@calico-node/bgp';
 import { familyOf, splitCidr, type Family, type IpAddress } from '@calico-node/net';
 import { bgpV1 } from '@calico-node/rpc';
 import type { DynamicNeighborConfig, NeighborConfig, PeerType, PrefixLimit } from './daemon-config.ts';
+import { bfdSettings } from './parse-bfd.ts';
 import { asn, BgpConfigError, cidr, dottedQuad, ip, optionalIp, port } from './fields.ts';
 
 const defaultHoldSeconds = 90;
@@ -126,6 +127,7 @@ export function neighbor(
       wire.sendHoldSeconds === 0 ? Math.max(leastSendHoldSeconds, 2 * holdSeconds) : wire.sendHoldSeconds,
     role: role(wire, localAs, path),
     longLivedSeconds: wire.longLivedSeconds === 0 ? undefined : wire.longLivedSeconds,
+    bfd: bfdSettings(wire.bfd, `${path}.bfd`),
   };
 }
 

@@ -7,6 +7,11 @@ export class Flaps {
   #count = 0;
   #untilMs = 0;
 
+  /** Short sessions in a row. */
+  get count(): number {
+    return this.#count;
+  }
+
   /** A session that lasted so long has ended. */
   ended(lastedMs: number, dampening: Dampening | undefined): void {
     if (dampening === undefined || lastedMs >= dampening.stableSeconds * 1000) {

@@ -114,6 +114,10 @@ export class Peer {
     return this.#session;
   }
 
+  get dampening(): { readonly flaps: number; readonly leftSeconds: number } {
+    return { flaps: this.#flaps.count, leftSeconds: this.#flaps.leftSeconds(this.#identity.dampening()) };
+  }
+
   get isCongested(): boolean {
     return this.#active?.isCongested ?? false;
   }
@@ -145,6 +149,14 @@ export class Peer {
     this.#restartTimer = setTimeout(() => {
       this.start();
     }, seconds * 1000);
+  }
+
+  /** Ends the session without waiting for the hold time (RFC 9384), or as if the connection had been lost. */
+  pathFailed(keepsRoutes: boolean): void {
+    const cease = notification(errorCode.cease, ceaseSubcode.bfdDown);
+    this.#active?.dispatch(
+      keepsRoutes ? { kind: 'tcp-failed', reason: 'BFD down' } : { kind: 'message-error', notification: cease },
+    );
   }
 
   /** Takes a connection that came from the peer's address. */

@@ -132,6 +132,11 @@ export class Neighbor {
     return { received: this.#peer.messagesReceived, sent: this.#peer.messagesSent };
   }
 
+  /** Short sessions in a row, and for how long the next has to wait. */
+  get dampening(): { readonly flaps: number; readonly leftSeconds: number } {
+    return this.#peer.dampening;
+  }
+
   /** Ended by the operator, until it is reloaded. */
   get isShutDown(): boolean {
     return this.#isShutDown;
@@ -197,6 +202,11 @@ export class Neighbor {
     }
     this.#context.wake();
     return 'refreshed';
+  }
+
+  /** The path to the peer has failed (RFC 5882 4): ends the session at once, and tries again. */
+  pathFailed(keepsRoutes: boolean): void {
+    this.#peer.pathFailed(keepsRoutes);
   }
 
   /** Closes the connection as a restart does: routes, ours there and theirs here, stay. */

@@ -520,6 +520,7 @@ function isSameSession(a: NeighborConfig, b: NeighborConfig): boolean {
     nextHopMode: _n,
     type: _t,
     prefixLimit: _p,
+    bfd: _b,
     ...rest
   }: NeighborConfig): unknown => rest;
   return isDeepStrictEqual(session(a), session(b));

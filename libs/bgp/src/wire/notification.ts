@@ -24,7 +24,7 @@ export const errorCode = {
   sendHoldTimer: 8,
 } as const;
 
-/** Cease subcodes: RFC 4486, RFC 8538 (hard reset). */
+/** Cease subcodes: RFC 4486, RFC 8538 (hard reset), RFC 9384 (BFD). */
 export const ceaseSubcode = {
   maximumPrefixes: 1,
   administrativeShutdown: 2,
@@ -35,6 +35,7 @@ export const ceaseSubcode = {
   collisionResolution: 7,
   outOfResources: 8,
   hardReset: 9,
+  bfdDown: 10,
 } as const;
 
 const names: Readonly<Record<number, readonly [string, Readonly<Record<number, string>>]>> = {

@@ -55,9 +55,14 @@ export async function bgpExplain(io: Io, prefix: string): Promise<void> {
   io.out(tabTable(['  PEER', 'TOLD', 'BECAUSE'], exportRows));
 }
 
-function stateOf({ state, stale, shutDown }: bgpV1.Peer): string {
-  if (shutDown) return `${STATES[state]} (shut down)`;
-  return stale ? `${STATES[state]} (routes kept)` : STATES[state];
+function stateOf({ state, stale, shutDown, dampedSeconds, bfd }: bgpV1.Peer): string {
+  const notes = [
+    ...(shutDown ? ['shut down'] : []),
+    ...(stale && !shutDown ? ['routes kept'] : []),
+    ...(dampedSeconds > 0 ? [`damped for ${duration(1000 * dampedSeconds)}`] : []),
+    ...(bfd === undefined ? [] : [bfd.state === bgpV1.BfdState.UP ? 'BFD up' : 'BFD down']),
+  ];
+  return notes.length === 0 ? STATES[state] : `${STATES[state]} (${notes.join(', ')})`;
 }
 
 /** In the largest two units: 3d4h, 4h5m, 5m6s, 6s. */

@@ -1,0 +1,150 @@
+/**
+ * BFD sessions for BGP neighbours (RFC 5882 4): one for each neighbour that is configured to have it. A
+ * session that fails is told of; one that the peer ends on purpose is not a failure (RFC 5882 3.2).
+ */
+import { randomInt } from 'node:crypto';
+import { decodeControlPacket, type BfdConfig, type BfdStateName } from '@calico-node/bfd';
+import type { IpAddress } from '@calico-node/net';
+import type { Logger } from '@calico-node/service';
+import { isDeepStrictEqual } from 'node:util';
+import type { BfdSettings, NeighborConfig } from '../config/daemon-config.ts';
+import { BfdRunner } from './bfd-runner.ts';
+import { BfdReceiver, BfdSender, type BfdHops, type BfdTarget } from './bfd-sockets.ts';
+
+export interface BfdStatus {
+  readonly state: BfdStateName;
+  readonly sinceMs: number;
+  readonly diagnostic: number;
+  readonly hops: BfdHops;
+  readonly transmitMs: number;
+  readonly detectionMs: number;
+  /** How often it has failed. */
+  readonly failures: number;
+}
+
+interface Entry {
+  readonly name: string;
+  readonly discriminator: number;
+  readonly target: BfdTarget;
+  readonly runner: BfdRunner;
+  readonly sender: BfdSender;
+  settings: BfdSettings;
+  failures: number;
+}
+
+export class Bfd {
+  readonly #entries = new Map<string, Entry>();
+  readonly #receiver: BfdReceiver;
+  readonly #onFailed: (neighbor: string, keepsRoutes: boolean) => void;
+  readonly #log: Logger;
+  /** Packets that belong to no session, or are none. */
+  dropped = 0;
+
+  constructor(onFailed: (neighbor: string, keepsRoutes: boolean) => void, log: Logger) {
+    this.#onFailed = onFailed;
+    this.#log = log;
+    this.#receiver = new BfdReceiver((bytes, from, hops) => {
+      this.#received(bytes, from, hops);
+    }, log);
+  }
+
+  /** Has sessions with these neighbours, as far as they are configured to, and with no others. */
+  sync(neighbors: readonly NeighborConfig[]): void {
+    const wanted = new Map(neighbors.map((neighbor) => [neighbor.name, neighbor]));
+    for (const entry of this.#entries.values()) {
+      const config = wanted.get(entry.name);
+      if (config?.bfd === undefined || !isDeepStrictEqual(entry.target, targetOf(config, config.bfd))) this.#end(entry);
+    }
+    for (const config of wanted.values()) {
+      if (config.bfd === undefined) continue;
+      const entry = this.#entries.get(config.name);
+      if (entry === undefined) this.#begin(config, config.bfd);
+      else if (!isDeepStrictEqual(entry.settings, config.bfd)) this.#change(entry, config.bfd);
+    }
+    this.#receiver.listenFor([...this.#entries.values()].map(({ target }) => target));
+  }
+
+  status(neighbor: string): BfdStatus | undefined {
+    const entry = this.#entries.get(neighbor);
+    if (entry === undefined) return undefined;
+    const { runner, target, failures } = entry;
+    const { state, diagnostic } = runner.session;
+    return { state, diagnostic, sinceMs: runner.sinceMs, hops: target.hops, ...runner.times, failures };
+  }
+
+  /** Ends all sessions; the peers are told that this is on purpose. */
+  close(): void {
+    for (const entry of this.#entries.values()) this.#end(entry);
+    this.#receiver.close();
+  }
+
+  #begin(config: NeighborConfig, settings: BfdSettings): void {
+    const target = targetOf(config, settings);
+    const { name } = config;
+    const log = this.#log.child({ peer: name });
+    const sender = new BfdSender(target, log);
+    const discriminator = this.#freeDiscriminator();
+    const runner = new BfdRunner(machineConfig(settings, discriminator), {
+      send: (packet) => {
+        sender.send(packet);
+      },
+      changed: (from, to, cause) => {
+        const isFailure =
+          from === 'Up' && (cause === 'detection time expired' || cause === 'the neighbour signalled down');
+        log[isFailure ? 'warn' : 'info']({ from, to, cause }, 'BFD session changed');
+        if (!isFailure) return;
+        entry.failures++;
+        this.#onFailed(name, entry.settings.graceful);
+      },
+    });
+    const entry: Entry = { name, discriminator, target, runner, sender, settings, failures: 0 };
+    this.#entries.set(name, entry);
+    runner.dispatch({ kind: 'start' });
+  }
+
+  #change(entry: Entry, settings: BfdSettings): void {
+    entry.settings = settings;
+    entry.runner.reconfigure(machineConfig(settings, entry.discriminator));
+  }
+
+  #end(entry: Entry): void {
+    this.#entries.delete(entry.name);
+    entry.runner.dispatch({ kind: 'disable' });
+    entry.sender.close();
+  }
+
+  #freeDiscriminator(): number {
+    const used = new Set([...this.#entries.values()].map(({ discriminator }) => discriminator));
+    for (;;) {
+      const discriminator = randomInt(1, 2 ** 32);
+      if (!used.has(discriminator)) return discriminator;
+    }
+  }
+
+  /** RFC 5880 6.3, and RFC 5881 3, RFC 5883 4 for packets that name no session yet. */
+  #received(bytes: Uint8Array, from: IpAddress, hops: BfdHops): void {
+    const decoded = decodeControlPacket(bytes);
+    const entry = decoded.ok
+      ? [...this.#entries.values()].find(
+          ({ target, discriminator }) =>
+            target.address === from &&
+            target.hops === hops &&
+            [0, discriminator].includes(decoded.packet.yourDiscriminator),
+        )
+      : undefined;
+    if (!decoded.ok || entry === undefined) {
+      this.dropped++;
+      this.#log.debug({ from, problem: decoded.ok ? 'no session' : decoded.problem }, 'BFD packet dropped');
+    } else {
+      entry.runner.dispatch({ kind: 'packet', packet: decoded.packet });
+    }
+  }
+}
+
+function targetOf({ address, sourceAddress, multihop }: NeighborConfig, settings: BfdSettings): BfdTarget {
+  return { address, sourceAddress, hops: settings.multihop || multihop ? 'multi' : 'single' };
+}
+
+function machineConfig({ minTxMs, minRxMs, multiplier, passive }: BfdSettings, discriminator: number): BfdConfig {
+  return { discriminator, minTxUs: minTxMs * 1000, minRxUs: minRxMs * 1000, multiplier, passive };
+}
