@@ -25,6 +25,8 @@ export interface NftablesDriverOptions {
   readonly netns?: NetnsRef;
   readonly families: readonly Family[];
   readonly rules: RuleOptions;
+  /** Whether runs of alike rules are compiled into verdict maps; they are unless this says no. */
+  readonly verdictMaps?: boolean;
   readonly log: Pick<Logger, 'info' | 'warn'>;
   /** Somebody else changed our tables, or we may have missed that: apply again. */
   readonly onDirty: () => void;
@@ -63,7 +65,10 @@ export class NftablesDriver implements PolicyDriver {
     this.#tables = options.families.map((family) => {
       const table = new Table(family, this.#socket);
       for (const id of [networkPoolsSet, masqueradePoolsSet, allHostsSet]) table.sets.replace(id, 'net', []);
-      return { table, intents: new PolicyIntents(table, { ...options.rules, verdictMaps: true }) };
+      return {
+        table,
+        intents: new PolicyIntents(table, { ...options.rules, verdictMaps: options.verdictMaps ?? true }),
+      };
     });
   }
 
