@@ -1,8 +1,11 @@
 /** What only iptables has: rules of others in the same chains, two variants, IP sets beside the rules, a lock. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Intent } from '../src/calc/intents.ts';
 import { chooseDriver, probeFilters } from '../src/dataplane/driver-choice.ts';
 import { IptablesDriver, type IptablesDriverOptions } from '../src/dataplane/iptables/iptables-driver.ts';
@@ -207,6 +210,41 @@ describe.for(variants)('iptables, %s', (variant) => {
     driver.resync();
     expect(await apply()).toBe(0);
     expect(await apply(removeEndpoint('b'))).toBeGreaterThan(0);
+  });
+});
+
+describe('the xtables lock', () => {
+  it('is waited for while somebody else changes the legacy tables', async () => {
+    using lab = new NodeLab();
+    const directory = mkdtempSync(join(tmpdir(), 'calico-felix-'));
+    const lockFile = join(directory, 'xtables.lock');
+    vi.stubEnv('XTABLES_LOCKFILE', lockFile);
+    const holder = spawn('flock', [lockFile, 'sh', '-c', 'echo held; read _']);
+    const driver = new IptablesDriver({
+      variant: 'legacy',
+      netns: lab.netns,
+      families: [4],
+      rules: defaultRuleOptions,
+      log: { info: () => undefined, warn: () => undefined },
+      onDirty: () => undefined,
+    });
+    try {
+      await once(holder.stdout, 'data');
+      driver.update(state);
+      const order: string[] = [];
+      const applied = driver.apply().then(() => order.push('applied'));
+      await delay(300);
+      order.push('released');
+      holder.stdin.end('\n');
+      await applied;
+      expect(order).toEqual(['released', 'applied']);
+      expect(runIn(lab.netns, 'iptables-legacy', '-S')).toContain('cali-tw-calia');
+    } finally {
+      driver.close();
+      holder.kill('SIGKILL');
+      vi.unstubAllEnvs();
+      rmSync(directory, { recursive: true });
+    }
   });
 });
 
