@@ -90,3 +90,23 @@ test('a name that no endpoint has, or several, and ends of different families ar
   expect(codeOf(() => explain([a, b, other], 'other/a', 'b'))).toBe('none');
   expect(codeOf(() => explain([a, b], 'b', 'fd00::9'))).toBe('no-common-family');
 });
+
+test('host endpoints’ policy is asked on their hosts, beside that of the other end', () => {
+  const h = stored('HostEndpoint', { name: 'h', labels: { host: '' } }, { node: 'node1', expectedIPs: ['172.16.0.1'] });
+  const spec = { tier: 'default', selector: 'has(host)', types: ['Ingress' as const, 'Egress' as const] };
+  const egress = [{ action: 'Allow' as const, destination: { nets: ['10.0.0.2/32'] } }];
+  const policy = stored('GlobalNetworkPolicy', { name: 'hosts' }, { ...spec, egress });
+  const stepsOf = (from: string, to: string, port?: number) => {
+    const { verdict, steps } = explain([a, b, h, policy], from, to, port);
+    return [verdict, ...steps.map(({ endpoint, direction, stage }) => `${endpoint} ${direction} ${stage}`)];
+  };
+  expect(stepsOf('h', 'b')).toEqual([
+    'allow',
+    'h egress untracked',
+    'h egress normal',
+    'default/node2-k8s-b-eth0 ingress normal',
+  ]);
+  expect(stepsOf('172.16.0.1', 'a').at(0)).toBe('deny');
+  expect(stepsOf('a', '172.16.0.1').slice(0, 2)).toEqual(['deny', 'default/node1-k8s-a-eth0 egress normal']);
+  expect(stepsOf('a', 'h').at(-1)).toBe('h ingress normal');
+});

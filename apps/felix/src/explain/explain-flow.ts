@@ -3,9 +3,11 @@ import { cidrContains, familyOf, splitCidr, tryParseIp, type IpAddress } from '@
 import {
   decidePacket,
   type Attachment,
+  type Decision,
   type Member,
   type NodePolicy,
   type PacketDecision,
+  type PacketPath,
   type PolicyPacket,
   type PolicyWorld,
   type ServiceEndpoint,
@@ -40,54 +42,75 @@ export class ExplainError extends Error {
 
 /**
  * What policy says of a new connection, by the resources that the graph holds now. Both ends' policy is asked, on
- * whichever node they are; an address that no workload has is outside, where policy of this kind has no say.
- * Throws ExplainError.
+ * whichever nodes they are; an address that no endpoint has is outside, where policy has no say. A host endpoint is
+ * known by its name or by one of its expected addresses. Throws ExplainError.
  */
 export function explainFlow(graph: Graph, node: NodePolicy, flow: Flow): Explanation {
   const from = findEnd(graph, flow.from);
   const to = findEnd(graph, flow.to);
   const packet = { ...flow.header, ...commonAddresses(from, to) };
-  const { serviceCidrs: blockedServiceCidrs } = graph;
-  const nodeAndCluster = { ...node, blockedServiceCidrs };
-  return {
-    ...decidePacket(worldOf(graph), nodeAndCluster, { from: from.attachment, to: to.attachment }, packet),
-    packet,
-  };
+  const world = worldOf(graph);
+  const steps: Decision[] = [];
+  for (const path of pathsOf(from, to)) {
+    const decision = decidePacket(world, node, path, packet);
+    steps.push(...decision.steps);
+    if (decision.verdict === 'deny') return { verdict: 'deny', steps, packet };
+  }
+  return { verdict: 'allow', steps, packet };
 }
 
 interface FlowEnd {
   readonly text: string;
-  readonly attachment: Attachment;
+  /** Where the node's network ends: a host endpoint's interface, with a process of the host behind it. */
+  readonly attachment: Exclude<Attachment, { type: 'host' }>;
   readonly addresses: readonly IpAddress[];
 }
 
-function findEnd({ items }: Pick<CalcGraph, 'items'>, text: string): FlowEnd {
+const outside = { type: 'host-interface', interfaceName: 'outside' } as const;
+
+/** The way through each node where policy is asked: a host sends and receives on a node of its own. */
+function pathsOf({ attachment: from }: FlowEnd, { attachment: to }: FlowEnd): readonly PacketPath[] {
+  const [isFromHost, isToHost] = [isHostEndpoint(from), isHostEndpoint(to)];
+  const between = { from: isFromHost ? outside : from, to: isToHost ? outside : to };
+  return [
+    ...(isFromHost ? [{ from: { type: 'host' } as const, to: from }] : []),
+    ...(isFromHost && isToHost ? [] : [between]),
+    ...(isToHost ? [{ from: to, to: { type: 'host' } as const }] : []),
+  ];
+}
+
+function isHostEndpoint(attachment: FlowEnd['attachment']): boolean {
+  return attachment.type === 'host-interface' && attachment.endpoint !== undefined;
+}
+
+function findEnd({ items }: Pick<Graph, 'items'>, text: string): FlowEnd {
   const ip = tryParseIp(text);
-  const found: FlowEnd[] = [];
+  const found: (FlowEnd & { readonly name: string })[] = [];
   for (const [key, item] of items) {
     const resource = parseResourceKey(key);
-    if (resource?.kind !== 'WorkloadEndpoint') continue;
-    const { name, namespace = '' } = resource;
-    const isIt =
-      ip === undefined ? namesOf(name, namespace).includes(text) : item.nets.some((net) => cidrContains(net, ip));
+    if (resource?.kind !== 'WorkloadEndpoint' && resource?.kind !== 'HostEndpoint') continue;
+    const { kind, name, namespace = '' } = resource;
+    const names = kind === 'HostEndpoint' ? [name] : namesOf(name, namespace);
+    const isIt = ip === undefined ? names.includes(text) : item.nets.some((net) => cidrContains(net, ip));
     if (!isIt) continue;
-    const endpoint = {
-      kind: 'workload',
-      name: `${namespace}/${name}`,
-      labels: item.labels,
-      profiles: item.profiles,
-    } as const;
     const addresses = ip === undefined ? item.nets.map((net) => splitCidr(net).ip) : [ip];
-    found.push({ text, attachment: { type: 'workload', endpoint }, addresses });
+    const { labels, profiles } = item;
+    if (kind === 'HostEndpoint') {
+      const endpoint = { kind: 'host', name, labels, profiles } as const;
+      found.push({ name, text, attachment: { ...outside, interfaceName: name, endpoint }, addresses });
+    } else {
+      const endpoint = { kind: 'workload', name: `${namespace}/${name}`, labels, profiles } as const;
+      found.push({ name: endpoint.name, text, attachment: { type: 'workload', endpoint }, addresses });
+    }
   }
   const [only, ...others] = found;
   if (others.length > 0) {
-    const names = found.flatMap(({ attachment }) => (attachment.type === 'workload' ? attachment.endpoint.name : []));
-    throw new ExplainError('ambiguous-endpoint', `"${text}" is several workload endpoints: ${names.sort().join(', ')}`);
+    const names = found.map(({ name }) => name).sort();
+    throw new ExplainError('ambiguous-endpoint', `"${text}" is several endpoints: ${names.join(', ')}`);
   }
   if (only !== undefined) return only;
-  if (ip === undefined) throw new ExplainError('unknown-endpoint', `no workload endpoint is called "${text}"`);
-  return { text, attachment: { type: 'host-interface', interfaceName: 'outside' }, addresses: [ip] };
+  if (ip === undefined) throw new ExplainError('unknown-endpoint', `no endpoint is called "${text}"`);
+  return { text, attachment: outside, addresses: [ip] };
 }
 
 function namesOf(name: string, namespace: string): readonly string[] {
