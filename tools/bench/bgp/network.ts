@@ -13,7 +13,8 @@ export function cleanUpWhenInterrupted(): void {
     ['SIGINT', 130],
     ['SIGTERM', 143],
   ] as const) {
-    process.once(signal, () => {
+    // Not `once`: a second signal would end the process half-way.
+    process.on(signal, () => {
       for (const network of open) network.abandon();
       process.exit(code);
     });

@@ -1,3 +1,4 @@
+import { parseIp } from '@calico-node/net';
 import { bgpV1 } from '@calico-node/rpc';
 import { describe, expect, it } from 'vitest';
 import { configFromJson, configToJson } from './config-json.ts';
@@ -20,6 +21,9 @@ const base = (): bgpV1.BgpConfig =>
     prefixCommunities: [{ prefix: '10.244.0.0/16', communities: ['1:2', '1:2:3'] }],
   });
 
+const dynamic = (template?: Partial<bgpV1.Neighbor>): bgpV1.DynamicNeighbor =>
+  bgpV1.DynamicNeighbor.fromPartial({ prefix: '10.1.0.0/16', ...(template === undefined ? {} : { template }) });
+
 describe('the configuration', () => {
   it('fills in what may be left out', () => {
     const config = parseConfig(base());
@@ -39,6 +43,38 @@ describe('the configuration', () => {
     ]);
   });
 
+  it('takes what a session may do beyond the usual, with defaults', () => {
+    const config = parseConfig(
+      bgpV1.BgpConfig.fromPartial({
+        ...base(),
+        dampening: {},
+        logLevel: bgpV1.LogLevel.DEBUG,
+        dynamicNeighbors: [dynamic({ remoteAs: 7, holdSeconds: 300 })],
+        neighbors: [
+          { name: 'b', address: 'fd00::2', remoteAs: 1, families: [6, 4], maxPrefixes: 9, role: bgpV1.Role.CUSTOMER },
+        ],
+      }),
+    );
+    expect(config).toMatchObject({
+      dampening: { flaps: 3, stableSeconds: 60, maximumSeconds: 300 },
+      logLevel: 'debug',
+      kernel: { maxPaths: 16 },
+    });
+    expect(config.neighbors[0]).toMatchObject({
+      families: [4, 6],
+      prefixLimit: { prefixes: 9, action: 'restart', restartSeconds: 300 },
+      sendHoldSeconds: 480,
+      role: { role: 'customer', strict: false },
+    });
+    const address = parseIp('10.1.2.3');
+    expect(config.dynamicNeighbors[0]?.configOf(address)).toMatchObject({
+      name: 'dynamic_10.1.2.3',
+      address,
+      passive: true,
+      sendHoldSeconds: 600,
+    });
+  });
+
   it.each<readonly [string, (config: bgpV1.BgpConfig) => void]>([
     ["router_id: 'x' is not a dotted quad", (c) => (c.routerId = 'x')],
     ['router_id: must not be 0.0.0.0', (c) => (c.routerId = '0.0.0.0')],
@@ -50,6 +86,19 @@ describe('the configuration', () => {
     [
       'neighbors[0].source_address: is of another family than the address',
       (c) => (c.neighbors[0]!.sourceAddress = '::1'),
+    ],
+    ['neighbors[0].families[1]: IPv6 needs a session over IPv6', (c) => (c.neighbors[0]!.families = [4, 6])],
+    ['neighbors[0].families[0]: must be 4 or 6', (c) => (c.neighbors[0]!.families = [5])],
+    ['neighbors[0].role: is for a peer in another AS', (c) => (c.neighbors[0]!.role = bgpV1.Role.PEER)],
+    ['neighbors[0].long_lived_seconds: must be at most', (c) => (c.neighbors[0]!.longLivedSeconds = 1 << 24)],
+    ['dynamic_neighbors[0].template: is missing', (c) => c.dynamicNeighbors.push(dynamic())],
+    [
+      'dynamic_neighbors[0].template.remote_as: must be an AS number',
+      (c) => c.dynamicNeighbors.push(dynamic({ remoteAs: 0 })),
+    ],
+    [
+      'dynamic_neighbors[0].template.address: is the address that a peer has',
+      (c) => c.dynamicNeighbors.push(dynamic({ remoteAs: 1, address: '10.1.0.1' })),
     ],
     ["neighbors[1].name: 'a' is there twice", (c) => c.neighbors.push(c.neighbors[0]!)],
     ['neighbors[0].password: is longer than 80 octets', (c) => (c.neighbors[0]!.password = 'é'.repeat(41))],
