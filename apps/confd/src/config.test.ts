@@ -26,6 +26,7 @@ describe('the target', () => {
       directory: '/etc/calico/confd/config',
       controlDir: '/run/n',
       reloadCommand: undefined,
+      confdDir: '/etc/calico/confd',
     });
     expect(read({ backend: 'bird', bird: '/d' }).target).toMatchObject({ directory: '/d' });
     expect(read({ backend: 'bird' }, { CALICO_BIRD_CONFIG_DIR: '/e' }).target).toMatchObject({ directory: '/e' });

@@ -7,6 +7,9 @@ import { secretsIn } from './secrets.ts';
 /** Where Calico has BIRD's files. */
 const DEFAULT_BIRD_DIRECTORY = '/etc/calico/confd/config';
 
+/** Where Calico has confd's templates. */
+const DEFAULT_CONFD_DIRECTORY = '/etc/calico/confd';
+
 /** Whom the configuration is for. */
 export type Target =
   | {
@@ -20,6 +23,8 @@ export type Target =
       /** Where the BIRDs have their control sockets. */
       readonly controlDir: string;
       readonly reloadCommand: string | undefined;
+      /** Where operators' templates are: `conf.d` and `templates`. */
+      readonly confdDir: string;
     };
 
 export interface ConfdConfig {
@@ -76,5 +81,6 @@ function readTarget({ option, flag, env }: Sources): Target {
     directory: directory ?? env['CALICO_BIRD_CONFIG_DIR'] ?? DEFAULT_BIRD_DIRECTORY,
     controlDir: nodePaths(env).runDir,
     reloadCommand: option('bird-reload'),
+    confdDir: option('confdir') ?? DEFAULT_CONFD_DIRECTORY,
   };
 }

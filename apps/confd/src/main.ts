@@ -29,6 +29,12 @@ await runService({
       env: 'CALICO_BIRD_RELOAD',
       help: 'bird: shell command that reloads the BIRD named by $BIRD_NAME; default: birdc configure',
     },
+    confdir: {
+      type: 'string',
+      value: 'DIR',
+      env: 'CALICO_CONFD_DIR',
+      help: "bird: operators' templates, DIR/conf.d and DIR/templates; default: /etc/calico/confd",
+    },
     secrets: {
       type: 'string',
       value: 'DIR',

@@ -1,11 +1,11 @@
 import { basename } from 'node:path';
 import type { Backend } from '@calico-node/datastore';
-import { renderBirdFiles } from './bird/render-bird.ts';
 import type { ConfdConfig } from './config.ts';
 import type { BgpResources, RenderProblem } from './derive/resources.ts';
 import { NotApplied } from './destination.ts';
 import { birdCommands } from './files/bird-commands.ts';
 import { writeFileSet, type DaemonCommands } from './files/file-set-writer.ts';
+import { renderFiles } from './render-files.ts';
 import { renderBgpConfig } from './render/render.ts';
 import { ResourceCache, watchedPrefixes } from './resource-cache.ts';
 
@@ -21,10 +21,11 @@ export async function runOnce({ render, target }: ConfdConfig, backend: Backend,
     process.stdout.write(`${JSON.stringify(config, null, 2)}\n`);
     return;
   }
-  const { config: sets, problems } = renderBirdFiles(resources, render);
+  const { config: sets, problems } = renderFiles(resources, render, target);
   printProblems(problems);
   const { check } = birdCommands(target);
-  for (const set of sets) await writeFileSet(set, target.directory, checkedWherePossible(check), signal);
+  for (const set of sets)
+    await writeFileSet(set, set.directory ?? target.directory, checkedWherePossible(check), signal);
 }
 
 /** Files may be rendered where there is no BIRD. */

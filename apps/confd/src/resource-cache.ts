@@ -65,6 +65,7 @@ export class ResourceCache {
       filters: [...this.#filters.values()],
       pools: [...this.#pools.values()],
       blocks: [...this.#blocks.values()],
+      services: [],
     };
   }
 

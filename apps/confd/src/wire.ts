@@ -6,7 +6,6 @@ import {
   type Backend,
 } from '@calico-node/datastore';
 import { Backoff, ConfigError, type ServiceContext } from '@calico-node/service';
-import { renderBirdFiles } from './bird/render-bird.ts';
 import { readConfig, type ConfdConfig, type Target } from './config.ts';
 import { linkDaemon } from './daemon-link.ts';
 import { FileDestination } from './files/file-destination.ts';
@@ -14,6 +13,7 @@ import { birdCommands } from './files/bird-commands.ts';
 import { NativeDestination } from './native-destination.ts';
 import { runOnce } from './once.ts';
 import { Reconciler } from './reconciler.ts';
+import { renderFiles } from './render-files.ts';
 import { renderBgpConfig } from './render/render.ts';
 import { ResourceCache, watchedPrefixes } from './resource-cache.ts';
 
@@ -118,7 +118,7 @@ function birdWork(
 ): Work {
   const reconciler = new Reconciler({
     destination: new FileDestination(target.directory, birdCommands(target)),
-    render: () => renderBirdFiles(cache.resources(), config.render),
+    render: () => renderFiles(cache.resources(), config.render, target),
     backoff: new Backoff(250, 5000),
     log,
     health: health.register('bird'),

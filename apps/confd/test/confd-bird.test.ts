@@ -70,8 +70,8 @@ async function runOnce(...args: readonly string[]): Promise<{ stdout: string; st
 }
 
 /** Starts confd with a reload command that takes notes. */
-function startConfd(reload = `echo "$BIRD_NAME" >> ${join(directory, 'reloads')}`): void {
-  const args = ['--node-name', 'n2', '--backend', 'bird', '--bird', filesIn(), '--bird-reload', reload];
+function startConfd(reload = `echo "$BIRD_NAME" >> ${join(directory, 'reloads')}`, ...more: readonly string[]): void {
+  const args = ['--node-name', 'n2', '--backend', 'bird', '--bird', filesIn(), '--bird-reload', reload, ...more];
   confd = spawn(process.execPath, [main, '--health-address', 'off', '--log-level', 'error', ...args], {
     env: environment(),
     stdio: ['ignore', 'ignore', 'inherit'],
@@ -100,6 +100,63 @@ describe('confd --onetime --bird', () => {
     const { stderr } = await runOnce('--node-name', 'n1', '--secrets', join(directory, 'secrets'));
     expect(read('bird.cfg')).toContain('password "open sesame";');
     expect(stderr).toContain('BGPPeer(other): BGPFilter "missing" does not exist');
+  });
+});
+
+describe("confd with an operator's templates", () => {
+  const confdDir = (): string => join(directory, 'confd');
+
+  function template(name: string, text: string, lines: readonly string[]): void {
+    for (const part of ['conf.d', 'templates']) mkdirSync(join(confdDir(), part), { recursive: true });
+    const toml = ['[template]', `src = "${name}"`, ...lines, ''].join('\n');
+    writeFileSync(join(confdDir(), 'conf.d', `${name}.toml`), toml);
+    writeFileSync(join(confdDir(), 'templates', name), text);
+  }
+
+  it('renders them over our files, and lets BIRD check them with the others', async () => {
+    template('aggr', '# by {{getenv "NODENAME"}}\nfunction calico_aggr()\n{\n}\n', [
+      `dest = "${filesIn()}/bird_aggr.cfg"`,
+      `check_cmd = "grep -q 'by n1' {{.src}}"`,
+    ]);
+    await runOnce('--node-name', 'n1', '--confdir', confdDir());
+    expect(read('bird_aggr.cfg')).toContain('# by n1');
+    expect(read('bird.cfg')).toContain('include "bird_aggr.cfg";');
+  });
+
+  it.each([
+    ['BIRD refuses them', 'no configuration', 'true', /bird\.cfg is not replaced: .*bird_aggr\.cfg:1:\d+ syntax error/],
+    [
+      'their check fails',
+      '# mine\nfunction calico_aggr()\n{\n}\n',
+      'echo no; false',
+      /check command of bird_aggr\.cfg fails: no/,
+    ],
+    ['they have an error', '\n{{getv "/none"}}', 'true', /templates\/aggr:2:3: error calling getv: key does not exist/],
+  ])('keeps the old files and exits with an error when %s', async (_why, text, check, message) => {
+    await runOnce('--node-name', 'n1');
+    const before = FILES.map(read);
+    template('aggr', text, [`dest = "${filesIn()}/bird_aggr.cfg"`, `check_cmd = "${check}"`]);
+    await putNode(3);
+    const failure = runOnce('--node-name', 'n1', '--confdir', confdDir());
+    await expect(failure).rejects.toMatchObject({ code: 1, stderr: expect.stringMatching(message) as string });
+    expect(['bird.cfg', 'bird_aggr.cfg', 'bird_ipam.cfg'].map(read)).toEqual(
+      ['bird.cfg', 'bird_aggr.cfg', 'bird_ipam.cfg'].map((name) => before[FILES.indexOf(name)]),
+    );
+  });
+
+  it('runs their reload commands when the store changes their files', async () => {
+    template('peers', '{{range lsdir "/bgp/v1/host"}}{{.}} {{end}}', [
+      `dest = "${directory}/peers.txt"`,
+      'prefix = "/calico"',
+      'keys = ["/bgp/v1/host"]',
+      `reload_cmd = "cat ${directory}/peers.txt >> ${directory}/seen; echo >> ${directory}/seen"`,
+    ]);
+    startConfd(undefined, '--confdir', confdDir());
+    const seen = (): string =>
+      existsSync(join(directory, 'seen')) ? readFileSync(join(directory, 'seen'), 'utf8') : '';
+    await until('the first file', seen, (text) => text === 'n1 n2 \n');
+    await putNode(3);
+    await until('the second file', seen, (text) => text === 'n1 n2 \nn1 n2 n3 \n');
   });
 });
 

@@ -1,5 +1,5 @@
 import { parseAsn } from '@calico-node/net';
-import { block, configuration, filter, node, peer, pool, store, threeNodes } from '../derive/fixtures.ts';
+import { block, configuration, filter, node, peer, pool, service, store, threeNodes } from '../derive/fixtures.ts';
 import type { BgpResources, RenderOptions } from '../derive/resources.ts';
 
 /** Stores for tests: their rendering is compared with golden text, and given to a real BIRD. */
@@ -201,6 +201,30 @@ export const birdCases: readonly BirdCase[] = [
       }),
     ],
     pools: [workloads, workloads6],
+  }),
+  birdCase('services', {
+    nodes: dualStack.slice(1, 2),
+    configurations: [
+      configuration({
+        serviceClusterIPs: [{ cidr: '10.96.0.0/12' }],
+        serviceExternalIPs: [{ cidr: '203.0.113.7/32' }],
+        serviceLoadBalancerIPs: [{ cidr: '198.51.100.0/24' }, { cidr: 'fd98::/112' }],
+        serviceLoadBalancerAggregation: 'Disabled',
+      }),
+    ],
+    services: [
+      service({ clusterIps: ['10.96.0.10'], isLocal: true, readyHere: [4] }),
+      service({ clusterIps: ['10.96.0.11'], externalIps: ['203.0.113.7'] }),
+      service({ loadBalancerIps: ['198.51.100.1', 'fd98::1'], ready: [4, 6] }),
+      service({ loadBalancerIps: ['198.51.100.2'], isLocal: true, ready: [4] }),
+    ],
+  }),
+  birdCase('services-excluded', {
+    nodes: [
+      node('n2', { ipv4Address: '10.0.0.2/24' }, { 'node.kubernetes.io/exclude-from-external-load-balancers': 'true' }),
+    ],
+    configurations: [configuration({ serviceClusterIPs: [{ cidr: '10.96.0.0/12' }] })],
+    services: [service({ clusterIps: ['10.96.0.10'], isLocal: true, readyHere: [4] })],
   }),
   birdCase('pools', {
     nodes: dualStack.slice(1, 2),

@@ -39,7 +39,7 @@ function exportBody({ pools, services, reflected, peerRoutes }: Prefixes): Lines
   ];
 }
 
-function kernelBody({ pools, services }: Prefixes, { programsPlainPools }: Settings, family: Family): Lines {
+function kernelBody({ pools, serviceRejects }: Prefixes, { programsPlainPools }: Settings, family: Family): Lines {
   const poolLines = pools.flatMap(({ cidr, encapsulation }) => {
     if (encapsulation === 'vxlan') return [`${within(cidr, 'reject')} # VXLAN routes are handled by Felix.`];
     if (encapsulation === 'ipip' || !programsPlainPools) {
@@ -50,7 +50,7 @@ function kernelBody({ pools, services }: Prefixes, { programsPlainPools }: Setti
   return [
     '# The kernel has the routes of its interfaces. (BIRD 1 left them out by itself.)',
     'if source = RTS_DEVICE then { reject; }',
-    ...services.map((cidr) => `${within(cidr, 'reject')} # Service addresses are not the kernel's to route.`),
+    ...serviceRejects.map((cidr) => `${within(cidr, 'reject')} # Service addresses are not the kernel's to route.`),
     ...poolLines,
     'accept;',
   ];
@@ -69,12 +69,14 @@ function rejectFrom(interfacePattern: string): string {
 }
 
 /** The part of the prefixes that a family's files are about. */
-export function ofFamily({ pools, blocks, services, reflected, peerRoutes }: Prefixes, family: Family): Prefixes {
+export function ofFamily(prefixes: Prefixes, family: Family): Prefixes {
+  const { pools, blocks, services, serviceRejects, reflected, peerRoutes } = prefixes;
   const isOurs = (cidr: Cidr): boolean => familyOf(cidr) === family;
   return {
     pools: pools.filter(({ cidr }) => isOurs(cidr)),
     blocks: blocks.filter(({ cidr }) => isOurs(cidr)),
     services: services.filter(isOurs),
+    serviceRejects: serviceRejects.filter(isOurs),
     reflected: reflected.filter(isOurs),
     peerRoutes: peerRoutes.filter(({ cidr }) => isOurs(cidr)),
   };

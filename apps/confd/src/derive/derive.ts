@@ -19,6 +19,9 @@ import type { Session } from './session.ts';
 import { meshSessions, peerSessions } from './sessions.ts';
 import { settingsFor, type Settings } from './settings.ts';
 
+/** Kubernetes' label of nodes that draw no traffic to services. */
+const EXCLUDING_LABEL = 'node.kubernetes.io/exclude-from-external-load-balancers';
+
 /** A node's part in BGP. */
 export interface NodeBgp {
   readonly me: BgpNode;
@@ -57,6 +60,8 @@ export function deriveBgp(resources: BgpResources, options: RenderOptions, compl
         blocks: resources.blocks,
         settings,
         isReflector: me.clusterId !== '',
+        isExcluded: me.labels.get(EXCLUDING_LABEL) === 'true',
+        services: resources.services,
         clusterIps: options.advertiseClusterIps ?? settings.serviceClusterIps,
         targets: [...targets.global, ...targets.node],
       },

@@ -1,6 +1,7 @@
 import type { BGPConfiguration, BGPFilter, BGPPeer, IPPool, Node } from '@calico-node/model';
-import { parseCidr } from '@calico-node/net';
+import { parseCidr, parseIp } from '@calico-node/net';
 import type { BgpResources, BlockClaim } from './resources.ts';
+import type { ServiceFacts } from './services.ts';
 
 /** Builders for tests: a test shows only what matters to it. */
 
@@ -30,8 +31,25 @@ export function block(cidr: string, state = 'confirmed'): BlockClaim {
   return { cidr: parseCidr(cidr), state };
 }
 
+type Addresses = Partial<Record<'clusterIps' | 'externalIps' | 'loadBalancerIps', readonly string[]>>;
+
+export function service(
+  facts: Addresses & Partial<Pick<ServiceFacts, 'isLocal' | 'ready' | 'readyHere'>>,
+): ServiceFacts {
+  const { clusterIps = [], externalIps = [], loadBalancerIps = [] } = facts;
+  return {
+    isLocal: false,
+    ready: [],
+    readyHere: [],
+    ...facts,
+    clusterIps: clusterIps.map(parseIp),
+    externalIps: externalIps.map(parseIp),
+    loadBalancerIps: loadBalancerIps.map(parseIp),
+  };
+}
+
 export function store(resources: Partial<BgpResources>): BgpResources {
-  return { nodes: [], configurations: [], peers: [], filters: [], pools: [], blocks: [], ...resources };
+  return { nodes: [], configurations: [], peers: [], filters: [], pools: [], blocks: [], services: [], ...resources };
 }
 
 /** Three nodes of a mesh, as node start-up writes them. */

@@ -2,6 +2,7 @@ import type { IPPool } from '@calico-node/model';
 import { compareCidr, familyOf, hostCidr, splitCidr, tryParseIp, type Cidr, type IpAddress } from '@calico-node/net';
 import type { PeerTarget } from './peer-target.ts';
 import { readCidr, type BgpResources, type BlockClaim, type Complain } from './resources.ts';
+import { serviceAddresses, type ServiceFacts } from './services.ts';
 import type { Settings } from './settings.ts';
 
 /** A pool as routing sees it. Disabled pools are pools like others here: their addresses stay in use. */
@@ -24,8 +25,10 @@ export interface Prefixes {
   readonly pools: readonly PoolPrefix[];
   /** This node's blocks, whatever their state, but for those that it has not got yet. */
   readonly blocks: readonly BlockClaim[];
-  /** Ranges of service addresses, which this node originates. */
+  /** Ranges of service addresses, and single ones, which this node originates. */
   readonly services: readonly Cidr[];
+  /** Service addresses, whoever originates them: no kernel's to route. */
+  readonly serviceRejects: readonly Cidr[];
   /** Service ranges that a route reflector passes on for others. */
   readonly reflected: readonly Cidr[];
   /** `reachableBy` of peers. */
@@ -37,18 +40,27 @@ interface PrefixInputs {
   readonly blocks: readonly BlockClaim[];
   readonly settings: Settings;
   readonly isReflector: boolean;
+  /** The node is not to draw traffic to services. */
+  readonly isExcluded: boolean;
+  readonly services: readonly ServiceFacts[];
   readonly clusterIps: readonly string[];
   readonly targets: readonly PeerTarget[];
 }
 
+const SUBJECT = 'BGPConfiguration(default)';
+
+const quiet: Complain = () => undefined;
+
 export function derivePrefixes(inputs: PrefixInputs, complain: Complain): Prefixes {
   const { settings } = inputs;
   const reflected = [...settings.serviceLoadBalancerIps, ...settings.serviceExternalIps];
+  const services = originatedServices(inputs, complain);
   return {
     pools: poolPrefixes(inputs.pools, complain),
     blocks: inputs.blocks.filter(({ state }) => state !== 'pending').toSorted((a, b) => compareCidr(a.cidr, b.cidr)),
-    services: serviceRanges(inputs, complain),
-    reflected: inputs.isReflector ? sorted(parsed(reflected, 'BGPConfiguration(default)', complain)) : [],
+    services: inputs.isExcluded ? [] : services,
+    serviceRejects: sorted([...services, ...parsed([...inputs.clusterIps, ...reflected], SUBJECT, quiet)]),
+    reflected: inputs.isReflector ? sorted(parsed(reflected, SUBJECT, complain)) : [],
     peerRoutes: peerRoutes(inputs.targets, complain),
   };
 }
@@ -81,14 +93,23 @@ function encapsulationOf({ vxlanMode = 'Never', ipipMode = 'Never' }: IPPool['sp
   return ipipMode === 'Never' ? 'none' : 'ipip';
 }
 
-/** Single addresses are announced where their service has endpoints, not here (calico-confd 6.6). */
-function serviceRanges({ settings, clusterIps }: PrefixInputs, complain: Complain): readonly Cidr[] {
-  const ranges = (texts: readonly string[]): readonly Cidr[] => parsed(texts, 'BGPConfiguration(default)', complain);
+/**
+ * Ranges as a whole, and single addresses where their service says so (calico-confd 6.6). A single address among the
+ * ranges is announced only by its service.
+ */
+function originatedServices({ settings, clusterIps, services }: PrefixInputs, complain: Complain): readonly Cidr[] {
+  const ranges = {
+    cluster: parsed(clusterIps, SUBJECT, complain),
+    external: parsed(settings.serviceExternalIps, SUBJECT, complain),
+    loadBalancer: parsed(settings.serviceLoadBalancerIps, SUBJECT, complain),
+    aggregatesLoadBalancerIps: settings.aggregatesLoadBalancerIps,
+  };
   const isRange = (cidr: Cidr): boolean => !isSingleAddress(cidr);
   return sorted([
-    ...ranges(clusterIps),
-    ...ranges(settings.serviceExternalIps).filter(isRange),
-    ...(settings.aggregatesLoadBalancerIps ? ranges(settings.serviceLoadBalancerIps).filter(isRange) : []),
+    ...ranges.cluster,
+    ...ranges.external.filter(isRange),
+    ...(ranges.aggregatesLoadBalancerIps ? ranges.loadBalancer.filter(isRange) : []),
+    ...services.flatMap((service) => serviceAddresses(service, ranges)).map(hostCidr),
   ]);
 }
 

@@ -1,6 +1,7 @@
 import type { BGPConfiguration, BGPFilter, BGPPeer, IPPool, Node } from '@calico-node/model';
 import { NetParseError, parseCidrLoose, type Cidr } from '@calico-node/net';
 import type { SecretLookup } from './password.ts';
+import type { ServiceFacts } from './services.ts';
 
 /** A block affinity of the rendering node, as the store has it. */
 export interface BlockClaim {
@@ -18,6 +19,8 @@ export interface BgpResources {
   readonly pools: readonly IPPool[];
   /** Only those of the rendering node. */
   readonly blocks: readonly BlockClaim[];
+  /** Kubernetes' services; none where there is no Kubernetes. */
+  readonly services: readonly ServiceFacts[];
 }
 
 export interface RenderOptions {

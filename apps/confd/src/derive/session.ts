@@ -33,6 +33,12 @@ export interface Session {
   readonly allowedLocalAsns: number;
   /** TCP MD5 (RFC 2385), at most 80 octets; empty: none. */
   readonly password: string;
+  /** The peer is one of our nodes. */
+  readonly isCalicoNode: boolean;
+  /** The cluster of a peer that reflects routes, as its Node has it; empty otherwise. */
+  readonly remoteClusterId: string;
+  /** The BGPPeer's `reachableBy`; empty: none. */
+  readonly reachableBy: string;
   /** Names of BGPFilters that exist, in the order in which they apply. */
   readonly filters: readonly string[];
 }

@@ -45,6 +45,9 @@ export function meshSessions(me: BgpNode, nodes: readonly BgpNode[], settings: S
         keepaliveSeconds: 0,
         allowedLocalAsns: 0,
         password: settings.meshPassword,
+        isCalicoNode: true,
+        remoteClusterId: '',
+        reachableBy: '',
         filters: [],
       };
     }),
@@ -105,6 +108,9 @@ function peerSession(mine: IpAddress, target: PeerTarget, type: SessionType, con
     keepaliveSeconds: wholeSeconds(spec.keepaliveTime),
     allowedLocalAsns: spec.numAllowedLocalASNumbers ?? 0,
     password: readPassword(spec.password, secretOf, subject, complain),
+    isCalicoNode: target.isCalicoNode,
+    remoteClusterId: target.clusterId,
+    reachableBy: spec.reachableBy ?? '',
     filters: existing(spec.filters ?? [], subject, context),
   };
 }

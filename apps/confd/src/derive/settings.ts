@@ -37,6 +37,8 @@ export interface Settings {
   readonly serviceExternalIps: readonly string[];
   readonly serviceLoadBalancerIps: readonly string[];
   readonly aggregatesLoadBalancerIps: boolean;
+  /** The port of nodes that set none; 0: 179. */
+  readonly globalListenPort: number;
   /** The port a node listens on; 0: 179. */
   listenPortOf(nodeName: string): number;
 }
@@ -72,6 +74,7 @@ export function settingsFor(
     serviceExternalIps: cidrsOf(global?.serviceExternalIPs),
     serviceLoadBalancerIps: cidrsOf(global?.serviceLoadBalancerIPs),
     aggregatesLoadBalancerIps: global?.serviceLoadBalancerAggregation !== 'Disabled',
+    globalListenPort: global?.listenPort ?? 0,
     listenPortOf: (name) => byConfigurationName.get(`node.${name}`)?.spec.listenPort ?? global?.listenPort ?? 0,
   };
 }

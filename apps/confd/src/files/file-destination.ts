@@ -1,5 +1,6 @@
 import { NotApplied, type Destination } from '../destination.ts';
 import { writeFileSet, type DaemonCommands } from './file-set-writer.ts';
+import { runCommand } from './run-command.ts';
 import type { FileSet } from './file-set.ts';
 
 /**
@@ -23,11 +24,12 @@ export class FileDestination implements Destination<readonly FileSet[]> {
     const failures: NotApplied[] = [];
     for (const set of sets) {
       try {
-        const files = await writeFileSet(set, this.#directory, this.#commands.check, signal);
+        const files = await writeFileSet(set, set.directory ?? this.#directory, this.#commands.check, signal);
         written.push(...files);
         if (files.length > 0) this.#reloaded.delete(set.name);
         if (this.#reloaded.has(set.name)) continue;
-        await this.#commands.reload(set.name, signal);
+        if (set.isDaemons !== false) await this.#commands.reload(set.name, signal);
+        for (const command of set.reloadCommands ?? []) await runReload(command, signal);
         this.#reloaded.add(set.name);
         reloaded.push(set.name);
       } catch (error) {
@@ -40,4 +42,9 @@ export class FileDestination implements Destination<readonly FileSet[]> {
     const code = failures.some((failure) => failure.code === 'refused') ? 'refused' : 'unreachable';
     throw new NotApplied(code, failures.map(({ message }) => message).join('; '), { cause: first });
   }
+}
+
+async function runReload(command: string, signal: AbortSignal): Promise<void> {
+  const { exitCode, output } = await runCommand('/bin/sh', ['-c', command], { signal });
+  if (exitCode !== 0) throw new NotApplied('unreachable', `the reload command "${command}" failed: ${output}`);
 }

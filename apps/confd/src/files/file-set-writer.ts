@@ -2,6 +2,7 @@ import { chmod, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/pro
 import { join } from 'node:path';
 import { NotApplied } from '../destination.ts';
 import type { ConfigFile, FileSet } from './file-set.ts';
+import { runCommand } from './run-command.ts';
 
 /** What can be done with a daemon's configuration. Both throw NotApplied with what the daemon says. */
 export interface DaemonCommands {
@@ -27,13 +28,15 @@ export async function writeFileSet(
   const staged = join(directory, `.${set.name}.staged`);
   const mode = set.isSecret ? 0o600 : 0o644;
   try {
+    if (set.failure !== undefined) throw new NotApplied('refused', set.failure);
     const changed = await changedFiles(set, directory, mode);
     if (changed.length === 0) return [];
     await mkdir(directory, { recursive: true });
     await rm(staged, { recursive: true, force: true });
     await mkdir(staged, { mode: 0o700 });
     for (const file of set.files) await stage(file, staged, mode);
-    await check(join(staged, set.main), signal);
+    if (set.isDaemons !== false) await check(join(staged, set.main), signal);
+    for (const file of changed) await checkFile(file, staged, signal);
     for (const { name } of changed) await rename(join(staged, name), join(directory, name));
     return changed.map(({ name }) => name);
   } catch (error) {
@@ -46,7 +49,7 @@ export async function writeFileSet(
 async function changedFiles({ files }: FileSet, directory: string, mode: number): Promise<readonly ConfigFile[]> {
   const changed: ConfigFile[] = [];
   for (const file of files) {
-    if (!(await isAsWanted(file, join(directory, file.name), mode))) changed.push(file);
+    if (!(await isAsWanted(file, join(directory, file.name), file.mode ?? mode))) changed.push(file);
   }
   return changed;
 }
@@ -60,11 +63,20 @@ async function isAsWanted(file: ConfigFile, path: string, mode: number): Promise
   }
 }
 
-async function stage({ name, text }: ConfigFile, staged: string, mode: number): Promise<void> {
+async function stage(file: ConfigFile, staged: string, setMode: number): Promise<void> {
+  const { name, text, mode = setMode } = file;
   const path = join(staged, name);
   await writeFile(path, text, { mode });
   // The mode above is subject to the umask.
   await chmod(path, mode);
+}
+
+/** The operator's own check of one file. */
+async function checkFile({ name, checkCommand = '' }: ConfigFile, staged: string, signal: AbortSignal): Promise<void> {
+  if (checkCommand === '') return;
+  const command = checkCommand.replaceAll(/\{\{\s*\.src\s*\}\}/g, join(staged, name));
+  const { exitCode, output } = await runCommand('/bin/sh', ['-c', command], { signal });
+  if (exitCode !== 0) throw new NotApplied('refused', `the check command of ${name} fails: ${output}`);
 }
 
 function failureOf(error: unknown, { name, main }: FileSet, staged: string): NotApplied {

@@ -2,6 +2,10 @@
 export interface ConfigFile {
   readonly name: string;
   readonly text: string;
+  /** Permissions; none: 0644, or 0600 in a set that is secret. */
+  readonly mode?: number | undefined;
+  /** A shell command that must succeed for the staged file, whose path stands in place of `{{.src}}`. */
+  readonly checkCommand?: string | undefined;
 }
 
 /**
@@ -17,4 +21,12 @@ export interface FileSet {
   readonly files: readonly ConfigFile[];
   /** Whether there are passwords in it. */
   readonly isSecret: boolean;
+  /** Where the files go; none: the daemons' directory. */
+  readonly directory?: string;
+  /** False: an operator's own file, which no BIRD checks or reads. */
+  readonly isDaemons?: boolean;
+  /** Shell commands after files were replaced, and the daemon reloaded. */
+  readonly reloadCommands?: readonly string[];
+  /** Why the set could not be rendered: its files stay as they are. */
+  readonly failure?: string;
 }

@@ -16,7 +16,7 @@ interface RenderedPrefixes {
  * whole and never written to the kernel; nor are routes that Felix writes.
  */
 export function renderPrefixes(prefixes: Prefixes, settings: Settings): RenderedPrefixes {
-  const { pools, blocks, services, reflected, peerRoutes } = prefixes;
+  const { pools, blocks, services, serviceRejects, reflected, peerRoutes } = prefixes;
   const poolsThat = (holds: (pool: PoolPrefix) => boolean): Cidr[] => pools.filter(holds).map(({ cidr }) => cidr);
   const ownBlocks = blocks.filter((block) => isConfirmed(block) && !isSingleAddress(block.cidr));
   return {
@@ -24,7 +24,10 @@ export function renderPrefixes(prefixes: Prefixes, settings: Settings): Rendered
     // The way to a peer is this node's own business.
     neverAnnounce: [...sorted([...poolsThat((pool) => !pool.isExported), ...peerRoutes.map(({ cidr }) => cidr)])],
     neverProgram: [
-      ...sorted([...poolsThat((pool) => pool.encapsulation !== 'none' || !settings.programsPlainPools), ...services]),
+      ...sorted([
+        ...poolsThat((pool) => pool.encapsulation !== 'none' || !settings.programsPlainPools),
+        ...serviceRejects,
+      ]),
     ],
     staticRoutes: [
       // A block of one address is its own route.

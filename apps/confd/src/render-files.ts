@@ -1,0 +1,27 @@
+import { renderBirdFiles } from './bird/render-bird.ts';
+import type { Target } from './config.ts';
+import { deriveBgp } from './derive/derive.ts';
+import type { BgpResources, RenderOptions } from './derive/resources.ts';
+import type { FileSet } from './files/file-set.ts';
+import type { Rendered } from './render/render.ts';
+import { keyValueView } from './templates/key-values.ts';
+import { applyTemplates, hasTemplates } from './templates/template-set.ts';
+
+/** BIRD's files, our own and those of operators' templates, which are read anew each time. */
+export function renderFiles(
+  resources: BgpResources,
+  options: RenderOptions,
+  { directory, confdDir }: Extract<Target, { backend: 'bird' }>,
+): Rendered<readonly FileSet[]> {
+  const rendered = renderBirdFiles(resources, options);
+  if (!hasTemplates(confdDir)) return rendered;
+  const node = deriveBgp(resources, options, () => undefined);
+  const config = applyTemplates(rendered.config, directory, {
+    confdDir,
+    nodeName: options.nodeName,
+    view: keyValueView(node, resources),
+    filters: new Map(resources.filters.map((filter) => [filter.metadata.name, filter])),
+    env: process.env,
+  });
+  return { ...rendered, config };
+}
