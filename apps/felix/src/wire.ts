@@ -16,6 +16,7 @@ import { felixV1, serveUnix } from '@calico-node/rpc';
 import { Backoff, type NodePaths, type ServiceContext, sleep } from '@calico-node/service';
 import { CalcGraph } from './calc/calc-graph.ts';
 import type { ConfigUpdate } from './calc/intents.ts';
+import { calcMetrics } from './calc-metrics.ts';
 import type { FelixParameters } from './config/parameters.ts';
 import type { Resolved } from './config/resolve.ts';
 import { chooseDriver, probeFilters, type DriverChoice } from './dataplane/driver-choice.ts';
@@ -44,6 +45,7 @@ const watchedKinds: readonly Kind[] = [
   'Node',
   'Profile',
   'StagedGlobalNetworkPolicy',
+  'StagedKubernetesNetworkPolicy',
   'StagedNetworkPolicy',
   'Tier',
   'WorkloadEndpoint',
@@ -149,6 +151,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
   };
 
   const calc = new CalcGraph({ hostname: options.hostname });
+  using _calcMetrics = calcMetrics(context.metrics.registry, () => calc.counts);
   const syncer = startSyncer({
     backend,
     prefixes: [...watchedKinds.map((kind) => resourcePrefix(kind)), blockPrefix()],

@@ -31,7 +31,7 @@ import { NodeLab, runIn } from './support/node-lab.ts';
 import { encodeFrame, FrameSender, PacketSender } from './support/raw-packet.ts';
 
 const packetsPerWorld = 12;
-const cases = Math.max(1200, Math.floor(Number(process.env['CALICO_EQUIVALENCE_RUNS'] ?? 0) / 10));
+const cases = Math.max(700, Math.floor(Number(process.env['CALICO_EQUIVALENCE_RUNS'] ?? 0) / 10));
 const seed = Number(process.env['CALICO_EQUIVALENCE_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 
 /** Interfaces by the host number of what is behind them; the other ends take the frames. */

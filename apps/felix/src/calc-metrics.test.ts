@@ -1,0 +1,28 @@
+import { parseNodeName } from '@calico-node/net';
+import { Registry } from 'prom-client';
+import { expect, test } from 'vitest';
+import { CalcGraph } from './calc/calc-graph.ts';
+import { stored, storedEndpoint } from './calc/testing/resources.ts';
+import { calcMetrics } from './calc-metrics.ts';
+
+test('policies are counted, staged ones apart, and those that this host needs', async () => {
+  const registry = new Registry();
+  const graph = new CalcGraph({ hostname: parseNodeName('node1') });
+  const read = async (name: string) => (await registry.getSingleMetric(name)?.get())?.values[0]?.value;
+  {
+    using _metrics = calcMetrics(registry, () => graph.counts);
+    const spec = { types: ['Ingress' as const], ingress: [] };
+    graph.update(storedEndpoint({ workload: 'w', labels: { app: 'a' } }));
+    graph.update(stored('GlobalNetworkPolicy', { name: 'here' }, { ...spec, selector: "app == 'a'" }));
+    graph.update(stored('GlobalNetworkPolicy', { name: 'elsewhere' }, { ...spec, selector: "app == 'b'" }));
+    graph.update(stored('StagedGlobalNetworkPolicy', { name: 'trial' }, { stagedAction: 'Set', ...spec }));
+    graph.update(stored('Tier', { name: 'default' }, {}));
+    graph.onInSync();
+    graph.flush();
+    expect(await read('felix_cluster_num_policies')).toBe(2);
+    expect(await read('felix_active_local_policies')).toBe(1);
+    expect(await read('felix_cluster_num_staged_policies')).toBe(1);
+    expect(await read('felix_cluster_num_tiers')).toBe(1);
+  }
+  expect(registry.getMetricsAsArray()).toEqual([]);
+});

@@ -1,0 +1,29 @@
+import { Gauge, type Registry } from 'prom-client';
+import type { CalcCounts } from './calc/calc-graph.ts';
+
+const gauges: readonly { readonly name: string; readonly help: string; readonly count: keyof CalcCounts }[] = [
+  { name: 'felix_cluster_num_policies', help: 'Policies in the store, without staged ones.', count: 'policies' },
+  { name: 'felix_cluster_num_staged_policies', help: 'Staged policies in the store.', count: 'stagedPolicies' },
+  { name: 'felix_cluster_num_profiles', help: 'Profiles in the store, and the built-in one.', count: 'profiles' },
+  { name: 'felix_cluster_num_tiers', help: 'Tiers in the store.', count: 'tiers' },
+  { name: 'felix_active_local_policies', help: 'Policies that are programmed on this host.', count: 'activePolicies' },
+];
+
+/** What the calculation graph holds, under Felix's names where Felix has them; the gauges leave the registry when disposed of. */
+export function calcMetrics(registry: Registry, counts: () => CalcCounts): Disposable {
+  for (const { name, help, count } of gauges) {
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(counts()[count]);
+      },
+    });
+  }
+  return {
+    [Symbol.dispose]: () => {
+      for (const { name } of gauges) registry.removeSingleMetric(name);
+    },
+  };
+}
