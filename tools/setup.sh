@@ -34,6 +34,7 @@ if [ "${FOR_IMAGE:-}" != 1 ]; then
   need etcdctl etcd-client
   need bird bird2
   need gobgpd gobgpd
+  need bgpdump bgpdump
   need vtysh frr
   # calicoctl's completion is tested in each shell.
   need zsh zsh

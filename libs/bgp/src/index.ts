@@ -139,3 +139,4 @@ export {
 export { isLongLivedStale, markLongLived } from './routing/long-lived.ts';
 export { receiveInRole } from './routing/roles.ts';
 export { checkImport, checkPlainImport, type ImportProblem, type ImportTarget } from './routing/import.ts';
+export { encodePeerIndexTable, encodeRibRecord, type MrtEntry, type MrtPeer } from './mrt/table-dump.ts';

@@ -5,6 +5,8 @@ import type { Bfd } from '../bfd/bfd.ts';
 import { BgpConfigError } from '../config/fields.ts';
 import type { Neighbor } from '../speaker/neighbor.ts';
 import type { ApplyResult, Speaker } from '../speaker/speaker.ts';
+import { dumpTable } from '../mrt/dump-table.ts';
+import { sendDump } from '../mrt/send-dump.ts';
 import { peerStatus, routeStatus, routeStatuses } from './status.ts';
 
 export interface ConfigOwner {
@@ -67,6 +69,9 @@ export function bgpService(speaker: Speaker, bfd: Bfd, owner: ConfigOwner, start
       const refreshed = outcomes.filter((outcome) => outcome === 'refreshed').length;
       return { refreshed, restarted: outcomes.length - refreshed };
     }),
+    dumpTable: (call) => {
+      void sendDump(dumpTable(speaker, Date.now()), call);
+    },
     getStatus: unary<bgpV1.GetStatusRequest, bgpV1.GetStatusResponse>(() => ({
       version: VERSION,
       routerId: speaker.config === undefined ? '' : ipFromBigInt(BigInt(speaker.config.routerId), 4),

@@ -176,6 +176,18 @@ export class Speaker {
     return families.reduce((sum, family) => sum + this.#ribs[family].size, 0);
   }
 
+  /** All prefixes that are reached, each with its paths. What changes meanwhile may be in it or not. */
+  *routes(): Generator<{ readonly prefix: Cidr; readonly paths: readonly PathView[] }> {
+    for (const family of families) {
+      const rib = this.#ribs[family];
+      for (let id = 0; id < rib.prefixes.end; id++) {
+        if (!rib.prefixes.has(id)) continue;
+        const paths = rib.paths(id);
+        if (paths.length > 0) yield { prefix: rib.cidr(id), paths };
+      }
+    }
+  }
+
   /** Visits every path, prefix by prefix; `prefix` narrows to one. */
   forEachPath(visit: (prefix: Cidr, path: PathView, isBest: boolean) => void, only?: Cidr): void {
     for (const family of families) {

@@ -34,6 +34,13 @@ export function addBgpCommands(program: Command, io: Io): void {
       await bgpExplain(io, prefix);
     });
   bgp
+    .command('dump <file>')
+    .description('write the whole table to a file, as MRT (RFC 6396) for bgpdump and its like')
+    .action(async (file: string) => {
+      const { bgpDump } = await import('./dump.ts');
+      await bgpDump(io, file);
+    });
+  bgp
     .command('shutdown <peer>')
     .description('end a session, named or by address, until it is reloaded or the daemon starts anew')
     .option('-m, --message <text>', "words for the other side's operator", '')

@@ -1,0 +1,106 @@
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { bgpV1 } from '@calico-node/rpc';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Bird, Daemon, Rig, until, type Host } from './rig.ts';
+
+let rig: Rig;
+let ours: Host;
+let theirs: Host;
+let daemon: Daemon;
+
+beforeEach(() => {
+  rig = new Rig();
+  ours = rig.addHost();
+  theirs = rig.addHost();
+  daemon = new Daemon(ours);
+  for (const [index, host] of [ours, theirs].entries())
+    host.ip('address', 'add', `fd00:9::${index + 1}/64`, 'dev', 'eth0', 'nodad');
+});
+
+afterEach(async () => {
+  daemon.close();
+  await rig.close();
+});
+
+function startBird(): Bird {
+  return new Bird(
+    theirs,
+    `router id ${theirs.address};
+log stderr all;
+protocol device { }
+protocol static { ipv4; route 192.0.2.0/24 blackhole { bgp_community.add((64513, 7)); }; }
+protocol static { ipv6; route 2001:db8:1::/48 blackhole; }
+template bgp ours { local as 64513; connect retry time 1; connect delay time 1; }
+protocol bgp ours4 from ours { neighbor ${ours.address} as 64512; ipv4 { import all; export all; }; }
+protocol bgp ours6 from ours { neighbor fd00:9::1 as 64512; ipv6 { import all; export all; }; }
+`,
+  );
+}
+
+const config = (): bgpV1.BgpConfig =>
+  bgpV1.BgpConfig.fromPartial({
+    nodeName: 'node-1',
+    routerId: ours.address,
+    localAs: 64512,
+    neighbors: [theirs.address, 'fd00:9::2'].map((address) => ({ name: address, address, remoteAs: 64513 })),
+    staticRoutes: [{ prefix: '10.244.1.0/26' }],
+    kernel: { learn: true },
+  });
+
+/** What an independent reader makes of MRT: one line for each path or message, fields between bars. */
+function read(mrt: Uint8Array): string[][] {
+  const file = join(ours.directory, 'mrt');
+  writeFileSync(file, mrt);
+  const text = execFileSync('bgpdump', ['-v', '-m', file], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  return text
+    .trim()
+    .split('\n')
+    .map((line) => line.split('|'));
+}
+
+async function dump(): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  for await (const { data } of daemon.client.dumpTable({}) as AsyncIterable<bgpV1.DumpTableResponse>) pieces.push(data);
+  return Buffer.concat(pieces);
+}
+
+describe('MRT', () => {
+  it('dumps the table as bgpdump reads it: both families, attributes, and who told', async () => {
+    startBird();
+    await daemon.apply(config());
+    await daemon.established(2);
+    await until(
+      'routes',
+      () => daemon.routes(),
+      (routes) =>
+        ['192.0.2.0/24', '2001:db8:1::/48'].every((prefix) => routes.some((route) => route.prefix === prefix)),
+    );
+    const lines = read(await dump());
+    const about = (prefix: string): string[] | undefined => lines.find((fields) => fields[5] === prefix);
+    const none = '0';
+    expect(about('192.0.2.0/24')?.slice(2, 13)).toEqual([
+      'B',
+      theirs.address,
+      '64513',
+      '192.0.2.0/24',
+      '64513',
+      'IGP',
+      theirs.address,
+      none,
+      none,
+      '64513:7',
+      'NAG',
+    ]);
+    expect(about('2001:db8:1::/48')?.slice(3, 9)).toEqual([
+      'fd00:9::2',
+      '64513',
+      '2001:db8:1::/48',
+      '64513',
+      'IGP',
+      'fd00:9::2',
+    ]);
+    expect(about('10.244.1.0/26')?.slice(3, 7)).toEqual(['0.0.0.0', '64512', '10.244.1.0/26', '']);
+  });
+});

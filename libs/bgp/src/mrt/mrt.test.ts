@@ -1,0 +1,96 @@
+import { cidrOf, ipFromBytes, parseIp, type Cidr, type IpAddress } from '@calico-node/net';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { u16, u32, u8 } from '../wire/bytes.ts';
+import { encodeAttributes } from '../wire/encode-attributes.ts';
+import type { PathAttributes } from '../wire/path-attributes.ts';
+import { encodePeerIndexTable, encodeRibRecord } from './table-dump.ts';
+
+const number = fc.integer({ min: 0, max: 0xffffffff });
+const address4 = fc.uint8Array({ minLength: 4, maxLength: 4 }).map(ipFromBytes);
+const address6 = fc.uint8Array({ minLength: 16, maxLength: 16 }).map(ipFromBytes);
+const address = fc.oneof(address4, address6);
+
+/** The record's parts, and that its header tells its true length. */
+function open(record: Uint8Array): { type: number; subtype: number; seconds: number; body: Uint8Array } {
+  const body = record.subarray(12);
+  expect(u32(record, 8)).toBe(body.length);
+  return { seconds: u32(record, 0), type: u16(record, 4), subtype: u16(record, 6), body };
+}
+
+function attributesVia(nextHop: IpAddress): PathAttributes {
+  return { origin: 'IGP', asPath: [{ kind: 'sequence', asns: [64512, 4200000000] }], nextHop, communities: [7] };
+}
+
+describe('TABLE_DUMP_V2 (RFC 6396 4.3)', () => {
+  it('tells every peer of the index', () => {
+    const peers = fc.array(fc.record({ routerId: number, address, asn: number }), { maxLength: 20 });
+    fc.assert(
+      fc.property(peers, fc.string(), number, (given, view, seconds) => {
+        const { body, type, subtype } = open(encodePeerIndexTable(1, view, given, seconds));
+        expect([type, subtype]).toEqual([13, 1]);
+        let at = 6 + u16(body, 4);
+        expect(new TextDecoder().decode(body.subarray(6, at))).toBe(
+          new TextDecoder().decode(new TextEncoder().encode(view)),
+        );
+        const count = u16(body, at);
+        at += 2;
+        const read = Array.from({ length: count }, () => {
+          const size = (u8(body, at) & 1) === 1 ? 16 : 4;
+          const peer = {
+            routerId: u32(body, at + 1),
+            address: ipFromBytes(body.subarray(at + 5, at + 5 + size)),
+            asn: u32(body, at + 5 + size),
+          };
+          at += 9 + size;
+          return peer;
+        });
+        expect([read, at]).toEqual([given, body.length]);
+      }),
+    );
+  });
+
+  it('tells the prefix, and each path with its peer and attributes', () => {
+    const prefix = fc.oneof(
+      fc.tuple(address4, fc.integer({ min: 0, max: 32 })),
+      fc.tuple(address6, fc.integer({ min: 0, max: 128 })),
+    );
+    const cidr = prefix.map(([ip, length]): Cidr => cidrOf(ip, length));
+    const entries = fc.array(
+      fc.record({ peer: fc.integer({ min: 0, max: 0xffff }), originatedSeconds: number, nextHop: address }),
+    );
+    fc.assert(
+      fc.property(number, cidr, entries, (sequence, destination, given) => {
+        const paths = given.map(({ nextHop, ...rest }) => ({ ...rest, attributes: attributesVia(nextHop) }));
+        const { body, subtype } = open(encodeRibRecord(sequence, destination, paths, 0));
+        const size = subtype === 2 ? 4 : 16;
+        const octets = (u8(body, 4) + 7) >> 3;
+        const padded = new Uint8Array(size);
+        padded.set(body.subarray(5, 5 + octets));
+        expect([u32(body, 0), cidrOf(ipFromBytes(padded), u8(body, 4))]).toEqual([sequence, destination]);
+        let at = 5 + octets;
+        expect(u16(body, at)).toBe(given.length);
+        at += 2;
+        for (const { peer, originatedSeconds, attributes } of paths) {
+          const end = at + 8 + u16(body, at + 6);
+          expect([u16(body, at), u32(body, at + 2)]).toEqual([peer, originatedSeconds]);
+          const isV4 = !attributes.nextHop!.includes(':');
+          const plain = encodeAttributes(attributes, { as4: true, withNextHop: isV4 });
+          expect(body.subarray(at + 8, at + 8 + plain.length)).toEqual(plain);
+          // Of MP_REACH_NLRI only the next hop.
+          if (isV4) expect(end).toBe(at + 8 + plain.length);
+          else expect(ipFromBytes(body.subarray(end - 16, end))).toBe(attributes.nextHop);
+          at = end;
+        }
+        expect(at).toBe(body.length);
+      }),
+    );
+  });
+
+  it('is what the RFC draws', () => {
+    const peer = { routerId: 0x0a000001, address: parseIp('10.0.0.1'), asn: 64512 };
+    expect(Buffer.from(encodePeerIndexTable(0x0a000002, 'v', [peer], 1)).toString('hex')).toBe(
+      '00000001000d0001' + '00000016' + '0a000002' + '000176' + '0001' + '020a0000010a0000010000fc00',
+    );
+  });
+});
