@@ -6,6 +6,7 @@ import { FelixConnection } from '@calico-node/workload';
 import { handleCall } from './handlers/handle.ts';
 import { runInstall } from './install/run-install.ts';
 import { KubernetesClients } from './kubernetes/clients.ts';
+import { CallLogs } from './server/call-logs.ts';
 import type { Call, Program } from './server/frame.ts';
 import { runCniServer } from './server/run-server.ts';
 import { Stores } from './store/stores.ts';
@@ -29,7 +30,7 @@ async function runOnce(program: Program): Promise<number> {
   const kubernetes = new KubernetesClients(process.env);
   try {
     using felix = new FelixConnection(paths.felixSocket);
-    const context = { env: process.env, paths, log, stores, felix, kubernetes };
+    const context = { env: process.env, paths, log, callLogs: new CallLogs(log), stores, felix, kubernetes };
     const answer = await handleCall(ownCall(program), context, AbortSignal.timeout(callLimitMs));
     process.stdout.write(answer.stdout);
     return answer.exitCode;

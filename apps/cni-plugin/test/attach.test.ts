@@ -1,10 +1,10 @@
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ipam } from '@calico-node/ipam';
 import type { WorkloadEndpoint } from '@calico-node/model';
 import { createVeth, readSysctl, RouteSocket } from '@calico-node/netlink';
 import { felixV1 } from '@calico-node/rpc';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { startFakeFelix } from './support/fake-felix.ts';
 import { isolateNetwork } from './support/isolate-network.ts';
 import { TestNode, type Outcome } from './support/test-node.ts';
@@ -439,6 +439,22 @@ describe('an attachment', () => {
     expect(await endpoints()).toEqual([]);
   });
 
+  test('is logged where, and as much as, its configuration says', async () => {
+    const path = join(node.dir, 'logs/cni.log');
+    const said = (): Record<string, unknown>[] =>
+      readFileSync(path, 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Record<string, unknown>);
+    const logged = (level: string): string => config({ log_level: level, log_file_path: path });
+    await add('logged', netns, logged('Info'));
+    expect(said()).toMatchObject([{ level: 'info', command: 'ADD', container: 'logged', msg: 'served a CNI call' }]);
+    await del('logged', netns, logged('error'));
+    expect(said()).toHaveLength(1);
+    await failure(call('ADD', 'logged', '/run/netns/cnt-none', logged('warning')));
+    expect(said()[1]).toMatchObject({ level: 'warn', msg: 'a CNI call failed', code: 3 });
+  });
+
   test('answers VERSION in any state', async () => {
     const { code, stdout } = await node.exec('calico', { CNI_COMMAND: 'VERSION' }, '{"cniVersion":"0.4.0"}');
     expect(code).toBe(0);
@@ -446,5 +462,43 @@ describe('an attachment', () => {
       cniVersion: '0.4.0',
       supportedVersions: ['0.1.0', '0.2.0', '0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0'],
     });
+  });
+});
+
+describe('the server', () => {
+  // Of this test's own network namespace.
+  const address = '127.0.0.1:9194';
+
+  beforeAll(async () => {
+    await node.startServer({ CALICO_HEALTH_ADDRESS: address });
+  });
+
+  afterAll(async () => {
+    await node.stopServer();
+  });
+
+  test('changes nothing when it rehearses an ADD', async () => {
+    await vi.waitUntil(async () => (await fetch(`http://${address}/readiness`)).ok, { timeout: 10_000 });
+    expect(await endpoints()).toEqual([]);
+    expect(await heldBy('none')).toEqual([]);
+    expect(linkNames().filter((name) => name.startsWith('cali'))).toEqual([]);
+  });
+
+  test('counts calls by command and result, and says how long they took', async () => {
+    const netns = node.workload();
+    await add('counted', netns);
+    await del('counted', netns);
+    await failure(call('ADD', 'counted', '/run/netns/cnt-none'));
+    const text = await (await fetch(`http://${address}/metrics`)).text();
+    for (const line of [
+      'cni_calls_total{command="ADD",result="ok"} 1',
+      'cni_calls_total{command="ADD",result="3"} 1',
+      'cni_calls_total{command="DEL",result="ok"} 1',
+      'cni_call_duration_seconds_count{command="ADD"} 2',
+      'cni_calls_under_way 0',
+    ]) {
+      expect(text.split('\n')).toContain(line);
+    }
+    node.removeWorkload(netns);
   });
 });

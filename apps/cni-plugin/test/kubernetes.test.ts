@@ -186,6 +186,25 @@ describe('a pod', () => {
     expect(await call('DEL', 'found')).toMatchObject({ code: 0 });
   });
 
+  test('takes the IPv6 pool that it names', async () => {
+    await node.resources.create({
+      kind: 'IPPool',
+      apiVersion: 'projectcalico.org/v3',
+      metadata: { name: 'other-ipv6' },
+      spec: { cidr: 'fd78::/112', blockSize: 122, nodeSelector: 'all()' },
+    });
+    for (const [pool, prefix] of [
+      ['other-ipv6', 'fd78::'],
+      ['fd77::/112', 'fd77::'],
+    ] as const) {
+      pod('six', { ipv6pools: JSON.stringify([pool]), ipFamilies: '["IPv6"]' });
+      const addresses = await add('six');
+      expect(addresses).toEqual([expect.stringContaining(prefix) as string]);
+      expect((await endpoint('six')).spec.ipNetworks).toEqual(addresses);
+      expect(await call('DEL', 'six')).toMatchObject({ code: 0 });
+    }
+  });
+
   test('brings its own addresses only where that is allowed, and no allocator knows them', async () => {
     pod('own', { ipAddrsNoIpam: '["203.0.113.5"]' });
     expect(await refusal('own')).toMatchObject({

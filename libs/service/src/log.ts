@@ -14,11 +14,16 @@ const childrenOf = new WeakMap<Logger, Set<WeakRef<Logger>>>();
 
 /**
  * One line of JSON per event on standard error, so that standard output stays a program's own.
- * Secrets are redacted by field name wherever they stand one or two levels deep.
+ * Secrets are redacted by field name wherever they stand one or two levels deep. `also` gets every line too.
  */
-export function createLogger(component: string, level: string): Logger {
+export function createLogger(component: string, level: string, also?: (line: string) => void): Logger {
   const secrets = ['password', 'token', 'key', 'secret'];
   const children = new Set<WeakRef<Logger>>();
+  const stderr = pino.destination({ dest: 2, sync: true });
+  const both = (line: string): void => {
+    stderr.write(line);
+    also?.(line);
+  };
   const log = pino(
     {
       level,
@@ -31,7 +36,7 @@ export function createLogger(component: string, level: string): Logger {
         children.add(new WeakRef(child));
       },
     },
-    pino.destination({ dest: 2, sync: true }),
+    also === undefined ? stderr : { write: both },
   );
   childrenOf.set(log, children);
   return log;

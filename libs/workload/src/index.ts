@@ -38,4 +38,5 @@ export { detachInterface, type DetachSpec } from './wire/detach.ts';
 export { ipv4Gateway, ipv6Gateway, type Families } from './wire/host-end.ts';
 export { hasHostInterface, inspectInterface, type Inspection } from './wire/inspect.ts';
 export { makeMovablePair, removeHostEnd, type MovablePair, type MovablePairSpec } from './wire/movable-pair.ts';
+export { rehearseWiring } from './wire/rehearse.ts';
 export { WireError, type WireErrorCode } from './wire/wire-error.ts';

@@ -95,8 +95,9 @@ function requireCommand(command: string, version: CniVersion): void {
  * Does what one exec of a plug-in asks for. Never rejects: whatever goes wrong is the error object of the
  * specification and exit code 1.
  */
-export async function handleCall(call: Call, context: HandlerContext, signal: AbortSignal): Promise<Answer> {
+export async function handleCall(call: Call, own: HandlerContext, signal: AbortSignal): Promise<Answer> {
   let version: CniVersion = newestVersion;
+  let context = own;
   const { CNI_COMMAND: command = '', CNI_CONTAINERID: container, CNI_IFNAME: ifName } = call.variables;
   const startedMs = performance.now();
   try {
@@ -109,6 +110,7 @@ export async function handleCall(call: Call, context: HandlerContext, signal: Ab
     if (isSupportedVersion(document['cniVersion'])) version = document['cniVersion'];
     const config = parseNetworkConfig(document);
     version = config.cniVersion;
+    context = { ...own, log: own.callLogs.of(config.log) };
     requireCommand(environment.command, version);
     const output = await runCommand(call, environment, config, context, signal);
     const facts = { command, container, ifName, durationMs: Math.round(performance.now() - startedMs) };

@@ -5,6 +5,7 @@ import { KubernetesClients } from '../kubernetes/clients.ts';
 import { CniError, cniCodes, renderError } from '../spec/cni-error.ts';
 import { newestVersion } from '../spec/version.ts';
 import { Stores } from '../store/stores.ts';
+import { CallLogs } from './call-logs.ts';
 import { CallQueue } from './call-queue.ts';
 import { registerMetrics } from './cni-metrics.ts';
 import { serveCni } from './cni-server.ts';
@@ -29,7 +30,7 @@ export async function runCniServer({ env, log, signal, health, metrics }: Servic
   const queue = new CallQueue(maxCalls);
   using felix = new FelixConnection(paths.felixSocket);
   const kubernetes = new KubernetesClients(env);
-  const context = { env, paths, log, stores, felix, kubernetes };
+  const context = { env, paths, log, callLogs: new CallLogs(log), stores, felix, kubernetes };
   const serving = health.register('cni-socket');
   const counted = registerMetrics(metrics.registry, () => queue.size);
   const handle = async (call: Call): Promise<Answer> => {

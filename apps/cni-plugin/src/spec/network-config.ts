@@ -27,6 +27,18 @@ export interface KubernetesSettings {
   readonly certificateAuthority: string;
 }
 
+/** What of its calls a network configuration wants logged, and where. */
+export interface LogSettings {
+  /** Undefined: as the server logs. */
+  readonly level: 'debug' | 'info' | 'warn' | 'error' | undefined;
+  /** Empty: to no file. */
+  readonly path: string;
+  /** When the file is begun anew, and how long and how many of the old ones are kept. */
+  readonly maxMegabytes: number;
+  readonly maxAgeDays: number;
+  readonly maxCount: number;
+}
+
 export interface AttachmentId {
   readonly containerId: string;
   readonly ifName: string;
@@ -62,6 +74,7 @@ export interface NetworkConfig {
   /** Empty: the node's own. */
   readonly endpointStatusDir: string;
   readonly requireMtuFile: boolean;
+  readonly log: LogSettings;
   readonly labels: Readonly<Record<string, string>>;
   readonly prevResult: Result | undefined;
   /** GC: what the runtime still has; undefined when the configuration does not say. */
@@ -163,6 +176,23 @@ function readKubernetes(reader: JsonReader): KubernetesSettings {
   };
 }
 
+/** Calico's rule: what is none of its levels is a warning. */
+function logLevelOf(text: string): LogSettings['level'] {
+  const level = text.toLowerCase();
+  if (level === '') return undefined;
+  return level === 'debug' || level === 'info' || level === 'error' ? level : 'warn';
+}
+
+function readLog(reader: JsonReader): LogSettings {
+  return {
+    level: logLevelOf(reader.text('log_level')),
+    path: reader.text('log_file_path'),
+    maxMegabytes: reader.integer('log_file_max_size', 100, 0, 1e6) || 100,
+    maxAgeDays: reader.integer('log_file_max_age', 30, 0, 1e5) || 30,
+    maxCount: reader.integer('log_file_max_count', 10, 0, 1e5) || 10,
+  };
+}
+
 /**
  * Parses a network configuration whole.
  *
@@ -208,6 +238,7 @@ export function parseNetworkConfig(document: JsonObject): NetworkConfig {
     policySetupTimeoutSeconds: reader.integer('policy_setup_timeout_seconds', 0, 0, 3600),
     endpointStatusDir: reader.text('endpoint_status_dir'),
     requireMtuFile: reader.flag('require_mtu_file', false),
+    log: readLog(reader),
     labels: readLabels(reader.nested('args')),
     prevResult: reader.has('prevResult') ? parseResult(document['prevResult'], 'prevResult') : undefined,
     validAttachments: readAttachments(reader),

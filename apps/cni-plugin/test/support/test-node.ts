@@ -79,9 +79,9 @@ export class TestNode implements AsyncDisposable {
     };
   }
 
-  async startServer(): Promise<void> {
+  async startServer(extra: Record<string, string> = {}): Promise<void> {
     const server = spawn(process.execPath, [join(app, 'src/main.ts'), 'server'], {
-      env: this.environment(),
+      env: { ...this.environment(), ...extra },
       stdio: ['ignore', 'inherit', 'inherit'],
     });
     this.#server = server;
