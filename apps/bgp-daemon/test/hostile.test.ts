@@ -4,6 +4,7 @@ import {
   encodeKeepalive,
   encodeMessage,
   encodeOpen,
+  encodeRouteRefresh,
   messageType,
   type Notification,
 } from '@calico-node/bgp';
@@ -194,6 +195,27 @@ describe('a peer that sends rubbish', () => {
     } finally {
       old.destroy();
       next?.destroy();
+    }
+  });
+
+  it('loses what it does not repeat between the marks of a refresh (RFC 7313)', async () => {
+    const capabilities = [
+      { kind: 'four-octet-as', asn: 64512 },
+      { kind: 'route-refresh' },
+      { kind: 'enhanced-route-refresh' },
+    ] as const;
+    const list = [0x40, 1, 1, 0, 0x40, 2, 0, 0x40, 3, 4, 10, 9, 0, 3];
+    const route = (octet: number): Uint8Array => update(0, 0, 0, list.length, ...list, 24, 198, 18, octet);
+    const known = async (): Promise<string[]> =>
+      (await daemons[0]!.routes()).filter(({ source }) => source === attacker.address).map(({ prefix }) => prefix);
+    const socket = attack();
+    try {
+      for (const chunk of [open({ capabilities }), encodeKeepalive(), route(1), route(2)]) socket.write(chunk);
+      await until('two routes', known, (prefixes) => prefixes.length === 2);
+      for (const chunk of [encodeRouteRefresh(4, 'begin'), route(2), encodeRouteRefresh(4, 'end')]) socket.write(chunk);
+      expect(await until('one route', known, (prefixes) => prefixes.length === 1)).toEqual(['198.18.2.0/24']);
+    } finally {
+      socket.destroy();
     }
   });
 

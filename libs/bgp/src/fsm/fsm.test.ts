@@ -71,6 +71,7 @@ describe('the state machine', () => {
   it.each<readonly [string, readonly FsmEvent[], number, number, readonly number[]]>([
     ['hold timer in OpenSent', [...up.slice(0, 2), { kind: 'hold-expired' }], 4, 0, []],
     ['hold timer in Established', [...up, { kind: 'hold-expired' }], 4, 0, []],
+    ['send hold timer (RFC 9687)', [...up, { kind: 'send-hold-expired' }], 8, 0, []],
     ['KEEPALIVE in OpenSent', [...up.slice(0, 2), { kind: 'keepalive' }], 5, 1, [4]],
     ['UPDATE in OpenConfirm', [...up.slice(0, 3), { kind: 'update' }], 5, 2, [2]],
     ['OPEN in Established', [...up, { kind: 'open', open }], 5, 3, [1]],
@@ -107,6 +108,7 @@ describe('the state machine', () => {
       { kind: 'connect-retry-expired' },
       { kind: 'hold-expired' },
       { kind: 'keepalive-expired' },
+      { kind: 'send-hold-expired' },
       { kind: 'tcp-connected' },
       { kind: 'tcp-failed', reason: 'x' },
       { kind: 'open', open },
@@ -159,6 +161,69 @@ describe('negotiation', () => {
   it('refuses a peer without a common family, and lists what is missing', () => {
     const result = negotiate({ ...side, families: [6] }, { ...open, capabilities: [] });
     expect(result).toEqual({ ok: false, notification: { code: 2, subcode: 7, data: Uint8Array.of(1, 4, 0, 2, 0, 1) } });
+  });
+
+  it('starts the send hold timer with the session, where one is wanted', () => {
+    const withTimer = { ...config, side: { ...side, sendHoldSeconds: 480 } };
+    const timer = { kind: 'start-timer', timer: 'send-hold', seconds: 480 };
+    expect(run(up, idle, withTimer).actions).toContainEqual(timer);
+    expect(run(up).actions).not.toContainEqual(timer);
+  });
+
+  it('has paths sent where one side sends and the other receives (RFC 7911 4)', () => {
+    const agreed = (a: LocalSide['addPath'], b: LocalSide['addPath']): unknown => {
+      const result = negotiate({ ...side, addPath: a }, localOpen({ ...otherSide, addPath: b }));
+      return result.ok && [result.session.addPathSend, result.session.addPathReceive];
+    };
+    const [send, receive] = [
+      { send: true, receive: false },
+      { send: false, receive: true },
+    ];
+    expect(agreed(send, receive)).toEqual([[4], []]);
+    expect(agreed(receive, send)).toEqual([[], [4]]);
+    expect(agreed(send, send)).toEqual([[], []]);
+    expect(agreed(send, undefined)).toEqual([[], []]);
+  });
+
+  it.each([
+    ['provider', 'customer', true],
+    ['customer', 'provider', true],
+    ['peer', 'peer', true],
+    ['route-server', 'route-server-client', true],
+    ['provider', 'provider', false],
+    ['peer', 'customer', false],
+    ['customer', 'route-server', false],
+  ] as const)('as %s takes a %s: %s (RFC 9234 4.2)', (role, theirs, isAgreed) => {
+    const theirOpen = localOpen({ ...otherSide, role: { role: theirs, strict: false } });
+    const result = negotiate({ ...side, role: { role, strict: false } }, theirOpen);
+    if (isAgreed) expect(result).toMatchObject({ ok: true, session: { role } });
+    else expect(result).toMatchObject({ ok: false, notification: { code: 2, subcode: 11 } });
+  });
+
+  it('takes a peer that tells no role, unless it is to be strict about it', () => {
+    expect(negotiate({ ...side, role: { role: 'peer', strict: false } }, open)).toMatchObject({ ok: true });
+    expect(negotiate({ ...side, role: { role: 'peer', strict: true } }, open)).toMatchObject({
+      ok: false,
+      notification: { code: 2, subcode: 11 },
+    });
+  });
+
+  it('carries IPv4 over IPv6 only where both take next hops of IPv6 (RFC 8950)', () => {
+    const over6 = { ...side, families: [4, 6], extendedNextHop: true } as const;
+    const theirs = { ...otherSide, families: [4, 6] } as const;
+    expect(negotiate(over6, localOpen({ ...theirs, extendedNextHop: true }))).toMatchObject({
+      session: { families: [4, 6], extendedNextHop: true },
+    });
+    expect(negotiate(over6, localOpen(theirs))).toMatchObject({ session: { families: [6], extendedNextHop: false } });
+  });
+
+  it('keeps stale routes for long only beside graceful restart (RFC 9494 4.1)', () => {
+    const ours = { ...side, longLivedSeconds: 60 };
+    const both = negotiate(ours, localOpen({ ...otherSide, longLivedSeconds: 30 }));
+    expect(both).toMatchObject({ session: { longLivedRestart: [{ family: 4, staleSeconds: 30 }] } });
+    const { capabilities, ...rest } = localOpen({ ...otherSide, longLivedSeconds: 30 });
+    const without = capabilities.filter(({ kind }) => kind !== 'graceful-restart');
+    expect(negotiate(ours, { ...rest, capabilities: without })).toMatchObject({ session: { longLivedRestart: [] } });
   });
 
   it('refuses an internal peer with our own identifier', () => {
