@@ -12,6 +12,7 @@ import { connectDatastore, startSyncer, type DatastoreConfig } from '@calico-nod
 import { blockPrefix, resourcePrefix, type Kind } from '@calico-node/model';
 import type { Family, NodeName } from '@calico-node/net';
 import { routeProtocol } from '@calico-node/netlink';
+import { ConntrackSocket } from '@calico-node/netlink/conntrack';
 import { felixV1, serveUnix } from '@calico-node/rpc';
 import { Backoff, type NodePaths, type ServiceContext, sleep } from '@calico-node/service';
 import { CalcGraph } from './calc/calc-graph.ts';
@@ -100,6 +101,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     vxlan: { vni: values.VXLANVNI, port: values.VXLANPort, mtu: { 4: values.VXLANMTU, 6: values.VXLANMTUV6 } },
     onDirty,
   });
+  using connections = ConntrackSocket.open();
   if (values.IPForwarding === 'Enabled') interfaces.enableForwarding();
 
   const backend = connectDatastore(options.datastore, { log, signal });
@@ -138,6 +140,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     interfaces,
     hostInterfaces,
     network,
+    connections,
     log,
     health: kernelHealth,
     networkHealth: health.register('network'),

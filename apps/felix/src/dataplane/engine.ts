@@ -8,9 +8,11 @@
  * A change wakes the loop, and so does a driver that sees its part of the kernel changed by somebody else. A failed
  * apply is tried again with back-off; until it succeeds no revision counts as applied and no endpoint of it as up.
  */
+import type { ConntrackSocket } from '@calico-node/netlink/conntrack';
 import { type Backoff, type Logger, type Reporter, sleep } from '@calico-node/service';
 import type { WorkloadEndpointId } from '../calc/endpoint-id.ts';
 import type { IntentBatch, LocalWorkloadEndpoint } from '../calc/intents.ts';
+import { withdrawnAddresses } from './conntrack/withdrawn-addresses.ts';
 import type { HostInterfaces } from './interfaces/host-interfaces.ts';
 import type { InterfaceState, WorkloadInterfaces } from './interfaces/workload-interfaces.ts';
 import type { PolicyDriver } from './policy-driver.ts';
@@ -30,6 +32,7 @@ export interface EngineOptions {
   readonly interfaces: WorkloadInterfaces;
   readonly hostInterfaces: Pick<HostInterfaces, 'takeChanges'>;
   readonly network: Pick<ClusterNetwork, 'update' | 'apply' | 'resync' | 'writes'>;
+  readonly connections: Pick<ConntrackSocket, 'forget'>;
   readonly log: Logger;
   readonly health: Reporter;
   /** Of the way to other hosts. */
@@ -214,6 +217,7 @@ export class Engine {
     metrics.applied(Number(finishedAt - startedAt) / 1e9);
     if (pendingSince !== undefined) metrics.latency(Number(finishedAt - pendingSince) / 1e9);
     const changes = this.#settle(wanted);
+    this.#forgetConnections(changes);
     this.revisions.record(revision, finishedAt);
     for (const wake of this.#waiters) wake();
     if (changes.length === 0) return true;
@@ -222,6 +226,21 @@ export class Engine {
       this.#options.onStates(changes);
     }, ANSWER_MS);
     return true;
+  }
+
+  #forgetConnections(changes: readonly EndpointChange[]): void {
+    const { connections, log } = this.#options;
+    const addresses = withdrawnAddresses(changes);
+    if (addresses.size === 0) return;
+    try {
+      connections.forget(addresses);
+    } catch (error) {
+      // They end by themselves in time, and routes and rules are as they should be.
+      log.warn(
+        { err: error, addresses: [...addresses] },
+        'the kernel still knows connections of workloads that are gone',
+      );
+    }
   }
 
   #applyNetwork(): void {

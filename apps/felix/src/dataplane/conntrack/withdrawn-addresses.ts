@@ -1,0 +1,23 @@
+import { splitCidr, type IpAddress } from '@calico-node/net';
+import type { LocalWorkloadEndpoint } from '../../calc/intents.ts';
+
+interface Change {
+  readonly before: LocalWorkloadEndpoint | undefined;
+  readonly endpoint: LocalWorkloadEndpoint | undefined;
+}
+
+/**
+ * The addresses that endpoints no longer have, or do not have while they are administratively down. Whoever gets such an
+ * address next must not inherit connections that were allowed to another.
+ */
+export function withdrawnAddresses(changes: readonly Change[]): ReadonlySet<IpAddress> {
+  const withdrawn = changes.flatMap(({ before, endpoint }) => {
+    const kept = new Set(addressesOf(endpoint));
+    return addressesOf(before).filter((address) => !kept.has(address));
+  });
+  return new Set(withdrawn.map((address) => splitCidr(address).ip));
+}
+
+function addressesOf(endpoint: LocalWorkloadEndpoint | undefined): LocalWorkloadEndpoint['addresses'] {
+  return endpoint?.adminUp === true ? endpoint.addresses : [];
+}

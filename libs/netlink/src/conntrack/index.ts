@@ -1,0 +1,1 @@
+export { ConntrackSocket } from './conntrack-socket.ts';

@@ -1,0 +1,33 @@
+import { execFileSync } from 'node:child_process';
+import { parseIp } from '@calico-node/net';
+import { expect, test } from 'vitest';
+import { ConntrackSocket } from '../src/conntrack/index.ts';
+import { scratchNetns } from './scratch.ts';
+
+test('forgets the connections of the addresses, of both families and whichever end they are, and no others', () => {
+  using netns = scratchNetns();
+  using socket = ConntrackSocket.open({ netns: netns.name });
+  const conntrack = (...args: string[]): string =>
+    execFileSync('nsenter', [`--net=/run/netns/${netns.name}`, 'conntrack', ...args], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+  const add = (source: string, destination: string, ...more: string[]): string =>
+    conntrack('-I', '-p', 'udp', '-s', source, '-d', destination, '--sport', '1', '--dport', '2', '-t', '60', ...more);
+  const left = (family: string): string[] =>
+    conntrack('-L', '-f', family)
+      .split('\n')
+      .flatMap((line) => /src=(\S+) dst=(\S+)/.exec(line)?.slice(1, 3).join(' > ') ?? []);
+  add('10.0.0.1', '10.0.0.9');
+  add('10.0.0.9', '10.0.0.1');
+  add('10.0.0.8', '10.0.0.9');
+  // What came for 10.0.0.7 was sent on to 10.0.0.1.
+  add('10.0.0.8', '10.0.0.7', '-g', '10.0.0.1');
+  add('10.0.0.5', '10.0.0.9', '-w', '7');
+  add('fd00::1', 'fd00::9');
+  add('fd00::8', 'fd00::9');
+  expect(socket.forget(new Set(['10.0.0.1', '10.0.0.5', 'fd00::1'].map((text) => parseIp(text))))).toBe(5);
+  expect(left('ipv4')).toEqual(['10.0.0.8 > 10.0.0.9']);
+  expect(left('ipv6')).toEqual(['fd00::8 > fd00::9']);
+  expect(socket.forget(new Set([parseIp('10.0.0.1')]))).toBe(0);
+});
