@@ -39,6 +39,8 @@ test.each([
   [['-node-status-reporter'], { kind: 'service', service: 'status-reporter' }],
   [['-complete-startup'], { kind: 'complete-startup' }],
   [['-init', '-best-effort'], { kind: 'init' }],
+  [['-hostpath-init'], { kind: 'hostpath-init' }],
+  [['-monitor-token'], { kind: 'service', service: 'monitor-token' }],
   [['-v'], { kind: 'version' }],
 ] as const)('%j is understood, with one dash or two', (argv, expected) => {
   expect(parseMode(argv)).toMatchObject(expected);

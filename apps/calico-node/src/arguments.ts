@@ -19,6 +19,8 @@ export type Mode =
   | { readonly kind: 'complete-startup'; readonly rest: readonly string[] }
   /** What calico/node's privileged init container does. */
   | { readonly kind: 'init' }
+  /** The host's directories, for a node that is not root's. */
+  | { readonly kind: 'hostpath-init' }
   | { readonly kind: 'version' }
   | { readonly kind: 'help' };
 
@@ -39,6 +41,7 @@ const serviceFlags = {
   'allocate-tunnel-addrs': 'allocate-tunnel-addrs',
   'status-reporter': 'status-reporter',
   'node-status-reporter': 'status-reporter',
+  'monitor-token': 'monitor-token',
 } as const satisfies Record<string, ServiceName>;
 
 const ownFlags: readonly string[] = [
@@ -50,6 +53,7 @@ const ownFlags: readonly string[] = [
   'allocate-tunnel-addrs-run-once',
   'confd-run-once',
   'init',
+  'hostpath-init',
   'best-effort',
   'status',
   'show-status',
@@ -101,9 +105,11 @@ export function parseMode(argv: readonly string[]): Mode {
         'allocate-tunnel-addrs-run-once': flag,
         'status-reporter': flag,
         'node-status-reporter': flag,
+        'monitor-token': flag,
         'complete-startup': flag,
         'confd-run-once': flag,
         init: flag,
+        'hostpath-init': flag,
         'best-effort': flag,
         status: flag,
         'show-status': flag,
@@ -133,14 +139,21 @@ export function parseMode(argv: readonly string[]): Mode {
     ...(values.shutdown === true ? [{ kind: 'shutdown', rest } as const] : []),
     ...(values['complete-startup'] === true ? [{ kind: 'complete-startup', rest } as const] : []),
     ...(values.init === true ? [{ kind: 'init' } as const] : []),
+    ...(values['hostpath-init'] === true ? [{ kind: 'hostpath-init' } as const] : []),
     ...(values['allocate-tunnel-addrs-run-once'] === true ? [{ kind: 'allocate-once', rest } as const] : []),
-    ...(['monitor-addresses', 'allocate-tunnel-addrs', 'status-reporter', 'node-status-reporter'] as const).flatMap(
-      (name) => {
-        const isOnce = name === 'allocate-tunnel-addrs' && values['allocate-tunnel-addrs-run-once'] === true;
-        if (values[name] !== true || isOnce) return [];
-        return [{ kind: 'service', service: serviceFlags[name], rest } as const];
-      },
-    ),
+    ...(
+      [
+        'monitor-addresses',
+        'allocate-tunnel-addrs',
+        'status-reporter',
+        'node-status-reporter',
+        'monitor-token',
+      ] as const
+    ).flatMap((name) => {
+      const isOnce = name === 'allocate-tunnel-addrs' && values['allocate-tunnel-addrs-run-once'] === true;
+      if (values[name] !== true || isOnce) return [];
+      return [{ kind: 'service', service: serviceFlags[name], rest } as const];
+    }),
     ...(['felix', 'confd', 'bgp'] as const).flatMap((name) =>
       values[name] === true
         ? [{ kind: 'program', program: programFlags[name], rest: [...rest, ...onceFor(name)] } as const]
@@ -163,7 +176,7 @@ Usage: calico-node [flag]           (one dash or two)
   --startup                start-up only
   --complete-startup       waits until the node is ready and tells Kubernetes that it has a network
   --felix, --confd, --bgp  one process, in the foreground; --confd-run-once renders once and ends
-  --monitor-addresses, --allocate-tunnel-addrs, --status-reporter
+  --monitor-addresses, --allocate-tunnel-addrs, --status-reporter, --monitor-token
                            one of the services that run beside the processes, in the foreground
   --allocate-tunnel-addrs-run-once
                            takes the tunnel addresses that the pools ask for, and ends
@@ -173,6 +186,7 @@ Usage: calico-node [flag]           (one dash or two)
   --status, --show-status  the processes of the node that runs here, and why it is not ready
   --shutdown               records the time of a planned shutdown, and tells Kubernetes that the network goes
   --init, --best-effort    nothing: this node needs no file system mounted by an init container
+  --hostpath-init          makes the directories on the host, for the user NODE_USER_ID
   --log-level LEVEL        trace, debug, info, warn, error or fatal (env CALICO_LOG_LEVEL)
   --health-address H:P     where to serve /readiness, /liveness and /metrics (default 127.0.0.1:9190)
   -v, --version            print the version

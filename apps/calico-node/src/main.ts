@@ -7,6 +7,7 @@ import { ConfigError, nodePaths, runService, VERSION, type ServiceContext } from
 import { parseMode, usage, UsageError, type Mode, type Probe } from './arguments.ts';
 import { fetchNodeStatus, probeBgpLive, probeBgpReady, probeFelix, type Verdict } from './probes/probes.ts';
 import { renderStatus } from './probes/show-status.ts';
+import { initHostPaths } from './hostpath-init.ts';
 import { runNode } from './run-node.ts';
 import { runProgram } from './run-program.ts';
 import { completeStartup } from './services/complete-startup.ts';
@@ -126,6 +127,9 @@ async function run(mode: Mode): Promise<number | undefined> {
     }
     case 'init':
       process.stdout.write('calico-node needs nothing mounted: it uses no BPF file system\n');
+      return 0;
+    case 'hostpath-init':
+      for (const path of initHostPaths(process.env)) process.stdout.write(`${path}\n`);
       return 0;
     case 'shutdown':
       return runHere(mode.rest, (context) => shutDown({ ...context, nodeName: factsOf(context).nodeName }));

@@ -10,6 +10,7 @@ import { createLogger } from '@calico-node/service';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { KubernetesApi } from '../src/kubernetes/api.ts';
 import { completeStartup } from '../src/services/complete-startup.ts';
+import { keepToken } from '../src/services/keep-token.ts';
 import { shutDown } from '../src/services/shutdown.ts';
 import { runStartup } from '../src/startup/run-startup.ts';
 import { addNodeInterface, ownNetwork } from './own-network.ts';
@@ -159,7 +160,7 @@ describe('start-up in Kubernetes', () => {
           stdio: 'ignore',
         },
       );
-      const api = KubernetesApi.ofPod(environment(), other)!;
+      const api = KubernetesApi.of(environment(), other)!;
       await expect(api.get('/api/v1/nodes/kn1', signal)).rejects.toThrow(/certificate/);
       expect(calls).toEqual([]);
     } finally {
@@ -184,12 +185,93 @@ describe('start-up in Kubernetes', () => {
   });
 });
 
+describe('with KUBECONFIG', () => {
+  const kubeconfig = (token: string): string => {
+    const path = join(dir, 'kubeconfig');
+    const { port } = server.address() as AddressInfo;
+    writeFileSync(
+      path,
+      JSON.stringify({
+        'current-context': 'c',
+        contexts: [{ name: 'c', context: { cluster: 'k', user: 'u' } }],
+        clusters: [{ name: 'k', cluster: { server: `https://127.0.0.1:${port}`, 'certificate-authority': 'ca.crt' } }],
+        users: [{ name: 'u', user: { token } }],
+      }),
+    );
+    return path;
+  };
+  const outside = { KUBERNETES_SERVICE_HOST: '' };
+
+  test('the API is asked as that file says, outside of a pod too', async () => {
+    await start({ ...byKubernetes, ...outside, KUBECONFIG: kubeconfig('the-token') });
+    expect((await resources.get('Node', 'n1')).spec.bgp).toMatchObject({ ipv4Address: '192.0.2.10/24' });
+  });
+
+  test('credentials that were renewed in the file are used', async () => {
+    const api = KubernetesApi.of({ KUBECONFIG: kubeconfig('old-token') })!;
+    await expect(api.get('/api/v1/nodes/kn1', signal)).rejects.toThrow(/401/);
+    kubeconfig('the-token');
+    expect(await api.get('/api/v1/nodes/kn1', signal)).toMatchObject({ kind: 'Node' });
+  });
+
+  test.each([
+    ['is missing', undefined],
+    ['is no kubeconfig', 'apiVersion: v1\n'],
+  ])('a file that %s is refused by name before anything is changed', async (_, content) => {
+    const path = join(dir, 'no-kubeconfig');
+    if (content !== undefined) writeFileSync(path, content);
+    await expect(start({ ...outside, KUBECONFIG: path })).rejects.toThrow(
+      `KUBECONFIG='${path}': must be a kubeconfig file with a token or a client certificate: `,
+    );
+    expect((await backend.list('/calico/')).items).toEqual([]);
+    rmSync(path, { force: true });
+  });
+});
+
+describe('the token of the CNI plug-ins', () => {
+  const path = '/api/v1/namespaces/kube-system/serviceaccounts/calico-cni-plugin/token';
+  const installed = (hostRoot: string): string => {
+    try {
+      return readFileSync(join(hostRoot, 'etc/cni/net.d/calico-kubeconfig'), 'utf8');
+    } catch {
+      return '';
+    }
+  };
+
+  test('is put into the host’s kubeconfig and renewed until the node stops', async () => {
+    const hostRoot = join(dir, 'host');
+    const stop = new AbortController();
+    const give = (token: string): void => {
+      answers[path] = { status: { token, expirationTimestamp: new Date(Date.now() + 86_400_000).toISOString() } };
+    };
+    give('first-given');
+    const env = environment({ CNI_TOKEN_REFRESH_INTERVAL: '100ms' });
+    const kept = keepToken({ env, hostRoot, log, signal: stop.signal, accountDir: dir });
+    await expect.poll(() => installed(hostRoot), { timeout: 10_000 }).toContain('first-given');
+    give('second-given');
+    await expect.poll(() => installed(hostRoot), { timeout: 10_000 }).toContain('second-given');
+    answers = {};
+    await expect.poll(() => calls.filter((call) => call.path === path).length, { timeout: 10_000 }).toBeGreaterThan(3);
+    expect(installed(hostRoot)).toContain('second-given');
+    stop.abort();
+    await kept;
+  });
+
+  test('is nobody’s business outside of Kubernetes, or where the host’s directory is not there', async () => {
+    const hostRoot = join(dir, 'a-file');
+    await keepToken({ env: {}, hostRoot, log, signal });
+    writeFileSync(hostRoot, '');
+    await keepToken({ env: environment(), hostRoot, log, signal, accountDir: dir });
+    expect(calls).toEqual([]);
+  });
+});
+
 describe('Kubernetes is told', () => {
   const conditions = (): unknown => calls.filter(({ method }) => method === 'PATCH').map(({ body }) => body);
   const condition = (status: string, reason: string, message: string): unknown => ({
     status: { conditions: [expect.objectContaining({ type: 'NetworkUnavailable', status, reason, message })] },
   });
-  const api = (): KubernetesApi => KubernetesApi.ofPod(environment(), dir)!;
+  const api = (): KubernetesApi => KubernetesApi.of(environment(), dir)!;
 
   test('that the network is there once the node is ready, and not before', async () => {
     const blockers = ['felix: starting', undefined];

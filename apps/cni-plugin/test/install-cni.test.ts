@@ -10,11 +10,9 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { installKubeconfig, KubernetesClient, readKubeconfig } from '@calico-node/kubernetes';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { installCni } from '../src/install/install-cni.ts';
-import { installKubeconfig } from '../src/install/service-account.ts';
-import { readKubeconfig } from '../src/kubernetes/access.ts';
-import { KubernetesClient } from '../src/kubernetes/client.ts';
 import { KubernetesApi } from './support/kubernetes-api.ts';
 
 let dir: string;

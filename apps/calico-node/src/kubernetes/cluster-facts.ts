@@ -1,5 +1,6 @@
+import { isKubernetesError } from '@calico-node/kubernetes';
 import { familyOf, tryParseCidr, type Cidr, type Family } from '@calico-node/net';
-import { KubernetesError, type KubernetesApi } from './api.ts';
+import type { KubernetesApi } from './api.ts';
 
 /** What the installers of a Kubernetes cluster left written down. */
 export interface ClusterFacts {
@@ -23,7 +24,7 @@ async function configMap(api: KubernetesApi, name: string, signal: AbortSignal):
   try {
     return await api.get(`/api/v1/namespaces/kube-system/configmaps/${name}`, signal);
   } catch (error) {
-    if (error instanceof KubernetesError && (error.status === 404 || error.status === 403)) return undefined;
+    if (isKubernetesError(error, 'not-found', 'refused')) return undefined;
     throw error;
   }
 }

@@ -5,12 +5,13 @@ import { bgpSource } from '../bgp/source.ts';
 import { KubernetesApi } from '../kubernetes/api.ts';
 import type { StartupConfig } from '../startup/startup-config.ts';
 import { speaksBgp } from '../supervisor/backend.ts';
+import { keepToken } from './keep-token.ts';
 import { hasChangingAddresses, monitorAddresses } from './monitor-addresses.ts';
 import { reportStatus } from './status/report-status.ts';
 import { keepTunnels } from './tunnels/keep-tunnels.ts';
 
 /** What goes on beside the node's processes. */
-export const serviceNames = ['monitor-addresses', 'allocate-tunnel-addrs', 'status-reporter'] as const;
+export const serviceNames = ['monitor-addresses', 'allocate-tunnel-addrs', 'status-reporter', 'monitor-token'] as const;
 export type ServiceName = (typeof serviceNames)[number];
 
 export interface ServiceFacts {
@@ -30,7 +31,7 @@ export async function runServices(
   const backend = connectDatastore(loadDatastoreConfig({ env }), { log, signal });
   const start: Readonly<Record<ServiceName, () => Promise<void>>> = {
     'monitor-addresses': async () => {
-      const kubernetes = KubernetesApi.ofPod(env);
+      const kubernetes = KubernetesApi.of(env);
       const registration = { name: nodeName, config, kubernetes, resources: new Resources(backend), log, signal };
       if (!hasChangingAddresses(config)) return;
       await monitorAddresses({ ...registration, pollIntervalMs: config.pollIntervalMs });
@@ -43,6 +44,9 @@ export async function runServices(
     'status-reporter': async () => {
       if (!speaksBgp(config.backend)) return;
       await reportStatus({ nodeName, backend, source: bgpSource(nodePaths(env), env), log, signal });
+    },
+    'monitor-token': async () => {
+      if (config.managesCni) await keepToken({ env, hostRoot: '/host', log, signal });
     },
   };
   try {

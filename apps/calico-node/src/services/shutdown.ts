@@ -18,7 +18,7 @@ export function kubernetesOf(
   nodeName: string,
   serviceAccountDir?: string,
 ): { readonly api: KubernetesApi; readonly nodeName: string } | undefined {
-  const api = KubernetesApi.ofPod(env, serviceAccountDir);
+  const api = KubernetesApi.of(env, serviceAccountDir);
   const ref = env['CALICO_K8S_NODE_REF'] ?? '';
   return api === undefined ? undefined : { api, nodeName: ref === '' ? nodeName : ref };
 }

@@ -128,6 +128,7 @@ export async function runStartup(input: StartupInput): Promise<StartupOutcome> {
   const { env, log, signal } = input;
   const paths = nodePaths(env);
   const config = readStartupConfig(env);
+  const kubernetes = KubernetesApi.of(env, input.serviceAccountDir);
   const usualLevel = logLevels.find((level) => level === log.level);
   if (config.logLevel !== undefined) setLogLevel(log, config.logLevel);
   const { name, source } = determineNodeName(env, readNodenameFile(paths.nodenameFile), hostname());
@@ -136,7 +137,6 @@ export async function runStartup(input: StartupInput): Promise<StartupOutcome> {
   try {
     const resources = new Resources(backend);
     const interfaces = readHostInterfaces();
-    const kubernetes = KubernetesApi.ofPod(env, input.serviceAccountDir);
     const cluster = await factsOf(kubernetes, input);
     const node = await whenStoreAnswers(
       () => registerNode({ name, config, kubernetes, resources, interfaces, log, signal }),

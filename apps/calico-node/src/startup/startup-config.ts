@@ -41,6 +41,8 @@ export interface StartupConfig {
   /** undefined: as everything else. */
   readonly logLevel: LogLevel | undefined;
   readonly usesPodCidr: boolean;
+  /** Whether the token of CNI plug-ins is renewed. */
+  readonly managesCni: boolean;
 }
 
 function readPool(reader: EnvReader, family: Family): PoolSetting {
@@ -115,6 +117,7 @@ const usedHere = [
   'WAIT_FOR_DATASTORE',
   'CALICO_K8S_NODE_REF',
   'CALICO_STARTUP_LOGLEVEL',
+  'CALICO_MANAGE_CNI',
   'USE_POD_CIDR',
 ] as const satisfies readonly (keyof typeof nodeVariables)[];
 
@@ -150,6 +153,7 @@ export function readStartupConfig(env: Variables): StartupConfig {
     waitForDatastore: reader.read('WAIT_FOR_DATASTORE', nodeVariables.WAIT_FOR_DATASTORE),
     kubernetesNodeRef: reader.read('CALICO_K8S_NODE_REF', nodeVariables.CALICO_K8S_NODE_REF),
     logLevel: logLevels.find((known) => known === level),
+    managesCni: reader.read('CALICO_MANAGE_CNI', nodeVariables.CALICO_MANAGE_CNI),
     usesPodCidr: reader.read('USE_POD_CIDR', nodeVariables.USE_POD_CIDR),
   };
   reader.throwProblems();

@@ -127,6 +127,8 @@ const nodeExamples: Readonly<Record<keyof typeof nodeVariables, Examples>> = {
   },
   CALICO_SHUTDOWN_TIMESTAMP_FILE: paths,
   CALICO_EARLY_NETWORKING: { accepted: [], refused: ['/early.yaml'] },
+  KUBECONFIG: { accepted: [['/etc/kubeconfig', '/etc/kubeconfig']], refused: ['/a\0b'] },
+  NODE_USER_ID: { accepted: [['999', 999]], refused: ['calico', '-1', '4294967295'] },
   USE_POD_CIDR: booleans,
   KUBERNETES_SERVICE_HOST: {
     accepted: [

@@ -277,10 +277,7 @@ export const nodeVariables = {
     parse: (value) => (trueWords.includes(value.toLowerCase()) ? true : undefined),
   } satisfies Variable<boolean>,
   CALICO_LIBNETWORK_ENABLED: boolean(false, "Whether Docker's network and IPAM drivers run."),
-  CALICO_MANAGE_CNI: boolean(
-    true,
-    'Checked: `install-cni`, where it is left running, renews the token of CNI plug-ins.',
-  ),
+  CALICO_MANAGE_CNI: boolean(true, "Whether the token in the CNI plug-ins' kubeconfig is kept fresh; in Kubernetes."),
   CALICO_CNI_SERVICE_ACCOUNT: nodeName('Whose token that is.', 'calico-cni-plugin'),
   CNI_TOKEN_REFRESH_INTERVAL: {
     unset: "a quarter of the token's life",
@@ -297,6 +294,12 @@ export const nodeVariables = {
     meaning: 'Refused.',
     parse: () => undefined,
   } satisfies Variable<string>,
+  KUBECONFIG: text(
+    /^[^\0]+$/,
+    'the path of a kubeconfig file',
+    "How to reach the Kubernetes API; a pod's own way when unset.",
+  ),
+  NODE_USER_ID: integer(1000, 0, 4294967294, 'The user that `-hostpath-init` gives the directories on the host to.'),
   USE_POD_CIDR: boolean(false, 'Whether Kubernetes gives the pod networks; tunnels get no addresses then.'),
   KUBERNETES_SERVICE_HOST: text(/^[A-Za-z0-9.:-]+$/, 'a host name or address', 'The Kubernetes API.'),
   KUBERNETES_SERVICE_PORT: integer(443, 1, 65535, "The Kubernetes API's port."),

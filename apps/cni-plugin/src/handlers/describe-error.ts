@@ -1,9 +1,9 @@
 import { isDatastoreError } from '@calico-node/datastore';
 import { isIpamError } from '@calico-node/ipam';
+import { isKubernetesError } from '@calico-node/kubernetes';
 import { ValidationError } from '@calico-node/model';
 import { isRpcError } from '@calico-node/rpc';
 import { FelixTimeout, WireError, type WireErrorCode } from '@calico-node/workload';
-import { isKubernetesError } from '../kubernetes/kubernetes-error.ts';
 import { cniCodes, toCniError, type CniCode, type CniError } from '../spec/cni-error.ts';
 
 function codeOf(error: unknown): CniCode {

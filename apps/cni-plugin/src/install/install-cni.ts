@@ -1,8 +1,8 @@
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { place } from '@calico-node/kubernetes';
 import { InstallError, renderNetworkConfig } from './network-config.ts';
-import { place } from './place.ts';
 
 export interface InstallOptions {
   readonly env: Readonly<Record<string, string | undefined>>;

@@ -1,7 +1,5 @@
 import { statSync } from 'node:fs';
-import type { KubernetesSettings } from '../spec/network-config.ts';
-import { resolveAccess } from './access.ts';
-import { KubernetesClient } from './client.ts';
+import { KubernetesClient, resolveAccess, type AccessSettings } from '@calico-node/kubernetes';
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
@@ -28,7 +26,7 @@ export class KubernetesClients {
   }
 
   /** @throws KubernetesError `config` */
-  open(settings: KubernetesSettings): KubernetesClient {
+  open(settings: AccessSettings): KubernetesClient {
     const { kubeconfig, clientCertificate, clientKey, certificateAuthority } = settings;
     const files = [kubeconfig || (this.#env['KUBECONFIG'] ?? ''), clientCertificate, clientKey, certificateAuthority];
     const key = JSON.stringify([settings, files.filter((path) => path !== '').map(stampOf)]);

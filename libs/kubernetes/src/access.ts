@@ -1,11 +1,22 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse } from 'yaml';
-import type { KubernetesSettings } from '../spec/network-config.ts';
-import { JsonReader, isObject, type JsonObject } from '../spec/json-reader.ts';
 import { KubernetesError } from './kubernetes-error.ts';
 
 type Variables = Readonly<Record<string, string | undefined>>;
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Where the Kubernetes API is and who asks it, as a caller's own settings say; empty where they do not. */
+export interface AccessSettings {
+  /** A kubeconfig file. The other settings go before what it says. */
+  readonly kubeconfig: string;
+  readonly apiRoot: string;
+  readonly token: string;
+  /** Files. */
+  readonly clientCertificate: string;
+  readonly clientKey: string;
+  readonly certificateAuthority: string;
+}
 
 /** Where the API is, and who asks it. */
 export interface Access {
@@ -37,19 +48,30 @@ function parseServer(text: string, where: string): URL {
   throw new KubernetesError('config', `${where}: '${text}' is not the address of a Kubernetes API server`);
 }
 
+export function isObject(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function textOf(fields: Fields, name: string): string {
+  const value = fields[name];
+  return typeof value === 'string' ? value : '';
+}
+
 /** A kubeconfig's list entry by name: `{name, <key>: {...}}`. */
-function entry(document: JsonReader, list: string, key: string, name: string, file: string): JsonReader {
-  const found = document.objects(list).find((item) => item['name'] === name);
-  const value = found?.[key];
+function entry(document: Fields, list: string, key: string, name: string, file: string): Fields {
+  const items = document[list];
+  const entries: readonly unknown[] = Array.isArray(items) ? items : [];
+  const found = entries.find((item) => isObject(item) && item['name'] === name);
+  const value: unknown = isObject(found) ? found[key] : undefined;
   if (!isObject(value)) throw new KubernetesError('config', `${file}: there is no ${key} '${name}' in ${list}`);
-  return new JsonReader(value, `${list}.${name}.`);
+  return value;
 }
 
 /** PEM from `<name>-data` in base64, or from the file that `<name>` names. */
-function pem(reader: JsonReader, name: string, file: string): string | undefined {
-  const data = reader.text(`${name}-data`);
+function pem(fields: Fields, name: string, file: string): string | undefined {
+  const data = textOf(fields, `${name}-data`);
   if (data !== '') return Buffer.from(data, 'base64').toString('utf8');
-  const path = reader.text(name);
+  const path = textOf(fields, name);
   return path === '' ? undefined : read(resolve(dirname(file), path));
 }
 
@@ -67,18 +89,17 @@ export function readKubeconfig(file: string): Access {
     throw new KubernetesError('config', `${file} is not a kubeconfig file`, { cause });
   }
   if (!isObject(value)) throw new KubernetesError('config', `${file} is not a kubeconfig file`);
-  const document = new JsonReader(value satisfies JsonObject);
-  const context = entry(document, 'contexts', 'context', document.text('current-context'), file);
-  const cluster = entry(document, 'clusters', 'cluster', context.text('cluster'), file);
-  const user = entry(document, 'users', 'user', context.text('user'), file);
-  if (user.has('exec') || user.has('auth-provider')) {
+  const context = entry(value, 'contexts', 'context', textOf(value, 'current-context'), file);
+  const cluster = entry(value, 'clusters', 'cluster', textOf(context, 'cluster'), file);
+  const user = entry(value, 'users', 'user', textOf(context, 'user'), file);
+  if (isObject(user['exec']) || isObject(user['auth-provider'])) {
     throw new KubernetesError('config', `${file}: credentials made by a program are not supported: name a token`);
   }
-  const [token, tokenFile] = [user.text('token'), user.text('tokenFile')];
+  const [token, tokenFile] = [textOf(user, 'token'), textOf(user, 'tokenFile')];
   return {
-    server: parseServer(cluster.text('server'), file),
+    server: parseServer(textOf(cluster, 'server'), file),
     authority: pem(cluster, 'certificate-authority', file),
-    isInsecure: cluster.flag('insecure-skip-tls-verify', false),
+    isInsecure: cluster['insecure-skip-tls-verify'] === true,
     token: tokenFile !== '' ? { file: resolve(dirname(file), tokenFile) } : token === '' ? undefined : { value: token },
     certificate: pem(user, 'client-certificate', file),
     key: pem(user, 'client-key', file),
@@ -86,7 +107,7 @@ export function readKubeconfig(file: string): Access {
 }
 
 /** What Kubernetes gives every pod, if this process is in one. @throws KubernetesError `config` */
-export function accessOfPod(env: Variables, accountDir = podAccountDir): Access | undefined {
+function accessOfPod(env: Variables, accountDir = podAccountDir): Access | undefined {
   const [host = '', port = '443'] = [env['KUBERNETES_SERVICE_HOST'], env['KUBERNETES_SERVICE_PORT']];
   if (host === '') return undefined;
   return {
@@ -100,14 +121,24 @@ export function accessOfPod(env: Variables, accountDir = podAccountDir): Access 
 }
 
 /**
- * How to reach the API by a network configuration, and where it is silent by the environment (Calico's K8S_* names,
- * KUBECONFIG) or as the pod that we run in.
+ * As the environment says: by the file that KUBECONFIG names, else as the pod that we run in. Undefined where neither
+ * says anything.
  *
  * @throws KubernetesError `config`
  */
-export function resolveAccess(settings: KubernetesSettings, env: Variables): Access {
-  const kubeconfig = settings.kubeconfig || (env['KUBECONFIG'] ?? '');
-  const base = kubeconfig === '' ? accessOfPod(env) : readKubeconfig(kubeconfig);
+export function accessOfEnvironment(env: Variables, accountDir = podAccountDir): Access | undefined {
+  const kubeconfig = env['KUBECONFIG'] ?? '';
+  return kubeconfig === '' ? accessOfPod(env, accountDir) : readKubeconfig(kubeconfig);
+}
+
+/**
+ * How to reach the API by settings, and where they are silent by the environment (Calico's K8S_* names, KUBECONFIG) or
+ * as the pod that we run in.
+ *
+ * @throws KubernetesError `config`
+ */
+export function resolveAccess(settings: AccessSettings, env: Variables): Access {
+  const base = settings.kubeconfig === '' ? accessOfEnvironment(env) : readKubeconfig(settings.kubeconfig);
   const root = settings.apiRoot || (env['K8S_API_ENDPOINT'] ?? '');
   const token = settings.token || (env['K8S_API_TOKEN'] ?? '');
   const file = (own: string, variable: string): string | undefined => {

@@ -5,6 +5,7 @@ import type { Access } from './access.ts';
 import { KubernetesError, type KubernetesErrorCode } from './kubernetes-error.ts';
 
 const timeoutMs = 10_000;
+const contentTypes: Readonly<Record<string, string>> = { PATCH: 'application/strategic-merge-patch+json' };
 const maxAnswerBytes = 8 << 20;
 
 function codeOf(status: number): KubernetesErrorCode {
@@ -35,7 +36,7 @@ function reasonOf(body: string): string {
   return body.trim().slice(0, 200);
 }
 
-/** The few requests of the Kubernetes API that attaching needs, over connections that are kept. */
+/** The few requests of the Kubernetes API that this node needs, over connections that are kept. */
 export class KubernetesClient {
   readonly #access: Access;
   readonly #agent: HttpAgent;
@@ -59,6 +60,11 @@ export class KubernetesClient {
     return this.#ask('POST', path, body, signal);
   }
 
+  /** A strategic merge patch: lists of conditions are merged by their type. @throws KubernetesError */
+  patch(path: string, body: object, signal: AbortSignal): Promise<unknown> {
+    return this.#ask('PATCH', path, body, signal);
+  }
+
   close(): void {
     this.#agent.destroy();
   }
@@ -69,10 +75,11 @@ export class KubernetesClient {
     try {
       const { status, text } = await this.#exchange(method, url, body, signal);
       if (status >= 200 && status < 300) return JSON.parse(text) as unknown;
-      throw new KubernetesError(codeOf(status), `${method} ${url.href}: ${status}: ${reasonOf(text)}`);
+      throw new KubernetesError(codeOf(status), `Kubernetes: ${method} ${url.href}: ${status}: ${reasonOf(text)}`);
     } catch (error) {
       if (error instanceof KubernetesError) throw error;
-      throw new KubernetesError('unavailable', `the Kubernetes API does not answer ${method} ${url.href}`, {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new KubernetesError('unavailable', `the Kubernetes API does not answer ${method} ${url.href}: ${why}`, {
         cause: error,
       });
     }
@@ -91,7 +98,7 @@ export class KubernetesClient {
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       ...(content === undefined
         ? {}
-        : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(content) }),
+        : { 'content-type': contentTypes[method] ?? 'application/json', 'content-length': Buffer.byteLength(content) }),
     };
     const options = {
       method,

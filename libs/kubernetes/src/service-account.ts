@@ -1,9 +1,8 @@
 import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { accessOfPod, podAccountDir, type Access } from '../kubernetes/access.ts';
-import { KubernetesClient } from '../kubernetes/client.ts';
-import { KubernetesError } from '../kubernetes/kubernetes-error.ts';
-import { isObject } from '../spec/json-reader.ts';
+import { accessOfEnvironment, isObject, podAccountDir, type Access } from './access.ts';
+import { KubernetesClient } from './client.ts';
+import { KubernetesError } from './kubernetes-error.ts';
 import { place } from './place.ts';
 
 type Variables = Readonly<Record<string, string | undefined>>;
@@ -32,7 +31,7 @@ export interface Credentials {
 }
 
 /** The kubeconfig that the host's plug-ins use, with Calico's names for its parts. JSON is YAML. */
-export function renderKubeconfig({ server, authority }: Access, token: string): string {
+function renderKubeconfig({ server, authority }: Access, token: string): string {
   const ca = authority === undefined ? {} : { 'certificate-authority-data': Buffer.from(authority).toString('base64') };
   const document = {
     apiVersion: 'v1',
@@ -88,7 +87,7 @@ async function requestToken(client: KubernetesClient, namespace: string, account
 
 /**
  * Gets a token for the CNI service account from the Kubernetes API and puts a kubeconfig with it where the host's
- * plug-ins look. Undefined when this process is not a pod of Kubernetes.
+ * plug-ins look. Undefined outside of Kubernetes: in no pod, and without KUBECONFIG.
  *
  * @throws KubernetesError
  */
@@ -97,7 +96,7 @@ export async function installKubeconfig(
   signal: AbortSignal,
 ): Promise<Credentials | undefined> {
   const { env, hostRoot, accountDir = podAccountDir } = options;
-  const access = accessOfPod(env, accountDir);
+  const access = accessOfEnvironment(env, accountDir);
   if (access === undefined) return undefined;
   const client = new KubernetesClient(access);
   try {
