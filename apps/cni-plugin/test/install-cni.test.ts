@@ -1,5 +1,6 @@
 import {
   copyFileSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -10,9 +11,11 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { installKubeconfig, KubernetesClient, readKubeconfig } from '@calico-node/kubernetes';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { installKubeconfig, KubernetesClient, readKubeconfig, TokenRenewal } from '@calico-node/kubernetes';
+import { createLogger } from '@calico-node/service';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { installCni } from '../src/install/install-cni.ts';
+import { runInstall } from '../src/install/run-install.ts';
 import { KubernetesApi } from './support/kubernetes-api.ts';
 
 let dir: string;
@@ -122,6 +125,41 @@ describe('in a pod of Kubernetes', () => {
     expect(api.tokenRequests[0]?.account).toBe('kube-system/other');
     api.tokens.clear();
     await expect(pod()).rejects.toThrow('401: Unauthorized');
+  });
+
+  test('the token is renewed when it is time, and the old one stays while the API refuses', async () => {
+    const { hostname, port } = new URL(api.url);
+    const env = { KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port, CNI_TOKEN_REFRESH_INTERVAL: '1ms' };
+    const log = createLogger('test', 'fatal');
+    const renewal = new TokenRenewal({ env, hostRoot, accountDir: account(), random: () => 0 }, log);
+    const signal = AbortSignal.timeout(10_000);
+    const installed = () => readKubeconfig(join(confDir(), 'calico-kubeconfig')).token;
+    await renewal.renew(signal);
+    const first = renewal.current;
+    expect(installed()).toEqual({ value: first });
+    await vi.waitUntil(() => renewal.dueInMs === 0);
+    await renewal.renew(signal);
+    const second = renewal.current;
+    expect(second).not.toBe(first);
+    expect(installed()).toEqual({ value: second });
+    api.tokens.clear();
+    await vi.waitUntil(() => renewal.dueInMs === 0);
+    await renewal.renew(signal);
+    expect(renewal.current).toBe(second);
+    expect(installed()).toEqual({ value: second });
+    expect(renewal.dueInMs).toBeGreaterThan(0);
+  });
+
+  test('the install program stays until it is stopped', async () => {
+    const end = new AbortController();
+    const source = join(dir, 'bin');
+    const env = { CNI_NETWORK_CONFIG: template, TLS_ASSETS_DIR: join(dir, 'secrets'), CALICO_LOG_LEVEL: 'fatal' };
+    const running = runInstall(env, hostRoot, source, end.signal);
+    const placed = join(hostRoot, 'opt/cni/bin/calico');
+    const text = (): string => (existsSync(placed) ? readFileSync(placed, 'utf8') : '');
+    await vi.waitUntil(() => text() === 'program calico', { timeout: 10_000 });
+    end.abort();
+    expect(await running).toBe(0);
   });
 
   test('outside of Kubernetes there is nothing to do', async () => {
