@@ -6,8 +6,8 @@
  *                                    ├─► endpoint-status files, status keys ─► etcd
  *                                    └─► gRPC: who waits for an endpoint or a revision
  */
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { connectDatastore, startSyncer, type DatastoreConfig } from '@calico-node/datastore';
 import { blockPrefix, resourcePrefix, type Kind } from '@calico-node/model';
 import type { Family, NodeName } from '@calico-node/net';
@@ -98,7 +98,11 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     families,
     routeProtocol: clusterRouteProtocol(values.DeviceRouteProtocol),
     mtuInterfaces: values.MTUIfacePattern,
-    vxlan: { vni: values.VXLANVNI, port: values.VXLANPort, mtu: { 4: values.VXLANMTU, 6: values.VXLANMTUV6 } },
+    vxlan: { vni: values.VXLANVNI, port: values.VXLANPort },
+    mtus: { ipip: values.IpInIpMtu, vxlan4: values.VXLANMTU, vxlan6: values.VXLANMTUV6 },
+    onWorkloadMtu: (mtu) => {
+      writeMtu(options.paths.mtuFile, mtu, log);
+    },
     onDirty,
   });
   using connections = ConntrackSocket.open();
@@ -255,6 +259,18 @@ function stopped(signal: AbortSignal): Promise<'stopped'> {
     if (signal.aborted) done();
     signal.addEventListener('abort', done, { once: true });
   });
+}
+
+/** For the plug-ins that attach workloads. They find the old one or the new one, whole. */
+function writeMtu(file: string, mtu: number, log: ServiceContext['log']): void {
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o755 });
+    writeFileSync(`${file}.new`, String(mtu), { mode: 0o644 });
+    renameSync(`${file}.new`, file);
+    log.info({ mtu, file }, 'workloads attached from now on have this MTU');
+  } catch (error) {
+    log.error({ err: error, mtu, file }, 'the MTU for workloads is not written');
+  }
 }
 
 /** Routes that are not over workload interfaces have a protocol of their own, unless the operator chose one for all. */

@@ -71,7 +71,7 @@ describe.for(['nftables', 'iptables-legacy'])('VXLAN beside %s', (driver) => {
   });
 
   afterEach(async () => {
-    await all(pools('Always'));
+    expect(await all(pools('Always'))).toEqual([]);
   });
 
   it('carries packets of both families between workloads and from hosts, borrowed addresses too', () => {
@@ -134,6 +134,19 @@ describe.for(['nftables', 'iptables-legacy'])('VXLAN beside %s', (driver) => {
     expect(lab.canPing(workloads[0]!, 'fd65::2:a')).toBe(true);
     expect(received(two)).toBe(before);
     expect(lab.canPing(workloads[2]!, '10.65.1.10')).toBe(true);
+  });
+
+  it('says what fits the tunnels, and follows when an interface of the host changes', async () => {
+    expect(one.workloadMtu).toBe(1430);
+    const seen = one.dirty;
+    one.run('ip', 'link', 'set', 'eth0', 'mtu', '1400');
+    await expect.poll(() => one.dirty).toBeGreaterThan(seen);
+    expect(await one.take([])).toEqual([]);
+    expect(one.workloadMtu).toBe(1330);
+    expect(one.run('ip', '-o', 'link', 'show', 'vxlan.calico')[0]).toContain('mtu 1350');
+    one.run('ip', 'link', 'set', 'eth0', 'mtu', '1500');
+    await one.take(pools('Never'));
+    expect(one.workloadMtu).toBe(1500);
   });
 
   it('leaves nothing when no pool wants tunnels, and comes back', async () => {

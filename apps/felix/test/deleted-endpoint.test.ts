@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connectDatastore, loadDatastoreConfig, Resources } from '@calico-node/datastore';
 import { startEtcd } from '@calico-node/datastore/testing';
@@ -6,7 +8,7 @@ import { expect, it } from 'vitest';
 import { FelixProcess, relayInto } from './support/felix-process.ts';
 import { canConnect, NodeLab, runIn } from './support/node-lab.ts';
 
-it('has the kernel forget the connections of a workload that is gone, and of no other', async () => {
+it('says which MTU workloads may have; has the kernel forget the connections of one that is gone, and of no other', async () => {
   using lab = new NodeLab();
   const [a, b] = ['a', 'b'].map((name, index) => lab.addWorkload(name, `10.65.0.${index + 1}`, { byFelix: true }));
   const etcd = await startEtcd();
@@ -31,6 +33,7 @@ it('has the kernel forget the connections of a workload that is gone, and of no 
     );
     await felix.waitForEndpoint(pod);
   }
+  expect(readFileSync(join(felix.runDir, 'mtu'), 'utf8')).toBe('1500');
   const other = '-p udp -s 172.16.0.8 -d 172.16.0.9 --sport 1 --dport 2 -t 60'.split(' ');
   runIn(lab.netns, 'conntrack', '-I', ...other);
   const isKnown = (address: string): boolean => runIn(lab.netns, 'conntrack', '-L').includes(`dst=${address} `);

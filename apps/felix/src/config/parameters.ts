@@ -93,6 +93,7 @@ export const parameters = {
   VXLANVNI: parameter(int(0, 0xffffff), 4096, 'vxlanVNI'),
   VXLANMTU: parameter(int(0, 65535), 0, 'vxlanMTU'),
   VXLANMTUV6: parameter(int(0, 65535), 0, 'vxlanMTUV6'),
+  IpInIpMtu: parameter(int(0, 65535), 0, 'ipipMTU'),
   MTUIfacePattern: parameter(regexp, /^((en|wl|ww|sl|ib)[Pcopsvx].*|(eth|wlan|wwan).*)/, 'mtuIfacePattern'),
   AllowVXLANPacketsFromWorkloads: parameter(bool, false, 'allowVXLANPacketsFromWorkloads'),
   AllowIPIPPacketsFromWorkloads: parameter(bool, false, 'allowIPIPPacketsFromWorkloads'),

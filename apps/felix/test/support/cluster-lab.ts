@@ -16,6 +16,7 @@ export class LabNode implements Disposable {
   readonly name: string;
   readonly netns: string;
   dirty = 0;
+  workloadMtu: number | undefined;
   network: ClusterNetwork;
   readonly #graph: CalcGraph;
   readonly #policy: PolicyDriver;
@@ -47,7 +48,11 @@ export class LabNode implements Disposable {
       families: [4, 6],
       routeProtocol: 80,
       mtuInterfaces: /^eth/,
-      vxlan: { vni: 4096, port: 4789, mtu: { 4: 0, 6: 0 } },
+      vxlan: { vni: 4096, port: 4789 },
+      mtus: { ipip: 0, vxlan4: 0, vxlan6: 0 },
+      onWorkloadMtu: (mtu) => {
+        this.workloadMtu = mtu;
+      },
       onDirty: () => {
         this.dirty += 1;
       },

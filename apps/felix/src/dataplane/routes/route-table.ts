@@ -71,7 +71,10 @@ export class RouteTable {
 
   /** Makes it so. Gives what failed, one text each; that is tried again next time. */
   apply(): string[] {
-    const tasks = [...this.#touched].flatMap((destination) => this.#tasksFor(destination));
+    // Removals first: the kernel takes no IPv6 gateway that another route still leads to by another interface.
+    const tasks = [...this.#touched]
+      .flatMap((destination) => this.#tasksFor(destination))
+      .sort((a, b) => Number(b.isRemoval) - Number(a.isRemoval));
     this.#touched.clear();
     if (tasks.length === 0) return [];
     const outcome = this.#socket.execute(tasks.map(({ request }) => request));
@@ -92,7 +95,7 @@ export class RouteTable {
     const wanted = this.#desired.get(destination);
     const found = this.#actual.get(destination) ?? [];
     const removals = found
-      .filter((route) => wanted === undefined || metricOf(route) !== metricOf(wanted))
+      .filter((route) => wanted === undefined || !isReplaceable(route, wanted))
       .map((route) => ({ route, request: deleteRoute(route), isRemoval: true, isSettledBy: 'ESRCH' }));
     if (wanted === undefined || found.some((route) => isSame(route, wanted))) return removals;
     const route = asRoute(wanted);
@@ -135,6 +138,12 @@ function isSame(route: Route, wanted: RouteSpec): boolean {
   const { type = 'unicast' } = wanted;
   if (route.type !== type || metricOf(route) !== metricOf(wanted)) return false;
   return type !== 'unicast' || (route.gateway === wanted.gateway && route.interfaceIndex === wanted.interfaceIndex);
+}
+
+/** Whether the kernel puts the new route in the old one's place, which leaves no moment without. */
+function isReplaceable(route: Route, wanted: RouteSpec): boolean {
+  if (metricOf(route) !== metricOf(wanted)) return false;
+  return route.family === 4 || route.interfaceIndex === wanted.interfaceIndex || isSame(route, wanted);
 }
 
 function asRoute(spec: RouteSpec): Route {

@@ -24,7 +24,7 @@ import {
 import type { EncapsulationUpdate, HostUpdate, Intent, RouteTarget, VxlanEndpoint } from '../../calc/intents.ts';
 import { tunnelDevices } from '../../rules/tunnel-rules.ts';
 import { RouteTable } from '../routes/route-table.ts';
-import { hostMtu, overhead } from './mtu.ts';
+import { hostMtu, leadsOut, tunnelMtu, type TunnelMtus, workloadMtu } from './mtu.ts';
 import { ensureDevice, removeDevice, type TunnelDevice } from './tunnel-device.ts';
 import { peerRequests } from './vxlan-peers.ts';
 
@@ -34,13 +34,15 @@ export interface ClusterNetworkOptions {
   readonly families: readonly Family[];
   /** RTPROT_* of our routes. */
   readonly routeProtocol: number;
+  /** Those that lead out of the host. */
   readonly mtuInterfaces: RegExp;
   readonly vxlan: {
     readonly vni: number;
     readonly port: number;
-    /** Of the devices; 0: what fits the host's interfaces. */
-    readonly mtu: Readonly<Record<Family, number>>;
   };
+  readonly mtus: TunnelMtus;
+  /** What the interfaces of workloads should have: when it is known, and whenever it changes. */
+  readonly onWorkloadMtu: (mtu: number) => void;
   /** The kernel changed by somebody else's hand, or something is to be tried again: apply soon. */
   readonly onDirty: () => void;
 }
@@ -65,6 +67,9 @@ export class ClusterNetwork implements Disposable {
   #isStale = true;
   #retry: NodeJS.Timeout | undefined;
   #deviceWrites = 0;
+  /** Of the interfaces that lead out, by index. */
+  #hostMtus: ReadonlyMap<number, number> = new Map();
+  #workloadMtu: number | undefined;
 
   constructor(options: ClusterNetworkOptions) {
     this.#options = options;
@@ -105,6 +110,7 @@ export class ClusterNetwork implements Disposable {
     if (this.#isStale) {
       this.#isStale = false;
       const links = this.#socket.listLinks();
+      this.#tellMtu(links);
       for (const family of this.#options.families) {
         try {
           this.#refreshDevice(family, links);
@@ -155,6 +161,18 @@ export class ClusterNetwork implements Disposable {
     }
   }
 
+  #tellMtu(links: readonly Link[]): void {
+    const { mtuInterfaces, mtus, onWorkloadMtu } = this.#options;
+    const outer = links.filter((link) => leadsOut(link, mtuInterfaces));
+    this.#hostMtus = new Map(outer.map(({ index, mtu }) => [index, mtu]));
+    const host = hostMtu(links, mtuInterfaces);
+    if (host === undefined || this.#encapsulation === undefined) return;
+    const mtu = workloadMtu(this.#encapsulation, mtus, host);
+    if (mtu === this.#workloadMtu) return;
+    this.#workloadMtu = mtu;
+    onWorkloadMtu(mtu);
+  }
+
   #refreshDevice(family: Family, links: readonly Link[]): void {
     const own = this.#hosts.get(this.#options.hostname);
     const local = family === 4 ? own?.ipv4 : own?.ipv6;
@@ -172,11 +190,12 @@ export class ClusterNetwork implements Disposable {
     // Calico's start-up gives the node its addresses; until then there is nothing to make.
     if (endpoint === undefined || local === undefined) return;
     if (parent === undefined) throw new Error(`no interface of this host has the node's address ${local}`);
-    const { vni, port, mtu } = this.#options.vxlan;
+    const { vni, port } = this.#options.vxlan;
+    const kind = family === 4 ? 'vxlan4' : 'vxlan6';
     const underlayMtu = hostMtu(links, this.#options.mtuInterfaces) ?? parent.mtu;
     const device: TunnelDevice = {
       name,
-      mtu: mtu[family] === 0 ? underlayMtu - overhead[family === 4 ? 'vxlan4' : 'vxlan6'] : mtu[family],
+      mtu: tunnelMtu(kind, this.#options.mtus, underlayMtu),
       address: endpoint.address,
       vxlan: { vni, port, mac: endpoint.mac, local, deviceIndex: parent.index },
     };
@@ -240,6 +259,10 @@ export class ClusterNetwork implements Disposable {
 
   #isOtherLink(action: 'set' | 'delete', link: Link): boolean {
     const known = [...this.#devices.values(), ...this.#parents.values()].find(({ index }) => index === link.index);
+    if (leadsOut(link, this.#options.mtuInterfaces)) {
+      const mtu = action === 'set' ? link.mtu : undefined;
+      if (this.#hostMtus.get(link.index) !== mtu) return true;
+    }
     if (known === undefined) return action === 'set' && deviceNames.has(link.name);
     return action === 'delete' || known.up !== link.up || known.mtu !== link.mtu || known.mac !== link.mac;
   }

@@ -1,13 +1,35 @@
 import type { Link } from '@calico-node/netlink';
+import type { EncapsulationUpdate } from '../../calc/intents.ts';
 
 /** Bytes that an encapsulation adds to a packet. */
 export const overhead = { ipip: 20, vxlan4: 50, vxlan6: 70 } as const;
 
-/**
- * The smallest MTU of the interfaces that lead out of the host (MTUIfacePattern); `undefined` when none matches. The
- * tunnels' own devices are none of them.
- */
+export type Encapsulation = keyof typeof overhead;
+
+/** What is configured for each kind of tunnel; 0: what fits the host's interfaces. */
+export type TunnelMtus = Readonly<Record<Encapsulation, number>>;
+
+/** The interfaces that lead out of the host (MTUIfacePattern). The tunnels' own devices are none of them. */
+export function leadsOut({ name, kind }: Pick<Link, 'name' | 'kind'>, pattern: RegExp): boolean {
+  return kind !== 'vxlan' && pattern.test(name);
+}
+
+/** The smallest MTU of the interfaces that lead out of the host; `undefined` when there are none. */
 export function hostMtu(links: readonly Link[], pattern: RegExp): number | undefined {
-  const mtus = links.filter(({ name, kind }) => kind !== 'vxlan' && pattern.test(name)).map(({ mtu }) => mtu);
+  const mtus = links.filter((link) => leadsOut(link, pattern)).map(({ mtu }) => mtu);
   return mtus.length === 0 ? undefined : Math.min(...mtus);
+}
+
+export function tunnelMtu(kind: Encapsulation, configured: TunnelMtus, host: number): number {
+  return configured[kind] === 0 ? host - overhead[kind] : configured[kind];
+}
+
+/** What workloads' interfaces may have, so that their packets fit every tunnel that there is. */
+export function workloadMtu(
+  encapsulation: Pick<EncapsulationUpdate, Encapsulation>,
+  configured: TunnelMtus,
+  host: number,
+): number {
+  const kinds = (['ipip', 'vxlan4', 'vxlan6'] as const).filter((kind) => encapsulation[kind]);
+  return kinds.length === 0 ? host : Math.min(...kinds.map((kind) => tunnelMtu(kind, configured, host)));
 }
