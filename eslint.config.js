@@ -10,7 +10,8 @@ export default defineConfig(
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
-    languageOptions: { parserOptions: { projectService: true } },
+    // One program for the whole tree: a program for each package would hold what they share many times over.
+    languageOptions: { parserOptions: { project: ['tsconfig.json'], tsconfigRootDir: import.meta.dirname } },
     plugins: { '@nx': nx },
     rules: {
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
@@ -35,7 +36,7 @@ export default defineConfig(
   },
   {
     files: [
-      'libs/{net,selector,model,bgp}/src/**/*.ts',
+      'libs/{bfd,bgp,go-template,model,net,policy,selector}/src/**/*.ts',
       'apps/felix/src/{calc,rules}/**/*.ts',
       'apps/confd/src/render/**/*.ts',
     ],
