@@ -18,6 +18,8 @@ export interface ReconcilerOptions<Config> {
   readonly destination: Destination<Config>;
   /** Renders from what the store holds now. */
   readonly render: () => Rendered<Config>;
+  /** Whether something that was asked for while rendering is on its way; then it is rendered again, not applied. */
+  readonly isWaiting?: () => boolean;
   /** Delays between tries. */
   readonly backoff: Backoff;
   /** How long a configuration that was refused is left alone, if the store doesn't change; else the back-off. */
@@ -44,6 +46,11 @@ export class Reconciler<Config> {
     this.#wakeup.wake();
   }
 
+  /** Something besides the store changed; it counts once the store was read. */
+  othersChanged(): void {
+    this.#wakeup.wake();
+  }
+
   /** The destination may have forgotten what it took. */
   destinationLost(reason: string): void {
     this.#options.health.report({ ready: false, reason });
@@ -63,8 +70,9 @@ export class Reconciler<Config> {
 
   /** Brings the destination up to date; gives the time until the next try, or nothing when it succeeded. */
   async #reconcile(): Promise<number | undefined> {
-    const { destination, render, backoff, log, health, signal } = this.#options;
+    const { destination, render, isWaiting, backoff, log, health, signal } = this.#options;
     const { config, problems } = render();
+    if (isWaiting?.() === true) return undefined;
     this.#logProblems(problems);
     try {
       const facts = await destination.apply(config, signal);

@@ -57,6 +57,7 @@ export class ResourceCache {
     return unreadable;
   }
 
+  /** All that it holds; no services, which the store does not have. */
   resources(): BgpResources {
     return {
       nodes: [...this.#nodes.values()],

@@ -5,6 +5,7 @@ import {
   startSyncer,
   type Backend,
 } from '@calico-node/datastore';
+import { isKubernetesError } from '@calico-node/kubernetes';
 import { Backoff, ConfigError, type ServiceContext } from '@calico-node/service';
 import { readConfig, type ConfdConfig, type Target } from './config.ts';
 import { linkDaemon } from './daemon-link.ts';
@@ -15,6 +16,8 @@ import { runOnce } from './once.ts';
 import { Reconciler } from './reconciler.ts';
 import { renderFiles } from './render-files.ts';
 import { renderBgpConfig } from './render/render.ts';
+import { ClusterObjects } from './kubernetes/cluster-objects.ts';
+import { StoreView } from './store-view.ts';
 import { ResourceCache, watchedPrefixes } from './resource-cache.ts';
 
 /** How long a configuration that the daemon refused is left alone, if the store doesn't change. */
@@ -43,11 +46,27 @@ function openDatastore({ env, log, signal }: ServiceContext): Backend {
   }
 }
 
+/** The Kubernetes API, where there is one and it can be asked. */
+function openCluster(nodeName: string, context: ServiceContext, onChange: () => void): ClusterObjects | undefined {
+  const { env, log, signal } = context;
+  try {
+    return ClusterObjects.open(env, { nodeName, onChange, log, signal });
+  } catch (error) {
+    if (!isKubernetesError(error)) throw error;
+    log.warn({ err: error }, 'no secrets and no routes of single services: the Kubernetes API cannot be asked');
+    return undefined;
+  }
+}
+
 async function keepApplied(config: ConfdConfig, backend: Backend, context: ServiceContext): Promise<void> {
   const { log, signal, health } = context;
   const cache = new ResourceCache();
   const store = health.register('datastore');
-  const work = startWork(config, cache, context);
+  const cluster = openCluster(config.render.nodeName, context, () => {
+    work.reconciler.othersChanged();
+  });
+  const view = new StoreView(cache, config.render, cluster);
+  const work = startWork(config, view, context);
   store.report({ ready: false, reason: 'reading the store' });
   const syncer = startSyncer({
     backend,
@@ -66,26 +85,23 @@ async function keepApplied(config: ConfdConfig, backend: Backend, context: Servi
     await Promise.race([work.reconciler.run(), syncer.done]);
   } finally {
     work.close();
+    cluster?.close();
   }
 }
 
 /** A reconciler, whatever it configures, and what has to be closed after it. */
 interface Work {
-  readonly reconciler: Pick<Reconciler<never>, 'storeChanged' | 'run'>;
+  readonly reconciler: Pick<Reconciler<never>, 'storeChanged' | 'othersChanged' | 'run'>;
   close(): void;
 }
 
-function startWork(config: ConfdConfig, cache: ResourceCache, context: ServiceContext): Work {
-  const { target } = config;
-  return target.backend === 'native'
-    ? nativeWork(target, config, cache, context)
-    : birdWork(target, config, cache, context);
+function startWork({ target }: ConfdConfig, view: StoreView, context: ServiceContext): Work {
+  return target.backend === 'native' ? nativeWork(target, view, context) : birdWork(target, view, context);
 }
 
 function nativeWork(
   { socket }: Extract<Target, { backend: 'native' }>,
-  config: ConfdConfig,
-  cache: ResourceCache,
+  view: StoreView,
   { log, health, signal }: ServiceContext,
 ): Work {
   const link = linkDaemon(socket, () => {
@@ -95,7 +111,8 @@ function nativeWork(
   const destination = new NativeDestination(link);
   const reconciler = new Reconciler({
     destination,
-    render: () => renderBgpConfig(cache.resources(), config.render),
+    render: () => renderBgpConfig(view.resources(), view.options),
+    isWaiting: () => view.isWaiting,
     backoff: new Backoff(50, 1000),
     refusedRetryMs: REFUSED_RETRY_MS,
     log,
@@ -112,13 +129,13 @@ function nativeWork(
 
 function birdWork(
   target: Extract<Target, { backend: 'bird' }>,
-  config: ConfdConfig,
-  cache: ResourceCache,
+  view: StoreView,
   { log, health, signal }: ServiceContext,
 ): Work {
   const reconciler = new Reconciler({
     destination: new FileDestination(target.directory, birdCommands(target)),
-    render: () => renderFiles(cache.resources(), config.render, target),
+    render: () => renderFiles(view.resources(), view.options, target),
+    isWaiting: () => view.isWaiting,
     backoff: new Backoff(250, 5000),
     log,
     health: health.register('bird'),

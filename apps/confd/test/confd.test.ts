@@ -10,6 +10,7 @@ import { affinityKey, encodeAffinity, encodeResource, parseResource, resourceKey
 import { parseCidr } from '@calico-node/net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { recordDaemon } from './daemon-recorder.ts';
+import { KubernetesApi } from './kubernetes-api.ts';
 
 const main = join(import.meta.dirname, '../src/main.ts');
 
@@ -44,9 +45,9 @@ function environment(): Record<string, string> {
   };
 }
 
-function startConfd(): void {
+function startConfd(env: Readonly<Record<string, string>> = {}): void {
   confd = spawn(process.execPath, [main, '--log-level', 'warn', '--health-address', `127.0.0.1:${healthPort}`], {
-    env: environment(),
+    env: { ...environment(), ...env },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
 }
@@ -185,5 +186,57 @@ describe('confd', () => {
       localAs: 64512,
       neighbors: [{ name: 'Mesh_10_0_0_1' }],
     });
+  });
+});
+
+describe('confd in Kubernetes', () => {
+  const SERVICES = '/api/v1/services';
+  const SLICES = '/apis/discovery.k8s.io/v1/endpointslices';
+  const SECRETS = '/api/v1/namespaces/kube-system/secrets';
+
+  const web = {
+    metadata: { namespace: 'shop', name: 'web' },
+    spec: { type: 'NodePort', clusterIP: '10.96.0.10', externalTrafficPolicy: 'Local' },
+  };
+  const slice = (nodeName: string): { metadata: { namespace: string; name: string; labels: object } } => ({
+    metadata: { namespace: 'shop', name: 'web-x', labels: { 'kubernetes.io/service-name': 'web' } },
+    ...{ addressType: 'IPv4', endpoints: [{ nodeName }] },
+  });
+  const secret = (password: string): { metadata: { namespace: string; name: string } } => ({
+    metadata: { namespace: 'kube-system', name: 'bgp' },
+    ...{ data: { tor: Buffer.from(password).toString('base64') } },
+  });
+
+  it('announces a local service while an endpoint is ready here', async () => {
+    await using api = await KubernetesApi.start();
+    api.set(SERVICES, web);
+    api.set(SLICES, slice('n2'));
+    await putNodes('n1', 'n2');
+    await put('BGPConfiguration', 'default', { serviceClusterIPs: [{ cidr: '10.96.0.0/12' }] });
+    await using daemon = await recordDaemon(socket());
+    startConfd({ KUBECONFIG: api.writeKubeconfig(join(runDir, 'kubeconfig')) });
+    const announces =
+      (holds: boolean) =>
+      ({ staticRoutes }: { readonly staticRoutes: readonly { readonly prefix: string }[] }): boolean =>
+        staticRoutes.some(({ prefix }) => prefix === '10.96.0.10/32') === holds;
+    expect(announces(true)(await daemon.waitFor(() => true))).toBe(true);
+    api.set(SLICES, slice('n1'));
+    await daemon.waitFor(announces(false));
+  });
+
+  it('takes passwords of sessions from secrets, from the first, and follows them', async () => {
+    await using api = await KubernetesApi.start();
+    api.set(SECRETS, secret('first'));
+    await putNodes('n1', 'n2');
+    const password = { secretKeyRef: { name: 'bgp', key: 'tor' } };
+    await put('BGPPeer', 'tor', { peerIP: '192.0.2.1', asNumber: 65001, password });
+    await using daemon = await recordDaemon(socket());
+    startConfd({ KUBECONFIG: api.writeKubeconfig(join(runDir, 'kubeconfig')) });
+    const passwordOf = ({ neighbors }: { readonly neighbors: readonly { readonly password: string }[] }): string =>
+      neighbors.map((neighbor) => neighbor.password).join('');
+    expect(passwordOf(await daemon.waitFor(() => true))).toBe('first');
+    api.set(SECRETS, secret('second'));
+    await daemon.waitFor((config) => passwordOf(config) === 'second');
+    expect(api.asked.filter((path) => path !== SECRETS)).toEqual([]);
   });
 });

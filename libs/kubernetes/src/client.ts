@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { createInterface } from 'node:readline';
 import type { Access } from './access.ts';
 import { KubernetesError, type KubernetesErrorCode } from './kubernetes-error.ts';
 
@@ -65,6 +66,27 @@ export class KubernetesClient {
     return this.#ask('PATCH', path, body, signal);
   }
 
+  /**
+   * What the API tells as it happens: a watch's lines, until the API ends it or the signal fires.
+   * @throws KubernetesError
+   */
+  async *lines(path: string, signal: AbortSignal): AsyncGenerator<string> {
+    const { server } = this.#access;
+    const url = new URL(server.pathname.replace(/\/$/, '') + path, server);
+    try {
+      const message = await this.#open('GET', url, undefined, signal);
+      const status = message.statusCode ?? 0;
+      if (status < 200 || status >= 300) {
+        const reason = reasonOf(await bodyOf(message));
+        throw new KubernetesError(codeOf(status), `Kubernetes: GET ${url.href}: ${status}: ${reason}`);
+      }
+      yield* createInterface({ input: message, crlfDelay: Infinity });
+    } catch (error) {
+      if (error instanceof KubernetesError) throw error;
+      throw new KubernetesError('unavailable', `the Kubernetes API ended GET ${url.href}`, { cause: error });
+    }
+  }
+
   close(): void {
     this.#agent.destroy();
   }
@@ -85,12 +107,18 @@ export class KubernetesClient {
     }
   }
 
-  #exchange(
+  async #exchange(
     method: string,
     url: URL,
     body: object | undefined,
     signal: AbortSignal,
   ): Promise<{ readonly status: number; readonly text: string }> {
+    const limited = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+    const message = await this.#open(method, url, body, limited);
+    return { status: message.statusCode ?? 0, text: await bodyOf(message) };
+  }
+
+  #open(method: string, url: URL, body: object | undefined, signal: AbortSignal): Promise<IncomingMessage> {
     const content = body === undefined ? undefined : JSON.stringify(body);
     const token = this.#token();
     const headers = {
@@ -100,19 +128,10 @@ export class KubernetesClient {
         ? {}
         : { 'content-type': contentTypes[method] ?? 'application/json', 'content-length': Buffer.byteLength(content) }),
     };
-    const options = {
-      method,
-      headers,
-      agent: this.#agent,
-      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
-    };
+    const options = { method, headers, agent: this.#agent, signal };
     return new Promise((resolve, reject) => {
       const open = url.protocol === 'http:' ? httpRequest : httpsRequest;
-      const request = open(url, options, (message) => {
-        bodyOf(message).then((text) => {
-          resolve({ status: message.statusCode ?? 0, text });
-        }, reject);
-      });
+      const request = open(url, options, resolve);
       request.once('error', reject);
       request.end(content);
     });
