@@ -1,4 +1,5 @@
 import { Bfd } from './bfd/bfd.ts';
+import { Bmp } from './bmp/bmp.ts';
 import { BgpConfigError } from './config/fields.ts';
 import { parseConfig } from './config/parse-config.ts';
 import { readConfigFile, writeConfigFile } from './config/config-file.ts';
@@ -33,7 +34,9 @@ export async function runDaemon(context: ServiceContext): Promise<void> {
   const reporter = health.register('bgp');
   const usualLevel = isLogLevel(log.level) ? log.level : 'info';
   const owner = { wire: undefined as bgpV1.BgpConfig | undefined, configuredMs: 0 };
+  const bmp = new Bmp(() => speaker, log);
   const speaker: Speaker = new Speaker({
+    observer: bmp,
     openFib: (onEvent) => new NetlinkFib(onEvent),
     dial,
     listen: (addresses, port, handlers) => new Listener(addresses, port, handlers, log),
@@ -50,7 +53,7 @@ export async function runDaemon(context: ServiceContext): Promise<void> {
   const syncBfd = (): void => {
     bfd.sync(speaker.neighbors.filter(({ isShutDown }) => !isShutDown).map(({ config }) => config));
   };
-  registerMetrics(metrics.registry, speaker, bfd);
+  registerMetrics(metrics.registry, speaker, bfd, bmp);
   const readiness = setInterval(() => {
     report(reporter, speaker, owner.configuredMs);
   }, 1000);
@@ -58,6 +61,7 @@ export async function runDaemon(context: ServiceContext): Promise<void> {
   const apply = (wire: bgpV1.BgpConfig, keepIn: string | undefined): ReturnType<ConfigOwner['apply']> => {
     const config = parseConfig(port === undefined ? wire : { ...wire, listenPort: port });
     const result = speaker.apply(config);
+    bmp.sync(config.bmpStations);
     owner.wire = wire;
     owner.configuredMs = Date.now();
     setLogLevel(log, config.logLevel ?? usualLevel);
@@ -112,12 +116,14 @@ export async function runDaemon(context: ServiceContext): Promise<void> {
     // Not a failure of the path. Then sessions: their peers keep our routes from here on.
     bfd.close();
     speaker.stop();
+    bmp.close();
     await server.close();
   } finally {
     process.removeListener('SIGHUP', reread);
     clearInterval(readiness);
     bfd.close();
     speaker.stop();
+    bmp.close();
   }
 }
 

@@ -140,3 +140,14 @@ export { isLongLivedStale, markLongLived } from './routing/long-lived.ts';
 export { receiveInRole } from './routing/roles.ts';
 export { checkImport, checkPlainImport, type ImportProblem, type ImportTarget } from './routing/import.ts';
 export { encodePeerIndexTable, encodeRibRecord, type MrtEntry, type MrtPeer } from './mrt/table-dump.ts';
+export {
+  encodeInitiation,
+  encodeOneRoute,
+  encodePeerDown,
+  encodePeerUp,
+  encodeRouteMonitoring,
+  encodeStatistics,
+  encodeTermination,
+  type BmpPeer,
+  type BmpPeerUp,
+} from './bmp/messages.ts';

@@ -1,9 +1,10 @@
 import { Gauge, type Registry } from 'prom-client';
 import type { Bfd } from '../bfd/bfd.ts';
+import type { Bmp } from '../bmp/bmp.ts';
 import type { Speaker } from '../speaker/speaker.ts';
 
 /** Metrics per peer and table, read from the speaker when they are asked for. */
-export function registerMetrics(registry: Registry, speaker: Speaker, bfd: Bfd): void {
+export function registerMetrics(registry: Registry, speaker: Speaker, bfd: Bfd, bmp: Bmp): void {
   const perPeer = (name: string, help: string, value: (neighbor: Speaker['neighbors'][number]) => number): void => {
     const gauge = new Gauge({
       name,
@@ -49,5 +50,13 @@ export function registerMetrics(registry: Registry, speaker: Speaker, bfd: Bfd):
   };
   single('bgp_prefixes', 'prefixes in the routing tables', () => speaker.prefixes);
   single('bgp_kernel_routes', 'routes written to the kernel', () => speaker.kernelRoutes);
+  single(
+    'bgp_bmp_stations_connected',
+    'monitoring stations that are connected',
+    () => bmp.stations.filter(({ isConnected }) => isConnected).length,
+  );
+  single('bgp_bmp_stations_dropped_total', 'how often monitoring stations were dropped for being slow', () =>
+    bmp.stations.reduce((sum, { dropped }) => sum + dropped, 0),
+  );
   single('bgp_restarting', '1 while the daemon catches up after a restart', () => Number(speaker.isRestarting));
 }

@@ -100,6 +100,7 @@ const config = message({
   neighbors: list(message(neighbor)),
   dynamicNeighbors: list(message({ prefix: text, template: message(neighbor), limit: number })),
   dampening: message({ flaps: number, stableSeconds: number, maximumSeconds: number }),
+  bmpStations: list(message({ address: text, port: number, maxBufferBytes: number })),
   staticRoutes: list(message({ prefix: text, nextHop: text, suppressSpecifics: flag })),
   kernel: message({
     learn: flag,

@@ -74,6 +74,14 @@ export interface Dampening {
   readonly maximumSeconds: number;
 }
 
+/** A station that is told what neighbours tell (BMP, RFC 7854). */
+export interface BmpStationConfig {
+  readonly address: IpAddress;
+  readonly port: number;
+  /** What may wait to be sent to it before it is dropped. */
+  readonly maxBufferBytes: number;
+}
+
 export interface StaticRouteConfig {
   readonly prefix: Cidr;
   /** Absent: packets without a more specific route are dropped. */
@@ -99,6 +107,7 @@ export interface DaemonConfig {
   readonly neighbors: readonly NeighborConfig[];
   readonly dynamicNeighbors: readonly DynamicNeighborConfig[];
   readonly dampening?: Dampening | undefined;
+  readonly bmpStations: readonly BmpStationConfig[];
   /** Undefined: as the process was started with. */
   readonly logLevel?: LogLevel | undefined;
   readonly staticRoutes: readonly StaticRouteConfig[];

@@ -4,6 +4,7 @@ import { bgpV1 } from '@calico-node/rpc';
 import type { LogLevel } from '@calico-node/service';
 import type { DaemonConfig, Dampening } from './daemon-config.ts';
 import { asn, BgpConfigError, cidr, cidrs, dottedQuad, ip, optionalIp, port } from './fields.ts';
+import { bmpStation } from './parse-bmp.ts';
 import { dynamicNeighbor, neighbor } from './parse-neighbor.ts';
 
 function unique(names: readonly string[], path: string): void {
@@ -119,6 +120,7 @@ export function parseConfig(wire: bgpV1.BgpConfig): DaemonConfig {
       dynamicNeighbor(one, wire, `dynamic_neighbors[${index}]`, filters),
     ),
     dampening: dampening(wire.dampening),
+    bmpStations: wire.bmpStations.map((one, index) => bmpStation(one, `bmp_stations[${index}]`)),
     logLevel: logLevels[wire.logLevel],
     staticRoutes: staticRoutes.map(({ prefix, nextHop }) => ({ prefix, nextHop })),
     kernel: {

@@ -7,12 +7,14 @@ import {
   encodeKeepalive,
   encodeNotification,
   encodeOpenMessage,
+  headerLength,
   idle,
   localOpen,
   messageType,
   PlainUpdate,
   readPlainUpdate,
   step,
+  type BmpPeerUp,
   type DownReason,
   type FsmAction,
   type FsmConfig,
@@ -46,7 +48,8 @@ export interface ChannelOwner {
   plainUpdate(bytes: Uint8Array, update: PlainUpdate): boolean;
   routeRefresh(channel: Channel, family: Family, kind: RouteRefreshKind): void;
   drained(channel: Channel): void;
-  received(): void;
+  /** A message has come, whole at `start..end`; nothing has been done with it. */
+  received(channel: Channel, type: MessageType, bytes: Uint8Array, start: number, end: number): void;
   sent(): void;
 }
 
@@ -65,6 +68,8 @@ export class Channel {
   /** Whether UPDATEs may be of the plain form (see `readPlainUpdate`). */
   #isPlain = false;
   readonly #plain = new PlainUpdate();
+  #sentOpen: Uint8Array = new Uint8Array(0);
+  #receivedOpen: Uint8Array = new Uint8Array(0);
   /** When the machine last heard of received octets. */
   #heardMs = 0;
 
@@ -82,6 +87,12 @@ export class Channel {
 
   get localAddress(): string | undefined {
     return this.#connection?.localAddress;
+  }
+
+  /** What a session began with. */
+  get beginning(): Omit<BmpPeerUp, 'localAddress'> {
+    const { localPort = 0, remotePort = 0 } = this.#connection ?? {};
+    return { localPort, remotePort, sentOpen: this.#sentOpen, receivedOpen: this.#receivedOpen };
   }
 
   get isCongested(): boolean {
@@ -147,7 +158,8 @@ export class Channel {
         this.#context = undefined;
         return;
       case 'send-open':
-        this.send(encodeOpenMessage(localOpen(this.#owner.config().side)));
+        this.#sentOpen = encodeOpenMessage(localOpen(this.#owner.config().side));
+        this.send(this.#sentOpen);
         return;
       case 'send-keepalive':
         this.send(encodeKeepalive());
@@ -243,7 +255,8 @@ export class Channel {
   }
 
   #onMessage(type: MessageType, bytes: Uint8Array, start: number, end: number): void {
-    this.#owner.received();
+    this.#owner.received(this, type, bytes, start - headerLength, end);
+    if (type === messageType.open) this.#receivedOpen = bytes.slice(start - headerLength, end);
     switch (type) {
       case messageType.open: {
         const result = decodeOpen(bytes, start, end);

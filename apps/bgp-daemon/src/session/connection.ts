@@ -62,6 +62,14 @@ export class Connection {
     return this.#socket.localAddress;
   }
 
+  get localPort(): number | undefined {
+    return this.#socket.localPort;
+  }
+
+  get remotePort(): number | undefined {
+    return this.#socket.remotePort;
+  }
+
   get isCongested(): boolean {
     return this.#socket.writableLength > congestedBytes;
   }

@@ -4,6 +4,7 @@ import {
   describeNotification,
   errorCode,
   isGracefulLoss,
+  messageType,
   notification,
   resolveCollision,
   type DownReason,
@@ -18,12 +19,13 @@ import {
   type StateName,
   type Update,
 } from '@calico-node/bgp';
-import { familyOf, type Family } from '@calico-node/net';
+import { familyOf, tryParseIp, type Family } from '@calico-node/net';
 import { Backoff, type Logger } from '@calico-node/service';
 import type { Dampening, NeighborConfig } from '../config/daemon-config.ts';
 import { Channel, type ChannelOwner } from './channel.ts';
 import { Flaps } from './flaps.ts';
 import { limitHops } from './gtsm.ts';
+import type { SessionObserver } from './observer.ts';
 
 export interface PeerHandlers {
   dial(config: NeighborConfig): Socket;
@@ -35,6 +37,7 @@ export interface PeerHandlers {
   plainUpdate(bytes: Uint8Array, update: PlainUpdate): boolean;
   routeRefresh(family: Family, kind: RouteRefreshKind): void;
   drained(): void;
+  readonly observer?: SessionObserver | undefined;
 }
 
 export interface PeerIdentity {
@@ -231,8 +234,10 @@ export class Peer {
       drained: (channel) => {
         if (channel === this.#active) this.#handlers.drained();
       },
-      received: () => {
+      received: (channel, type, bytes, start, end) => {
         this.messagesReceived++;
+        if (type !== messageType.update || channel !== this.#active) return;
+        this.#handlers.observer?.update(this.config, bytes.subarray(start, end));
       },
       sent: () => {
         this.messagesSent++;
@@ -294,6 +299,9 @@ export class Peer {
     this.#errorBackoff.reset();
     for (const other of this.#channels()) if (other !== channel) other.dispatch({ kind: 'collision-dump' });
     this.#log.info({ holdSeconds: session.holdSeconds, initiator: channel.initiator }, 'session established');
+    const localAddress = tryParseIp(channel.localAddress ?? '') ?? this.config.sourceAddress;
+    if (localAddress !== undefined)
+      this.#handlers.observer?.established(this.config, session, { localAddress, ...channel.beginning });
     this.#handlers.established(session, channel.localAddress);
   }
 
@@ -313,6 +321,7 @@ export class Peer {
     if (wasEstablished) {
       this.#flaps.ended(performance.now() - this.#establishedAt, this.#identity.dampening());
       this.#log.warn({ reason: describeDown(reason) }, 'session lost');
+      this.#handlers.observer?.down(this.config, reason);
       const graceful = isGracefulLoss(reason) && !this.#isStopped ? lost?.gracefulRestart : undefined;
       this.#handlers.lost(graceful);
     } else if (!isCollision && reason.kind !== 'stopped') {

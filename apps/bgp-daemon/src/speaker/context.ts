@@ -2,6 +2,7 @@ import type { NextHopCost, Rib } from '../rib/rib.ts';
 import type { AttributeTable } from '../rib/attribute-table.ts';
 import type { Family, IpAddress } from '@calico-node/net';
 import type { DaemonConfig } from '../config/daemon-config.ts';
+import type { SessionObserver } from '../session/observer.ts';
 import type { UpdateGroups } from './update-groups.ts';
 
 /** What the parts of the speaker share. */
@@ -9,6 +10,7 @@ export interface SpeakerContext {
   readonly ribs: Readonly<Record<Family, Rib>>;
   readonly attributes: AttributeTable;
   readonly groups: UpdateGroups;
+  readonly observer: SessionObserver | undefined;
   /** The configuration in force. */
   config(): DaemonConfig;
   isLocalAddress(address: IpAddress): boolean;

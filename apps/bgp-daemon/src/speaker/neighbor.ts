@@ -103,6 +103,7 @@ export class Neighbor {
         drained: () => {
           context.wake();
         },
+        observer: context.observer,
       },
       log,
     );

@@ -19,6 +19,7 @@ import { AttributeTable } from '../rib/attribute-table.ts';
 import { IntList } from '../rib/columns.ts';
 import { Rib, type NextHopCost, type PathView } from '../rib/rib.ts';
 import type { ListenerHandlers, Listening } from '../session/listener.ts';
+import type { SessionObserver } from '../session/observer.ts';
 import { deconfigured, reconfigured } from '../session/peer.ts';
 import type { SpeakerContext } from './context.ts';
 import { Convergence } from './convergence.ts';
@@ -32,12 +33,20 @@ export interface SpeakerOptions {
   readonly dial: (config: NeighborConfig) => Socket;
   readonly listen: Listen;
   readonly log: Logger;
+  readonly observer?: SessionObserver;
   /** Told when sessions, configuration or convergence have changed. */
   readonly onChange: () => void;
 }
 
 /** Begins to take connections, which go to the handlers. */
 export type Listen = (addresses: readonly IpAddress[], port: number, handlers: ListenerHandlers) => Listening;
+
+export interface RoutesTo {
+  readonly prefix: Cidr;
+  readonly paths: readonly PathView[];
+  /** The path identifier that the peer gave (RFC 7911). */
+  readonly pathIdOf: (path: PathView) => number;
+}
 
 export interface ApplyResult {
   readonly added: number;
@@ -128,6 +137,7 @@ export class Speaker {
       ribs: this.#ribs,
       attributes: this.#attributes,
       groups: this.#groups,
+      observer: options.observer,
       config: () => this.#configured(),
       isLocalAddress: (address) => this.#kernel.isLocalAddress(address),
       isRestarting: () => this.isRestarting,
@@ -177,13 +187,14 @@ export class Speaker {
   }
 
   /** All prefixes that are reached, each with its paths. What changes meanwhile may be in it or not. */
-  *routes(): Generator<{ readonly prefix: Cidr; readonly paths: readonly PathView[] }> {
+  *routes(): Generator<RoutesTo> {
     for (const family of families) {
       const rib = this.#ribs[family];
+      const pathIdOf = ({ path }: PathView): number => rib.pathIdOf(path);
       for (let id = 0; id < rib.prefixes.end; id++) {
         if (!rib.prefixes.has(id)) continue;
         const paths = rib.paths(id);
-        if (paths.length > 0) yield { prefix: rib.cidr(id), paths };
+        if (paths.length > 0) yield { prefix: rib.cidr(id), paths, pathIdOf };
       }
     }
   }

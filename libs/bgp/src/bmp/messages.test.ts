@@ -1,0 +1,94 @@
+import { familyOf, parseIp, type Family } from '@calico-node/net';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { pathAttributes, prefixOf } from '../testing/arbitraries.ts';
+import { u32 } from '../wire/bytes.ts';
+import { headerLength } from '../wire/header.ts';
+import { nlriToArray } from '../wire/nlri.ts';
+import { errorCode, notification } from '../wire/notification.ts';
+import { decodeUpdate } from '../wire/update.ts';
+import {
+  encodeInitiation,
+  encodeOneRoute,
+  encodePeerDown,
+  encodePeerUp,
+  encodeRouteMonitoring,
+  encodeStatistics,
+  encodeTermination,
+} from './messages.ts';
+
+const peer = { address: parseIp('10.0.0.1'), asn: 64512, routerId: 0x0a000001, as4: true };
+const peerHex =
+  '0000' + '0'.repeat(16) + '0'.repeat(24) + '0a000001' + '0000fc00' + '0a000001' + '00000002' + '000007d0';
+const atMs = 2002;
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+
+describe('BMP (RFC 7854 4)', () => {
+  it('begins every message with its version, its true length and its type', () => {
+    const up = {
+      localAddress: peer.address,
+      localPort: 1,
+      remotePort: 2,
+      sentOpen: Uint8Array.of(1),
+      receivedOpen: Uint8Array.of(2),
+    };
+    const messages = [
+      encodeRouteMonitoring(peer, Uint8Array.of(7), atMs),
+      encodeStatistics(peer, 5, atMs),
+      encodePeerDown(peer, { kind: 'transport', detail: '' }, atMs),
+      encodePeerUp(peer, up, atMs),
+      encodeInitiation('d', 'n'),
+      encodeTermination(),
+    ];
+    for (const [type, message] of messages.entries())
+      expect([message[0], u32(message, 1), message[5]]).toEqual([3, message.length, type]);
+    expect(messages.slice(0, 4).map((message) => hex(message.subarray(6, 48)))).toEqual(Array(4).fill(peerHex));
+    expect(messages.map((message, type) => hex(message.subarray(type < 4 ? 48 : 6)))).toEqual([
+      '07',
+      '00000001' + '0007' + '0008' + '0000000000000005',
+      '04',
+      '0'.repeat(24) + '0a000001' + '0001' + '0002' + '0102',
+      '00010001' + '64' + '00020001' + '6e',
+      '000100020000',
+    ]);
+  });
+
+  it('marks IPv6 peers, and sessions without long AS numbers', () => {
+    const message = encodeRouteMonitoring({ ...peer, address: parseIp('fd00::1'), as4: false }, new Uint8Array(0), 0);
+    expect(message[7]).toBe(0xa0);
+  });
+
+  it('tells why a session ended, with the NOTIFICATION where there was one', () => {
+    const cease = notification(errorCode.cease, 2);
+    const reasonOf = (reason: Parameters<typeof encodePeerDown>[1]): string =>
+      hex(encodePeerDown(peer, reason, 0).subarray(48));
+    const message = 'f'.repeat(32) + '0015030602';
+    expect(reasonOf({ kind: 'sent', notification: cease })).toBe('01' + message);
+    expect(reasonOf({ kind: 'received', notification: cease })).toBe('03' + message);
+    expect(reasonOf({ kind: 'stopped', notification: undefined })).toBe('020002');
+  });
+
+  it.each([4, 6] as const)('tells a route as a neighbour would, IPv%s', (family: Family) => {
+    fc.assert(
+      fc.property(
+        prefixOf(family),
+        pathAttributes(true),
+        fc.option(fc.integer({ min: 0, max: 0xffffffff }), { nil: undefined }),
+        (prefix, given, pathId) => {
+          const nextHop = family === 4 ? given.nextHop : parseIp('2001:db8::1');
+          if (nextHop === undefined || familyOf(nextHop) !== family) return;
+          const message = encodeOneRoute(prefix, { ...given, nextHop }, { as4: true, pathId });
+          const addPath = pathId === undefined ? [] : [family];
+          const context = { as4: true, external: true, families: [family], addPath, extendedNextHop: false };
+          const decoded = decodeUpdate(message, headerLength, message.length, context);
+          if (decoded.kind !== 'update') throw new Error(decoded.reason);
+          expect(decoded.announced.map(({ block }) => nlriToArray(block))).toEqual([
+            [pathId === undefined ? { prefix } : { prefix, pathId }],
+          ]);
+          expect(decoded.announced[0]?.attributes.asPath).toEqual(given.asPath);
+          expect(decoded.announced[0]?.attributes.nextHop).toBe(nextHop);
+        },
+      ),
+    );
+  });
+});

@@ -1,0 +1,160 @@
+/** Messages of the BGP Monitoring Protocol, version 3 (RFC 7854). */
+import { familyOf, ipToBytes, type Family, type IpAddress } from '@calico-node/net';
+import type { DownReason } from '../fsm/fsm.ts';
+import { ByteWriter } from '../wire/bytes.ts';
+import { afiOf, unicast } from '../wire/capability.ts';
+import { encodeAttributes } from '../wire/encode-attributes.ts';
+import { messageType } from '../wire/header.ts';
+import { encodeMessage, encodeNotification } from '../wire/message.ts';
+import { writeNlri } from '../wire/nlri.ts';
+import { attributeCode, attributeFlag, type PathAttributes } from '../wire/path-attributes.ts';
+import type { Cidr } from '@calico-node/net';
+
+const version = 3;
+const headerLength = 6;
+/** RFC 7854 4.1 */
+const type = { routeMonitoring: 0, statistics: 1, peerDown: 2, peerUp: 3, initiation: 4, termination: 5 } as const;
+/** RFC 7854 4.2 */
+const peerFlag = { ipv6: 0x80, as2: 0x20 } as const;
+const peerIsGlobal = 0;
+
+/** The per-peer header's content. Routes are those of the Adj-RIB-In before policy. */
+export interface BmpPeer {
+  readonly address: IpAddress;
+  readonly asn: number;
+  readonly routerId: number;
+  /** Whether AS paths have four octets for each number. */
+  readonly as4: boolean;
+}
+
+export interface BmpPeerUp {
+  readonly localAddress: IpAddress;
+  readonly localPort: number;
+  readonly remotePort: number;
+  /** Whole messages. */
+  readonly sentOpen: Uint8Array;
+  readonly receivedOpen: Uint8Array;
+}
+
+function message(kind: number, write: (writer: ByteWriter) => void): Uint8Array<ArrayBuffer> {
+  const body = new ByteWriter();
+  write(body);
+  return new ByteWriter(headerLength + body.length)
+    .u8(version)
+    .u32(headerLength + body.length)
+    .u8(kind)
+    .bytes(body.finish())
+    .finish();
+}
+
+function writeAddress(writer: ByteWriter, address: IpAddress): ByteWriter {
+  const bytes = ipToBytes(address);
+  return writer.fill(0, 16 - bytes.length).bytes(bytes);
+}
+
+function writePeer(writer: ByteWriter, peer: BmpPeer, unixMs: number): ByteWriter {
+  const flags = (familyOf(peer.address) === 6 ? peerFlag.ipv6 : 0) | (peer.as4 ? 0 : peerFlag.as2);
+  writer.u8(peerIsGlobal).u8(flags).fill(0, 8);
+  writeAddress(writer, peer.address).u32(peer.asn).u32(peer.routerId);
+  return writer.u32(Math.floor(unixMs / 1000)).u32((unixMs % 1000) * 1000);
+}
+
+function writeText(writer: ByteWriter, tag: number, text: string): void {
+  const bytes = new TextEncoder().encode(text).subarray(0, 0xffff);
+  writer.u16(tag).u16(bytes.length).bytes(bytes);
+}
+
+/** RFC 7854 4.3 and 4.4: sysDescr and sysName. */
+export function encodeInitiation(description: string, name: string): Uint8Array<ArrayBuffer> {
+  return message(type.initiation, (writer) => {
+    writeText(writer, 1, description);
+    writeText(writer, 2, name);
+  });
+}
+
+/** RFC 7854 4.5, reason 0: the session is closed on purpose. */
+export function encodeTermination(): Uint8Array<ArrayBuffer> {
+  return message(type.termination, (writer) => writer.u16(1).u16(2).u16(0));
+}
+
+/** RFC 7854 4.10 */
+export function encodePeerUp(peer: BmpPeer, up: BmpPeerUp, unixMs: number): Uint8Array<ArrayBuffer> {
+  return message(type.peerUp, (writer) => {
+    writeAddress(writePeer(writer, peer, unixMs), up.localAddress)
+      .u16(up.localPort)
+      .u16(up.remotePort);
+    writer.bytes(up.sentOpen).bytes(up.receivedOpen);
+  });
+}
+
+/** RFC 7854 4.9 */
+export function encodePeerDown(peer: BmpPeer, reason: DownReason, unixMs: number): Uint8Array<ArrayBuffer> {
+  return message(type.peerDown, (writer) => {
+    writePeer(writer, peer, unixMs);
+    switch (reason.kind) {
+      case 'sent':
+        writer.u8(1).bytes(encodeNotification(reason.notification));
+        return;
+      case 'stopped':
+        // Without a NOTIFICATION: the event of RFC 4271 8.1, here ManualStop.
+        if (reason.notification === undefined) writer.u8(2).u16(2);
+        else writer.u8(1).bytes(encodeNotification(reason.notification));
+        return;
+      case 'received':
+        writer.u8(3).bytes(encodeNotification(reason.notification));
+        return;
+      case 'transport':
+        writer.u8(4);
+    }
+  });
+}
+
+/** RFC 7854 4.6. @param update a whole UPDATE message. */
+export function encodeRouteMonitoring(peer: BmpPeer, update: Uint8Array, unixMs: number): Uint8Array<ArrayBuffer> {
+  return message(type.routeMonitoring, (writer) => writePeer(writer, peer, unixMs).bytes(update));
+}
+
+/** RFC 7854 4.8, type 7: how many routes are in the Adj-RIB-In. */
+export function encodeStatistics(peer: BmpPeer, routes: number, unixMs: number): Uint8Array<ArrayBuffer> {
+  return message(type.statistics, (writer) => {
+    writePeer(writer, peer, unixMs).u32(1).u16(7).u16(8);
+    writer.u32(Math.floor(routes / 2 ** 32)).u32(routes % 2 ** 32);
+  });
+}
+
+/** An UPDATE that announces one prefix as a peer has, in the form that its session has agreed on. */
+export function encodeOneRoute(
+  prefix: Cidr,
+  attributes: PathAttributes,
+  { as4, pathId }: { readonly as4: boolean; readonly pathId: number | undefined },
+): Uint8Array<ArrayBuffer> {
+  const { nextHop } = attributes;
+  const isPlain = familyOf(prefix) === 4 && nextHop !== undefined && familyOf(nextHop) === 4;
+  const encoded = encodeAttributes(attributes, { as4, withNextHop: isPlain });
+  const reach = isPlain ? new Uint8Array(0) : encodeReach(familyOf(prefix), prefix, attributes, pathId);
+  const body = new ByteWriter()
+    .u16(0)
+    .u16(encoded.length + reach.length)
+    .bytes(encoded)
+    .bytes(reach);
+  if (isPlain) writeNlri(body, prefix, pathId);
+  return encodeMessage(messageType.update, body.finish());
+}
+
+/** MP_REACH_NLRI (RFC 4760 3). */
+function encodeReach(
+  family: Family,
+  prefix: Cidr,
+  { nextHop, linkLocalNextHop }: PathAttributes,
+  pathId: number | undefined,
+): Uint8Array {
+  const nextHops = [nextHop, linkLocalNextHop].flatMap((address) =>
+    address === undefined ? [] : [ipToBytes(address)],
+  );
+  const value = new ByteWriter().u16(afiOf(family)).u8(unicast);
+  value.u8(nextHops.reduce((sum, bytes) => sum + bytes.length, 0));
+  for (const bytes of nextHops) value.bytes(bytes);
+  writeNlri(value.u8(0), prefix, pathId);
+  const head = new ByteWriter().u8(attributeFlag.optional | attributeFlag.extendedLength).u8(attributeCode.mpReach);
+  return head.u16(value.length).bytes(value.finish()).finish();
+}
