@@ -24,6 +24,7 @@ export function ruleOptionsOf(values: FelixParameters, filter: DriverChoice['kin
     failsafes: { inbound: values.FailsafeInboundHostPorts, outbound: values.FailsafeOutboundHostPorts },
     serviceLoopPrevention: values.ServiceLoopPrevention,
     logRate: logRateOf(values.LogActionRateLimit, values.LogActionRateLimitBurst),
+    floatingIps: values.FloatingIPs === 'Enabled',
     natOutgoingExclusions: values.NATOutgoingExclusions,
   };
 }

@@ -144,6 +144,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     interfaces,
     hostInterfaces,
     network,
+    floatingIps: values.FloatingIPs === 'Enabled',
     connections,
     log,
     health: kernelHealth,

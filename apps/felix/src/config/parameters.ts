@@ -100,6 +100,7 @@ export const parameters = {
   LogPrefix: parameter(text, 'calico-packet', 'logPrefix'),
   LogActionRateLimit: parameter(rate, undefined, 'logActionRateLimit'),
   LogActionRateLimitBurst: parameter(int(0, 9999), 5, 'logActionRateLimitBurst'),
+  FloatingIPs: parameter(oneOf('Enabled', 'Disabled'), 'Disabled', 'floatingIPs'),
   NATOutgoingExclusions: parameter(oneOf('IPPoolsOnly', 'IPPoolsAndHostIPs'), 'IPPoolsOnly', 'natOutgoingExclusions'),
 
   DeviceRouteProtocol: parameter(int(0, 255), 3, 'deviceRouteProtocol'),

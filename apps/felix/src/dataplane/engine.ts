@@ -8,6 +8,7 @@
  * A change wakes the loop, and so does a driver that sees its part of the kernel changed by somebody else. A failed
  * apply is tried again with back-off; until it succeeds no revision counts as applied and no endpoint of it as up.
  */
+import { hostCidr } from '@calico-node/net';
 import type { ConntrackSocket } from '@calico-node/netlink/conntrack';
 import { type Backoff, type Logger, type Reporter, sleep } from '@calico-node/service';
 import type { WorkloadEndpointId } from '../calc/endpoint-id.ts';
@@ -32,6 +33,8 @@ export interface EngineOptions {
   readonly interfaces: WorkloadInterfaces;
   readonly hostInterfaces: Pick<HostInterfaces, 'takeChanges'>;
   readonly network: Pick<ClusterNetwork, 'update' | 'apply' | 'resync' | 'writes'>;
+  /** Floating addresses get routes as workloads' own do, so that they are told of by BGP. */
+  readonly floatingIps: boolean;
   readonly connections: Pick<ConntrackSocket, 'forget'>;
   readonly log: Logger;
   readonly health: Reporter;
@@ -123,7 +126,7 @@ export class Engine {
     for (const intent of batch.intents) {
       if (intent.type === 'workload-endpoint-update') {
         this.#wanted.set(intent.id, intent.endpoint);
-        interfaces.update(intent.id, intent.endpoint);
+        interfaces.update(intent.id, this.#options.floatingIps ? withFloating(intent.endpoint) : intent.endpoint);
       } else if (intent.type === 'workload-endpoint-remove') {
         this.#wanted.delete(intent.id);
         interfaces.remove(intent.id);
@@ -290,6 +293,11 @@ export class Engine {
       signal.addEventListener('abort', done, { once: true });
     });
   }
+}
+
+function withFloating(endpoint: LocalWorkloadEndpoint): LocalWorkloadEndpoint {
+  const floating = endpoint.nats.map(({ external }) => hostCidr(external));
+  return floating.length === 0 ? endpoint : { ...endpoint, addresses: [...endpoint.addresses, ...floating] };
 }
 
 function sameState(a: InterfaceState, b: InterfaceState): boolean {

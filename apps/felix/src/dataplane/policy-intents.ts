@@ -17,6 +17,7 @@ import {
   renderProfileChains,
   type ChainPlace,
 } from '../rules/policy-chains.ts';
+import { renderFloatingChains } from '../rules/floating-addresses.ts';
 import { renderReversePathSkip } from '../rules/reverse-path.ts';
 import { renderServiceLoopChain } from '../rules/service-loops.ts';
 import { renderHooks, renderStaticChains } from '../rules/static-chains.ts';
@@ -42,6 +43,8 @@ export class PolicyIntents {
   readonly #spoofers = new Map<string, LocalWorkloadEndpoint>();
   /** Endpoints whose packets get a code point. */
   readonly #dscp = new Map<string, LocalWorkloadEndpoint>();
+  /** Endpoints with floating addresses. */
+  readonly #floating = new Map<string, LocalWorkloadEndpoint>();
   readonly #groups: GroupUsers;
   readonly #hosts: HostIntents;
 
@@ -56,6 +59,7 @@ export class PolicyIntents {
     target.chains.setChain(renderServiceLoopChain([], target.family, options));
     this.#setReversePathSkip();
     this.#setDscp();
+    this.#setFloating();
   }
 
   take(intent: Intent): void {
@@ -170,6 +174,7 @@ export class PolicyIntents {
       this.#byInterface.delete(interfaceName);
       this.#noteSpoofer(interfaceName, undefined);
       this.#noteDscp(interfaceName, undefined);
+      this.#noteFloating(interfaceName, undefined);
       for (const map of renderDispatchMaps([])) dispatch.deleteEntry(map, { interfaceName });
       for (const direction of directions) chains.delete('filter', workloadChainName(interfaceName, direction));
       this.#groups.setUses(workloadUser(interfaceName), []);
@@ -178,6 +183,7 @@ export class PolicyIntents {
     const [, endpoint] = winner;
     this.#noteSpoofer(interfaceName, endpoint);
     this.#noteDscp(interfaceName, endpoint);
+    this.#noteFloating(interfaceName, endpoint);
     this.#groups.setUses(workloadUser(interfaceName), groupsOfWorkload(endpoint, this.#options));
     for (const map of renderDispatchMaps([endpoint])) dispatch.set(map);
     for (const chain of renderWorkloadChains(endpoint, this.#options)) chains.setChain(chain);
@@ -194,6 +200,17 @@ export class PolicyIntents {
     if (endpoint?.dscp !== undefined) this.#dscp.set(interfaceName, endpoint);
     else if (!this.#dscp.delete(interfaceName)) return;
     this.#setDscp();
+  }
+
+  #noteFloating(interfaceName: string, endpoint: LocalWorkloadEndpoint | undefined): void {
+    if (endpoint !== undefined && endpoint.nats.length > 0) this.#floating.set(interfaceName, endpoint);
+    else if (!this.#floating.delete(interfaceName)) return;
+    this.#setFloating();
+  }
+
+  #setFloating(): void {
+    const { chains, family } = this.#target;
+    for (const chain of renderFloatingChains(this.#floating.values(), family, this.#options)) chains.setChain(chain);
   }
 
   #setDscp(): void {

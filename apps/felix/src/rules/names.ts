@@ -33,6 +33,8 @@ export const chainNames = {
   toWorkloadDispatch: 'cali-to-wl-dispatch',
   reversePathSkip: 'cali-rpf-skip',
   natOutgoing: 'cali-nat-outgoing',
+  floatingDnat: 'cali-fip-dnat',
+  floatingSnat: 'cali-fip-snat',
 } as const;
 
 /** `cali-tw-<interface>` (to the workload, its ingress) or `cali-fw-<interface>` (from it, its egress). */

@@ -39,6 +39,8 @@ export interface RuleOptions {
   readonly verdictMaps: boolean;
   /** What becomes of packets for a service's address that nobody answers, which would go round in circles. */
   readonly serviceLoopPrevention: 'Drop' | 'Reject' | 'Disabled';
+  /** Workloads' floating addresses lead to them (FloatingIPs). */
+  readonly floatingIps: boolean;
   /** NATOutgoingExclusions. */
   readonly natOutgoingExclusions: 'IPPoolsOnly' | 'IPPoolsAndHostIPs';
 }
@@ -63,5 +65,6 @@ export const defaultRuleOptions: RuleOptions = Object.freeze({
   failsafes: { inbound: [], outbound: [] },
   verdictMaps: false,
   serviceLoopPrevention: 'Drop',
+  floatingIps: false,
   natOutgoingExclusions: 'IPPoolsOnly',
 });

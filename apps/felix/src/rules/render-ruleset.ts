@@ -1,6 +1,7 @@
 import type { Cidr, Family } from '@calico-node/net';
 import type { LocalWorkloadEndpoint, PolicyUpdate, ProfileUpdate } from '../calc/intents.ts';
 import { renderDispatchMaps } from './dispatch.ts';
+import { renderFloatingChains } from './floating-addresses.ts';
 import { groupsOfHost, renderHostChains, type HostAttachment } from './host-chains.ts';
 import { renderHostDispatchChains, renderHostDispatchMaps } from './host-dispatch.ts';
 import type { Ruleset } from './model.ts';
@@ -43,6 +44,7 @@ export function renderRuleset(state: ActiveState, family: Family, options: RuleO
       ...renderStaticChains(family, options),
       renderReversePathSkip(endpoints, family),
       renderDscpChain(endpoints, family),
+      ...renderFloatingChains(endpoints, family, options),
       renderServiceLoopChain(state.serviceCidrs ?? [], family, options),
       ...[...state.profiles].flatMap((profile) => renderProfileChains(profile, family, options)),
       ...[...state.policies].flatMap((policy) => renderPolicyChains(policy, family, options)),

@@ -35,6 +35,7 @@ import {
   setMarks,
 } from './matches.ts';
 import { renderFailsafeChains } from './failsafe-chains.ts';
+import { floatingHooks } from './floating-addresses.ts';
 import { renderVerdictChains } from './look-ups.ts';
 import type { Action, Chain, Hook, Match, Rule } from './model.ts';
 import { chainNames } from './names.ts';
@@ -61,6 +62,7 @@ export function renderHooks(options: RuleOptions): readonly Hook[] {
       rule([], setMarks(acceptMark)),
     ]),
     hook('filter', 'output', enter(chainNames.output)),
+    ...floatingHooks(options),
     hook('nat', 'postrouting', [], enter(chainNames.postrouting)),
   ];
 }
@@ -83,6 +85,7 @@ export function renderStaticChains(family: Family, options: RuleOptions): readon
     ...renderFailsafeChains(family, options),
     ...renderVerdictChains(options),
     chain('nat', chainNames.postrouting, [
+      ...(options.floatingIps ? [rule([], jump(chainNames.floatingSnat))] : []),
       rule([], jump(chainNames.natOutgoing)),
       ...masqueradeIntoTunnels(family, options),
     ]),
