@@ -71,7 +71,7 @@ for family in iptables ip6tables; do
   done
 done
 
-mkdir -p "$root/etc/calico" "$root/run" "$root/tmp" "$root/proc" "$root/sys" "$root/dev" "$root/host/proc/sys/net" \
+mkdir -p "$root/etc/calico/confd/config" "$root/run" "$root/tmp" "$root/proc" "$root/sys" "$root/dev" "$root/host/proc/sys/net" \
   "$root/host/opt/cni/bin" "$root/host/etc/cni/net.d" "$root/var/lib/calico" "$root/var/log/calico" "$root/root"
 # Docker's mounts need their mount points: the root file system is read-only.
 [ -e "$root/var/run" ] || ln -s /run "$root/var/run"

@@ -28,7 +28,7 @@ const settings: RunSettings = {
 describe('the command that runs a node', () => {
   it('has what every node needs', () => {
     expect(dockerCommand(settings).join(' ')).toBe(
-      'docker run --net=host --read-only --cap-drop=ALL --cap-add=NET_ADMIN --cap-add=NET_RAW --cap-add=NET_BIND_SERVICE --cap-add=SYS_ADMIN --security-opt=no-new-privileges --name=calico-node -d --restart=always -e NODENAME=n1 -e CALICO_NETWORKING_BACKEND=bird -e CALICO_MANAGE_CNI=false -e ETCD_ENDPOINTS=http://10.0.0.1:2379 -e ETCD_DISCOVERY_SRV= -v /var/log/calico:/var/log/calico -v /var/run/calico:/var/run/calico -v /var/lib/calico:/var/lib/calico -v /run/netns:/run/netns:rslave -v /run/xtables.lock:/run/xtables.lock -v /proc/sys/net:/host/proc/sys/net calico-node:latest',
+      'docker run --net=host --read-only --cap-drop=ALL --cap-add=NET_ADMIN --cap-add=NET_RAW --cap-add=NET_BIND_SERVICE --cap-add=SYS_ADMIN --security-opt=no-new-privileges --tmpfs=/etc/calico/confd/config:size=16m,mode=0700 --name=calico-node -d --restart=always -e NODENAME=n1 -e CALICO_NETWORKING_BACKEND=bird -e CALICO_MANAGE_CNI=false -e ETCD_ENDPOINTS=http://10.0.0.1:2379 -e ETCD_DISCOVERY_SRV= -v /var/log/calico:/var/log/calico -v /var/run/calico:/var/run/calico -v /var/lib/calico:/var/lib/calico -v /run/netns:/run/netns:rslave -v /run/xtables.lock:/run/xtables.lock -v /proc/sys/net:/host/proc/sys/net calico-node:latest',
     );
   });
 

@@ -65,6 +65,8 @@ function privileges(settings: RunSettings): readonly string[] {
   return [
     ...['--read-only', '--cap-drop=ALL', ...CAPABILITIES.map((name) => `--cap-add=${name}`)],
     '--security-opt=no-new-privileges',
+    // What confd writes for BIRD; the rest of the root is read-only.
+    '--tmpfs=/etc/calico/confd/config:size=16m,mode=0700',
   ];
 }
 
