@@ -123,15 +123,15 @@ export class NodeRig implements AsyncDisposable {
     return this.spawn(process.execPath, [main, ...args]);
   }
 
-  spawn(command: string, args: readonly string[]): ChildProcess {
-    const child = spawn(command, args, { env: this.env, stdio: ['ignore', 'pipe', 'pipe'] });
+  spawn(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
+    const child = spawn(command, args, { env: { ...this.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#children.push(child);
     return child;
   }
 
   /** The whole node. Its log is kept for when the test fails. */
-  startNode(log: string[] = []): ChildProcess {
-    const child = this.run();
+  startNode(log: string[] = [], env: Readonly<Record<string, string>> = {}): ChildProcess {
+    const child = this.spawn(process.execPath, [main], env);
     child.stdout?.resume();
     child.stderr?.setEncoding('utf8').on('data', (text: string) => log.push(text));
     return child;

@@ -3,8 +3,16 @@ import { hostname as osHostname } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import { loadDatastoreConfig } from '@calico-node/datastore';
 import { parseNodeName } from '@calico-node/net';
-import { ConfigError, nodePaths, runService, type ServiceContext } from '@calico-node/service';
+import {
+  ConfigError,
+  nodePaths,
+  runService,
+  setLogLevel,
+  type LogLevel,
+  type ServiceContext,
+} from '@calico-node/service';
 import type { ConfigUpdate } from './calc/intents.ts';
+import { logLevelOf, withoutLogLevel } from './config/log-level.ts';
 import { resolveParameters, type Resolved } from './config/resolve.ts';
 import { fromEnvironment, fromFile, fromResource, type Source } from './config/sources.ts';
 import { runFelix } from './wire.ts';
@@ -32,13 +40,32 @@ function resolve(context: ServiceContext, local: readonly Source[], update?: Con
   return resolved;
 }
 
+/**
+ * Sets the level that the configuration asks for, each time that it asks for another. `--log-level` and CALICO_LOG_LEVEL
+ * say how it starts; the resource that every cluster has, with its default level, does not change that.
+ */
+function followLevel({ log, env }: ServiceContext): (config: Resolved) => void {
+  let last: LogLevel | undefined = (env['CALICO_LOG_LEVEL'] ?? '') === '' ? undefined : 'info';
+  return (config) => {
+    const next = logLevelOf(config);
+    if (next === undefined || next === last) return;
+    last = next;
+    if (log.level !== next) {
+      log.info({ logLevel: next }, 'log level changes');
+      setLogLevel(log, next);
+    }
+  };
+}
+
 async function run(context: ServiceContext): Promise<void> {
+  const follow = followLevel(context);
   const local = [fromEnvironment(context.env), readConfigFile(context.option('config-file'))];
   const paths = nodePaths(context.env);
   const datastore = loadDatastoreConfig({ env: context.env });
   // The datastore's part of the configuration comes with the first snapshot: start with what is here, and if that is
   // another configuration, once more.
   let config = resolve(context, local);
+  follow(config);
   for (;;) {
     const current = config;
     const { FelixHostname } = current.values;
@@ -54,7 +81,8 @@ async function run(context: ServiceContext): Promise<void> {
       socketPath: context.option('socket') ?? paths.felixSocket,
       needsRestart: (update) => {
         const next = resolve(context, local, update);
-        if (isDeepStrictEqual(next.values, current.values)) return false;
+        follow(next);
+        if (isDeepStrictEqual(withoutLogLevel(next.values), withoutLogLevel(current.values))) return false;
         config = next;
         return true;
       },

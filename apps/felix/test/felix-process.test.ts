@@ -268,6 +268,14 @@ describe.for(filters)('felix with $name', (filter) => {
     });
 
     if (filter.name === 'nftables') {
+      it('logs as much as its configuration says, at once and without starting over', async () => {
+        await apply('FelixConfiguration', { name: 'default' }, { logSeverityScreen: 'Debug' });
+        await until(() => felix.output.includes('"logLevel":"debug"'));
+        await apply('FelixConfiguration', { name: 'default' }, { logSeverityScreen: 'Info' });
+        await until(() => felix.output.includes('"logLevel":"info"'));
+        expect(felix.output.slice(felix.output.indexOf('"logLevel":"debug"'))).not.toContain('starting over');
+      });
+
       it('goes over to iptables, and back, when its configuration says so', async () => {
         const legacyRules = (): string => runIn(lab.netns, 'iptables-legacy-save');
         const hasTables = (): boolean => lab.nft('list', 'tables').some((line) => line.includes('calico'));

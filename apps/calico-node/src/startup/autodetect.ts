@@ -67,6 +67,18 @@ export function candidateInterfaces(interfaces: readonly HostInterface[]): reado
   return interfaces.filter((one) => one.isUp && !matchesAny(one.name, neverOwn)).toSorted((a, b) => b.index - a.index);
 }
 
+/** The interfaces with addresses that are not looked at for their names alone; undefined when there are none. */
+export function passedOver(interfaces: readonly HostInterface[], families: readonly Family[]): string | undefined {
+  const named = interfaces.filter((one) => one.isUp && matchesAny(one.name, neverOwn));
+  const usable = named.map((one) => ({
+    ...one,
+    addresses: one.addresses.filter(({ ip }) => families.includes(familyOf(ip)) && isGlobalUnicast(ip)),
+  }));
+  // Workloads' interfaces are none that anybody misses.
+  const shown = usable.filter(({ name, addresses }) => addresses.length > 0 && !name.startsWith('cali'));
+  return shown.length === 0 ? undefined : `passed over ${describeInterfaces(shown)}: such names are not a node's own`;
+}
+
 /** Interfaces with their addresses, for the operator. */
 export function describeInterfaces(interfaces: readonly HostInterface[]): string {
   const describe = ({ name, addresses }: HostInterface): string =>
@@ -95,8 +107,11 @@ type LocalMethod = Exclude<DetectionMethod, { kind: 'can-reach' } | { kind: 'kub
 /** Picks the node's address of a family from its interfaces: the first global unicast address that fits. */
 export function selectAddress(method: LocalMethod, interfaces: readonly HostInterface[], family: Family): Detection {
   switch (method.kind) {
-    case 'first-found':
-      return firstOf(candidateInterfaces(interfaces), family);
+    case 'first-found': {
+      const found = firstOf(candidateInterfaces(interfaces), family);
+      const others = found.found ? undefined : passedOver(interfaces, [family]);
+      return found.found || others === undefined ? found : { found: false, reason: `${found.reason} <- ${others}` };
+    }
     case 'interface': {
       const chosen = interfaces.filter((one) => one.isUp && matchesAny(one.name, method.include));
       return firstOf(

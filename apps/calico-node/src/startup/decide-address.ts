@@ -35,7 +35,7 @@ export function decideAddress(question: AddressQuestion, look: Detection | undef
   }
   if (hasStored) return { kind: 'keep' };
   throw new ConfigError(
-    `${variable}: no IPv${family} address found: ${look?.reason ?? 'not looked for'}; ` +
+    `${variable}: nothing is started <- no IPv${family} address found <- ${look?.reason ?? 'not looked for'}; ` +
       `set ${variable} to the node's address, or choose another method with ${variable}_AUTODETECTION_METHOD`,
   );
 }

@@ -16,7 +16,7 @@ import { ConfigError, nodePaths, logLevels, setLogLevel, sleep, type Logger } fr
 import { KubernetesApi } from '../kubernetes/api.ts';
 import { clusterFacts, noClusterFacts, type ClusterFacts } from '../kubernetes/cluster-facts.ts';
 import { reconcileTunnels } from '../services/tunnels/tunnel-addresses.ts';
-import { candidateInterfaces, describeInterfaces, type HostInterface } from './autodetect.ts';
+import { candidateInterfaces, describeInterfaces, passedOver, type HostInterface } from './autodetect.ts';
 import type { Variables } from './env-reader.ts';
 import { readHostInterfaces } from './host-interfaces.ts';
 import { determineNodeName } from './node-name.ts';
@@ -56,7 +56,11 @@ function storyOf(node: Node, config: StartupConfig, interfaces: readonly HostInt
     const how = setting.kind === 'autodetect' || setting.kind === 'unset' ? `${name}: ${method.kind} or stored` : name;
     return [`the node is ${address} on ${holder ?? 'no interface'} (${how})`];
   });
-  return [...parts, `candidates ${describeInterfaces(candidateInterfaces(interfaces))}`].join(' <- ');
+  const candidates = describeInterfaces(candidateInterfaces(interfaces));
+  const others = passedOver(interfaces, ipv6Address === undefined ? [4] : [4, 6]);
+  return [...parts, `candidates ${candidates === '' ? 'none' : candidates}`, others]
+    .filter((part) => part !== undefined)
+    .join(' <- ');
 }
 
 function openStore(env: Variables, log: Logger, signal: AbortSignal): Backend {

@@ -38,7 +38,8 @@ test('tells what lies behind, and what can be done', () => {
     {
       name: 'bgp-daemon',
       chain: `no session established <- ${story}`,
-      remedy: 'calicoctl node status shows each session; TCP port 179 must be open both ways',
+      remedy:
+        'calicoctl node status shows each session; TCP port 179 must be open both ways, and the address be one that neighbours reach (IP, IP_AUTODETECTION_METHOD)',
     },
   ]);
 });

@@ -18,7 +18,7 @@ const remedies: readonly (readonly [sign: RegExp, remedy: string])[] = [
   ],
   [
     /not established|no session|sessions?/i,
-    'calicoctl node status shows each session; TCP port 179 must be open both ways',
+    'calicoctl node status shows each session; TCP port 179 must be open both ways, and the address be one that neighbours reach (IP, IP_AUTODETECTION_METHOD)',
   ],
   [/nobody serves|no answer/, 'it starts, or hangs: its log lines tell; SIGUSR2 makes it say more'],
 ];
