@@ -16,6 +16,7 @@ import { registerMetrics } from './api/metrics.ts';
 import { bgpService, type ConfigOwner } from './api/service.ts';
 import { NetlinkFib } from './fib/netlink-fib.ts';
 import { dial } from './session/dial.ts';
+import { MrtUpdateLog } from './mrt/update-log.ts';
 import { Listener } from './session/listener.ts';
 import { Speaker } from './speaker/speaker.ts';
 import { warmUp } from './speaker/warm-up.ts';
@@ -34,9 +35,10 @@ export async function runDaemon(context: ServiceContext): Promise<void> {
   const reporter = health.register('bgp');
   const usualLevel = isLogLevel(log.level) ? log.level : 'info';
   const owner = { wire: undefined as bgpV1.BgpConfig | undefined, configuredMs: 0 };
+  const updateLog = new MrtUpdateLog(log);
   const bmp = new Bmp(() => speaker, log);
   const speaker: Speaker = new Speaker({
-    observer: bmp,
+    observers: [bmp, updateLog],
     openFib: (onEvent) => new NetlinkFib(onEvent),
     dial,
     listen: (addresses, port, handlers) => new Listener(addresses, port, handlers, log),
@@ -62,6 +64,7 @@ export async function runDaemon(context: ServiceContext): Promise<void> {
     const config = parseConfig(port === undefined ? wire : { ...wire, listenPort: port });
     const result = speaker.apply(config);
     bmp.sync(config.bmpStations);
+    updateLog.sync(config.mrtLog);
     owner.wire = wire;
     owner.configuredMs = Date.now();
     setLogLevel(log, config.logLevel ?? usualLevel);
@@ -117,6 +120,7 @@ export async function runDaemon(context: ServiceContext): Promise<void> {
     bfd.close();
     speaker.stop();
     bmp.close();
+    updateLog.close();
     await server.close();
   } finally {
     process.removeListener('SIGHUP', reread);
@@ -124,6 +128,7 @@ export async function runDaemon(context: ServiceContext): Promise<void> {
     bfd.close();
     speaker.stop();
     bmp.close();
+    updateLog.close();
   }
 }
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bgpV1 } from '@calico-node/rpc';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -102,5 +102,32 @@ describe('MRT', () => {
       'fd00:9::2',
     ]);
     expect(about('10.244.1.0/26')?.slice(3, 7)).toEqual(['0.0.0.0', '64512', '10.244.1.0/26', '']);
+  });
+
+  it('logs sessions and UPDATEs to files that bgpdump reads', async () => {
+    const file = join(ours.directory, 'updates.mrt');
+    const bird = startBird();
+    await daemon.apply(bgpV1.BgpConfig.fromPartial({ ...config(), mrtLog: { file, maxBytes: 1, keep: 2 } }));
+    const seen = new Set<string>();
+    const look = (suffix: string): void => {
+      const path = file + suffix;
+      if (!existsSync(path)) return;
+      for (const fields of read(readFileSync(path))) seen.add(fields.slice(2, 7).join(' '));
+    };
+    // Each write fills a file: what has been read once may be gone when the next is looked for.
+    const told = (): string[] => {
+      for (const suffix of ['.1', '.2']) look(suffix);
+      return [...seen];
+    };
+    const hears = async (text: string): Promise<void> => {
+      await until(text, told, (lines) => lines.includes(text));
+    };
+    await hears(`STATE ${theirs.address} 64513 5 6`);
+    await hears('A fd00:9::2 64513 2001:db8:1::/48 64513');
+    bird.birdc('disable', 'static1');
+    await hears(`W ${theirs.address} 64513 192.0.2.0/24`);
+    bird.birdc('disable', 'ours4');
+    await hears(`STATE ${theirs.address} 64513 6 1`);
+    expect(existsSync(`${file}.3`)).toBe(false);
   });
 });

@@ -151,3 +151,4 @@ export {
   type BmpPeer,
   type BmpPeerUp,
 } from './bmp/messages.ts';
+export { encodeMrtMessage, encodeMrtStateChange, type MrtMessageForm, type MrtSession } from './mrt/messages.ts';

@@ -101,6 +101,7 @@ const config = message({
   dynamicNeighbors: list(message({ prefix: text, template: message(neighbor), limit: number })),
   dampening: message({ flaps: number, stableSeconds: number, maximumSeconds: number }),
   bmpStations: list(message({ address: text, port: number, maxBufferBytes: number })),
+  mrtLog: message({ file: text, maxBytes: number, keep: number }),
   staticRoutes: list(message({ prefix: text, nextHop: text, suppressSpecifics: flag })),
   kernel: message({
     learn: flag,

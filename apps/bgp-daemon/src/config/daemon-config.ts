@@ -74,6 +74,14 @@ export interface Dampening {
   readonly maximumSeconds: number;
 }
 
+/** Where the UPDATEs of neighbours are written to, as MRT. */
+export interface MrtLogConfig {
+  readonly file: string;
+  readonly maxBytes: number;
+  /** How many older files there are at most. */
+  readonly keep: number;
+}
+
 /** A station that is told what neighbours tell (BMP, RFC 7854). */
 export interface BmpStationConfig {
   readonly address: IpAddress;
@@ -108,6 +116,7 @@ export interface DaemonConfig {
   readonly dynamicNeighbors: readonly DynamicNeighborConfig[];
   readonly dampening?: Dampening | undefined;
   readonly bmpStations: readonly BmpStationConfig[];
+  readonly mrtLog?: MrtLogConfig | undefined;
   /** Undefined: as the process was started with. */
   readonly logLevel?: LogLevel | undefined;
   readonly staticRoutes: readonly StaticRouteConfig[];

@@ -5,6 +5,7 @@ import type { LogLevel } from '@calico-node/service';
 import type { DaemonConfig, Dampening } from './daemon-config.ts';
 import { asn, BgpConfigError, cidr, cidrs, dottedQuad, ip, optionalIp, port } from './fields.ts';
 import { bmpStation } from './parse-bmp.ts';
+import { mrtLog } from './parse-mrt.ts';
 import { dynamicNeighbor, neighbor } from './parse-neighbor.ts';
 
 function unique(names: readonly string[], path: string): void {
@@ -121,6 +122,7 @@ export function parseConfig(wire: bgpV1.BgpConfig): DaemonConfig {
     ),
     dampening: dampening(wire.dampening),
     bmpStations: wire.bmpStations.map((one, index) => bmpStation(one, `bmp_stations[${index}]`)),
+    mrtLog: mrtLog(wire.mrtLog),
     logLevel: logLevels[wire.logLevel],
     staticRoutes: staticRoutes.map(({ prefix, nextHop }) => ({ prefix, nextHop })),
     kernel: {

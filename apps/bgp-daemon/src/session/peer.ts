@@ -37,7 +37,7 @@ export interface PeerHandlers {
   plainUpdate(bytes: Uint8Array, update: PlainUpdate): boolean;
   routeRefresh(family: Family, kind: RouteRefreshKind): void;
   drained(): void;
-  readonly observer?: SessionObserver | undefined;
+  readonly observers: readonly SessionObserver[];
 }
 
 export interface PeerIdentity {
@@ -237,7 +237,7 @@ export class Peer {
       received: (channel, type, bytes, start, end) => {
         this.messagesReceived++;
         if (type !== messageType.update || channel !== this.#active) return;
-        this.#handlers.observer?.update(this.config, bytes.subarray(start, end));
+        for (const observer of this.#handlers.observers) observer.update(this.config, bytes.subarray(start, end));
       },
       sent: () => {
         this.messagesSent++;
@@ -301,7 +301,8 @@ export class Peer {
     this.#log.info({ holdSeconds: session.holdSeconds, initiator: channel.initiator }, 'session established');
     const localAddress = tryParseIp(channel.localAddress ?? '') ?? this.config.sourceAddress;
     if (localAddress !== undefined)
-      this.#handlers.observer?.established(this.config, session, { localAddress, ...channel.beginning });
+      for (const observer of this.#handlers.observers)
+        observer.established(this.config, session, { localAddress, ...channel.beginning });
     this.#handlers.established(session, channel.localAddress);
   }
 
@@ -321,7 +322,7 @@ export class Peer {
     if (wasEstablished) {
       this.#flaps.ended(performance.now() - this.#establishedAt, this.#identity.dampening());
       this.#log.warn({ reason: describeDown(reason) }, 'session lost');
-      this.#handlers.observer?.down(this.config, reason);
+      for (const observer of this.#handlers.observers) observer.down(this.config, reason);
       const graceful = isGracefulLoss(reason) && !this.#isStopped ? lost?.gracefulRestart : undefined;
       this.#handlers.lost(graceful);
     } else if (!isCollision && reason.kind !== 'stopped') {

@@ -10,7 +10,7 @@ export interface SpeakerContext {
   readonly ribs: Readonly<Record<Family, Rib>>;
   readonly attributes: AttributeTable;
   readonly groups: UpdateGroups;
-  readonly observer: SessionObserver | undefined;
+  readonly observers: readonly SessionObserver[];
   /** The configuration in force. */
   config(): DaemonConfig;
   isLocalAddress(address: IpAddress): boolean;

@@ -103,7 +103,7 @@ export class Neighbor {
         drained: () => {
           context.wake();
         },
-        observer: context.observer,
+        observers: context.observers,
       },
       log,
     );

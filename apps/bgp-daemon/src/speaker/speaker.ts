@@ -33,7 +33,7 @@ export interface SpeakerOptions {
   readonly dial: (config: NeighborConfig) => Socket;
   readonly listen: Listen;
   readonly log: Logger;
-  readonly observer?: SessionObserver;
+  readonly observers?: readonly SessionObserver[];
   /** Told when sessions, configuration or convergence have changed. */
   readonly onChange: () => void;
 }
@@ -137,7 +137,7 @@ export class Speaker {
       ribs: this.#ribs,
       attributes: this.#attributes,
       groups: this.#groups,
-      observer: options.observer,
+      observers: options.observers ?? [],
       config: () => this.#configured(),
       isLocalAddress: (address) => this.#kernel.isLocalAddress(address),
       isRestarting: () => this.isRestarting,

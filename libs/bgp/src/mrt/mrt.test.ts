@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { u16, u32, u8 } from '../wire/bytes.ts';
 import { encodeAttributes } from '../wire/encode-attributes.ts';
 import type { PathAttributes } from '../wire/path-attributes.ts';
+import { encodeMrtMessage, encodeMrtStateChange } from './messages.ts';
 import { encodePeerIndexTable, encodeRibRecord } from './table-dump.ts';
 
 const number = fc.integer({ min: 0, max: 0xffffffff });
@@ -92,5 +93,38 @@ describe('TABLE_DUMP_V2 (RFC 6396 4.3)', () => {
     expect(Buffer.from(encodePeerIndexTable(0x0a000002, 'v', [peer], 1)).toString('hex')).toBe(
       '00000001000d0001' + '00000016' + '0a000002' + '000176' + '0001' + '020a0000010a0000010000fc00',
     );
+  });
+});
+
+describe('BGP4MP (RFC 6396 4.4)', () => {
+  it.each([
+    { as4: false, addPath: false, subtype: 1 },
+    { as4: true, addPath: false, subtype: 4 },
+    { as4: false, addPath: true, subtype: 8 },
+    { as4: true, addPath: true, subtype: 9 },
+  ])('carries messages whole, with as4 $as4 and addPath $addPath', ({ subtype, ...form }) => {
+    const ends = fc.oneof(fc.tuple(address4, address4), fc.tuple(address6, address6));
+    const asn = fc.integer({ min: 1, max: 0xffffffff });
+    fc.assert(
+      fc.property(ends, asn, asn, fc.uint8Array(), ([peerAddress, localAddress], peerAs, localAs, message) => {
+        const session = { peerAs, localAs, peerAddress, localAddress };
+        const { body, ...header } = open(encodeMrtMessage(session, form, message, 7));
+        expect(header).toEqual({ type: 16, subtype, seconds: 7 });
+        const asnOctets = form.as4 ? 4 : 2;
+        const asns = [0, asnOctets].map((at) => (form.as4 ? u32(body, at) : u16(body, at)));
+        expect(asns).toEqual([peerAs, localAs].map((one) => (form.as4 || one <= 0xffff ? one : 23456)));
+        const size = u16(body, 2 * asnOctets + 2) === 2 ? 16 : 4;
+        const at = 2 * asnOctets + 4;
+        expect(ipFromBytes(body.subarray(at, at + size))).toBe(peerAddress);
+        expect(ipFromBytes(body.subarray(at + size, at + 2 * size))).toBe(localAddress);
+        expect(body.subarray(at + 2 * size)).toEqual(message);
+      }),
+    );
+  });
+
+  it('tells changes of state by their numbers', () => {
+    const ends = { peerAs: 1, localAs: 2, peerAddress: parseIp('10.0.0.1'), localAddress: parseIp('10.0.0.2') };
+    const { body, subtype } = open(encodeMrtStateChange(ends, 'Established', 'Idle', 0));
+    expect([subtype, Buffer.from(body.subarray(-4)).toString('hex')]).toEqual([5, '00060001']);
   });
 });
