@@ -41,7 +41,7 @@ describe('node run', () => {
     expect(code).toBe(0);
     expect(stdout).toBe(`Use the following command to start the calico/node container:
 
-docker run --net=host --read-only --cap-drop=ALL --cap-add=NET_ADMIN --cap-add=NET_RAW --cap-add=NET_BIND_SERVICE --cap-add=SYS_ADMIN --security-opt=no-new-privileges --name=calico-node -d --restart=always -e NODENAME=n1 -e CALICO_NETWORKING_BACKEND=bird -e CALICO_MANAGE_CNI=false -e AS=65537 -e IP=10.0.0.1 -e ETCD_ENDPOINTS=http://192.0.2.1:2379 -e ETCD_DISCOVERY_SRV= -v /var/log/calico:/var/log/calico -v /var/run/calico:/var/run/calico -v /var/lib/calico:/var/lib/calico -v /run/netns:/run/netns:rslave -v /run/xtables.lock:/run/xtables.lock -v /proc/sys/net:/host/proc/sys/net calico-node:latest
+docker run --net=host --read-only --cap-drop=ALL --cap-add=NET_ADMIN --cap-add=NET_RAW --cap-add=NET_BIND_SERVICE --cap-add=SYS_ADMIN --security-opt=no-new-privileges --tmpfs=/etc/calico/confd/config:size=16m,mode=0700 --name=calico-node -d --restart=always -e NODENAME=n1 -e CALICO_NETWORKING_BACKEND=bird -e CALICO_MANAGE_CNI=false -e AS=65537 -e IP=10.0.0.1 -e ETCD_ENDPOINTS=http://192.0.2.1:2379 -e ETCD_DISCOVERY_SRV= -v /var/log/calico:/var/log/calico -v /var/run/calico:/var/run/calico -v /var/lib/calico:/var/lib/calico -v /run/netns:/run/netns:rslave -v /run/xtables.lock:/run/xtables.lock -v /proc/sys/net:/host/proc/sys/net calico-node:latest
 
 If you are running calico/node in an init system, use the --init-system flag
 to display the appropriate start and stop commands.

@@ -5,34 +5,66 @@ import { readMatch, type BgpFilterRule, type FilterMatch } from '../derive/filte
 import type { Complain } from '../derive/resources.ts';
 
 /** Conditions of releases after 3.32.1. */
-const BEYOND = ['peerType', 'communities', 'asPathPrefix', 'priority', 'operations'] as const;
+const BEYOND = ['communities', 'asPathPrefix', 'priority', 'operations'] as const;
 
-/** A BGPFilter's name in each direction. */
-export const importName = (name: string): string => `${name}.import`;
-export const exportName = (name: string): string => `${name}.export`;
+type PeerType = NonNullable<BgpFilterRule['peerType']>;
+type Direction = 'import' | 'export';
 
 /**
- * Two filters per BGPFilter, `<name>.import` and `<name>.export`, each with its IPv4 and IPv6 rules; none
- * for a direction without rules.
+ * The names of a session's filters in a direction, of those that were rendered: a filter that asks what the peer is
+ * exists once for each answer.
+ */
+export function filterNames(
+  filters: readonly string[],
+  direction: Direction,
+  isInternal: boolean,
+  rendered: ReadonlySet<string>,
+): string[] {
+  return filters
+    .flatMap((name) => [nameOf(name, direction), nameOf(name, direction, isInternal ? 'iBGP' : 'eBGP')])
+    .filter((name) => rendered.has(name));
+}
+
+function nameOf(name: string, direction: Direction, peerType?: PeerType): string {
+  return peerType === undefined ? `${name}.${direction}` : `${name}.${direction}.${peerType}`;
+}
+
+/**
+ * Filters for each direction of a BGPFilter, `<name>.import` and `<name>.export`, with its IPv4 and IPv6 rules; none
+ * for a direction without rules, and two, `….iBGP` and `….eBGP`, where rules are for one kind of peer.
  */
 export function renderFilters(filters: readonly BGPFilter[], complain: Complain): readonly bgpV1.Filter[] {
-  return filters.flatMap(({ metadata, spec }) => {
-    const render = (list: readonly BgpFilterRule[] | undefined, family: Family): readonly bgpV1.FilterRule[] =>
-      renderRules(list, family, `BGPFilter(${metadata.name})`, complain);
+  return filters.flatMap(({ metadata: { name }, spec }) => {
+    const subject = `BGPFilter(${name})`;
+    const render = (direction: Direction, v4: readonly BgpFilterRule[] = [], v6: readonly BgpFilterRule[] = []) => {
+      const isAsking = [...v4, ...v6].some(({ peerType }) => peerType !== undefined);
+      const kinds: readonly (PeerType | undefined)[] = isAsking ? ['iBGP', 'eBGP'] : [undefined];
+      return kinds.map((kind) => ({
+        name: nameOf(name, direction, kind),
+        rules: [
+          ...renderRules(rulesFor(v4, kind), 4, subject, complain),
+          ...renderRules(rulesFor(v6, kind), 6, subject, complain),
+        ],
+      }));
+    };
     return [
-      { name: importName(metadata.name), rules: [...render(spec.importV4, 4), ...render(spec.importV6, 6)] },
-      { name: exportName(metadata.name), rules: [...render(spec.exportV4, 4), ...render(spec.exportV6, 6)] },
+      ...render('import', spec.importV4, spec.importV6),
+      ...render('export', spec.exportV4, spec.exportV6),
     ].filter(({ rules }) => rules.length > 0);
   });
 }
 
+function rulesFor(rules: readonly BgpFilterRule[], kind: PeerType | undefined): readonly BgpFilterRule[] {
+  return rules.filter(({ peerType }) => peerType === undefined || peerType === kind);
+}
+
 function renderRules(
-  list: readonly BgpFilterRule[] | undefined,
+  list: readonly BgpFilterRule[],
   family: Family,
   subject: string,
   complain: Complain,
 ): readonly bgpV1.FilterRule[] {
-  return (list ?? []).flatMap((rule) => {
+  return list.flatMap((rule) => {
     const beyond = BEYOND.filter((field) => rule[field] !== undefined);
     if (beyond.length === 0) return renderRule(rule, family, subject, complain);
     complain(subject, `a rule has ${beyond.join(', ')}, which the daemon can't match: applied only where it rejects`);

@@ -1,6 +1,6 @@
 import { bgpV1 } from '@calico-node/rpc';
-import type { Session } from '../derive/session.ts';
-import { exportName, importName } from './filters.ts';
+import { isInternal, type Session } from '../derive/session.ts';
+import { filterNames } from './filters.ts';
 
 const types: Readonly<Record<Session['type'], bgpV1.PeerType>> = {
   mesh: bgpV1.PeerType.NODE_MESH,
@@ -18,9 +18,9 @@ const nextHopModes: Readonly<Record<Session['nextHop'], bgpV1.NextHopMode>> = {
  * A session for the native daemon.
  *
  * @param nodeAsn the AS number that stands for the whole configuration
- * @param filterNames the names of the filters that were rendered
+ * @param rendered the names of the filters that were rendered
  */
-export function renderNeighbor(session: Session, nodeAsn: number, filterNames: ReadonlySet<string>): bgpV1.Neighbor {
+export function renderNeighbor(session: Session, nodeAsn: number, rendered: ReadonlySet<string>): bgpV1.Neighbor {
   return bgpV1.Neighbor.fromPartial({
     name: session.name,
     address: session.address,
@@ -39,7 +39,7 @@ export function renderNeighbor(session: Session, nodeAsn: number, filterNames: R
     restartSeconds: session.restartSeconds,
     keepaliveSeconds: session.keepaliveSeconds,
     allowedLocalAs: session.allowedLocalAsns,
-    importFilters: session.filters.map(importName).filter((name) => filterNames.has(name)),
-    exportFilters: session.filters.map(exportName).filter((name) => filterNames.has(name)),
+    importFilters: filterNames(session.filters, 'import', isInternal(session), rendered),
+    exportFilters: filterNames(session.filters, 'export', isInternal(session), rendered),
   });
 }

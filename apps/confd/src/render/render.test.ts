@@ -1,6 +1,7 @@
 import { parseAsn } from '@calico-node/net';
 import { bgpV1 } from '@calico-node/rpc';
 import { describe, expect, it } from 'vitest';
+import { birdCases } from '../bird/cases.ts';
 import { block, configuration, filter, node, peer, pool, store, threeNodes } from '../derive/fixtures.ts';
 import { goldenText } from './golden.ts';
 import { renderBgpConfig } from './render.ts';
@@ -169,6 +170,37 @@ describe('BGPPeers', () => {
     const text = render({ nodes: threeNodes, peers });
     expect(text).toMatch(/! BGPPeer\(bad\): selector "has\("/);
     expect(text).not.toContain('192_0_2_1');
+  });
+});
+
+describe('the cases that BIRD is tested with', () => {
+  it.each(birdCases)('have the native form that is golden: $name', async ({ name, resources, options }) => {
+    await expect(goldenText(renderBgpConfig(resources, options))).toMatchFileSnapshot(`golden/cases/${name}.txt`);
+  });
+});
+
+describe('filters with rules for one kind of peer', () => {
+  it('reach each session in the form for its kind', () => {
+    const filters = [
+      filter('kinds', {
+        importV4: [{ action: 'Accept', peerType: 'iBGP' }, { action: 'Reject' }],
+        exportV4: [{ action: 'Reject', peerType: 'eBGP' }],
+      }),
+    ];
+    const peers = [
+      peer('inside', { peerIP: '192.0.2.1', filters: ['kinds'] }),
+      peer('outside', { peerIP: '192.0.2.2', asNumber: parseAsn(65001), filters: ['kinds'] }),
+    ];
+    const { config } = renderBgpConfig(store({ nodes: threeNodes.slice(1, 2), peers, filters }), { nodeName: 'n2' });
+    expect(config.filters.map(({ name, rules }) => [name, rules.length])).toEqual([
+      ['kinds.import.iBGP', 2],
+      ['kinds.import.eBGP', 1],
+      ['kinds.export.eBGP', 1],
+    ]);
+    expect(config.neighbors.map(({ importFilters, exportFilters }) => [importFilters, exportFilters])).toEqual([
+      [['kinds.import.iBGP'], []],
+      [['kinds.import.eBGP'], ['kinds.export.eBGP']],
+    ]);
   });
 });
 
