@@ -172,6 +172,14 @@ describe('start-up', () => {
     expect((await resources.get('Node', 'n1')).spec.bgp).toMatchObject({ ipv4Address: '192.0.2.10/24' });
   });
 
+  test('takes tunnel addresses that the pools ask for, but none where Kubernetes gives the pod networks', async () => {
+    const ipip = { CALICO_IPV4POOL_IPIP: 'Always' };
+    await start({ ...ipip, USE_POD_CIDR: 'true' });
+    expect((await resources.get('Node', 'n1')).spec.bgp?.ipv4IPIPTunnelAddr).toBeUndefined();
+    await start(ipip);
+    expect((await resources.get('Node', 'n1')).spec.bgp?.ipv4IPIPTunnelAddr).toBeDefined();
+  });
+
   test('needs no address without a networking back end', async () => {
     await start({ CALICO_NETWORKING_BACKEND: 'none' });
     expect((await resources.get('Node', 'n1')).spec.bgp).toBeUndefined();

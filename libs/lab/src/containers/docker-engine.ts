@@ -23,6 +23,7 @@ export function engineProblem(): string | undefined {
   for (const [program, debian] of [
     ['dockerd', 'docker.io'],
     ['docker', 'docker.io'],
+    ['containerd', 'containerd'],
     ['busybox', 'busybox-static'],
   ] as const) {
     if (onPath(program) === undefined) return `there is no ${program} (Debian's ${debian})`;
