@@ -24,6 +24,10 @@ test.each([
   [['-felix'], { kind: 'program', program: 'felix' }],
   [['-confd'], { kind: 'program', program: 'confd', rest: [] }],
   [['-confd', '-confd-run-once'], { kind: 'program', program: 'confd', rest: ['--onetime'] }],
+  [
+    ['-confd', '-confd-confdir', '/etc/confd'],
+    { kind: 'program', program: 'confd', rest: ['--confdir', '/etc/confd'] },
+  ],
   [['-bgp'], { kind: 'program', program: 'bgp-daemon' }],
   [['-bird-ready', '-felix-ready', '-threshold-time=1m'], { kind: 'probe', thresholdSeconds: 60 }],
   [['--bird6-ready', '--bird6-live'], { kind: 'probe', probes: ['bird6-live', 'bird6-ready'] }],

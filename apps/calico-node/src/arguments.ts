@@ -52,6 +52,7 @@ const ownFlags: readonly string[] = [
   'complete-startup',
   'allocate-tunnel-addrs-run-once',
   'confd-run-once',
+  'confd-confdir',
   'init',
   'hostpath-init',
   'best-effort',
@@ -108,6 +109,7 @@ export function parseMode(argv: readonly string[]): Mode {
         'monitor-token': flag,
         'complete-startup': flag,
         'confd-run-once': flag,
+        'confd-confdir': { type: 'string' },
         init: flag,
         'hostpath-init': flag,
         'best-effort': flag,
@@ -128,8 +130,10 @@ export function parseMode(argv: readonly string[]): Mode {
     ...(values['health-address'] === undefined ? [] : ['--health-address', values['health-address']]),
     ...(values['log-level'] === undefined ? [] : ['--log-level', values['log-level']]),
   ];
-  const onceFor = (name: string): readonly string[] =>
-    name === 'confd' && values['confd-run-once'] === true ? ['--onetime'] : [];
+  const confd = [
+    ...(values['confd-run-once'] === true ? ['--onetime'] : []),
+    ...(values['confd-confdir'] === undefined ? [] : ['--confdir', values['confd-confdir']]),
+  ];
   const probes = probeNames.filter((name) => values[name] === true);
   const modes: Mode[] = [
     ...(values.help === true ? [{ kind: 'help' } as const] : []),
@@ -156,7 +160,13 @@ export function parseMode(argv: readonly string[]): Mode {
     }),
     ...(['felix', 'confd', 'bgp'] as const).flatMap((name) =>
       values[name] === true
-        ? [{ kind: 'program', program: programFlags[name], rest: [...rest, ...onceFor(name)] } as const]
+        ? [
+            {
+              kind: 'program',
+              program: programFlags[name],
+              rest: [...rest, ...(name === 'confd' ? confd : [])],
+            } as const,
+          ]
         : [],
     ),
     ...(probes.length === 0
@@ -175,7 +185,8 @@ Usage: calico-node [flag]           (one dash or two)
   (no flag)                start-up, then every process that the back end needs
   --startup                start-up only
   --complete-startup       waits until the node is ready and tells Kubernetes that it has a network
-  --felix, --confd, --bgp  one process, in the foreground; --confd-run-once renders once and ends
+  --felix, --confd, --bgp  one process, in the foreground; --confd-run-once renders once and ends,
+                           --confd-confdir DIR names the directory of operators' templates
   --monitor-addresses, --allocate-tunnel-addrs, --status-reporter, --monitor-token
                            one of the services that run beside the processes, in the foreground
   --allocate-tunnel-addrs-run-once

@@ -63,8 +63,8 @@ describe(`an etcd ${problem === undefined ? 'in a container' : 'of the machine'}
   });
 
   afterAll(async () => {
-    backend.close();
-    await store[Symbol.asyncDispose]();
+    (backend as Backend | undefined)?.close();
+    await (store as Store | undefined)?.[Symbol.asyncDispose]();
     rmSync(dir, { recursive: true, force: true });
   });
 
