@@ -1,7 +1,7 @@
 import type { Family } from '@calico-node/net';
 import type { NodeBgp } from '../derive/derive.ts';
-import { isConfirmed, isSingleAddress, type Prefixes } from '../derive/prefixes.ts';
-import type { BlockClaim } from '../derive/resources.ts';
+import { isConfirmed, type Prefixes } from '../derive/prefixes.ts';
+import { isSingleAddress, type BlockClaim } from '../derive/resources.ts';
 import { ofFamily } from './ipam-file.ts';
 import { block, document, functionOf, plain, type Lines } from './syntax.ts';
 

@@ -1,7 +1,7 @@
 import type { IPPool } from '@calico-node/model';
-import { compareCidr, familyOf, hostCidr, splitCidr, tryParseIp, type Cidr, type IpAddress } from '@calico-node/net';
+import { compareCidr, familyOf, hostCidr, tryParseIp, type Cidr, type IpAddress } from '@calico-node/net';
 import type { PeerTarget } from './peer-target.ts';
-import { readCidr, type BgpResources, type BlockClaim, type Complain } from './resources.ts';
+import { isSingleAddress, readCidr, type BgpResources, type BlockClaim, type Complain } from './resources.ts';
 import { serviceAddresses, type ServiceFacts } from './services.ts';
 import type { Settings } from './settings.ts';
 
@@ -68,11 +68,6 @@ export function derivePrefixes(inputs: PrefixInputs, complain: Complain): Prefix
 /** Whether the node may originate the block: the store has confirmed that it is the node's. */
 export function isConfirmed({ state }: BlockClaim): boolean {
   return state === 'confirmed' || state === '';
-}
-
-/** Whether it is one address, not a network. */
-export function isSingleAddress(cidr: Cidr): boolean {
-  return splitCidr(cidr).prefixLength === (familyOf(cidr) === 4 ? 32 : 128);
 }
 
 export function sorted(cidrs: readonly Cidr[]): readonly Cidr[] {

@@ -1,5 +1,5 @@
 import type { BGPConfiguration, BGPFilter, BGPPeer, IPPool, Node } from '@calico-node/model';
-import { NetParseError, parseCidrLoose, type Cidr } from '@calico-node/net';
+import { familyOf, NetParseError, parseCidrLoose, splitCidr, type Cidr } from '@calico-node/net';
 import type { SecretLookup } from './password.ts';
 import type { ServiceFacts } from './services.ts';
 
@@ -65,6 +65,11 @@ export function readCidr(text: string, subject: string, complain: Complain): Cid
     complain(subject, error.message);
     return undefined;
   }
+}
+
+/** Whether it is one address, not a network. */
+export function isSingleAddress(cidr: Cidr): boolean {
+  return splitCidr(cidr).prefixLength === (familyOf(cidr) === 4 ? 32 : 128);
 }
 
 /** An AS number that is set: 0 is the store's "not set". */

@@ -1,4 +1,5 @@
 import { cidrContains, familyOf, type Cidr, type Family, type IpAddress } from '@calico-node/net';
+import { isSingleAddress } from './resources.ts';
 
 /** What of a Kubernetes service decides about its routes (calico-confd 6.6). */
 export interface ServiceFacts {
@@ -33,7 +34,7 @@ export function serviceAddresses(service: ServiceFacts, ranges: ServiceRanges): 
     const cluster = service.clusterIps.filter(isIn(ranges.cluster));
     return [...cluster, ...external, ...loadBalancer].filter((ip) => service.readyHere.includes(familyOf(ip)));
   }
-  const alone = isIn([...ranges.external, ...ranges.loadBalancer].filter(isSingle));
+  const alone = isIn([...ranges.external, ...ranges.loadBalancer].filter(isSingleAddress));
   return [
     ...external.filter(alone),
     ...loadBalancer.filter(
@@ -44,8 +45,4 @@ export function serviceAddresses(service: ServiceFacts, ranges: ServiceRanges): 
 
 function isIn(cidrs: readonly Cidr[]): (ip: IpAddress) => boolean {
   return (ip) => cidrs.some((cidr) => familyOf(cidr) === familyOf(ip) && cidrContains(cidr, ip));
-}
-
-function isSingle(cidr: Cidr): boolean {
-  return /^[\d.]+\/32$|\/128$/.test(cidr);
 }

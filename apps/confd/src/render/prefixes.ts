@@ -1,6 +1,7 @@
 import type { bgpV1 } from '@calico-node/rpc';
 import type { Cidr } from '@calico-node/net';
-import { isConfirmed, isSingleAddress, sorted, type PoolPrefix, type Prefixes } from '../derive/prefixes.ts';
+import { isConfirmed, sorted, type PoolPrefix, type Prefixes } from '../derive/prefixes.ts';
+import { isSingleAddress } from '../derive/resources.ts';
 import type { Settings } from '../derive/settings.ts';
 
 interface RenderedPrefixes {
