@@ -107,23 +107,13 @@ export class ClusterNetwork implements Disposable {
   /** Makes it so. Gives what failed, one text each, which is tried again soon. */
   apply(): string[] {
     const problems: string[] = [];
-    if (this.#isStale) {
-      this.#isStale = false;
-      const links = this.#socket.listLinks();
-      this.#tellMtu(links);
-      for (const family of this.#options.families) {
-        try {
-          this.#refreshDevice(family, links);
-        } catch (error) {
-          this.#isStale = true;
-          problems.push(`${vxlanDeviceNames[family]}: ${error instanceof Error ? error.message : String(error)}`);
-        }
-      }
-      this.#table.list(this.#options.families, (route) => this.#isForeign(route));
-      for (const [destination, target] of this.#routes)
-        this.#table.want(destination, this.#specOf(destination, target));
+    try {
+      if (this.#isStale) problems.push(...this.#refresh());
+      problems.push(...this.#table.apply());
+    } catch (error) {
+      this.#isStale = true;
+      problems.push(textOf(error));
     }
-    problems.push(...this.#table.apply());
     if (problems.length > 0) this.#retrySoon();
     return problems;
   }
@@ -138,7 +128,7 @@ export class ClusterNetwork implements Disposable {
     switch (intent.type) {
       case 'host-update':
         this.#hosts.set(intent.hostname, intent);
-        this.#isStale ||= this.#encapsulation !== undefined;
+        this.#isStale = true;
         return;
       case 'host-remove':
         this.#hosts.delete(intent.hostname);
@@ -159,6 +149,24 @@ export class ClusterNetwork implements Disposable {
       default:
         return;
     }
+  }
+
+  /** Looks at everything anew: devices, then the routes over them. Gives what failed. */
+  #refresh(): string[] {
+    const links = this.#socket.listLinks();
+    this.#tellMtu(links);
+    const problems = this.#options.families.flatMap((family) => {
+      try {
+        this.#refreshDevice(family, links);
+        return [];
+      } catch (error) {
+        return [`${vxlanDeviceNames[family]}: ${textOf(error)}`];
+      }
+    });
+    this.#table.list(this.#options.families, (route) => this.#isForeign(route));
+    for (const [destination, target] of this.#routes) this.#table.want(destination, this.#specOf(destination, target));
+    this.#isStale = problems.length > 0;
+    return problems;
   }
 
   #tellMtu(links: readonly Link[]): void {
@@ -277,6 +285,10 @@ export class ClusterNetwork implements Disposable {
     clearTimeout(this.#retry);
     this.#retry = setTimeout(this.#options.onDirty, RETRY_MS);
   }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function vxlanOf(host: HostUpdate | undefined, family: Family): VxlanEndpoint | undefined {
