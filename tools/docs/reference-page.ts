@@ -48,6 +48,7 @@ export function renderIndex(descriptions: readonly KindDescription[]): string {
     'What can be stored, field by field. These pages are made from the tables in `libs/model` by `node tools/docs/generate-reference.ts`.',
     ['| Kind | What it is for |', '| --- | --- |', ...rows].join('\n'),
     'All kinds have the same [metadata](metadata.md).',
+    "[Felix's parameters](felix-configuration.md): their names in environment, file and FelixConfiguration, their defaults, and which of them have an effect.",
   ]
     .join('\n\n')
     .concat('\n');
@@ -84,11 +85,11 @@ function bullets(rules: readonly string[]): string {
   return rules.map((rule) => `- ${rule}`).join('\n');
 }
 
-function code(text: string): string {
+export function code(text: string): string {
   return `\`${text.replaceAll('|', '\\|')}\``;
 }
 
 /** Text in a table's cell. */
-function cell(text: string): string {
+export function cell(text: string): string {
   return text.replaceAll(/(?<!\\)\|/g, '\\|');
 }

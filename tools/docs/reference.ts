@@ -1,7 +1,8 @@
 import { describeKind, kinds } from '@calico-node/model';
+import { renderFelixParameters } from './felix-parameters.ts';
 import { pageName, renderIndex, renderKindPage, renderSharedPage } from './reference-page.ts';
 
-/** Every page of the reference by its file name, made from the tables of `libs/model`. */
+/** Every page of the reference by its file name, made from the tables of `libs/model` and of Felix's parameters. */
 export function referencePages(): ReadonlyMap<string, string> {
   const descriptions = kinds.map(describeKind);
   const pages = new Map(descriptions.map((description) => [pageName(description.kind), renderKindPage(description)]));
@@ -9,5 +10,7 @@ export function referencePages(): ReadonlyMap<string, string> {
   if (metadata !== undefined) {
     pages.set('metadata.md', renderSharedPage('Metadata', 'What every resource has, whatever its kind.', metadata));
   }
+  const felix = descriptions.find(({ kind }) => kind === 'FelixConfiguration');
+  pages.set('felix-configuration.md', renderFelixParameters(felix?.structs.flatMap(({ fields }) => fields) ?? []));
   return pages.set('README.md', renderIndex(descriptions));
 }

@@ -12,9 +12,10 @@ import {
   type ServiceContext,
 } from '@calico-node/service';
 import type { ConfigUpdate } from './calc/intents.ts';
-import { logLevelOf, withoutLogLevel } from './config/log-level.ts';
-import { resolveParameters, type Resolved } from './config/resolve.ts';
+import { logLevelOf } from './config/log-level.ts';
+import { resolveParameters, startingValues, type Resolved } from './config/resolve.ts';
 import { fromEnvironment, fromFile, fromResource, type Source } from './config/sources.ts';
+import { serveAsConfigured } from './status/listeners.ts';
 import { runFelix } from './wire.ts';
 
 const defaultConfigFile = '/etc/calico/felix.cfg';
@@ -40,6 +41,18 @@ function resolve(context: ServiceContext, local: readonly Source[], update?: Con
   return resolved;
 }
 
+/** Tells once of each setting that has no effect. */
+function tellIdle({ log }: ServiceContext): (config: Resolved) => void {
+  const told = new Set<string>();
+  return ({ idle }) => {
+    for (const { name, source, reason } of idle) {
+      const text = `${name} in ${source} has no effect: ${reason}`;
+      if (!told.has(text)) log.warn({ parameter: name, source }, text);
+      told.add(text);
+    }
+  };
+}
+
 /**
  * Sets the level that the configuration asks for, each time that it asks for another. `--log-level` and CALICO_LOG_LEVEL
  * say how it starts; the resource that every cluster has, with its default level, does not change that.
@@ -58,7 +71,10 @@ function followLevel({ log, env }: ServiceContext): (config: Resolved) => void {
 }
 
 async function run(context: ServiceContext): Promise<void> {
-  const follow = followLevel(context);
+  const followers = [followLevel(context), tellIdle(context)];
+  const follow = (config: Resolved): void => {
+    for (const each of followers) each(config);
+  };
   const local = [fromEnvironment(context.env), readConfigFile(context.option('config-file'))];
   const paths = nodePaths(context.env);
   const datastore = loadDatastoreConfig({ env: context.env });
@@ -73,6 +89,7 @@ async function run(context: ServiceContext): Promise<void> {
       context.option('node-name') ??
         (FelixHostname === '' ? (context.env['NODENAME'] ?? osHostname().toLowerCase()) : FelixHostname),
     );
+    await using _listeners = await serveAsConfigured(context, current.values);
     const outcome = await runFelix(context, {
       hostname,
       datastore,
@@ -82,7 +99,7 @@ async function run(context: ServiceContext): Promise<void> {
       needsRestart: (update) => {
         const next = resolve(context, local, update);
         follow(next);
-        if (isDeepStrictEqual(withoutLogLevel(next.values), withoutLogLevel(current.values))) return false;
+        if (isDeepStrictEqual(startingValues(next.values), startingValues(current.values))) return false;
         config = next;
         return true;
       },

@@ -28,9 +28,11 @@ export function failsafePortText(value: object): string | undefined {
 }
 
 /** Calico's defaults: SSH, DHCP, BGP, etcd, Typha and the Kubernetes API. */
-export const defaultInboundPorts = read('tcp:22,udp:68,tcp:179,tcp:2379,tcp:2380,tcp:5473,tcp:6443,tcp:6666,tcp:6667');
+export const inboundPorts = 'tcp:22,udp:68,tcp:179,tcp:2379,tcp:2380,tcp:5473,tcp:6443,tcp:6666,tcp:6667';
 /** Calico's defaults: DNS, DHCP, and as above. */
-export const defaultOutboundPorts = read('udp:53,udp:67,tcp:179,tcp:2379,tcp:2380,tcp:5473,tcp:6443,tcp:6666,tcp:6667');
+export const outboundPorts = 'udp:53,udp:67,tcp:179,tcp:2379,tcp:2380,tcp:5473,tcp:6443,tcp:6666,tcp:6667';
+export const defaultInboundPorts = read(inboundPorts);
+export const defaultOutboundPorts = read(outboundPorts);
 
 function read(text: string): readonly FailsafePort[] {
   return failsafePorts.parse(text) ?? [];

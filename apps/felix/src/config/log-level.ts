@@ -8,8 +8,3 @@ export function logLevelOf({ values, origins }: Pick<Resolved, 'values' | 'origi
   if (level === 'warning') return 'warn';
   return isLogLevel(level) ? level : undefined;
 }
-
-/** What a running Felix was made by: all values but the log level, which is changed while it runs. */
-export function withoutLogLevel({ LogSeverityScreen: _level, ...rest }: Resolved['values']): object {
-  return rest;
-}

@@ -4,10 +4,21 @@ import { tryParseIp, familyOf, type Family, type IpAddress } from '@calico-node/
 export interface ParameterType<T> {
   /** What is allowed, for the operator. */
   readonly allowed: string;
+  /** Of durations, which resources write as Go does (`1m30s`). */
+  readonly unit?: 'seconds' | 'milliseconds';
   /** What the text `none` stands for. */
   readonly zero: T;
   /** `undefined` when the text is not allowed. */
   parse(text: string): T | undefined;
+}
+
+/** A value as a text that its type reads. */
+export function textOf(value: unknown): string {
+  if (value === undefined) return '';
+  if (value instanceof RegExp) return value.source === '(?!)' ? '' : value.source;
+  if (Array.isArray(value)) return value.map(textOf).join(',');
+  if (typeof value === 'number' && value > 0xffffff) return `0x${value.toString(16)}`;
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 export const bool: ParameterType<boolean> = {
@@ -57,6 +68,7 @@ export const markMask: ParameterType<number> = {
 /** Seconds, with a fraction; what the datastore writes as a Go duration arrives so. */
 export const seconds: ParameterType<number> = {
   allowed: 'seconds, such as 90 or 0.5',
+  unit: 'seconds',
   zero: 0,
   parse: (text) => (/^\d+(\.\d+)?$/.test(text) ? Number(text) : undefined),
 };

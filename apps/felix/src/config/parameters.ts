@@ -1,4 +1,13 @@
-import { defaultInboundPorts, defaultOutboundPorts, failsafePorts } from './failsafe-ports.ts';
+import { ebpfParameters } from './idle/ebpf.ts';
+import { networkParameters } from './idle/network.ts';
+import { processParameters } from './idle/process.ts';
+import {
+  defaultInboundPorts,
+  defaultOutboundPorts,
+  failsafePorts,
+  inboundPorts,
+  outboundPorts,
+} from './failsafe-ports.ts';
 import {
   address,
   bool,
@@ -6,37 +15,21 @@ import {
   interfaceList,
   markMask,
   oneOf,
-  type ParameterType,
   rate,
   regexp,
   seconds,
   text,
+  textOf,
 } from './parameter-type.ts';
+import { parameter, type Parameter } from './parameter.ts';
 
-/** One of Felix's configuration parameters. */
-export interface Parameter<T> {
-  readonly type: ParameterType<T>;
-  readonly default: T;
-  /** The field of FelixConfiguration's spec; absent for those that only file and environment set. */
-  readonly field?: string;
-  /** `none` is refused. */
-  readonly nonZero?: true;
-  /** A value that cannot be read ends Felix instead of giving way to the default. */
-  readonly fatal?: true;
-}
-
-const parameter = <T>(
-  type: ParameterType<T>,
-  value: T,
-  field?: string,
-  flags: Pick<Parameter<T>, 'nonZero' | 'fatal'> = {},
-): Parameter<T> => ({ type, default: value, ...(field === undefined ? {} : { field }), ...flags });
+export type { Parameter } from './parameter.ts';
 
 const severity = oneOf('TRACE', 'DEBUG', 'INFO', 'WARNING', 'ERROR', 'FATAL');
 
 /**
  * Felix's parameters by Calico's names: the environment's are `FELIX_` and the name in capitals, the file's the name.
- * Types and defaults are those of Calico 3.32.
+ * Types and defaults are those of Calico 3.32. Those that have no effect here are in `idle/`, with the reason.
  */
 export const parameters = {
   FelixHostname: parameter(text, ''),
@@ -117,13 +110,17 @@ export const parameters = {
   ReportingTTLSecs: parameter(seconds, 90, 'reportingTTL'),
   OpenstackRegion: parameter(text, '', 'openstackRegion', { fatal: true }),
 
-  LogSeverityScreen: parameter(severity, 'INFO', 'logSeverityScreen'),
+  LogSeverityScreen: parameter(severity, 'INFO', 'logSeverityScreen', { live: true }),
   HealthEnabled: parameter(bool, false, 'healthEnabled'),
   HealthHost: parameter(text, 'localhost', 'healthHost'),
   HealthPort: parameter(int(0, 65535), 9099, 'healthPort'),
   PrometheusMetricsEnabled: parameter(bool, false, 'prometheusMetricsEnabled'),
   PrometheusMetricsHost: parameter(text, '', 'prometheusMetricsHost'),
   PrometheusMetricsPort: parameter(int(0, 65535), 9091, 'prometheusMetricsPort'),
+
+  ...networkParameters,
+  ...ebpfParameters,
+  ...processParameters,
 } as const satisfies Readonly<Record<string, Parameter<never> | Parameter<unknown>>>;
 
 export type ParameterName = keyof typeof parameters;
@@ -134,3 +131,10 @@ export type FelixParameters = {
 };
 
 export const parameterNames = Object.keys(parameters) as readonly ParameterName[];
+
+/** A parameter's default, as text that its type reads; empty where there is none. */
+export function defaultText(name: ParameterName): string {
+  const { default: value }: Parameter<unknown> = parameters[name];
+  if (value === defaultInboundPorts) return inboundPorts;
+  return value === defaultOutboundPorts ? outboundPorts : textOf(value);
+}

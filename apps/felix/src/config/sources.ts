@@ -1,11 +1,14 @@
 import { parseGoDuration, type FelixConfiguration } from '@calico-node/model';
 import { failsafePortText } from './failsafe-ports.ts';
+import type { ParameterType } from './parameter-type.ts';
 import { parameterNames, parameters, type Parameter, type ParameterName } from './parameters.ts';
 
 /** Texts of some parameters, and where they come from. */
 export interface Source {
   readonly name: string;
   readonly values: ReadonlyMap<ParameterName, string>;
+  /** Names that are no parameter's. */
+  readonly unknown?: readonly string[];
 }
 
 const byLowerCase: ReadonlyMap<string, ParameterName> = new Map(
@@ -15,41 +18,59 @@ const byLowerCase: ReadonlyMap<string, ParameterName> = new Map(
 /** `FELIX_<NAME>` variables, in any case. Empty values say nothing. */
 export function fromEnvironment(env: Readonly<Record<string, string | undefined>>): Source {
   const values = new Map<ParameterName, string>();
+  const unknown: string[] = [];
   for (const [variable, value] of Object.entries(env)) {
     const lower = variable.toLowerCase();
-    const name = lower.startsWith('felix_') ? byLowerCase.get(lower.slice('felix_'.length)) : undefined;
-    if (name !== undefined && value !== undefined && value !== '') values.set(name, value);
+    if (!lower.startsWith('felix_') || value === undefined || value === '') continue;
+    const name = byLowerCase.get(lower.slice('felix_'.length));
+    if (name === undefined) unknown.push(variable);
+    else values.set(name, value);
   }
-  return { name: 'the environment', values };
+  return { name: 'the environment', values, unknown };
 }
 
 /** `Key = value` lines of an INI file; section names say nothing, `#` and `;` begin comments. */
 export function fromFile(path: string, content: string): Source {
   const values = new Map<ParameterName, string>();
+  const unknown: string[] = [];
   for (const line of content.split('\n')) {
     const [, key, value] = /^\s*([^#;=[\]\s]+)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
-    const name = key === undefined ? undefined : byLowerCase.get(key.toLowerCase());
-    if (name !== undefined && value !== undefined && value !== '') values.set(name, value);
+    if (key === undefined || value === undefined || value === '') continue;
+    const name = byLowerCase.get(key.toLowerCase());
+    if (name === undefined) unknown.push(key);
+    else values.set(name, value);
   }
-  return { name: path, values };
+  return { name: path, values, unknown };
 }
 
-/** A FelixConfiguration resource; absent fields say nothing. */
+/** A FelixConfiguration resource; absent and empty fields say nothing. */
 export function fromResource(resource: FelixConfiguration | undefined): Source {
   const values = new Map<ParameterName, string>();
   const spec: Readonly<Record<string, unknown>> = { ...resource?.spec };
   for (const name of parameterNames) {
-    const { field }: Parameter<unknown> = parameters[name];
+    const { field, type }: Parameter<unknown> = parameters[name];
     const value = field === undefined ? undefined : spec[field];
-    if (value !== undefined && value !== null) values.set(name, asText(value));
+    const text = value === undefined || value === null ? '' : asText(value, type.unit);
+    if (text !== '') values.set(name, text);
   }
   return { name: `FelixConfiguration ${resource?.metadata.name ?? ''}`, values };
 }
 
-function asText(value: unknown): string {
-  if (Array.isArray(value)) return value.map(asText).join(',');
-  if (typeof value === 'object' && value !== null) return failsafePortText(value) ?? JSON.stringify(value);
+function asText(value: unknown, unit: ParameterType<unknown>['unit']): string {
+  if (Array.isArray(value)) return value.map((item) => asText(item, unit)).join(',');
+  if (typeof value === 'object' && value !== null) return objectText(value);
   if (typeof value !== 'string') return JSON.stringify(value);
-  const duration = parseGoDuration(value);
-  return duration === undefined ? value : String(Number(duration) / 1e9);
+  const nanoseconds = unit === undefined ? undefined : parseGoDuration(value);
+  return nanoseconds === undefined ? value : String(Number(nanoseconds) / (unit === 'milliseconds' ? 1e6 : 1e9));
+}
+
+/** A port, a range, a timeout of a component, or fields and their values. */
+function objectText(value: object): string {
+  const port = failsafePortText(value);
+  if (port !== undefined) return port;
+  const fields = Object.entries(value);
+  const named = Object.fromEntries(fields);
+  if ('min' in named && 'max' in named) return `${String(named['min'])}-${String(named['max'])}`;
+  if ('name' in named && 'timeout' in named) return `${String(named['name'])}=${String(named['timeout'])}`;
+  return fields.map(([name, each]) => `${name}=${String(each)}`).join(',');
 }

@@ -1,0 +1,91 @@
+import { idle } from '../parameter.ts';
+import { bool, int, oneOf, regexp, seconds, text } from '../parameter-type.ts';
+import { cidrList, interfacePatterns, keyValues, portRanges, optionalBool } from '../text-types.ts';
+
+const noEbpf = 'there is no eBPF data plane';
+
+/** Parameters of Calico's eBPF data plane. */
+export const ebpfParameters = {
+  BPFEnabled: idle(bool, 'false', noEbpf, 'bpfEnabled'),
+  BPFOverlayHostSourceIP: idle(
+    oneOf('TunnelAddress', 'HostAddress'),
+    'TunnelAddress',
+    noEbpf,
+    'bpfOverlayHostSourceIP',
+    { nonZero: true },
+  ),
+  BPFDisableUnprivileged: idle(bool, 'true', noEbpf, 'bpfDisableUnprivileged'),
+  BPFJITHardening: idle(oneOf('Auto', 'Strict'), 'Auto', noEbpf, 'bpfJITHardening', { nonZero: true }),
+  BPFLogLevel: idle(oneOf('off', 'info', 'debug'), 'off', noEbpf, 'bpfLogLevel', { nonZero: true }),
+  BPFConntrackLogLevel: idle(oneOf('off', 'debug'), 'off', noEbpf, 'bpfConntrackLogLevel', { nonZero: true }),
+  BPFConntrackCleanupMode: idle(oneOf('Auto', 'Userspace', 'BPFProgram'), 'Auto', noEbpf, 'bpfConntrackMode'),
+  BPFConntrackTimeouts: idle(
+    keyValues,
+    'CreationGracePeriod=10s,TCPSynSent=20s,TCPEstablished=1h,TCPFinsSeen=Auto,TCPResetSeen=40s,UDPTimeout=60s,GenericTimeout=10m,ICMPTimeout=5s',
+    noEbpf,
+    'bpfConntrackTimeouts',
+  ),
+  BPFIPFragTimeout: idle(seconds, '0', noEbpf, 'bpfIPFragTimeout'),
+  BPFLogFilters: idle(keyValues, '', noEbpf, 'bpfLogFilters'),
+  BPFCTLBLogFilter: idle(oneOf('all'), '', noEbpf, 'bpfCTLBLogFilter'),
+  BPFDataIfacePattern: idle(
+    regexp,
+    '^((en|wl|ww|sl|ib)[Popsx].*|(eth|wlan|wwan|bond).*)',
+    noEbpf,
+    'bpfDataIfacePattern',
+  ),
+  BPFL3IfacePattern: idle(regexp, '', noEbpf, 'bpfL3IfacePattern'),
+  BPFConnectTimeLoadBalancingEnabled: idle(optionalBool, '', noEbpf, 'bpfConnectTimeLoadBalancingEnabled'),
+  BPFConnectTimeLoadBalancing: idle(oneOf('TCP', 'Enabled', 'Disabled'), 'TCP', noEbpf, 'bpfConnectTimeLoadBalancing', {
+    nonZero: true,
+  }),
+  BPFHostNetworkedNATWithoutCTLB: idle(
+    oneOf('Enabled', 'Disabled'),
+    'Enabled',
+    noEbpf,
+    'bpfHostNetworkedNATWithoutCTLB',
+    { nonZero: true },
+  ),
+  BPFExternalServiceMode: idle(oneOf('tunnel', 'dsr'), 'tunnel', noEbpf, 'bpfExternalServiceMode', { nonZero: true }),
+  BPFDSROptoutCIDRs: idle(cidrList, '', noEbpf, 'bpfDSROptoutCIDRs'),
+  BPFKubeProxyIptablesCleanupEnabled: idle(bool, 'true', noEbpf, 'bpfKubeProxyIptablesCleanupEnabled'),
+  BPFKubeProxyMinSyncPeriod: idle(seconds, '1', noEbpf, 'bpfKubeProxyMinSyncPeriod'),
+  BPFKubeProxyHealthzPort: idle(int(0, 65535), '10256', noEbpf, 'bpfKubeProxyHealthzPort'),
+  BPFExtToServiceConnmark: idle(int(0, 0xffffffff), '0', noEbpf, 'bpfExtToServiceConnmark'),
+  BPFPSNATPorts: idle(portRanges, '20000:29999', noEbpf, 'bpfPSNATPorts'),
+  BPFMapSizeNATFrontend: idle(int(0, 0xffffffff), '65536', noEbpf, 'bpfMapSizeNATFrontend', { nonZero: true }),
+  BPFMapSizeNATBackend: idle(int(0, 0xffffffff), '262144', noEbpf, 'bpfMapSizeNATBackend', { nonZero: true }),
+  BPFMapSizeNATAffinity: idle(int(0, 0xffffffff), '65536', noEbpf, 'bpfMapSizeNATAffinity', { nonZero: true }),
+  BPFMapSizeRoute: idle(int(0, 0xffffffff), '262144', noEbpf, 'bpfMapSizeRoute', { nonZero: true }),
+  BPFMapSizeConntrack: idle(int(0, 0xffffffff), '512000', noEbpf, 'bpfMapSizeConntrack', { nonZero: true }),
+  BPFMapSizePerCPUConntrack: idle(int(0, 0xffffffff), '0', noEbpf, 'bpfMapSizePerCpuConntrack'),
+  BPFMapSizeConntrackScaling: idle(
+    oneOf('Disabled', 'DoubleIfFull'),
+    'DoubleIfFull',
+    noEbpf,
+    'bpfMapSizeConntrackScaling',
+    { nonZero: true },
+  ),
+  BPFMapSizeConntrackCleanupQueue: idle(int(0, 0xffffffff), '100000', noEbpf, 'bpfMapSizeConntrackCleanupQueue', {
+    nonZero: true,
+  }),
+  BPFMapSizeIPSets: idle(int(0, 0xffffffff), '1048576', noEbpf, 'bpfMapSizeIPSets', { nonZero: true }),
+  BPFMapSizeIfState: idle(int(0, 0xffffffff), '1000', noEbpf, 'bpfMapSizeIfState', { nonZero: true }),
+  BPFHostConntrackBypass: idle(bool, 'false', noEbpf, 'bpfHostConntrackBypass'),
+  BPFIPFragmentReassemblyEnabled: idle(bool, 'true', noEbpf, 'bpfIPFragmentReassemblyEnabled'),
+  BPFEnforceRPF: idle(oneOf('Disabled', 'Strict', 'Loose'), 'Loose', noEbpf, 'bpfEnforceRPF', { nonZero: true }),
+  BPFPolicyDebugEnabled: idle(bool, 'true', noEbpf, 'bpfPolicyDebugEnabled'),
+  BPFForceTrackPacketsFromIfaces: idle(interfacePatterns, 'docker+', noEbpf, 'bpfForceTrackPacketsFromIfaces'),
+  BPFDisableGROForIfaces: idle(regexp, '', noEbpf, 'bpfDisableGROForIfaces'),
+  BPFExcludeCIDRsFromNAT: idle(cidrList, '', noEbpf, 'bpfExcludeCIDRsFromNAT'),
+  BPFRedirectToPeer: idle(oneOf('Disabled', 'Enabled', 'L2Only'), 'Enabled', noEbpf, 'bpfRedirectToPeer', {
+    nonZero: true,
+  }),
+  BPFAttachType: idle(oneOf('Netkit', 'TCX', 'TC'), 'TCX', noEbpf, 'bpfAttachType', { nonZero: true }),
+  BPFExportBufferSizeMB: idle(int(0, 0xffffffff), '1', noEbpf, 'bpfExportBufferSizeMB', { nonZero: true }),
+  BPFProfiling: idle(oneOf('Disabled', 'Enabled'), 'Disabled', noEbpf, 'bpfProfiling', { nonZero: true }),
+  CgroupV2Path: idle(text, '', noEbpf, 'cgroupV2Path'),
+  DebugBPFCgroupV2: idle(text, '', noEbpf),
+  BPFMaglevMaxEndpointsPerService: idle(int(1, 3000), '100', noEbpf, 'bpfMaglevMaxEndpointsPerService'),
+  BPFMaglevMaxServices: idle(int(1, 3000), '100', noEbpf, 'bpfMaglevMaxServices'),
+} as const;

@@ -1,0 +1,106 @@
+import { idle } from '../parameter.ts';
+import { address, bool, int, oneOf, regexp, seconds, text } from '../parameter-type.ts';
+import {
+  cidrList,
+  dscp,
+  hostAddress,
+  interfacePattern,
+  interfacePatterns,
+  keyValues,
+  milliseconds,
+  optionalBool,
+  portRanges,
+  tableRanges,
+} from '../text-types.ts';
+
+const byNode = 'the Node resource says it';
+const byPools = 'the pools alone say which tunnels there are';
+const featuresProbed = 'what the kernel can do is found out alone';
+const kernelTells = 'the kernel tells of interfaces and answers at once';
+const lockWaits = 'iptables waits for its lock itself';
+const noCloud = 'no cloud is spoken to';
+const noIpvs = "kube-proxy's IPVS gets no rules of its own";
+const noIstio = 'there is no ambient mode';
+const noMigration = 'live migration gets no routes of its own';
+const noOffload = 'there are no flow tables';
+const noOpenstack = "OpenStack's metadata service gets no rules of its own";
+const noPolicySync = 'policy is not served to proxies';
+const noWindows = 'there is no Windows here';
+const noWireguard = 'there is no WireGuard';
+const noXdp = 'there is no XDP';
+const notYet = 'the data plane does not have this yet';
+
+/** Parameters of what Calico's Felix does to the network and this one does not. */
+export const networkParameters = {
+  WireguardEnabled: idle(bool, 'false', noWireguard, 'wireguardEnabled'),
+  WireguardEnabledV6: idle(bool, 'false', noWireguard, 'wireguardEnabledV6'),
+  WireguardListeningPort: idle(int(0, 65535), '51820', noWireguard, 'wireguardListeningPort'),
+  WireguardListeningPortV6: idle(int(0, 65535), '51821', noWireguard, 'wireguardListeningPortV6'),
+  WireguardRoutingRulePriority: idle(int(0, 0xffffffff), '99', noWireguard, 'wireguardRoutingRulePriority'),
+  WireguardInterfaceName: idle(interfacePattern, 'wireguard.cali', noWireguard, 'wireguardInterfaceName', {
+    nonZero: true,
+  }),
+  WireguardInterfaceNameV6: idle(interfacePattern, 'wg-v6.cali', noWireguard, 'wireguardInterfaceNameV6', {
+    nonZero: true,
+  }),
+  WireguardMTU: idle(int(0, 65535), '0', noWireguard, 'wireguardMTU'),
+  WireguardMTUV6: idle(int(0, 65535), '0', noWireguard, 'wireguardMTUV6'),
+  WireguardHostEncryptionEnabled: idle(bool, 'false', noWireguard, 'wireguardHostEncryptionEnabled'),
+  WireguardPersistentKeepAlive: idle(seconds, '0', noWireguard, 'wireguardKeepAlive'),
+  WireguardThreadingEnabled: idle(bool, 'false', noWireguard, 'wireguardThreadingEnabled'),
+  NFTablesFlowTableOffload: idle(oneOf('All', 'Disabled'), 'Disabled', noOffload, 'nftablesFlowTableOffload'),
+  NFTablesFlowTableDataIfacePattern: idle(regexp, '', noOffload, 'nftablesFlowTableDataIfacePattern'),
+  IstioAmbientMode: idle(oneOf('Disabled', 'Enabled'), 'Disabled', noIstio, 'istioAmbientMode'),
+  IstioDSCPMark: idle(dscp, '23', noIstio, 'istioDSCPMark'),
+  InterfaceRefreshInterval: idle(seconds, '90', kernelTells, 'interfaceRefreshInterval'),
+  RemoveExternalRoutes: idle(bool, 'true', notYet, 'removeExternalRoutes'),
+  ProgramClusterRoutes: idle(
+    oneOf('Enabled', 'Disabled', 'EnabledIPIPOnly', 'EnabledNoEncapOnly'),
+    'Disabled',
+    notYet,
+    'programClusterRoutes',
+  ),
+  IptablesLockProbeIntervalMillis: idle(milliseconds, '50', lockWaits, 'iptablesLockProbeInterval'),
+  FeatureDetectOverride: idle(keyValues, '', featuresProbed, 'featureDetectOverride'),
+  FeatureGates: idle(keyValues, '', featuresProbed, 'featureGates'),
+  XDPRefreshInterval: idle(seconds, '90', noXdp, 'xdpRefreshInterval'),
+  PolicySyncPathPrefix: idle(text, '', noPolicySync, 'policySyncPathPrefix'),
+  NetlinkTimeoutSecs: idle(seconds, '10', kernelTells, 'netlinkTimeout'),
+  MetadataAddr: idle(hostAddress, '127.0.0.1', noOpenstack, 'metadataAddr'),
+  MetadataPort: idle(int(0, 65535), '8775', noOpenstack, 'metadataPort'),
+  InterfaceExclude: idle(interfacePatterns, 'kube-ipvs0', kernelTells, 'interfaceExclude'),
+  VXLANEnabled: idle(optionalBool, '', byPools, 'vxlanEnabled'),
+  IPv4VXLANTunnelAddr: idle(address(4), '', byNode),
+  IPv6VXLANTunnelAddr: idle(address(6), '', byNode),
+  VXLANTunnelMACAddr: idle(text, '', byNode),
+  VXLANTunnelMACAddrV6: idle(text, '', byNode),
+  IpInIpEnabled: idle(optionalBool, '', byPools, 'ipipEnabled'),
+  IpInIpTunnelAddr: idle(address(4), '', byNode),
+  LocalSubnetL2Reachability: idle(
+    oneOf('Disabled', 'PodsAndLoadBalancers'),
+    'Disabled',
+    notYet,
+    'localSubnetL2Reachability',
+  ),
+  LocalSubnetL2ReachabilityRefreshInterval: idle(seconds, '120', notYet, 'localSubnetL2ReachabilityRefreshInterval'),
+  WindowsManageFirewallRules: idle(oneOf('Enabled', 'Disabled'), 'Disabled', noWindows, 'windowsManageFirewallRules'),
+  AWSSrcDstCheck: idle(oneOf('DoNothing', 'Enable', 'Disable'), 'DoNothing', noCloud, 'awsSrcDstCheck', {
+    nonZero: true,
+  }),
+  PrometheusWireGuardMetricsEnabled: idle(bool, 'true', noWireguard, 'prometheusWireGuardMetricsEnabled'),
+  KubeNodePortRanges: idle(portRanges, '30000:32767', noIpvs, 'kubeNodePortRanges'),
+  NATPortRange: idle(portRanges, '', notYet, 'natPortRange'),
+  NATOutgoingAddress: idle(address(4), '', notYet, 'natOutgoingAddress'),
+  ExternalNodesCIDRList: idle(cidrList, '', notYet, 'externalNodesList'),
+  RouteSource: idle(oneOf('WorkloadIPs', 'CalicoIPAM'), 'CalicoIPAM', notYet, 'routeSource'),
+  RouteTableRange: idle(tableRanges, '', noWireguard, 'routeTableRange'),
+  RouteTableRanges: idle(tableRanges, '', noWireguard, 'routeTableRanges'),
+  RouteSyncDisabled: idle(bool, 'false', notYet, 'routeSyncDisabled'),
+  IPv4ElevatedRoutePriority: idle(int(1, 2147483646), '512', noMigration, 'ipv4ElevatedRoutePriority'),
+  IPv6ElevatedRoutePriority: idle(int(1, 2147483646), '512', noMigration, 'ipv6ElevatedRoutePriority'),
+  LiveMigrationRouteConvergenceTime: idle(seconds, '30', noMigration, 'liveMigrationRouteConvergenceTime'),
+  IptablesNATOutgoingInterfaceFilter: idle(interfacePattern, '', notYet, 'iptablesNATOutgoingInterfaceFilter'),
+  SidecarAccelerationEnabled: idle(bool, 'false', noXdp, 'sidecarAccelerationEnabled'),
+  XDPEnabled: idle(bool, 'true', noXdp, 'xdpEnabled'),
+  GenericXDPEnabled: idle(bool, 'false', noXdp, 'genericXDPEnabled'),
+} as const;

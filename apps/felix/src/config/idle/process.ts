@@ -1,0 +1,95 @@
+import { idle } from '../parameter.ts';
+import { bool, int, oneOf, regexp, seconds, text } from '../parameter-type.ts';
+import { authority, endpoints, hostAddress, keyValues } from '../text-types.ts';
+
+const logElsewhere = 'the log goes to standard error only';
+const noDebugging = "it debugs Calico's own Felix";
+const noExternalDataplane = 'there is one data plane, built in';
+const noFlowLogs = 'there are no flow logs';
+const noGo = 'Felix does not run on Go here';
+const noTypha = 'Felix watches the store itself';
+const noUsageReports = 'nothing is reported to anybody';
+const notYet = 'the data plane does not have this yet';
+const plainMetrics = "metrics are served without TLS, the process's own included";
+const storeElsewhere = 'the store is named by ETCD_ENDPOINTS and the variables beside it';
+
+/** Parameters of the process that Calico's Felix is, and of services around it, that this one does without. */
+export const processParameters = {
+  UseInternalDataplaneDriver: idle(bool, 'true', noExternalDataplane, 'useInternalDataplaneDriver'),
+  DataplaneDriver: idle(text, 'calico-iptables-plugin', noExternalDataplane, 'dataplaneDriver', { nonZero: true }),
+  DataplaneWatchdogTimeout: idle(seconds, '90', notYet, 'dataplaneWatchdogTimeout'),
+  DatastoreType: idle(oneOf('kubernetes', 'etcdv3'), 'etcdv3', storeElsewhere, undefined, { nonZero: true }),
+  EtcdAddr: idle(authority, '127.0.0.1:2379', storeElsewhere),
+  EtcdScheme: idle(oneOf('http', 'https'), 'http', storeElsewhere),
+  EtcdKeyFile: idle(text, '', storeElsewhere),
+  EtcdCertFile: idle(text, '', storeElsewhere),
+  EtcdCaFile: idle(text, '', storeElsewhere),
+  EtcdEndpoints: idle(endpoints, '', storeElsewhere),
+  TyphaAddr: idle(authority, '', noTypha),
+  TyphaK8sServiceName: idle(text, '', noTypha),
+  TyphaK8sNamespace: idle(text, 'kube-system', noTypha, undefined, { nonZero: true }),
+  TyphaReadTimeout: idle(seconds, '30', noTypha),
+  TyphaWriteTimeout: idle(seconds, '10', noTypha),
+  TyphaKeyFile: idle(text, '', noTypha),
+  TyphaCertFile: idle(text, '', noTypha),
+  TyphaCAFile: idle(text, '', noTypha),
+  TyphaCN: idle(text, '', noTypha),
+  TyphaURISAN: idle(text, '', noTypha),
+  LogFilePath: idle(text, '/var/log/calico/felix.log', logElsewhere, 'logFilePath'),
+  LogSeverityFile: idle(
+    oneOf('TRACE', 'DEBUG', 'INFO', 'WARNING', 'ERROR', 'FATAL'),
+    'INFO',
+    logElsewhere,
+    'logSeverityFile',
+  ),
+  LogSeveritySys: idle(
+    oneOf('TRACE', 'DEBUG', 'INFO', 'WARNING', 'ERROR', 'FATAL'),
+    'INFO',
+    logElsewhere,
+    'logSeveritySys',
+  ),
+  LogDebugFilenameRegex: idle(regexp, '', logElsewhere, 'logDebugFilenameRegex'),
+  HealthTimeoutOverrides: idle(keyValues, '', notYet, 'healthTimeoutOverrides'),
+  PrometheusGoMetricsEnabled: idle(bool, 'true', noGo, 'prometheusGoMetricsEnabled'),
+  PrometheusProcessMetricsEnabled: idle(bool, 'true', plainMetrics, 'prometheusProcessMetricsEnabled'),
+  PrometheusMetricsCAFile: idle(text, '', plainMetrics, 'prometheusMetricsCAFile'),
+  PrometheusMetricsCertFile: idle(text, '', plainMetrics, 'prometheusMetricsCertFile'),
+  PrometheusMetricsKeyFile: idle(text, '', plainMetrics, 'prometheusMetricsKeyFile'),
+  PrometheusMetricsClientAuth: idle(
+    oneOf('RequireAndVerifyClientCert', 'RequireAnyClientCert', 'VerifyClientCertIfGiven', 'NoClientCert'),
+    'NoClientCert',
+    plainMetrics,
+    'prometheusMetricsClientAuth',
+  ),
+  FlowLogsFlushInterval: idle(seconds, '300', noFlowLogs, 'flowLogsFlushInterval'),
+  FlowLogsCollectorDebugTrace: idle(bool, 'false', noFlowLogs, 'flowLogsCollectorDebugTrace'),
+  FlowLogsGoldmaneServer: idle(text, '', noFlowLogs, 'flowLogsGoldmaneServer'),
+  FlowLogsLocalReporter: idle(oneOf('Enabled', 'Disabled'), 'Disabled', noFlowLogs, 'flowLogsLocalReporter'),
+  FlowLogsPolicyEvaluationMode: idle(
+    oneOf('None', 'Continuous'),
+    'Continuous',
+    noFlowLogs,
+    'flowLogsPolicyEvaluationMode',
+  ),
+  UsageReportingEnabled: idle(bool, 'true', noUsageReports, 'usageReportingEnabled'),
+  UsageReportingInitialDelaySecs: idle(seconds, '300', noUsageReports, 'usageReportingInitialDelay'),
+  UsageReportingIntervalSecs: idle(seconds, '86400', noUsageReports, 'usageReportingInterval'),
+  ClusterGUID: idle(text, 'baddecaf', noUsageReports),
+  ClusterType: idle(text, '', noUsageReports),
+  CalicoVersion: idle(text, '', noUsageReports),
+  DebugMemoryProfilePath: idle(text, '', noDebugging, 'debugMemoryProfilePath'),
+  DebugCPUProfilePath: idle(text, '/tmp/felix-cpu-<timestamp>.pprof', noDebugging),
+  DebugDisableLogDropping: idle(bool, 'false', noDebugging, 'debugDisableLogDropping'),
+  DebugSimulateCalcGraphHangAfter: idle(seconds, '0', noDebugging, 'debugSimulateCalcGraphHangAfter'),
+  DebugSimulateDataplaneHangAfter: idle(seconds, '0', noDebugging, 'debugSimulateDataplaneHangAfter'),
+  DebugSimulateDataplaneApplyDelay: idle(seconds, '0', noDebugging, 'debugSimulateDataplaneApplyDelay'),
+  DebugPanicAfter: idle(seconds, '0', noDebugging),
+  DebugSimulateDataRace: idle(bool, 'false', noDebugging),
+  DebugHost: idle(hostAddress, 'localhost', noDebugging, 'debugHost'),
+  DebugPort: idle(int(0, 65535), '', noDebugging, 'debugPort'),
+  Variant: idle(text, 'Calico', noUsageReports),
+  GoGCThreshold: idle(int(-1, 0x7fffffff), '40', noGo, 'goGCThreshold'),
+  GoMemoryLimitMB: idle(int(-1, 0x7fffffff), '-1', noGo, 'goMemoryLimitMB'),
+  GoMaxProcs: idle(int(-1, 0x7fffffff), '-1', noGo, 'goMaxProcs'),
+  RequireMTUFile: idle(bool, 'false', notYet, 'requireMTUFile'),
+} as const;

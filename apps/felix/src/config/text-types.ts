@@ -1,0 +1,61 @@
+import { tryParseCidr, tryParseIp } from '@calico-node/net';
+import { bool, type ParameterType } from './parameter-type.ts';
+
+/* Types whose values stay texts, and such as only parameters without an effect have. */
+
+/** Text of one form. */
+const matching = (allowed: string, pattern: RegExp): ParameterType<string> => ({
+  allowed,
+  zero: '',
+  parse: (value) => (pattern.test(value) ? value : undefined),
+});
+
+const listed = (item: RegExp): RegExp => new RegExp(`^(?:${item.source})(?:,\\s*(?:${item.source}))*$`);
+
+export const authority = matching('HOST:PORT', /^(?:\[[\da-f:]+\]|[\w.-]+):\d{1,5}$/i);
+export const dscp = matching(
+  'a DiffServ code point: 0 to 63, or a name such as AF11',
+  /^(?:\d|[1-5]\d|6[0-3]|[A-Z]{2}\d{0,2})$/i,
+);
+export const endpoints = matching('URLs, separated by commas', listed(/https?:\/\/[^,\s]+/));
+export const hostAddress = matching('a host name or an address', /^[\w.:-]+$/);
+export const interfacePattern = matching(
+  'an interface name of at most 15 characters, + at its end for any',
+  /^[\w:.-]{1,15}\+?$/,
+);
+export const interfacePatterns = matching(
+  'interface names or expressions between slashes, separated by commas',
+  listed(/\/[^/]+\/|[\w:.-]{1,15}\+?/),
+);
+export const keyValues = matching('name=value, separated by commas', listed(/[^=,\s]+=[^,]*/));
+export const portRanges = matching(
+  'ports or ranges such as 30000:32767, separated by commas',
+  listed(/\d{1,5}(?::\d{1,5})?/),
+);
+export const tableRanges = matching(
+  'ranges of route tables such as 1-250, separated by commas',
+  listed(/\d{1,10}-\d{1,10}/),
+);
+
+/** True, false, or not said. */
+export const optionalBool: ParameterType<boolean | undefined> = { ...bool, zero: undefined };
+
+/** Milliseconds, with a fraction. */
+export const milliseconds: ParameterType<number> = {
+  allowed: 'milliseconds, such as 50',
+  unit: 'milliseconds',
+  zero: 0,
+  parse: (value) => (/^\d+(\.\d+)?$/.test(value) ? Number(value) : undefined),
+};
+
+/** Addresses and networks. */
+export const cidrList: ParameterType<readonly string[]> = {
+  allowed: 'addresses or networks, separated by commas',
+  zero: [],
+  parse: (value) => {
+    const items = value.split(',').map((item) => item.trim());
+    return items.every((item) => tryParseIp(item) !== undefined || tryParseCidr(item) !== undefined)
+      ? items
+      : undefined;
+  },
+};
