@@ -12,7 +12,7 @@ import {
   type KernelRoute,
   type OpenFib,
 } from './fib.ts';
-import { isSameRoute, NextHops } from './next-hops.ts';
+import { identityOf, NextHops } from './next-hops.ts';
 
 /** What the table tells the speaker. */
 export interface KernelListener {
@@ -42,7 +42,8 @@ export class KernelTable {
   readonly #listener: KernelListener;
   readonly #desired = new Map<Cidr, FibRoute>();
   readonly #actual = new Map<Cidr, KernelRoute>();
-  readonly #foreign = new Map<Cidr, readonly KernelRoute[]>();
+  /** By destination and identity: every interface has routes to `fe80::/64` and `ff00::/8`. */
+  readonly #foreign = new Map<Cidr, Map<string, KernelRoute>>();
   readonly #dirty = new Set<Cidr>();
   readonly #failed = new Set<Cidr>();
   #interfaces = new Map<number, string>();
@@ -81,7 +82,7 @@ export class KernelTable {
 
   /** What others have put into the table for a prefix, without connected routes. */
   foreignRoutes(destination: Cidr): readonly KernelRoute[] {
-    return (this.#foreign.get(destination) ?? []).filter(({ protocol }) => !kernelProtocols.has(protocol));
+    return this.#foreignAt(destination).filter(({ protocol }) => !kernelProtocols.has(protocol));
   }
 
   /** All prefixes with routes of others. */
@@ -144,10 +145,13 @@ export class KernelTable {
     this.#interfaces = new Map(interfaces);
     this.#addresses = addresses;
     const own = new Map<Cidr, KernelRoute>();
-    const foreign = new Map<Cidr, KernelRoute[]>();
+    const foreign = new Map<Cidr, Map<string, KernelRoute>>();
     for (const route of routes) {
       if (route.protocol === ownProtocol) own.set(route.destination, route);
-      else foreign.set(route.destination, [...(foreign.get(route.destination) ?? []), route]);
+      else {
+        const others = foreign.get(route.destination) ?? new Map<string, KernelRoute>();
+        foreign.set(route.destination, others.set(identityOf(route), route));
+      }
     }
     for (const destination of new Set([...this.#actual.keys(), ...own.keys()])) {
       const route = own.get(destination);
@@ -156,7 +160,11 @@ export class KernelTable {
       if (this.#difference(destination) !== undefined) this.#markDirty(destination);
     }
     for (const destination of new Set([...this.#foreign.keys(), ...foreign.keys()])) {
-      this.#setForeign(destination, foreign.get(destination) ?? []);
+      const now = foreign.get(destination);
+      const before = this.#foreign.get(destination);
+      for (const [identity, route] of before ?? [])
+        if (now?.has(identity) !== true) this.#removeForeign(identity, route);
+      for (const [identity, route] of now ?? []) this.#addForeign(identity, route);
     }
     this.#refreshNextHops();
   }
@@ -180,24 +188,40 @@ export class KernelTable {
     if (route.protocol === ownProtocol) {
       const known = this.#actual.get(destination);
       if (event.kind === 'route-added') this.#actual.set(destination, route);
-      else if (known !== undefined && isSameRoute(known, route)) this.#actual.delete(destination);
+      else if (known !== undefined && identityOf(known) === identityOf(route)) this.#actual.delete(destination);
       if (this.#difference(destination) !== undefined) this.#markDirty(destination);
       return;
     }
-    const others = (this.#foreign.get(destination) ?? []).filter((other) => !isSameRoute(other, route));
-    this.#setForeign(destination, event.kind === 'route-added' ? [...others, route] : others);
+    if (event.kind === 'route-added') this.#addForeign(identityOf(route), route);
+    else this.#removeForeign(identityOf(route), route);
     this.#refreshNextHops(destination);
   }
 
-  #setForeign(destination: Cidr, routes: readonly KernelRoute[]): void {
-    const before = this.#foreign.get(destination) ?? [];
-    const isSame =
-      before.length === routes.length && before.every((route) => routes.some((other) => isSameRoute(route, other)));
-    if (isSame) return;
-    for (const route of before) this.nextHops.remove(route);
-    for (const route of routes) this.nextHops.add(route);
-    if (routes.length === 0) this.#foreign.delete(destination);
-    else this.#foreign.set(destination, routes);
+  #foreignAt(destination: Cidr): readonly KernelRoute[] {
+    return [...(this.#foreign.get(destination)?.values() ?? [])];
+  }
+
+  #addForeign(identity: string, route: KernelRoute): void {
+    const { destination } = route;
+    const known = this.#foreign.get(destination);
+    if (known?.has(identity) === true) return;
+    if (known === undefined) this.#foreign.set(destination, new Map([[identity, route]]));
+    else known.set(identity, route);
+    this.nextHops.add(route);
+    this.#toldForeign(destination);
+  }
+
+  #removeForeign(identity: string, { destination }: KernelRoute): void {
+    const known = this.#foreign.get(destination);
+    const route = known?.get(identity);
+    if (known === undefined || route === undefined) return;
+    known.delete(identity);
+    if (known.size === 0) this.#foreign.delete(destination);
+    this.nextHops.remove(route);
+    this.#toldForeign(destination);
+  }
+
+  #toldForeign(destination: Cidr): void {
     if (this.#desired.has(destination)) this.#markDirty(destination);
     this.#listener.foreignChanged(destination);
   }
@@ -220,7 +244,7 @@ export class KernelTable {
     }
     if (actual === undefined) {
       // Another's route with our metric stands there: it stays, ours waits until it goes.
-      const isTaken = (this.#foreign.get(destination) ?? []).some(({ metric }) => metric === ownMetric(destination));
+      const isTaken = this.#foreignAt(destination).some(({ metric }) => metric === ownMetric(destination));
       return isTaken ? undefined : { kind: 'add', route: wanted };
     }
     return isAsWanted(actual, wanted) ? undefined : { kind: 'replace', route: wanted };

@@ -19,16 +19,16 @@ export class NextHops {
   readonly #resolved = new Map<IpAddress, ResolvedHop | undefined>();
   #statics = new PrefixTrie<IpAddress>();
 
+  /** Takes a route that is not known yet. */
   add(route: KernelRoute): void {
-    const others = (this.#routes.get(route.destination) ?? []).filter((other) => !isSameRoute(other, route));
-    this.#routes.set(
-      route.destination,
-      [...others, route].sort((a, b) => a.metric - b.metric),
-    );
+    const known = this.#routes.get(route.destination) ?? [];
+    const before = known.findIndex(({ metric }) => metric > route.metric);
+    this.#routes.set(route.destination, known.toSpliced(before < 0 ? known.length : before, 0, route));
   }
 
+  /** Forgets a route: the object that was added. */
   remove(route: KernelRoute): void {
-    const left = (this.#routes.get(route.destination) ?? []).filter((other) => !isSameRoute(other, route));
+    const left = (this.#routes.get(route.destination) ?? []).filter((other) => other !== route);
     if (left.length === 0) this.#routes.delete(route.destination);
     else this.#routes.set(route.destination, left);
   }
@@ -80,13 +80,7 @@ function lengthOf(cidr: Cidr): number {
   return splitCidr(cidr).prefixLength;
 }
 
-/** Whether two notices speak of the same route of the table. */
-export function isSameRoute(a: KernelRoute, b: KernelRoute): boolean {
-  return (
-    a.destination === b.destination &&
-    a.metric === b.metric &&
-    a.protocol === b.protocol &&
-    a.kind === b.kind &&
-    waysOf(a) === waysOf(b)
-  );
+/** What two notices that speak of the same route of the table have in common, beside the destination. */
+export function identityOf(route: KernelRoute): string {
+  return `${route.kind} ${route.protocol} ${route.metric} ${waysOf(route)}`;
 }
