@@ -51,9 +51,9 @@ to display the appropriate start and stop commands.
       'run',
       '--dryrun',
       '--init-system',
-      '--node-image=quay.io/calico/node:v3.32.1',
+      '--node-image=registry.example/calico/node:v3.32.1',
     ]);
-    expect(systemd.stdout).toMatch(/--name=calico-node --rm -e .* quay\.io\/calico\/node:v3\.32\.1\n/);
+    expect(systemd.stdout).toMatch(/--name=calico-node --rm -e .* registry\.example\/calico\/node:v3\.32\.1\n/);
     expect(systemd.stdout).toContain('docker stop calico-node');
   });
 

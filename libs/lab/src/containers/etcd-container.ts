@@ -4,7 +4,7 @@ import { run } from './child.ts';
 import { type Engine } from './docker-engine.ts';
 import { onPath } from './on-path.ts';
 
-/** Names the image of etcd that tests run, for instance quay.io/coreos/etcd:v3.5.21; without it, Debian's etcd. */
+/** Names the image of etcd that tests run, for instance coreos/etcd:v3.5.21; without it, Debian's etcd. */
 export const etcdImageVariable = 'CALICO_TEST_ETCD_IMAGE';
 
 const localImage = 'cnt-etcd:local';

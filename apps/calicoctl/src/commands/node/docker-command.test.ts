@@ -75,7 +75,7 @@ describe('the command that runs a node', () => {
     ]);
   });
 
-  it.each(['calico/node:v3.32.1', 'quay.io/calico/node:latest', 'docker.io/calico/node@sha256:0'])(
+  it.each(['calico/node:v3.32.1', 'registry.example/calico/node:latest', 'docker.io/calico/node@sha256:0'])(
     "gives Project Calico's own image %s what that needs",
     (image) => {
       expect(dockerCommand({ ...settings, image }).join(' ')).toBe(
