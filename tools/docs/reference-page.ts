@@ -48,7 +48,7 @@ export function renderIndex(descriptions: readonly KindDescription[]): string {
     'What can be stored, field by field. These pages are made from the tables in `libs/model` by `node tools/docs/generate-reference.ts`.',
     ['| Kind | What it is for |', '| --- | --- |', ...rows].join('\n'),
     'All kinds have the same [metadata](metadata.md).',
-    "[Felix's parameters](felix-configuration.md): their names in environment, file and FelixConfiguration, their defaults, and which of them have an effect.",
+    "[Felix's parameters](felix-configuration.md): their names in environment, file and FelixConfiguration, their defaults, and which of them have an effect. [Felix's metrics](felix-metrics.md).",
   ]
     .join('\n\n')
     .concat('\n');

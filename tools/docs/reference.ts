@@ -1,5 +1,6 @@
 import { describeKind, kinds } from '@calico-node/model';
 import { renderFelixParameters } from './felix-parameters.ts';
+import { renderFelixMetrics } from './felix-metrics.ts';
 import { pageName, renderIndex, renderKindPage, renderSharedPage } from './reference-page.ts';
 
 /** Every page of the reference by its file name, made from the tables of `libs/model` and of Felix's parameters. */
@@ -12,5 +13,6 @@ export function referencePages(): ReadonlyMap<string, string> {
   }
   const felix = descriptions.find(({ kind }) => kind === 'FelixConfiguration');
   pages.set('felix-configuration.md', renderFelixParameters(felix?.structs.flatMap(({ fields }) => fields) ?? []));
+  pages.set('felix-metrics.md', renderFelixMetrics());
   return pages.set('README.md', renderIndex(descriptions));
 }

@@ -23,6 +23,8 @@ test('policies are counted, staged ones apart, and those that this host needs', 
     expect(await read('felix_active_local_policies')).toBe(1);
     expect(await read('felix_cluster_num_staged_policies')).toBe(1);
     expect(await read('felix_cluster_num_tiers')).toBe(1);
+    expect(await read('felix_cluster_num_workload_endpoints')).toBe(1);
+    expect(await read('felix_cluster_num_hosts')).toBe(0);
   }
   expect(registry.getMetricsAsArray()).toEqual([]);
 });

@@ -6,6 +6,18 @@ const gauges: readonly { readonly name: string; readonly help: string; readonly 
   { name: 'felix_cluster_num_staged_policies', help: 'Staged policies in the store.', count: 'stagedPolicies' },
   { name: 'felix_cluster_num_profiles', help: 'Profiles in the store, and the built-in one.', count: 'profiles' },
   { name: 'felix_cluster_num_tiers', help: 'Tiers in the store.', count: 'tiers' },
+  { name: 'felix_cluster_num_hosts', help: 'Nodes in the store.', count: 'hosts' },
+  {
+    name: 'felix_cluster_num_workload_endpoints',
+    help: 'Workload endpoints in the store.',
+    count: 'workloadEndpoints',
+  },
+  { name: 'felix_cluster_num_host_endpoints', help: 'Host endpoints in the store.', count: 'hostEndpoints' },
+  {
+    name: 'felix_label_index_num_endpoints',
+    help: 'Endpoints and network sets that selectors can select.',
+    count: 'selectable',
+  },
   { name: 'felix_active_local_policies', help: 'Policies that are programmed on this host.', count: 'activePolicies' },
 ];
 

@@ -31,6 +31,7 @@ import { felixService } from './rpc/felix-service.ts';
 import { nodePolicyOf, ruleOptionsOf } from './rule-options.ts';
 import { EndpointStatusFiles } from './status/endpoint-status-files.ts';
 import { StatusReporter } from './status/status-reporter.ts';
+import { syncMetrics } from './sync-metrics.ts';
 
 /** The kinds that calc reads. */
 const watchedKinds: readonly Kind[] = [
@@ -159,6 +160,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
   };
 
   const calc = new CalcGraph({ hostname: options.hostname });
+  using sync = syncMetrics(context.metrics.registry, options.hostname);
   using _calcMetrics = calcMetrics(context.metrics.registry, () => calc.counts);
   const syncer = startSyncer({
     backend,
@@ -167,11 +169,15 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     signal,
     onConnection: ({ connected, reason }) => {
       storeHealth.report({ ready: connected, reason });
+      sync.connected(connected);
     },
     onBatch: ({ updates, revision, inSync }) => {
+      const startedAt = performance.now();
       for (const update of updates) calc.update(update);
       if (inSync) calc.onInSync();
       const batch = calc.flush();
+      const seconds = (performance.now() - startedAt) / 1000;
+      sync.calculated({ updates: updates.length, intents: batch.intents, seconds, inSync });
       for (const warning of batch.warnings) log.warn({ ...warning }, 'the store holds what cannot be programmed');
       const isObsolete = batch.intents.some(
         (intent) => intent.type === 'config-update' && options.needsRestart(intent),

@@ -24,6 +24,8 @@ import {
   ValidationError,
   type ResourceKey,
   type WorkloadEndpoint,
+  resourcePrefix,
+  type Kind,
 } from '@calico-node/model';
 import { SelectorError } from '@calico-node/selector';
 import { ActivePolicies } from './active-policies.ts';
@@ -82,6 +84,11 @@ export interface CalcCounts {
   readonly stagedPolicies: number;
   readonly profiles: number;
   readonly tiers: number;
+  readonly hosts: number;
+  readonly workloadEndpoints: number;
+  readonly hostEndpoints: number;
+  /** Endpoints and network sets. */
+  readonly selectable: number;
 }
 
 export class CalcGraph {
@@ -196,7 +203,16 @@ export class CalcGraph {
 
   /** How many there are in the store, and of policies how many apply to this host. */
   get counts(): CalcCounts {
+    const keys = [...this.#ipSets.items.keys()];
+    const countOf = (kind: Kind): number => {
+      const prefix = resourcePrefix(kind);
+      return keys.reduce((count, key) => (key.startsWith(prefix) ? count + 1 : count), 0);
+    };
     return {
+      hosts: this.#hosts.count,
+      workloadEndpoints: countOf('WorkloadEndpoint'),
+      hostEndpoints: countOf('HostEndpoint'),
+      selectable: keys.length,
       policies: this.#policies.count,
       activePolicies: this.#policies.activeCount,
       stagedPolicies: this.#staged.size,

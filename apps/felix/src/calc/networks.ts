@@ -47,6 +47,10 @@ export class Networks<Update extends HostUpdate | PoolUpdate, Removal extends Ho
     if (this.#entries.delete(name)) this.#changed.touch(name);
   }
 
+  get count(): number {
+    return this.#entries.size;
+  }
+
   /** What changed since the last call. */
   takeChanges(): { readonly updates: readonly Update[]; readonly removals: readonly Removal[] } {
     return this.#changed.take<Update, Removal>((name) => this.#entries.get(name)?.update ?? 'gone', this.#removalOf);

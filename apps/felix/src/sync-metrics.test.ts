@@ -1,0 +1,25 @@
+import { Registry } from 'prom-client';
+import { expect, test } from 'vitest';
+import { syncMetrics } from './sync-metrics.ts';
+
+test('tells how far it is with the store, and what it gave to the data plane', async () => {
+  const registry = new Registry();
+  const read = async (name: string) => (await registry.getSingleMetric(name)?.get())?.values[0]?.value;
+  {
+    using metrics = syncMetrics(registry, 'node1');
+    expect(await read('felix_resync_state')).toBe(1);
+    metrics.connected(true);
+    metrics.calculated({ updates: 7, intents: [], seconds: 0.1, inSync: false });
+    expect(await read('felix_resync_state')).toBe(2);
+    metrics.calculated({ updates: 2, intents: [{ type: 'in-sync' }], seconds: 0.1, inSync: true });
+    expect(await read('felix_resync_state')).toBe(3);
+    metrics.connected(false);
+    expect(await read('felix_resync_state')).toBe(1);
+    metrics.connected(true);
+    expect(await read('felix_resync_state')).toBe(3);
+    expect(await read('felix_resyncs_started')).toBe(2);
+    expect(await read('felix_calc_graph_updates_processed')).toBe(9);
+    expect(await read('felix_int_dataplane_messages')).toBe(1);
+  }
+  expect(registry.getMetricsAsArray()).toEqual([]);
+});
