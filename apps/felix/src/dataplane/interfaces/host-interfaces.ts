@@ -18,8 +18,12 @@ export class HostInterfaces implements Disposable {
   readonly #socket: RouteSocket;
   /** Interface name to its addresses as they were last told. */
   readonly #told = new Map<string, readonly IpAddress[]>();
-  /** Indices of workload interfaces: a node has many of them, and they come and go all the time. */
-  readonly #workloads = new Set<number>();
+  /** Index to name of all interfaces but those of workloads, kept by what the kernel notifies. */
+  readonly #names = new Map<number, string>();
+  /** Index of an interface in `#names` to its addresses. */
+  readonly #addresses = new Map<number, Set<IpAddress>>();
+  /** Notices were lost, or there were none yet: everything is to be listed. */
+  #isUnknown = true;
   #isDirty = true;
 
   constructor(options: HostInterfacesOptions) {
@@ -30,14 +34,17 @@ export class HostInterfaces implements Disposable {
       this.#isDirty = true;
       options.onDirty();
     };
-    // The monitor first: what happens while we list makes us list again.
+    // The monitor first: what happens while we list is told once more, in order.
     this.#monitor = RouteMonitor.open({
       ...where,
       groups: ['link', 'address'],
       onEvent: (event) => {
-        if (!this.#isAboutWorkload(event)) touch();
+        if (this.#take(event)) touch();
       },
-      onOverrun: touch,
+      onOverrun: () => {
+        this.#isUnknown = true;
+        touch();
+      },
     });
     this.#socket = RouteSocket.open(where);
   }
@@ -46,7 +53,10 @@ export class HostInterfaces implements Disposable {
   takeChanges(): readonly (HostInterfaceUpdate | HostInterfaceRemove)[] {
     if (!this.#isDirty) return [];
     this.#isDirty = false;
-    const found = this.#list();
+    if (this.#isUnknown) this.#list();
+    const found = new Map(
+      [...this.#names].map(([index, name]) => [name, [...(this.#addresses.get(index) ?? [])].sort()] as const),
+    );
     const changes: (HostInterfaceUpdate | HostInterfaceRemove)[] = [];
     for (const name of this.#told.keys()) {
       if (found.has(name)) continue;
@@ -70,24 +80,39 @@ export class HostInterfaces implements Disposable {
     return this.#options.prefixes.some((prefix) => name.startsWith(prefix));
   }
 
-  /** An interface's own event comes before those of its addresses. */
-  #isAboutWorkload(event: RouteEvent): boolean {
-    if (event.object === 'address') return this.#workloads.has(event.address.interfaceIndex);
-    if (event.object !== 'link') return false;
-    const { name, index } = event.link;
-    const isWorkload = this.#isWorkload(name);
-    if (isWorkload && event.action === 'set') return this.#workloads.add(index).has(index);
-    return this.#workloads.delete(index) && isWorkload;
+  /** Takes a notice over. False: it is about a workload's interface, of which a node has many that come and go. */
+  #take(event: RouteEvent): boolean {
+    if (event.object === 'link') {
+      const { index, name } = event.link;
+      if (event.action === 'set' && !this.#isWorkload(name)) {
+        this.#names.set(index, name);
+        return true;
+      }
+      this.#addresses.delete(index);
+      return this.#names.delete(index);
+    }
+    if (event.object !== 'address') return false;
+    const { interfaceIndex, ip } = event.address;
+    // An interface's own notice comes before those of its addresses.
+    if (!this.#names.has(interfaceIndex)) return false;
+    if (event.action === 'set') this.#addressesOf(interfaceIndex).add(ip);
+    else this.#addresses.get(interfaceIndex)?.delete(ip);
+    return true;
   }
 
-  #list(): ReadonlyMap<string, readonly IpAddress[]> {
-    const byIndex = Map.groupBy(this.#socket.listAddresses(), ({ interfaceIndex }) => interfaceIndex);
-    const links = this.#socket.listLinks();
-    this.#workloads.clear();
-    for (const { name, index } of links) if (this.#isWorkload(name)) this.#workloads.add(index);
-    const own = links.filter(({ name }) => !this.#isWorkload(name));
-    return new Map(
-      own.map(({ name, index }) => [name, (byIndex.get(index) ?? []).map(({ ip }) => ip).sort()] as const),
-    );
+  #addressesOf(index: number): Set<IpAddress> {
+    const known = this.#addresses.get(index) ?? new Set();
+    this.#addresses.set(index, known);
+    return known;
+  }
+
+  #list(): void {
+    this.#isUnknown = false;
+    this.#names.clear();
+    this.#addresses.clear();
+    for (const { name, index } of this.#socket.listLinks()) if (!this.#isWorkload(name)) this.#names.set(index, name);
+    for (const { interfaceIndex, ip } of this.#socket.listAddresses()) {
+      if (this.#names.has(interfaceIndex)) this.#addressesOf(interfaceIndex).add(ip);
+    }
   }
 }
