@@ -44,6 +44,7 @@ function serveFelix() {
         waitForEndpoint: absent,
         waitForRevision: absent,
         getStatus: absent,
+        lookUpRoute: absent,
         listEndpoints: unary(() => ({ endpoints: [endpoint] })),
         explainFlow: unary(({ from, destinationPort }: felixV1.ExplainFlowRequest) => {
           if (from !== 'a') throw new RpcError('NOT_FOUND', `no workload endpoint is called "${from}"`);

@@ -176,6 +176,18 @@ describe.for(filters)('felix with $name', (filter) => {
       expect((await felix.status()).kernelWrites).toBe(kernelWrites);
     });
 
+    it('tells the route that the kernel has for a workload', async () => {
+      const request = { address: b.address };
+      const { entry, answer } = await callUnary(felix.client.lookUpRoute.bind(felix.client), request, {
+        timeoutMs: 20_000,
+      });
+      expect(entry).toMatchObject({ destination: `${b.address}/32`, type: 'unicast', protocol: 3, metric: 1024 });
+      expect(answer?.nextHops).toEqual(entry?.nextHops);
+      await expect(
+        callUnary(felix.client.lookUpRoute.bind(felix.client), { address: 'no' }, { timeoutMs: 20_000 }),
+      ).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    });
+
     it('explains what it does with a flow, as the kernel does it', async () => {
       const explain = (destinationPort: number): Promise<felixV1.ExplainFlowResponse> => {
         const flow = {

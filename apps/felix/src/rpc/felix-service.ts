@@ -6,6 +6,7 @@ import { policiesOf, type LocalWorkloadEndpoint } from '../calc/intents.ts';
 import type { Engine } from '../dataplane/engine.ts';
 import type { InterfaceState } from '../dataplane/interfaces/workload-interfaces.ts';
 import { answerExplainFlow } from './explain.ts';
+import { lookUpRoute } from './look-up-route.ts';
 
 const stateNumber = {
   up: felixV1.EndpointState.UP,
@@ -57,6 +58,7 @@ export function felixService(engine: Engine, graph: CalcGraph, node: NodePolicy)
         .map(([, { endpoint, state }]) => toWire(endpoint, state)),
     })),
     explainFlow: unary((request: felixV1.ExplainFlowRequest) => answerExplainFlow(graph, node, request)),
+    lookUpRoute: unary(({ address }: felixV1.LookUpRouteRequest) => lookUpRoute(address)),
     getStatus: unary(() => {
       const { received, applies, failures, writes, lastError } = engine.status;
       return {

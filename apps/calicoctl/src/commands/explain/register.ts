@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Io } from '../../io.ts';
+import { withConfig } from '../config-option.ts';
 
 /** `calicoctl explain`. */
 export function addExplainCommands(program: Command, io: Io): void {
@@ -26,4 +27,13 @@ export function addExplainCommands(program: Command, io: Io): void {
       const { explainEndpoint } = await import('./endpoint.ts');
       await explainEndpoint(name, io);
     });
+  withConfig(
+    explain
+      .command('route')
+      .description('which route the kernel of this node has for an address, and who is behind the address')
+      .argument('<address>', 'an address, or a network: then its first address'),
+  ).action(async (address: string, _options, command: Command) => {
+    const { explainRoute } = await import('./route.ts');
+    await explainRoute(address, command.optsWithGlobals(), io);
+  });
 }

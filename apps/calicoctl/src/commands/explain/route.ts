@@ -1,0 +1,76 @@
+import { blockKey, decodeBlock, resourceKey, type AllocationBlock, type IPPool } from '@calico-node/model';
+import {
+  cidrContains,
+  cidrOf,
+  familyOf,
+  ipToBigInt,
+  parseCidr,
+  splitCidr,
+  tryParseCidr,
+  tryParseIp,
+  type IpAddress,
+} from '@calico-node/net';
+import { callUnary } from '@calico-node/rpc';
+import { CommandError, type Io } from '../../io.ts';
+import { withSession, type DatastoreOptions, type Session } from '../../session.ts';
+import { askFelix, CALL_TIMEOUT_MS } from './ask-felix.ts';
+import { describeRoute, type AddressFacts, type Holder } from './describe-route.ts';
+
+/** `calicoctl explain route`. @throws CommandError for what is no address, and when Felix does not answer. */
+export async function explainRoute(text: string, options: DatastoreOptions, io: Io): Promise<void> {
+  const address = addressOf(text);
+  const kernel = await askFelix(io, (client) =>
+    callUnary(client.lookUpRoute.bind(client), { address }, { timeoutMs: CALL_TIMEOUT_MS }),
+  );
+  const facts = await withSession(options, io, (session) => factsOf(address, session), { isReadOnly: true });
+  io.out(describeRoute(address, kernel, facts));
+}
+
+/** The address, or a network's first one. */
+function addressOf(text: string): IpAddress {
+  const cidr = tryParseCidr(text);
+  const address = cidr === undefined ? tryParseIp(text) : splitCidr(cidr).ip;
+  if (address === undefined) throw new CommandError(`"${text}" is neither an address nor a network`);
+  return address;
+}
+
+async function factsOf(address: IpAddress, { backend, resources }: Session): Promise<AddressFacts> {
+  const { items } = await resources.list('IPPool');
+  const pool = items.find(({ spec }) => {
+    const cidr = tryParseCidr(spec.cidr);
+    return cidr !== undefined && cidrContains(cidr, address);
+  });
+  if (pool === undefined) return {};
+  const poolFact = { name: pool.metadata.name, revision: pool.metadata.resourceVersion ?? '', spec: pool.spec };
+  const cidr = cidrOf(address, blockSizeOf(pool, address));
+  const stored = await backend.get(blockKey(cidr));
+  if (stored === undefined) return { pool: poolFact };
+  const block = decodeBlock(stored.value);
+  const blockHost = block.affinity?.startsWith('host:') === true ? block.affinity.slice('host:'.length) : '';
+  const holder = holderOf(block, address);
+  const host = holder?.node ?? blockHost;
+  const node = host === '' ? undefined : await backend.get(resourceKey('Node', host));
+  return {
+    pool: poolFact,
+    block: { cidr, host: blockHost, revision: String(stored.revision) },
+    ...(holder === undefined ? {} : { holder }),
+    ...(node === undefined ? {} : { node: { name: host, revision: String(node.revision) } }),
+  };
+}
+
+function blockSizeOf({ spec }: IPPool, address: IpAddress): number {
+  return spec.blockSize ?? (familyOf(address) === 4 ? 26 : 122);
+}
+
+/** What the block says of who has the address. */
+function holderOf(block: AllocationBlock, address: IpAddress): Holder | undefined {
+  const ordinal = Number(ipToBigInt(address) - ipToBigInt(splitCidr(parseCidr(block.cidr)).ip));
+  const index = block.allocations[ordinal];
+  const attribute = index === undefined || index === null ? undefined : block.attributes?.[index];
+  if (attribute === undefined) return undefined;
+  const { node, namespace = '', pod, type } = attribute.secondary ?? {};
+  return {
+    ...(node === undefined ? {} : { node }),
+    what: pod === undefined ? (type ?? attribute.handle_id ?? 'somebody') : `workload ${namespace}/${pod}`,
+  };
+}
