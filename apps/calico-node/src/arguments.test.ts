@@ -28,6 +28,7 @@ test.each([
     ['-confd', '-confd-confdir', '/etc/confd'],
     { kind: 'program', program: 'confd', rest: ['--confdir', '/etc/confd'] },
   ],
+  [['-confd', '-confd-keep-stage-file'], { kind: 'program', program: 'confd', rest: ['--keep-stage-file'] }],
   [['-bgp'], { kind: 'program', program: 'bgp-daemon' }],
   [['-bird-ready', '-felix-ready', '-threshold-time=1m'], { kind: 'probe', thresholdSeconds: 60 }],
   [['--bird6-ready', '--bird6-live'], { kind: 'probe', probes: ['bird6-live', 'bird6-ready'] }],

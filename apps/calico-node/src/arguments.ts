@@ -53,6 +53,7 @@ const ownFlags: readonly string[] = [
   'allocate-tunnel-addrs-run-once',
   'confd-run-once',
   'confd-confdir',
+  'confd-keep-stage-file',
   'init',
   'hostpath-init',
   'best-effort',
@@ -110,6 +111,7 @@ export function parseMode(argv: readonly string[]): Mode {
         'complete-startup': flag,
         'confd-run-once': flag,
         'confd-confdir': { type: 'string' },
+        'confd-keep-stage-file': flag,
         init: flag,
         'hostpath-init': flag,
         'best-effort': flag,
@@ -133,6 +135,7 @@ export function parseMode(argv: readonly string[]): Mode {
   const confd = [
     ...(values['confd-run-once'] === true ? ['--onetime'] : []),
     ...(values['confd-confdir'] === undefined ? [] : ['--confdir', values['confd-confdir']]),
+    ...(values['confd-keep-stage-file'] === true ? ['--keep-stage-file'] : []),
   ];
   const probes = probeNames.filter((name) => values[name] === true);
   const modes: Mode[] = [
@@ -186,7 +189,8 @@ Usage: calico-node [flag]           (one dash or two)
   --startup                start-up only
   --complete-startup       waits until the node is ready and tells Kubernetes that it has a network
   --felix, --confd, --bgp  one process, in the foreground; --confd-run-once renders once and ends,
-                           --confd-confdir DIR names the directory of operators' templates
+                           --confd-confdir DIR names the directory of operators' templates,
+                           --confd-keep-stage-file keeps files where they are staged
   --monitor-addresses, --allocate-tunnel-addrs, --status-reporter, --monitor-token
                            one of the services that run beside the processes, in the foreground
   --allocate-tunnel-addrs-run-once

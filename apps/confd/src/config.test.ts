@@ -27,6 +27,7 @@ describe('the target', () => {
       controlDir: '/run/n',
       reloadCommand: undefined,
       confdDir: '/etc/calico/confd',
+      keepsStaged: false,
     });
     expect(read({ backend: 'bird', bird: '/d' }).target).toMatchObject({ directory: '/d' });
     expect(read({ backend: 'bird' }, { CALICO_BIRD_CONFIG_DIR: '/e' }).target).toMatchObject({ directory: '/e' });

@@ -25,6 +25,8 @@ export type Target =
       readonly reloadCommand: string | undefined;
       /** Where operators' templates are: `conf.d` and `templates`. */
       readonly confdDir: string;
+      /** Files stay where they are staged, for whoever looks why they are refused. */
+      readonly keepsStaged: boolean;
     };
 
 export interface ConfdConfig {
@@ -82,5 +84,6 @@ function readTarget({ option, flag, env }: Sources): Target {
     controlDir: nodePaths(env).runDir,
     reloadCommand: option('bird-reload'),
     confdDir: option('confdir') ?? DEFAULT_CONFD_DIRECTORY,
+    keepsStaged: flag('keep-stage-file'),
   };
 }

@@ -35,6 +35,10 @@ await runService({
       env: 'CALICO_CONFD_DIR',
       help: "bird: operators' templates, DIR/conf.d and DIR/templates; default: /etc/calico/confd",
     },
+    'keep-stage-file': {
+      type: 'boolean',
+      help: "bird: keep what is staged beside BIRD's files, in .bird.staged and so on, also when it is refused",
+    },
     secrets: {
       type: 'string',
       value: 'DIR',

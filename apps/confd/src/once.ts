@@ -25,7 +25,7 @@ export async function runOnce({ render, target }: ConfdConfig, backend: Backend,
   printProblems(problems);
   const { check } = birdCommands(target);
   for (const set of sets)
-    await writeFileSet(set, set.directory ?? target.directory, checkedWherePossible(check), signal);
+    await writeFileSet(set, set.directory ?? target.directory, checkedWherePossible(check), signal, target.keepsStaged);
 }
 
 /** Files may be rendered where there is no BIRD. */

@@ -133,7 +133,7 @@ function birdWork(
   { log, health, signal }: ServiceContext,
 ): Work {
   const reconciler = new Reconciler({
-    destination: new FileDestination(target.directory, birdCommands(target)),
+    destination: new FileDestination(target.directory, birdCommands(target), target.keepsStaged),
     render: () => renderFiles(view.resources(), view.options, target),
     isWaiting: () => view.isWaiting,
     backoff: new Backoff(250, 5000),

@@ -14,20 +14,24 @@ let destination: FileDestination;
 const { signal } = new AbortController();
 
 /** A daemon whose main file includes nothing but is checked; `calls` has what was asked of it, in order. */
-function start(): FileDestination {
-  return new FileDestination(join(directory, 'config'), {
-    check: (mainFile) => {
-      calls.push(`check ${readdirSync(join(mainFile, '..')).join(' ')}`);
-      const reason = refuse(readFileSync(mainFile, 'utf8'));
-      return reason === undefined
-        ? Promise.resolve()
-        : Promise.reject(new NotApplied('refused', `${mainFile}:1:1 ${reason}`));
+function start(keepsStaged = false): FileDestination {
+  return new FileDestination(
+    join(directory, 'config'),
+    {
+      check: (mainFile) => {
+        calls.push(`check ${readdirSync(join(mainFile, '..')).join(' ')}`);
+        const reason = refuse(readFileSync(mainFile, 'utf8'));
+        return reason === undefined
+          ? Promise.resolve()
+          : Promise.reject(new NotApplied('refused', `${mainFile}:1:1 ${reason}`));
+      },
+      reload: (name) => {
+        calls.push(`reload ${name}`);
+        return isRunning ? Promise.resolve() : Promise.reject(new NotApplied('unreachable', 'not running'));
+      },
     },
-    reload: (name) => {
-      calls.push(`reload ${name}`);
-      return isRunning ? Promise.resolve() : Promise.reject(new NotApplied('unreachable', 'not running'));
-    },
-  });
+    keepsStaged,
+  );
 }
 
 beforeEach(() => {
@@ -89,6 +93,16 @@ describe('files for a daemon', () => {
     expect([read('bird.cfg'), read('bird_ipam.cfg')]).toEqual(['one', 'included']);
     expect(calls).toEqual(['check bird.cfg bird_ipam.cfg']);
     expect(readdirSync(join(directory, 'config'))).toEqual(['bird.cfg', 'bird_ipam.cfg']);
+  });
+
+  it('stay staged as well where they are to be kept, refused ones too', async () => {
+    destination = start(true);
+    await destination.apply([fileSet('bird', 'one')], signal);
+    expect([read('bird.cfg'), read('.bird.staged/bird.cfg')]).toEqual(['one', 'one']);
+    refuse = () => 'syntax error';
+    await expect(destination.apply([fileSet('bird', 'two')], signal)).rejects.toThrow('syntax error');
+    expect([read('bird.cfg'), read('.bird.staged/bird.cfg')]).toEqual(['one', 'two']);
+    expect(readdirSync(join(directory, 'config', '.bird.staged'))).toEqual(['bird.cfg', 'bird_ipam.cfg']);
   });
 
   it("of one daemon do not wait for another's", async () => {

@@ -11,11 +11,13 @@ import type { FileSet } from './file-set.ts';
 export class FileDestination implements Destination<readonly FileSet[]> {
   readonly #directory: string;
   readonly #commands: DaemonCommands;
+  readonly #keepsStaged: boolean;
   readonly #reloaded = new Set<string>();
 
-  constructor(directory: string, commands: DaemonCommands) {
+  constructor(directory: string, commands: DaemonCommands, keepsStaged = false) {
     this.#directory = directory;
     this.#commands = commands;
+    this.#keepsStaged = keepsStaged;
   }
 
   async apply(sets: readonly FileSet[], signal: AbortSignal): Promise<Record<string, unknown> | undefined> {
@@ -24,7 +26,8 @@ export class FileDestination implements Destination<readonly FileSet[]> {
     const failures: NotApplied[] = [];
     for (const set of sets) {
       try {
-        const files = await writeFileSet(set, set.directory ?? this.#directory, this.#commands.check, signal);
+        const directory = set.directory ?? this.#directory;
+        const files = await writeFileSet(set, directory, this.#commands.check, signal, this.#keepsStaged);
         written.push(...files);
         if (files.length > 0) this.#reloaded.delete(set.name);
         if (this.#reloaded.has(set.name)) continue;

@@ -1,4 +1,4 @@
-import { chmod, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NotApplied } from '../destination.ts';
 import type { ConfigFile, FileSet } from './file-set.ts';
@@ -15,6 +15,7 @@ export interface DaemonCommands {
 /**
  * Puts a file set into a directory: staged in a directory beside, compared, checked there as a whole, then
  * renamed file by file, what is included first. Files that the check refuses leave the old ones as they are.
+ * What was staged is taken away at the end, unless `keepsStaged`: then it stays until the next time.
  *
  * @returns the names of the files that were replaced, none when all were as they should be
  * @throws NotApplied: `refused` with what the check says; `unreachable` when the directory can't be written
@@ -24,6 +25,7 @@ export async function writeFileSet(
   directory: string,
   check: DaemonCommands['check'],
   signal: AbortSignal,
+  keepsStaged = false,
 ): Promise<readonly string[]> {
   const staged = join(directory, `.${set.name}.staged`);
   const mode = set.isSecret ? 0o600 : 0o644;
@@ -37,12 +39,15 @@ export async function writeFileSet(
     for (const file of set.files) await stage(file, staged, mode);
     if (set.isDaemons !== false) await check(join(staged, set.main), signal);
     for (const file of changed) await checkFile(file, staged, signal);
-    for (const { name } of changed) await rename(join(staged, name), join(directory, name));
+    for (const { name } of changed) {
+      const source = keepsStaged ? await copyOf(join(staged, name)) : join(staged, name);
+      await rename(source, join(directory, name));
+    }
     return changed.map(({ name }) => name);
   } catch (error) {
     throw failureOf(error, set, staged);
   } finally {
-    await rm(staged, { recursive: true, force: true }).catch(() => undefined);
+    if (!keepsStaged) await rm(staged, { recursive: true, force: true }).catch(() => undefined);
   }
 }
 
@@ -69,6 +74,13 @@ async function stage(file: ConfigFile, staged: string, setMode: number): Promise
   await writeFile(path, text, { mode });
   // The mode above is subject to the umask.
   await chmod(path, mode);
+}
+
+/** A copy beside the file, with its permissions. */
+async function copyOf(path: string): Promise<string> {
+  const copy = `${path}.copy`;
+  await copyFile(path, copy);
+  return copy;
 }
 
 /** The operator's own check of one file. */

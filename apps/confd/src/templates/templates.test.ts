@@ -39,7 +39,14 @@ const resources = store({
 });
 
 function render(from: BgpResources = resources): readonly FileSet[] {
-  const target = { backend: 'bird', directory, controlDir: '/run', reloadCommand: undefined, confdDir } as const;
+  const target = {
+    backend: 'bird',
+    directory,
+    controlDir: '/run',
+    reloadCommand: undefined,
+    keepsStaged: false,
+    confdDir,
+  } as const;
   return renderFiles(from, { nodeName: 'n2' }, target).config;
 }
 
