@@ -21,6 +21,7 @@ describe('the command line', () => {
 test.each([
   [['-startup'], { kind: 'startup' }],
   [['--startup'], { kind: 'startup' }],
+  [['-early'], { kind: 'early' }],
   [['-felix'], { kind: 'program', program: 'felix' }],
   [['-confd'], { kind: 'program', program: 'confd', rest: [] }],
   [['-confd', '-confd-run-once'], { kind: 'program', program: 'confd', rest: ['--onetime'] }],

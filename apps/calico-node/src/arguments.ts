@@ -7,6 +7,8 @@ export type Mode =
   /** Start-up, then everything that the back end needs. */
   | { readonly kind: 'all'; readonly rest: readonly string[] }
   | { readonly kind: 'startup'; readonly rest: readonly string[] }
+  /** The host's network alone, beside a node that runs elsewhere. */
+  | { readonly kind: 'early'; readonly rest: readonly string[] }
   /** One of the node's programs in the foreground. */
   | { readonly kind: 'program'; readonly program: string; readonly rest: readonly string[] }
   | { readonly kind: 'probe'; readonly probes: readonly Probe[]; readonly thresholdSeconds: number }
@@ -49,6 +51,7 @@ const ownFlags: readonly string[] = [
   ...Object.keys(programFlags),
   ...Object.keys(serviceFlags),
   'startup',
+  'early',
   'complete-startup',
   'allocate-tunnel-addrs-run-once',
   'confd-run-once',
@@ -93,6 +96,7 @@ export function parseMode(argv: readonly string[]): Mode {
       args: argv.map(doubleDashes),
       options: {
         startup: flag,
+        early: flag,
         felix: flag,
         confd: flag,
         bgp: flag,
@@ -142,6 +146,7 @@ export function parseMode(argv: readonly string[]): Mode {
     ...(values.help === true ? [{ kind: 'help' } as const] : []),
     ...(values.version === true ? [{ kind: 'version' } as const] : []),
     ...(values.startup === true ? [{ kind: 'startup', rest } as const] : []),
+    ...(values.early === true ? [{ kind: 'early', rest } as const] : []),
     ...(values['show-status'] === true || values.status === true ? [{ kind: 'show-status' } as const] : []),
     ...(values.shutdown === true ? [{ kind: 'shutdown', rest } as const] : []),
     ...(values['complete-startup'] === true ? [{ kind: 'complete-startup', rest } as const] : []),
@@ -187,6 +192,7 @@ Usage: calico-node [flag]           (one dash or two)
 
   (no flag)                start-up, then every process that the back end needs
   --startup                start-up only
+  --early                  what CALICO_EARLY_NETWORKING says, and nothing else, until it is ended: before a kubelet
   --complete-startup       waits until the node is ready and tells Kubernetes that it has a network
   --felix, --confd, --bgp  one process, in the foreground; --confd-run-once renders once and ends,
                            --confd-confdir DIR names the directory of operators' templates,

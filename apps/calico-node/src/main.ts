@@ -7,8 +7,10 @@ import { ConfigError, nodePaths, runService, VERSION, type ServiceContext } from
 import { parseMode, usage, UsageError, type Mode, type Probe } from './arguments.ts';
 import { fetchNodeStatus, probeBgpLive, probeBgpReady, probeFelix, type Verdict } from './probes/probes.ts';
 import { renderStatus } from './probes/show-status.ts';
+import { EarlyNetworking } from './early/early-networking.ts';
+import { readEarlySetup } from './early/early-file.ts';
 import { initHostPaths } from './hostpath-init.ts';
-import { runNode } from './run-node.ts';
+import { aborted, runNode } from './run-node.ts';
 import { runProgram } from './run-program.ts';
 import { completeStartup } from './services/complete-startup.ts';
 import { runServices, type ServiceFacts } from './services/run-services.ts';
@@ -17,6 +19,7 @@ import { reconcileTunnels } from './services/tunnels/tunnel-addresses.ts';
 import { determineNodeName } from './startup/node-name.ts';
 import { runStartup } from './startup/run-startup.ts';
 import { readStartupConfig } from './startup/startup-config.ts';
+import { reapWhenTold } from './supervisor/reaper.ts';
 import { nodeComponent } from './supervisor/node-components.ts';
 
 const description = 'start-up and supervision of the processes of one node';
@@ -110,6 +113,17 @@ async function completeAlone(context: ServiceContext): Promise<void> {
   }
 }
 
+async function runEarly({ env, log, signal }: ServiceContext): Promise<void> {
+  readStartupConfig(env);
+  const setup = readEarlySetup(env);
+  if (setup === undefined) throw new ConfigError('CALICO_EARLY_NETWORKING is not set: must be an absolute path');
+  const ownFile = import.meta.filename;
+  const early = await EarlyNetworking.start({ setup, env, log, ownFile, name: 'early-only', startsOwn: false });
+  using _reaper = reapWhenTold(() => early.pids());
+  await aborted(signal);
+  await early.stop();
+}
+
 async function run(mode: Mode): Promise<number | undefined> {
   switch (mode.kind) {
     case 'help':
@@ -149,6 +163,8 @@ async function run(mode: Mode): Promise<number | undefined> {
       return runHere(mode.rest, async ({ env, log, signal }) => {
         await runStartup({ env, log, signal });
       });
+    case 'early':
+      return runHere(mode.rest, runEarly);
     case 'all':
       await runService(
         {

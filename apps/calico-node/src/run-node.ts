@@ -1,9 +1,12 @@
 import { mkdirSync, realpathSync } from 'node:fs';
 import { nodeV1, serveUnix } from '@calico-node/rpc';
 import { ConfigError, nodePaths, setLogLevel, type ServiceContext } from '@calico-node/service';
+import { EarlyNetworking } from './early/early-networking.ts';
+import { readEarlySetup, type EarlySetup } from './early/early-file.ts';
 import { completeStartup } from './services/complete-startup.ts';
 import { runServices } from './services/run-services.ts';
 import { kubernetesOf, shutdownFile } from './services/shutdown.ts';
+import { readStartupConfig } from './startup/startup-config.ts';
 import { runStartup } from './startup/run-startup.ts';
 import { renderCause } from './supervisor/component.ts';
 import { nodeComponents } from './supervisor/node-components.ts';
@@ -16,8 +19,11 @@ import { Supervisor } from './supervisor/supervisor.ts';
 /** The processes whose trouble may come from a wrong address of the node. */
 const bgpNames = ['bgp-daemon', 'confd', 'bird', 'bird6'];
 
+/** Those that take over from the early speaker. */
+const speakers = ['bgp-daemon', 'bird'];
+
 /** Resolves when the signal fires, at once when it has. */
-function aborted(signal: AbortSignal): Promise<void> {
+export function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve();
     signal.addEventListener('abort', () => {
@@ -28,18 +34,58 @@ function aborted(signal: AbortSignal): Promise<void> {
 
 /** Runs a whole node until the signal fires: start-up, then the processes. `ownFile` tells where they lie. */
 export async function runNode(context: ServiceContext, ownFile: string): Promise<void> {
-  const { env, log, signal, health, metrics } = context;
+  const { env, log } = context;
   // A node goes on when whoever read its log has gone.
   process.stderr.on('error', () => undefined);
   const paths = nodePaths(env);
   mkdirSync(paths.runDir, { recursive: true });
   const runDir = realpathSync(paths.runDir);
+  // All that can be wrong is looked at before the host is touched.
+  readStartupConfig(env);
+  const setup = readEarlySetup(env);
+  let supervisor: Supervisor | undefined;
+  const isOwnSpeakerReady = (): boolean =>
+    supervisor?.statuses().some(({ name, ready }) => speakers.includes(name) && ready) ?? false;
+  const early =
+    setup &&
+    (await EarlyNetworking.start({ setup, env, log, ownFile, name: 'early', startsOwn: true, isOwnSpeakerReady }));
+  try {
+    await runWithin(context, {
+      ownFile,
+      runDir,
+      setup,
+      early,
+      onSupervisor: (one) => {
+        supervisor = one;
+      },
+    });
+  } finally {
+    await early?.stop();
+  }
+}
+
+interface Around {
+  readonly ownFile: string;
+  readonly runDir: string;
+  readonly setup: EarlySetup | undefined;
+  readonly early: EarlyNetworking | undefined;
+  readonly onSupervisor: (supervisor: Supervisor) => void;
+}
+
+/** Start-up and the processes, once the host has its network. */
+async function runWithin(
+  context: ServiceContext,
+  { ownFile, runDir, setup, early, onSupervisor }: Around,
+): Promise<void> {
+  const { env, log, signal, health, metrics } = context;
+  const paths = nodePaths(env);
   const startup = health.register('startup');
   startup.report({ ready: false, reason: 'registering the node in the datastore' });
   const { nodeName, config, addressStory } = await runStartup({
     env,
     log,
     signal,
+    early: setup?.node,
     onWait: (reason) => {
       startup.report({ ready: false, reason });
     },
@@ -70,6 +116,7 @@ export async function runNode(context: ServiceContext, ownFile: string): Promise
     onChange: report,
     background: (name) => (bgpNames.includes(name) ? addressStory : undefined),
   });
+  onSupervisor(supervisor);
   registerProcessMetrics(metrics.registry, () => supervisor.statuses());
   const service = nodeService({
     nodeName,
@@ -83,7 +130,7 @@ export async function runNode(context: ServiceContext, ownFile: string): Promise
   const server = await serveUnix(paths.nodeSocket, [[nodeV1.NodeServiceService, service]]).catch((error: unknown) => {
     throw new ConfigError(`another calico-node runs with CALICO_RUN_DIR=${runDir}`, { cause: error });
   });
-  using _reaper = reapWhenTold(() => supervisor.pids());
+  using _reaper = reapWhenTold(() => new Set([...supervisor.pids(), ...(early?.pids() ?? [])]));
   const services = new AbortController();
   try {
     const ended = await endOrphans(runDir);

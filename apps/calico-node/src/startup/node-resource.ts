@@ -14,6 +14,8 @@ export interface NodeFacts {
   readonly ipv6: AddressDecision;
   readonly asNumber: Asn | undefined;
   readonly kubernetesNodeRef: string;
+  /** Over the stored ones; others are kept. */
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 type BgpSpec = NonNullable<Node['spec']['bgp']>;
@@ -37,11 +39,13 @@ export function desiredNode(stored: Node | undefined, facts: NodeFacts): Node {
     facts.kubernetesNodeRef === '' || hasRef
       ? orchRefs
       : [...orchRefs, { nodeName: facts.kubernetesNodeRef, orchestrator: 'k8s' }];
+  const labels = { ...stored?.metadata.labels, ...facts.labels };
+  const hasLabels = Object.keys(facts.labels).length > 0;
   return {
     kind: 'Node',
     apiVersion: 'projectcalico.org/v3',
     ...stored,
-    metadata: { ...stored?.metadata, name: facts.name },
+    metadata: { ...stored?.metadata, name: facts.name, ...(hasLabels ? { labels } : {}) },
     spec: {
       ...stored?.spec,
       ...(bgp === undefined ? {} : { bgp }),

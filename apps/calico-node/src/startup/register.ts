@@ -119,6 +119,7 @@ export async function registerNode(registration: Registration): Promise<Node> {
       ipv6,
       asNumber: config.backend === 'none' ? undefined : config.asNumber,
       kubernetesNodeRef: config.kubernetesNodeRef,
+      labels: config.nodeLabels,
     });
     const interfaces = interfacesOf(registration);
     const hasInterfaces = interfaces !== undefined && interfaces.length > 0;

@@ -13,6 +13,8 @@ import type { Node } from '@calico-node/model';
 import type { NodeName } from '@calico-node/net';
 import { Ipam } from '@calico-node/ipam';
 import { ConfigError, nodePaths, logLevels, setLogLevel, sleep, type Logger } from '@calico-node/service';
+import type { EarlyNode } from '../early/early-config.ts';
+import { readEarlySetup } from '../early/early-file.ts';
 import { KubernetesApi } from '../kubernetes/api.ts';
 import { clusterFacts, noClusterFacts, type ClusterFacts } from '../kubernetes/cluster-facts.ts';
 import { reconcileTunnels } from '../services/tunnels/tunnel-addresses.ts';
@@ -22,7 +24,7 @@ import { readHostInterfaces } from './host-interfaces.ts';
 import { determineNodeName } from './node-name.ts';
 import { readNodenameFile, writeNodenameFile } from './nodename-file.ts';
 import { ensureDefaults, registerNode } from './register.ts';
-import { readStartupConfig, type StartupConfig } from './startup-config.ts';
+import { readStartupConfig, withEarlyNode, type StartupConfig } from './startup-config.ts';
 
 const retryMs = 1_000;
 
@@ -30,6 +32,8 @@ export interface StartupInput {
   readonly env: Variables;
   readonly log: Logger;
   readonly signal: AbortSignal;
+  /** What CALICO_EARLY_NETWORKING says of this node, when that was read already. */
+  readonly early?: EarlyNode | undefined;
   /** Told, in words, what start-up waits for. */
   readonly onWait?: (reason: string) => void;
   /** For tests: where the pod's credentials lie. */
@@ -131,7 +135,7 @@ async function allocateTunnels(
 export async function runStartup(input: StartupInput): Promise<StartupOutcome> {
   const { env, log, signal } = input;
   const paths = nodePaths(env);
-  const config = readStartupConfig(env);
+  const config = withEarlyNode(readStartupConfig(env), input.early ?? readEarlySetup(env)?.node);
   const kubernetes = KubernetesApi.of(env, input.serviceAccountDir);
   const usualLevel = logLevels.find((level) => level === log.level);
   if (config.logLevel !== undefined) setLogLevel(log, config.logLevel);

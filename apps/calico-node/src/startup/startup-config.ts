@@ -1,5 +1,6 @@
 import { splitCidr, type Asn, type Cidr, type Family } from '@calico-node/net';
 import { logLevels, type LogLevel } from '@calico-node/service';
+import type { EarlyNode } from '../early/early-config.ts';
 import type { Backend } from '../supervisor/backend.ts';
 import type { DetectionMethod } from './detection-method.ts';
 import { EnvReader, type Variables } from './env-reader.ts';
@@ -43,6 +44,8 @@ export interface StartupConfig {
   readonly usesPodCidr: boolean;
   /** Whether the token of CNI plug-ins is renewed. */
   readonly managesCni: boolean;
+  /** Added to the Node's, over its own. */
+  readonly nodeLabels: Readonly<Record<string, string>>;
 }
 
 function readPool(reader: EnvReader, family: Family): PoolSetting {
@@ -115,11 +118,27 @@ const usedHere = [
   'NO_DEFAULT_POOLS',
   'CLUSTER_TYPE',
   'WAIT_FOR_DATASTORE',
+  'CALICO_EARLY_NETWORKING',
   'CALICO_K8S_NODE_REF',
   'CALICO_STARTUP_LOGLEVEL',
   'CALICO_MANAGE_CNI',
   'USE_POD_CIDR',
 ] as const satisfies readonly (keyof typeof nodeVariables)[];
+
+/**
+ * What early networking knows of the node, where the environment does not say otherwise: the stable address, the AS
+ * number, labels.
+ */
+export function withEarlyNode(config: StartupConfig, early: EarlyNode | undefined): StartupConfig {
+  if (early === undefined) return config;
+  const { stableAddress, asNumber, labels } = early;
+  return {
+    ...config,
+    ipv4: config.ipv4.kind === 'unset' ? { kind: 'address', ip: stableAddress, prefixLength: 32 } : config.ipv4,
+    asNumber: config.asNumber ?? asNumber,
+    nodeLabels: labels,
+  };
+}
 
 /**
  * Reads and checks the whole environment.
@@ -138,6 +157,7 @@ export function readStartupConfig(env: Variables): StartupConfig {
   }
   checkOthers(reader, usedHere);
   reader.refuseMisspelt(Object.keys(nodeVariables));
+  const hasEarlyNetworking = reader.read('CALICO_EARLY_NETWORKING', nodeVariables.CALICO_EARLY_NETWORKING) !== '';
   const level = reader.read<string | undefined>('CALICO_STARTUP_LOGLEVEL', nodeVariables.CALICO_STARTUP_LOGLEVEL);
   const config: StartupConfig = {
     backend: readBackend(reader),
@@ -150,11 +170,13 @@ export function readStartupConfig(env: Variables): StartupConfig {
     asNumber: reader.read('AS', nodeVariables.AS),
     pools: hasNoDefaultPools ? [] : pools.filter((pool) => !pool.isDisabled),
     clusterType: reader.read('CLUSTER_TYPE', nodeVariables.CLUSTER_TYPE),
-    waitForDatastore: reader.read('WAIT_FOR_DATASTORE', nodeVariables.WAIT_FOR_DATASTORE),
+    // The way to the datastore may be what early networking makes.
+    waitForDatastore: reader.read('WAIT_FOR_DATASTORE', nodeVariables.WAIT_FOR_DATASTORE) || hasEarlyNetworking,
     kubernetesNodeRef: reader.read('CALICO_K8S_NODE_REF', nodeVariables.CALICO_K8S_NODE_REF),
     logLevel: logLevels.find((known) => known === level),
     managesCni: reader.read('CALICO_MANAGE_CNI', nodeVariables.CALICO_MANAGE_CNI),
     usesPodCidr: reader.read('USE_POD_CIDR', nodeVariables.USE_POD_CIDR),
+    nodeLabels: {},
   };
   reader.throwProblems();
   return config;

@@ -126,7 +126,7 @@ const nodeExamples: Readonly<Record<keyof typeof nodeVariables, Examples>> = {
     refused: ['soon', '1m30s', '-1s'],
   },
   CALICO_SHUTDOWN_TIMESTAMP_FILE: paths,
-  CALICO_EARLY_NETWORKING: { accepted: [], refused: ['/early.yaml'] },
+  CALICO_EARLY_NETWORKING: paths,
   KUBECONFIG: { accepted: [['/etc/kubeconfig', '/etc/kubeconfig']], refused: ['/a\0b'] },
   NODE_USER_ID: { accepted: [['999', 999]], refused: ['calico', '-1', '4294967295'] },
   USE_POD_CIDR: booleans,

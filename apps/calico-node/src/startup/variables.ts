@@ -287,13 +287,10 @@ export const nodeVariables = {
     parse: (value) => (/^\d+(?:ms|s|m|h)?$/.test(value) ? value : undefined),
   } satisfies Variable<string>,
   CALICO_SHUTDOWN_TIMESTAMP_FILE: path('/var/lib/calico/shutdownTS', 'Where `-shutdown` notes its time.'),
-  CALICO_EARLY_NETWORKING: {
-    unset: '',
-    fallback: '',
-    allowed: 'absent: this node brings up no network of the host before itself',
-    meaning: 'Refused.',
-    parse: () => undefined,
-  } satisfies Variable<string>,
+  CALICO_EARLY_NETWORKING: path(
+    '',
+    "A file of kind EarlyNetworkConfiguration: the host's stable address and BGP with its ToRs, before anything else.",
+  ),
   KUBECONFIG: text(
     /^[^\0]+$/,
     'the path of a kubeconfig file',

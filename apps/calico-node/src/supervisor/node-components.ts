@@ -171,6 +171,36 @@ export function nodeComponents(backend: Backend, layout: NodeLayout): readonly C
   }));
 }
 
+/**
+ * The BGP daemon as the early speaker: beside the node's own one, with files, socket and port of its own, and without
+ * health of its own.
+ */
+export function earlySpeaker({
+  ownFile,
+  nodeBinary,
+  runDir,
+  env,
+  configFile,
+  port,
+}: Omit<NodeLayout, 'nodeName'> & { readonly configFile: string; readonly port: number }): ComponentSpec {
+  const socket = join(runDir, 'bgp.sock');
+  return {
+    name: 'early-bgp',
+    command: nodeBinary,
+    args: [programPath('bgp-daemon', ownFile), '--config', configFile, '--socket', socket, '--port', String(port)],
+    argv0: 'calico-early-bgp',
+    env: {
+      ...env,
+      CALICO_RUN_DIR: runDir,
+      CALICO_LIB_DIR: runDir,
+      CALICO_HEALTH_ADDRESS: 'off',
+      [orphanMark]: runDir,
+    },
+    after: [],
+    takesMessages: true,
+  };
+}
+
 /** How to run one program in the foreground, as `calico-node -felix` does; undefined when there is none. */
 export function nodeComponent(name: string, layout: Omit<NodeLayout, 'runDir'>): ComponentSpec | undefined {
   const program = programs.find((candidate) => candidate.name === name);
