@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import { connectDatastore, loadDatastoreConfig, Resources } from '@calico-node/datastore';
 import { freePort, startEtcd, type EtcdProcess } from '@calico-node/datastore/testing';
 import { parseAsn } from '@calico-node/net';
+import { isolateNetwork } from '@calico-node/netlink';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { endOrphans, findOrphans } from '../src/supervisor/orphans.ts';
 import { finish } from './node-rig.ts';
-import { ownNetwork } from './own-network.ts';
 
 const main = join(import.meta.dirname, '../src/main.ts');
 const stable = '172.31.10.3';
@@ -105,7 +105,7 @@ const reach = (tor: string): Promise<{ code: number | null }> =>
 beforeAll(() => {
   dir = mkdtempSync(join(tmpdir(), 'cnt-early-'));
   mkdirSync(join(dir, 'run'));
-  ownNetwork();
+  isolateNetwork();
   for (const tor of tors) {
     const { name, link, net } = tor;
     ip('netns', 'add', name);

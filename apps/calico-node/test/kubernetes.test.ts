@@ -7,15 +7,16 @@ import { join } from 'node:path';
 import { connectDatastore, loadDatastoreConfig, Resources, type Backend } from '@calico-node/datastore';
 import { startEtcd, type EtcdProcess } from '@calico-node/datastore/testing';
 import { createLogger } from '@calico-node/service';
+import { isolateNetwork } from '@calico-node/netlink';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { KubernetesApi } from '../src/kubernetes/api.ts';
 import { completeStartup } from '../src/services/complete-startup.ts';
 import { keepToken } from '../src/services/keep-token.ts';
 import { shutDown } from '../src/services/shutdown.ts';
 import { runStartup } from '../src/startup/run-startup.ts';
-import { addNodeInterface, ownNetwork } from './own-network.ts';
+import { addNodeInterface } from './own-network.ts';
 
-ownNetwork();
+isolateNetwork();
 addNodeInterface();
 
 const log = createLogger('test', 'silent');

@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { connectDatastore, loadDatastoreConfig, Resources, type Backend } from '@calico-node/datastore';
 import { startEtcd, type EtcdProcess } from '@calico-node/datastore/testing';
 import { callUnary, connectUnix, nodeV1 } from '@calico-node/rpc';
+import { isolateNetwork } from '@calico-node/netlink';
 import { expect } from 'vitest';
 import { endOrphans } from '../src/supervisor/orphans.ts';
-import { ownNetwork } from './own-network.ts';
 
 const main = join(import.meta.dirname, '../src/main.ts');
 
@@ -31,7 +31,7 @@ export async function finish(child: ChildProcess): Promise<Finished> {
 
 /** Gives this process a network of its own, for good: the node's, with an interface whose other end is in `peer`. */
 export function moveToOwnNetwork(peer: string): void {
-  ownNetwork();
+  isolateNetwork();
   const ip = (...args: string[]): void => void execFileSync('ip', args);
   ip('netns', 'add', peer);
   ip('link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', peer);

@@ -1,14 +1,5 @@
 import { parseIp } from '@calico-node/net';
-import { addAddress, createVeth, loadNative, RouteSocket, setLink } from '@calico-node/netlink';
-
-const CLONE_NEWNET = 0x40000000;
-
-/** Gives this test file's process a network of its own, for good, with a loopback that is up. */
-export function ownNetwork(): void {
-  if (loadNative().unshare(CLONE_NEWNET) < 0) throw new Error('unshare failed');
-  using socket = RouteSocket.open();
-  socket.apply([setLink({ name: 'lo', up: true })]);
-}
+import { addAddress, createVeth, RouteSocket, setLink } from '@calico-node/netlink';
 
 /** Adds an interface with a node's addresses: eth0 with 192.0.2.10/24 and 2001:db8::10/64. */
 export function addNodeInterface(): void {

@@ -5,14 +5,14 @@ import { Ipam } from '@calico-node/ipam';
 import type { IPPool, Node } from '@calico-node/model';
 import { cidrContains, parseCidr, parseIp, parseNodeName, type IpAddress } from '@calico-node/net';
 import { createLogger } from '@calico-node/service';
+import { isolateNetwork } from '@calico-node/netlink';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { monitorAddresses } from '../src/services/monitor-addresses.ts';
 import { keepTunnels } from '../src/services/tunnels/keep-tunnels.ts';
 import { reconcileTunnels } from '../src/services/tunnels/tunnel-addresses.ts';
 import { readStartupConfig } from '../src/startup/startup-config.ts';
-import { ownNetwork } from './own-network.ts';
 
-ownNetwork();
+isolateNetwork();
 
 const apiVersion = 'projectcalico.org/v3';
 const log = createLogger('test', 'silent');

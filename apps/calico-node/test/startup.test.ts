@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { connectDatastore, loadDatastoreConfig, Resources, type Backend } from '@calico-node/datastore';
 import { startEtcd, type EtcdProcess } from '@calico-node/datastore/testing';
 import { ConfigError, createLogger } from '@calico-node/service';
+import { isolateNetwork } from '@calico-node/netlink';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { runStartup, type StartupOutcome } from '../src/startup/run-startup.ts';
-import { addNodeInterface, ownNetwork } from './own-network.ts';
+import { addNodeInterface } from './own-network.ts';
 
-ownNetwork();
+isolateNetwork();
 addNodeInterface();
 
 let etcd: EtcdProcess;

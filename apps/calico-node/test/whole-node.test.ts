@@ -5,15 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startEtcd, type EtcdProcess } from '@calico-node/datastore/testing';
 import { callUnary, connectUnix, nodeV1 } from '@calico-node/rpc';
+import { isolateNetwork } from '@calico-node/netlink';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { endOrphans, findOrphans } from '../src/supervisor/orphans.ts';
 import { finish } from './node-rig.ts';
-import { ownNetwork } from './own-network.ts';
 
 const main = join(import.meta.dirname, '../src/main.ts');
 
 // The processes serve their health on fixed ports.
-ownNetwork();
+isolateNetwork();
 
 let etcd: EtcdProcess;
 let dir: string;

@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { Resources } from '@calico-node/datastore';
 import { Ipam } from '@calico-node/ipam';
 import { blockPrefix, decodeBlock } from '@calico-node/model';
-import { RouteSocket, writeSysctl } from '@calico-node/netlink';
+import { isolateNetwork, RouteSocket, writeSysctl } from '@calico-node/netlink';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fakeIo } from '../src/fake-io.ts';
 import { runCalicoctl } from '../src/program.ts';
 import { startCli, type Cli } from './cli.ts';
-import { isolateNetwork, Playground } from './support/own-network.ts';
+import { Playground } from './support/own-network.ts';
 
 const apiVersion = 'projectcalico.org/v3';
 const felix = join(import.meta.dirname, '../../felix/src/main.ts');

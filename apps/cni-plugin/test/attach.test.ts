@@ -2,11 +2,10 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ipam } from '@calico-node/ipam';
 import type { WorkloadEndpoint } from '@calico-node/model';
-import { createVeth, readSysctl, RouteSocket } from '@calico-node/netlink';
+import { createVeth, isolateNetwork, readSysctl, RouteSocket } from '@calico-node/netlink';
 import { felixV1 } from '@calico-node/rpc';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { startFakeFelix } from './support/fake-felix.ts';
-import { isolateNetwork } from './support/isolate-network.ts';
 import { TestNode, type Outcome } from './support/test-node.ts';
 
 interface CniResult {

@@ -8,9 +8,8 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseIp } from '@calico-node/net';
-import { addAddress, RouteSocket } from '@calico-node/netlink';
+import { addAddress, isolateNetwork, RouteSocket } from '@calico-node/netlink';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { isolateNetwork } from './support/isolate-network.ts';
 import { TestNode, type Outcome } from './support/test-node.ts';
 
 type Json = Readonly<Record<string, unknown>>;

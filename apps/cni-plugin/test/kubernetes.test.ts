@@ -1,9 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ipam } from '@calico-node/ipam';
-import { RouteSocket } from '@calico-node/netlink';
+import { isolateNetwork, RouteSocket } from '@calico-node/netlink';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { isolateNetwork } from './support/isolate-network.ts';
 import { KubernetesApi } from './support/kubernetes-api.ts';
 import { TestNode, type Outcome } from './support/test-node.ts';
 

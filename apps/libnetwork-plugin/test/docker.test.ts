@@ -1,7 +1,8 @@
 /*
  * The plug-in under a real Docker engine: Debian's docker.io, started for these tests in a namespace of its own.
  */
-import { engineProblem, eventually, isolateNetwork } from '@calico-node/lab/containers';
+import { engineProblem, eventually } from '@calico-node/lab/containers';
+import { isolateNetwork } from '@calico-node/netlink';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DockerNode, nodeName } from './support/docker-node.ts';
 

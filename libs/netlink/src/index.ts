@@ -8,6 +8,7 @@ export { NetlinkError } from './netlink-error.ts';
 export { NetlinkSocket, type BatchOutcome, type TransactionOptions, type WatchHandlers } from './netlink-socket.ts';
 export type { NetlinkSocketOptions } from './netlink-open.ts';
 export { Netns, inNetns, inNewNetns, netnsInode, openNetns, openOwnNetns, type NetnsRef } from './netns.ts';
+export { isolateNetwork } from './isolate-network.ts';
 export { createNetns, deleteNetns } from './named-netns.ts';
 export { readSysctl, writeSysctl, type SysctlOptions } from './sysctl.ts';
 export { openTcpSocket, setTcpMd5Key, socketAddressOf, type TcpMd5Key, type TcpSocketOptions } from './tcp-socket.ts';

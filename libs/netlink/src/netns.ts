@@ -93,16 +93,22 @@ export function inNetns<T>(netns: NetnsRef, work: () => T, native: NativeTable =
  */
 export function inNewNetns<T>(work: () => T, native: NativeTable = loadNative()): T {
   const home = openOwnNetns();
-  const result = native.unshare(CLONE_NEWNET);
-  if (result < 0) {
+  try {
+    unshareNetns(native);
+  } catch (error) {
     home.close();
-    checkResult(result, 'unshare', 'the network namespace');
+    throw error;
   }
   try {
     return work();
   } finally {
     goHome(home, native);
   }
+}
+
+/** Moves the calling thread into a network namespace that is made for it. */
+export function unshareNetns(native: NativeTable = loadNative()): void {
+  checkResult(native.unshare(CLONE_NEWNET), 'unshare', 'the network namespace');
 }
 
 /** The kernel's identity of an open namespace: equal for two handles on the same one. */

@@ -6,3 +6,4 @@ export * as etcdV3 from './gen/etcd/watch.ts';
 export { connectUnix, callUnary, type CallOptions } from './client.ts';
 export { RpcError, isRpcError, type RpcCode } from './errors.ts';
 export { serveUnix, unary, type RunningServer, type UnaryContext } from './server.ts';
+export { sessionStateNames } from './session-state.ts';

@@ -1,17 +1,12 @@
 import { familyOf, splitCidr, tryParseCidr, tryParseIp, type Family } from '@calico-node/net';
-import { bgpV1, callUnary, connectUnix } from '@calico-node/rpc';
+import { bgpV1, callUnary, connectUnix, sessionStateNames } from '@calico-node/rpc';
 import type { BgpSource, PeerReport, PeerState, RouteReport, Session } from './report.ts';
 
 const timeoutMs = 5_000;
 
 const states: Readonly<Record<bgpV1.SessionState, PeerState>> = {
+  ...sessionStateNames,
   [bgpV1.SessionState.UNSPECIFIED]: 'Idle',
-  [bgpV1.SessionState.IDLE]: 'Idle',
-  [bgpV1.SessionState.CONNECT]: 'Connect',
-  [bgpV1.SessionState.ACTIVE]: 'Active',
-  [bgpV1.SessionState.OPEN_SENT]: 'OpenSent',
-  [bgpV1.SessionState.OPEN_CONFIRM]: 'OpenConfirm',
-  [bgpV1.SessionState.ESTABLISHED]: 'Established',
 };
 
 const types: Readonly<Record<bgpV1.PeerType, NonNullable<PeerReport['type']>>> = {

@@ -1,5 +1,5 @@
 import type { BirdPeer } from '@calico-node/bird';
-import { bgpV1 } from '@calico-node/rpc';
+import { bgpV1, sessionStateNames } from '@calico-node/rpc';
 import { asciiTable } from './ascii-table.ts';
 
 const PEER_TYPES: Readonly<Record<bgpV1.PeerType, string>> = {
@@ -7,16 +7,6 @@ const PEER_TYPES: Readonly<Record<bgpV1.PeerType, string>> = {
   [bgpV1.PeerType.NODE_MESH]: 'node-to-node mesh',
   [bgpV1.PeerType.NODE]: 'node specific',
   [bgpV1.PeerType.GLOBAL]: 'global',
-};
-
-const STATES: Readonly<Record<bgpV1.SessionState, string>> = {
-  [bgpV1.SessionState.UNSPECIFIED]: 'Unknown',
-  [bgpV1.SessionState.IDLE]: 'Idle',
-  [bgpV1.SessionState.CONNECT]: 'Connect',
-  [bgpV1.SessionState.ACTIVE]: 'Active',
-  [bgpV1.SessionState.OPEN_SENT]: 'OpenSent',
-  [bgpV1.SessionState.OPEN_CONFIRM]: 'OpenConfirm',
-  [bgpV1.SessionState.ESTABLISHED]: 'Established',
 };
 
 const COLUMNS = ['Peer address', 'Peer type', 'State', 'Since', 'Info'];
@@ -30,7 +20,7 @@ export function peerTable(peers: readonly bgpV1.Peer[], now: Date): string {
     .toSorted((a, b) => a.address.localeCompare(b.address, 'en', { numeric: true }))
     .map((peer) => {
       const isUp = peer.state === bgpV1.SessionState.ESTABLISHED;
-      const info = [STATES[peer.state], isUp ? '' : peer.lastError].filter((text) => text !== '').join(' ');
+      const info = [sessionStateNames[peer.state], isUp ? '' : peer.lastError].filter((text) => text !== '').join(' ');
       return [
         peer.address,
         PEER_TYPES[peer.type],

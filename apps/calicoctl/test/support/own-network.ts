@@ -2,17 +2,7 @@ import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { createNetns, deleteNetns, loadNative, RouteSocket, setLink } from '@calico-node/netlink';
-
-const CLONE_NEWNET = 0x40000000;
-
-/** Moves this test process, and what it starts from now on, into a network namespace that goes away with it. */
-export function isolateNetwork(): void {
-  const result = loadNative().unshare(CLONE_NEWNET);
-  if (result < 0) throw new Error(`unshare: errno ${-result}`);
-  using socket = RouteSocket.open();
-  socket.apply([setLink({ name: 'lo', up: true })]);
-}
+import { createNetns, deleteNetns } from '@calico-node/netlink';
 
 /** Namespaces and processes that a test makes; all are gone when it is disposed of. */
 export class Playground implements AsyncDisposable {

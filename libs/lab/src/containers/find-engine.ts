@@ -1,8 +1,8 @@
+import { isolateNetwork } from '@calico-node/netlink';
 import { run, type Outcome } from './child.ts';
 import { DockerEngine, type Engine, engineProblem, type EngineOptions } from './docker-engine.ts';
 import { onPath } from './on-path.ts';
 import { importBox } from './box-image.ts';
-import { isolateNetwork } from './isolate-network.ts';
 
 /** An engine that the machine has. */
 class HostEngine implements Engine {

@@ -3,5 +3,4 @@ export { ContainerLab, type ContainerLabOptions } from './container-lab.ts';
 export { DockerEngine, type Engine, engineProblem, type EngineOptions } from './docker-engine.ts';
 export { type EtcdContainer, etcdImageVariable, startEtcdContainer } from './etcd-container.ts';
 export { containerProblem, startEngine } from './find-engine.ts';
-export { isolateNetwork } from './isolate-network.ts';
 export { nodeImage, nodeImageVariable, prepareNodeImage } from './node-image.ts';

@@ -1,18 +1,8 @@
-import { bgpV1 } from '@calico-node/rpc';
+import { bgpV1, sessionStateNames } from '@calico-node/rpc';
 import type { Io } from '../../io.ts';
 import { tabTable } from '../../output/tab-table.ts';
 import { askBgpDaemon } from './daemon.ts';
 import { routeTable } from './route-table.ts';
-
-const STATES: Readonly<Record<bgpV1.SessionState, string>> = {
-  [bgpV1.SessionState.UNSPECIFIED]: 'Unknown',
-  [bgpV1.SessionState.IDLE]: 'Idle',
-  [bgpV1.SessionState.CONNECT]: 'Connect',
-  [bgpV1.SessionState.ACTIVE]: 'Active',
-  [bgpV1.SessionState.OPEN_SENT]: 'OpenSent',
-  [bgpV1.SessionState.OPEN_CONFIRM]: 'OpenConfirm',
-  [bgpV1.SessionState.ESTABLISHED]: 'Established',
-};
 
 /** `calicoctl bgp peers`: the sessions with what has gone over them. */
 export async function bgpPeers(io: Io): Promise<void> {
@@ -62,7 +52,7 @@ function stateOf({ state, stale, shutDown, dampedSeconds, bfd }: bgpV1.Peer): st
     ...(dampedSeconds > 0 ? [`damped for ${duration(1000 * dampedSeconds)}`] : []),
     ...(bfd === undefined ? [] : [bfd.state === bgpV1.BfdState.UP ? 'BFD up' : 'BFD down']),
   ];
-  return notes.length === 0 ? STATES[state] : `${STATES[state]} (${notes.join(', ')})`;
+  return notes.length === 0 ? sessionStateNames[state] : `${sessionStateNames[state]} (${notes.join(', ')})`;
 }
 
 /** In the largest two units: 3d4h, 4h5m, 5m6s, 6s. */
