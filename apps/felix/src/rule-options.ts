@@ -26,6 +26,9 @@ export function ruleOptionsOf(values: FelixParameters, filter: DriverChoice['kin
     logRate: logRateOf(values.LogActionRateLimit, values.LogActionRateLimitBurst),
     floatingIps: values.FloatingIPs === 'Enabled',
     natOutgoingExclusions: values.NATOutgoingExclusions,
+    natOutgoingAddress: values.NATOutgoingAddress,
+    natPortRange: values.NATPortRange,
+    natOutgoingInterface: values.IptablesNATOutgoingInterfaceFilter,
   };
 }
 

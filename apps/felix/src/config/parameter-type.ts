@@ -1,4 +1,5 @@
 import { tryParseIp, familyOf, type Family, type IpAddress } from '@calico-node/net';
+import type { PortRange } from '../calc/parsed-rule.ts';
 
 /** How a parameter's text is read. Every source, the datastore's too, is turned into text first, as in Felix. */
 export interface ParameterType<T> {
@@ -109,6 +110,17 @@ export const rate: ParameterType<{ readonly count: number; readonly per: RateUni
     const [, count = '', per = ''] = /^([1-9]\d{0,8})\/(\w+)$/.exec(value) ?? [];
     const unit = (['second', 'minute', 'hour', 'day'] as const).find((each) => each === per.toLowerCase());
     return unit === undefined ? undefined : { count: Number(count), per: unit };
+  },
+};
+
+/** A port, or ports from the first to the last; undefined for none said. */
+export const portRange: ParameterType<PortRange | undefined> = {
+  allowed: 'a port or a range of them such as 30000:32767',
+  zero: undefined,
+  parse: (value) => {
+    const [, low = '', high = low] = /^(\d{1,5})(?::(\d{1,5}))?$/.exec(value) ?? [];
+    const [first, last] = [Number(low), Number(high)];
+    return low !== '' && first <= last && last <= 65535 ? { first, last } : undefined;
   },
 };
 

@@ -15,6 +15,7 @@ import {
   interfaceList,
   markMask,
   oneOf,
+  portRange,
   rate,
   regexp,
   seconds,
@@ -22,6 +23,7 @@ import {
   textOf,
 } from './parameter-type.ts';
 import { parameter, type Parameter } from './parameter.ts';
+import { interfacePattern } from './text-types.ts';
 
 export type { Parameter } from './parameter.ts';
 
@@ -95,6 +97,9 @@ export const parameters = {
   LogActionRateLimitBurst: parameter(int(0, 9999), 5, 'logActionRateLimitBurst'),
   FloatingIPs: parameter(oneOf('Enabled', 'Disabled'), 'Disabled', 'floatingIPs'),
   NATOutgoingExclusions: parameter(oneOf('IPPoolsOnly', 'IPPoolsAndHostIPs'), 'IPPoolsOnly', 'natOutgoingExclusions'),
+  NATOutgoingAddress: parameter(address(4), undefined, 'natOutgoingAddress'),
+  NATPortRange: parameter(portRange, undefined, 'natPortRange'),
+  IptablesNATOutgoingInterfaceFilter: parameter(interfacePattern, '', 'iptablesNATOutgoingInterfaceFilter'),
 
   DeviceRouteProtocol: parameter(int(0, 255), 3, 'deviceRouteProtocol'),
   DeviceRouteSourceAddress: parameter(address(4), undefined, 'deviceRouteSourceAddress'),

@@ -62,7 +62,22 @@ describe('resolveParameters', () => {
     ['FELIX_INTERFACEPREFIX', 'cali,tap', { InterfacePrefix: ['cali', 'tap'] }],
     ['FELIX_REPORTINGINTERVALSECS', 'none', { ReportingIntervalSecs: 0 }],
     ['FELIX_DEVICEROUTESOURCEADDRESS', '10.0.0.1', { DeviceRouteSourceAddress: '10.0.0.1' }],
+    ['FELIX_NATPORTRANGE', '1000:2000', { NATPortRange: { first: 1000, last: 2000 } }],
+    ['FELIX_NATPORTRANGE', '1000', { NATPortRange: { first: 1000, last: 1000 } }],
   ])('reads %s=%s', (variable, value, expected) => {
     expect(resolveParameters([fromEnvironment({ [variable]: value })]).values).toMatchObject(expected);
+  });
+
+  test.each([
+    ['NATPortRange', '2000:1000', 'it takes a port or a range of them such as 30000:32767'],
+    ['NATOutgoingAddress', 'fd00::1', 'it takes an IPv4 address'],
+    [
+      'IptablesNATOutgoingInterfaceFilter',
+      'a name with spaces',
+      'it takes an interface name of at most 15 characters, + at its end for any',
+    ],
+  ])('refuses %s=%s, and says what is allowed', (parameter, value, message) => {
+    const { problems } = resolveParameters([fromEnvironment({ [`FELIX_${parameter}`]: value })]);
+    expect(problems).toEqual([expect.objectContaining({ parameter, value, message })]);
   });
 });

@@ -69,6 +69,10 @@ export const matchInterface = (direction: 'in' | 'out', name: string): Match => 
   negated: false,
 });
 
+/** As Felix's parameters name interfaces: with + at its end all that begin so. */
+export const matchInterfaceName = (direction: 'in' | 'out', name: string): Match =>
+  name.endsWith('+') ? matchInterfacePrefix(direction, name.slice(0, -1)) : matchInterface(direction, name);
+
 export const matchLimit = (packets: number, per: RateUnit, burst: number): Match => ({
   kind: 'limit',
   packets,

@@ -1,4 +1,6 @@
+import type { IpAddress } from '@calico-node/net';
 import type { Failsafes } from '@calico-node/policy';
+import type { PortRange } from '../calc/parsed-rule.ts';
 import { allocateMarks, type MarkBits } from './marks.ts';
 import type { RateUnit } from './model.ts';
 import type { Tunnels } from './tunnel-rules.ts';
@@ -43,6 +45,12 @@ export interface RuleOptions {
   readonly floatingIps: boolean;
   /** NATOutgoingExclusions. */
   readonly natOutgoingExclusions: 'IPPoolsOnly' | 'IPPoolsAndHostIPs';
+  /** IPv4 (NATOutgoingAddress); undefined: that of the interface. */
+  readonly natOutgoingAddress: IpAddress | undefined;
+  /** NATPortRange; undefined: as the kernel likes. */
+  readonly natPortRange: PortRange | undefined;
+  /** IptablesNATOutgoingInterfaceFilter: an interface, with + at its end all that begin so; '': any. */
+  readonly natOutgoingInterface: string;
 }
 
 /** Calico's defaults. */
@@ -67,4 +75,7 @@ export const defaultRuleOptions: RuleOptions = Object.freeze({
   serviceLoopPrevention: 'Drop',
   floatingIps: false,
   natOutgoingExclusions: 'IPPoolsOnly',
+  natOutgoingAddress: undefined,
+  natPortRange: undefined,
+  natOutgoingInterface: '',
 });

@@ -1,4 +1,4 @@
-import { parseCidr } from '@calico-node/net';
+import { parseCidr, parseIp } from '@calico-node/net';
 import { describe, expect, test } from 'vitest';
 import { policyIdOf } from '../calc/policy-id.ts';
 import { chain, rule } from './build.ts';
@@ -164,6 +164,22 @@ describe('static chains', () => {
   test('masquerade what leaves the pools', () => {
     expect(show('cali-nat-outgoing')).toBe(`nat cali-nat-outgoing
   set(source masq-ipam-pools) !set(destination network-ip-pools) => masquerade`);
+  });
+
+  test('give it the address and ports that are asked for, and only by the interfaces that are', () => {
+    const options = {
+      natOutgoingAddress: parseIp('192.0.2.1'),
+      natPortRange: { first: 1000, last: 2000 },
+      natOutgoingInterface: 'eth+',
+    };
+    const leaves = 'set(source masq-ipam-pools) !set(destination network-ip-pools) interface(out eth true)';
+    expect(show('cali-nat-outgoing', options)).toBe(`nat cali-nat-outgoing
+  protocol(6) ${leaves} => snat(192.0.2.1 {"first":1000,"last":2000})
+  protocol(17) ${leaves} => snat(192.0.2.1 {"first":1000,"last":2000})
+  ${leaves} => snat(192.0.2.1)`);
+    expect(show('cali-nat-outgoing', { ...options, natOutgoingInterface: 'eth0' }, 6)).toContain(
+      'interface(out eth0 false) => masquerade({"first":1000,"last":2000})',
+    );
   });
 });
 

@@ -14,7 +14,6 @@
  * Host endpoints come in between: see `host-chains.ts`.
  */
 import type { Family } from '@calico-node/net';
-import { allHostsSet, masqueradePoolsSet, networkPoolsSet } from '../calc/ip-set.ts';
 import { chain, hook, rule } from './build.ts';
 import { renderDispatchChains } from './dispatch.ts';
 import {
@@ -28,7 +27,6 @@ import {
   matchInterfacePrefix,
   matchMarked,
   matchProtocol,
-  matchSet,
   matchUnmarked,
   protocols,
   returnToCaller,
@@ -37,8 +35,9 @@ import {
 import { renderFailsafeChains } from './failsafe-chains.ts';
 import { floatingHooks } from './floating-addresses.ts';
 import { renderVerdictChains } from './look-ups.ts';
-import type { Action, Chain, Hook, Match, Rule } from './model.ts';
+import type { Action, Chain, Hook, Rule } from './model.ts';
 import { chainNames } from './names.ts';
+import { renderNatOutgoing } from './nat-outgoing.ts';
 import type { RuleOptions } from './options.ts';
 import { masqueradeIntoTunnels, tunnelInput, tunnelOutput, untrackedVxlan } from './tunnel-rules.ts';
 import { allowAction, denyAction } from './verdicts.ts';
@@ -89,7 +88,7 @@ export function renderStaticChains(family: Family, options: RuleOptions): readon
       rule([], jump(chainNames.natOutgoing)),
       ...masqueradeIntoTunnels(family, options),
     ]),
-    chain('nat', chainNames.natOutgoing, natOutgoing(options)),
+    renderNatOutgoing(family, options),
   ];
 }
 
@@ -205,13 +204,4 @@ function forward(options: RuleOptions): readonly Rule[] {
     rule([], jump(chainNames.toHostForwardDispatch)),
     rule([], jump(chainNames.serviceLoops)),
   ];
-}
-
-function natOutgoing(options: RuleOptions): readonly Rule[] {
-  const matches: readonly Match[] = [
-    matchSet('source', masqueradePoolsSet),
-    matchSet('destination', networkPoolsSet, true),
-    ...(options.natOutgoingExclusions === 'IPPoolsAndHostIPs' ? [matchSet('destination', allHostsSet, true)] : []),
-  ];
-  return [rule(matches, { kind: 'masquerade' })];
 }
