@@ -19,6 +19,7 @@ export { RouteMonitor, type RouteEvent, type RouteGroup, type RouteMonitorOption
 export type { Link, VxlanLink } from './route/link.ts';
 export {
   createBridge,
+  createIfb,
   createVeth,
   createVxlan,
   deleteLink,

@@ -142,6 +142,11 @@ export function createBridge(spec: NewLink): NetlinkRequest {
   return create(spec, 'bridge');
 }
 
+/** An intermediate functional block: what is redirected to it passes through its qdisc and goes on as it came. */
+export function createIfb(spec: NewLink): NetlinkRequest {
+  return create(spec, 'ifb');
+}
+
 export function createVxlan(spec: VxlanSpec): NetlinkRequest {
   return create(spec, 'vxlan', (data) => {
     data.u32(vxlanInfo.id, spec.vni).be16(vxlanInfo.port, spec.port ?? 4789);
