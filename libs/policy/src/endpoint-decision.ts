@@ -6,7 +6,7 @@ import type { PolicyPacket } from './packet.ts';
 import { ruleMatches, type RuleContext } from './rule-match.ts';
 import { Selection } from './selection.ts';
 import { arrangeTiers } from './tiers.ts';
-import type { Policy, PolicyWorld } from './world.ts';
+import { isNamespaced, type Policy, type PolicyWorld } from './world.ts';
 
 /** What is asked of one endpoint. */
 export interface Question {
@@ -116,7 +116,7 @@ function firstHit(
 }
 
 function isStaged({ kind }: Policy): boolean {
-  return kind === 'StagedNetworkPolicy' || kind === 'StagedGlobalNetworkPolicy';
+  return kind !== 'NetworkPolicy' && kind !== 'GlobalNetworkPolicy';
 }
 
 /** Workload endpoints have no doNotTrack and preDNAT policies; host endpoints have them apart from the others. */
@@ -156,9 +156,8 @@ function stagedDecision(
   return [{ tier: policy.spec.tier ?? 'default', owner, ...(hit === undefined ? {} : { hit }) }];
 }
 
-function contextOf({ kind, metadata }: Policy, world: PolicyWorld, selection: Selection): RuleContext {
-  const isNamespaced = kind === 'NetworkPolicy' || kind === 'StagedNetworkPolicy';
-  return { world, selection, namespace: isNamespaced ? metadata.namespace : undefined };
+function contextOf(policy: Policy, world: PolicyWorld, selection: Selection): RuleContext {
+  return { world, selection, namespace: isNamespaced(policy) ? policy.metadata.namespace : undefined };
 }
 
 function ownerOf({

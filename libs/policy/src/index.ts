@@ -1,5 +1,6 @@
 export type { PolicyPacket } from './packet.ts';
-export type { Member, MemberPort, Policy, PolicyWorld, ServiceEndpoint } from './world.ts';
+export type { Member, MemberPort, Policy, PolicyWorld, ServiceEndpoint, StagedKubernetesPolicy } from './world.ts';
+export { kubernetesPolicyOf } from './kubernetes-policy.ts';
 export type { Direction, PolicyEndpoint, Stage } from './endpoint.ts';
 export type { Decision, Reason, RuleHit, RuleOwner, StagedDecision, TierDecision } from './decision.ts';
 export { decideEndpoint, type Question } from './endpoint-decision.ts';

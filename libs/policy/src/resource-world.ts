@@ -1,5 +1,6 @@
 import { parseCidrLoose, type Cidr } from '@calico-node/net';
 import type { Profile, Resource, Tier } from '@calico-node/model';
+import { kubernetesPolicyOf } from './kubernetes-policy.ts';
 import { memberOfHostEndpoint, memberOfNetworkSet, memberOfWorkloadEndpoint } from './members.ts';
 import type { Member, Policy, PolicyWorld } from './world.ts';
 
@@ -20,6 +21,9 @@ export function worldOf(resources: Iterable<Resource>): PolicyWorld {
       case 'StagedGlobalNetworkPolicy':
       case 'StagedNetworkPolicy':
         policies.push(resource);
+        break;
+      case 'StagedKubernetesNetworkPolicy':
+        policies.push(kubernetesPolicyOf(resource));
         break;
       case 'Profile':
         profiles.set(resource.metadata.name, resource);

@@ -4,7 +4,7 @@
  */
 import { NAMESPACE_LABEL, type EntityRule } from '@calico-node/model';
 import { parseSelector, type Labels, type Selector } from '@calico-node/selector';
-import type { Policy } from './world.ts';
+import { isNamespaced, type Policy } from './world.ts';
 
 const SERVICE_ACCOUNT_LABEL = 'projectcalico.org/serviceaccount';
 const hasNamespace = `has(${NAMESPACE_LABEL})`;
@@ -15,16 +15,16 @@ export class Selection {
   readonly #parsed = new Map<string, Selector>();
 
   /** Whether the policy applies to an endpoint with these labels. */
-  policyApplies({ kind, metadata, spec }: Policy, labels: Labels): boolean {
-    const { selector = '', serviceAccountSelector = '' } = spec;
-    if (kind === 'NetworkPolicy' || kind === 'StagedNetworkPolicy') {
+  policyApplies(policy: Policy, labels: Labels): boolean {
+    const { selector = '', serviceAccountSelector = '' } = policy.spec;
+    if (isNamespaced(policy)) {
       return (
-        labels.get(NAMESPACE_LABEL) === metadata.namespace &&
+        labels.get(NAMESPACE_LABEL) === policy.metadata.namespace &&
         this.#holds(selector, labels) &&
         (serviceAccountSelector === '' || this.#holds(this.#prefixed(serviceAccountSelector, 'pcsa.'), labels))
       );
     }
-    const { namespaceSelector = '' } = spec;
+    const { namespaceSelector = '' } = policy.spec;
     // Calico replaces `all()` in the joined text, and so in the policy's own selector too.
     const all = namespaceSelector !== '' ? hasNamespace : serviceAccountSelector !== '' ? hasServiceAccount : undefined;
     const own = all === undefined ? selector : selector.replaceAll('all()', all);

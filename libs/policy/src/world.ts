@@ -9,8 +9,21 @@ import type {
 } from '@calico-node/model';
 import type { Labels } from '@calico-node/selector';
 
+/** A staged policy of Kubernetes' in Calico's words: `kubernetesPolicyOf` makes it. */
+export type StagedKubernetesPolicy = Omit<StagedNetworkPolicy, 'kind'> & {
+  readonly kind: 'StagedKubernetesNetworkPolicy';
+};
+
 /** The resources that are policies, enforced or staged. */
-export type Policy = GlobalNetworkPolicy | NetworkPolicy | StagedGlobalNetworkPolicy | StagedNetworkPolicy;
+export type Policy =
+  GlobalNetworkPolicy | NetworkPolicy | StagedGlobalNetworkPolicy | StagedNetworkPolicy | StagedKubernetesPolicy;
+
+/** Whether the policy belongs to a namespace, and speaks of that alone. */
+export function isNamespaced(
+  policy: Policy,
+): policy is Extract<Policy, NetworkPolicy | StagedNetworkPolicy | StagedKubernetesPolicy> {
+  return policy.kind !== 'GlobalNetworkPolicy' && policy.kind !== 'StagedGlobalNetworkPolicy';
+}
 
 /** Something that selectors select: an endpoint of any host, or a network set. */
 export interface Member {

@@ -1,11 +1,12 @@
 import { decodeResource, type Kind, type Profile, type Tier } from '@calico-node/model';
-import type { Policy } from '@calico-node/policy';
+import { kubernetesPolicyOf, type Policy } from '@calico-node/policy';
 
 const ruleKinds: readonly Kind[] = [
   'GlobalNetworkPolicy',
   'NetworkPolicy',
   'Profile',
   'StagedGlobalNetworkPolicy',
+  'StagedKubernetesNetworkPolicy',
   'StagedNetworkPolicy',
   'Tier',
 ];
@@ -37,6 +38,7 @@ export class RuleTexts {
       const resource = decodeResource(kind, value, revision);
       if (resource.kind === 'Tier') tiers.push(resource);
       else if (resource.kind === 'Profile') profiles.push(resource);
+      else if (resource.kind === 'StagedKubernetesNetworkPolicy') policies.push(kubernetesPolicyOf(resource));
       else if (
         resource.kind === 'GlobalNetworkPolicy' ||
         resource.kind === 'NetworkPolicy' ||
