@@ -1,3 +1,4 @@
+import type { Node } from '@calico-node/model';
 import type { NodePolicy } from '@calico-node/policy';
 import type { FelixParameters } from './config/parameters.ts';
 import type { DriverChoice } from './dataplane/driver-choice.ts';
@@ -46,4 +47,15 @@ export function nodePolicyOf(options: RuleOptions): NodePolicy {
     allowVxlanPacketsFromWorkloads: options.allowVxlanPacketsFromWorkloads,
     allowIpipPacketsFromWorkloads: options.allowIpipPacketsFromWorkloads,
   };
+}
+
+/** What Felix's parameters say of this node in place of its Node resource. */
+export function ownNodeOf(values: FelixParameters): Partial<Node['spec']> {
+  const fields = {
+    ipv4VXLANTunnelAddr: values.IPv4VXLANTunnelAddr,
+    vxlanTunnelMACAddr: values.VXLANTunnelMACAddr,
+    ipv6VXLANTunnelAddr: values.IPv6VXLANTunnelAddr,
+    vxlanTunnelMACAddrV6: values.VXLANTunnelMACAddrV6,
+  };
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }

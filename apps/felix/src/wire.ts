@@ -28,7 +28,7 @@ import { ClusterNetwork } from './dataplane/tunnels/cluster-network.ts';
 import { dataplaneMetrics } from './dataplane/metrics.ts';
 import { openDriver } from './dataplane/open-driver.ts';
 import { felixService } from './rpc/felix-service.ts';
-import { nodePolicyOf, ruleOptionsOf } from './rule-options.ts';
+import { nodePolicyOf, ownNodeOf, ruleOptionsOf } from './rule-options.ts';
 import { EndpointStatusFiles } from './status/endpoint-status-files.ts';
 import { StatusReporter } from './status/status-reporter.ts';
 import { syncMetrics } from './sync-metrics.ts';
@@ -159,12 +159,21 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     engine.touch();
   };
 
-  const calc = new CalcGraph({ hostname: options.hostname });
+  const calc = new CalcGraph({
+    hostname: options.hostname,
+    externalNodes: values.ExternalNodesCIDRList,
+    routeSource: values.RouteSource,
+    vxlan: values.VXLANEnabled,
+    ownNode: ownNodeOf(values),
+  });
   using sync = syncMetrics(context.metrics.registry, options.hostname);
   using _calcMetrics = calcMetrics(context.metrics.registry, () => calc.counts);
   const syncer = startSyncer({
     backend,
-    prefixes: [...watchedKinds.map((kind) => resourcePrefix(kind)), blockPrefix()],
+    prefixes: [
+      ...watchedKinds.map((kind) => resourcePrefix(kind)),
+      ...(values.RouteSource === 'CalicoIPAM' ? [blockPrefix()] : []),
+    ],
     log,
     signal,
     onConnection: ({ connected, reason }) => {

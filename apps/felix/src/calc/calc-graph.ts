@@ -23,6 +23,7 @@ import {
   parseResourceKey,
   ValidationError,
   type ResourceKey,
+  type Node,
   type WorkloadEndpoint,
   resourcePrefix,
   type Kind,
@@ -58,7 +59,7 @@ import { IpSetIndex, type LabelledItem } from './ip-set-index.ts';
 import { LocalEndpoints } from './local-endpoints.ts';
 import { convertNode, convertPool, Networks } from './networks.ts';
 import { policyIdOf, type PolicyName } from './policy-id.ts';
-import { ownersOfBlock } from './routes/block-owners.ts';
+import { ownersOfBlock, ownersOfEndpoint } from './routes/owners.ts';
 import { Encapsulations } from './routes/encapsulations.ts';
 import { RouteResolver } from './routes/route-resolver.ts';
 import { RuleTexts } from './rule-texts.ts';
@@ -76,6 +77,14 @@ export interface StoreUpdate {
 export interface CalcGraphOptions {
   /** Whose endpoints are local. */
   readonly hostname: NodeName;
+  /** Hosts beside the nodes that may send into tunnels (ExternalNodesCIDRList). */
+  readonly externalNodes?: readonly Cidr[];
+  /** What says where workloads are (RouteSource): the blocks, which is the default, or the endpoints. */
+  readonly routeSource?: 'CalicoIPAM' | 'WorkloadIPs';
+  /** Whether IPv4 goes by VXLAN (VXLANEnabled), whatever the pools say. */
+  readonly vxlan?: boolean | undefined;
+  /** What holds for this node in place of what its Node resource says. */
+  readonly ownNode?: Partial<Node['spec']>;
 }
 
 export interface CalcCounts {
@@ -93,6 +102,8 @@ export interface CalcCounts {
 
 export class CalcGraph {
   readonly #hostname: NodeName;
+  readonly #routeSource: CalcGraphOptions['routeSource'];
+  readonly #ownNode: Partial<Node['spec']>;
   readonly #selectors = new SelectorCache();
   readonly #interner = new LabelInterner();
   readonly #ipSets = new IpSetIndex();
@@ -114,7 +125,7 @@ export class CalcGraph {
   }));
   readonly #pools = new Networks<PoolUpdate, PoolRemove>(this.#ipSets, (name) => ({ type: 'pool-remove', name }));
   readonly #serviceCidrs = new ServiceCidrs();
-  readonly #encapsulations = new Encapsulations();
+  readonly #encapsulations: Encapsulations;
   readonly #routes: RouteResolver;
   readonly #configuration: Configuration;
   readonly #ruleTexts = new RuleTexts();
@@ -123,12 +134,16 @@ export class CalcGraph {
   #revision = 0n;
   #sync: 'waiting' | 'reached' | 'announced' = 'waiting';
 
-  constructor({ hostname }: CalcGraphOptions) {
+  constructor({ hostname, externalNodes = [], routeSource = 'CalicoIPAM', vxlan, ownNode = {} }: CalcGraphOptions) {
     this.#hostname = hostname;
+    this.#routeSource = routeSource;
+    this.#ownNode = ownNode;
+    this.#encapsulations = new Encapsulations(vxlan);
     this.#configuration = new Configuration(hostname);
     this.#routes = new RouteResolver(hostname);
     for (const id of [networkPoolsSet, masqueradePoolsSet, allHostsSet, vxlanHostsSet])
       this.#ipSets.retain({ id, content: 'fixed' });
+    for (const id of [allHostsSet, vxlanHostsSet]) this.#ipSets.changeFixed(id, externalNodes, []);
     this.#setProfile(defaultAllowProfile.name, defaultAllowProfile);
   }
 
@@ -336,7 +351,7 @@ export class CalcGraph {
         this.#setPool(name, text === undefined ? undefined : convertPool(decodeResource(kind, text, revision), name));
         return;
       case 'Node':
-        this.#setNode(name, text === undefined ? undefined : convertNode(decodeResource(kind, text, revision), name));
+        this.#setNode(name, text === undefined ? undefined : this.#convertNode(name, text, revision));
         return;
       case 'FelixConfiguration':
         this.#configuration.setFelix(name, text === undefined ? undefined : decodeResource(kind, text, revision));
@@ -367,6 +382,11 @@ export class CalcGraph {
     this.#routes.setPool(name, entry?.update);
   }
 
+  #convertNode(name: string, text: string, revision: bigint): ReturnType<typeof convertNode> {
+    const node = decodeResource('Node', text, revision);
+    return convertNode(name === this.#hostname ? { ...node, spec: { ...node.spec, ...this.#ownNode } } : node, name);
+  }
+
   #setNode(name: string, entry: ReturnType<typeof convertNode> | undefined): void {
     if (entry === undefined) this.#hosts.delete(name);
     else this.#hosts.set(name, entry);
@@ -374,12 +394,13 @@ export class CalcGraph {
   }
 
   #updateBlock(block: Cidr, key: string, text: string | undefined, revision: bigint): void {
+    if (this.#routeSource === 'WorkloadIPs') return;
     try {
-      this.#routes.setBlock(block, text === undefined ? undefined : ownersOfBlock(block, decodeBlock(text)));
+      this.#routes.setOwners(block, text === undefined ? undefined : ownersOfBlock(block, decodeBlock(text)));
     } catch (error) {
       if (!isInvalidValue(error)) throw error;
       this.#warnings.push({ code: 'invalid-value', subject: key, message: error.message, revision });
-      this.#routes.setBlock(block);
+      this.#routes.setOwners(block);
     }
   }
 
@@ -398,7 +419,9 @@ export class CalcGraph {
     const item = resource && convertEndpointItem(resource, namespace, this.#interner);
     const isOurs = parsed.hostname === this.#hostname;
     const model = isOurs && resource && item ? convertLocalEndpoint(resource, parsed, item, revision) : undefined;
+    const owners = this.#routeSource === 'WorkloadIPs' ? ownersOfEndpoint(parsed.hostname, item?.nets) : undefined;
     this.#setItem(key, item);
+    if (owners !== undefined) this.#routes.setOwners(key, owners);
     if (!isOurs) return;
     if (model === undefined) {
       const id = workloadEndpointIdOf(parsed.identity);

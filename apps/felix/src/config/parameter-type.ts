@@ -1,4 +1,4 @@
-import { tryParseIp, familyOf, type Family, type IpAddress } from '@calico-node/net';
+import { familyOf, parseMac, tryParseIp, type Family, type IpAddress, type Mac } from '@calico-node/net';
 import type { PortRange } from '../calc/parsed-rule.ts';
 
 /** How a parameter's text is read. Every source, the datastore's too, is turned into text first, as in Felix. */
@@ -101,6 +101,18 @@ export const address = (family: Family): ParameterType<IpAddress | undefined> =>
     return ip !== undefined && familyOf(ip) === family ? ip : undefined;
   },
 });
+
+export const mac: ParameterType<Mac | undefined> = {
+  allowed: 'a hardware address such as 66:00:00:00:00:01',
+  zero: undefined,
+  parse: (value) => {
+    try {
+      return parseMac(value);
+    } catch {
+      return undefined;
+    }
+  },
+};
 
 /** `10/second`: how many, and in which time; undefined is no limit. */
 export const rate: ParameterType<{ readonly count: number; readonly per: RateUnit } | undefined> = {

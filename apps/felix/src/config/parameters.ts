@@ -1,3 +1,4 @@
+import type { Cidr } from '@calico-node/net';
 import { ebpfParameters } from './idle/ebpf.ts';
 import { networkParameters } from './idle/network.ts';
 import { processParameters } from './idle/process.ts';
@@ -13,6 +14,7 @@ import {
   bool,
   int,
   interfaceList,
+  mac,
   markMask,
   oneOf,
   portRange,
@@ -23,10 +25,11 @@ import {
   textOf,
 } from './parameter-type.ts';
 import { parameter, type Parameter } from './parameter.ts';
-import { interfacePattern } from './text-types.ts';
+import { cidrList, interfacePattern, optionalBool } from './text-types.ts';
 
 export type { Parameter } from './parameter.ts';
 
+const noCidrs: readonly Cidr[] = [];
 const severity = oneOf('TRACE', 'DEBUG', 'INFO', 'WARNING', 'ERROR', 'FATAL');
 
 /**
@@ -88,6 +91,12 @@ export const parameters = {
   VXLANVNI: parameter(int(0, 0xffffff), 4096, 'vxlanVNI'),
   VXLANMTU: parameter(int(0, 65535), 0, 'vxlanMTU'),
   VXLANMTUV6: parameter(int(0, 65535), 0, 'vxlanMTUV6'),
+  VXLANEnabled: parameter(optionalBool, undefined, 'vxlanEnabled'),
+  IPv4VXLANTunnelAddr: parameter(address(4), undefined),
+  IPv6VXLANTunnelAddr: parameter(address(6), undefined),
+  VXLANTunnelMACAddr: parameter(mac, undefined),
+  VXLANTunnelMACAddrV6: parameter(mac, undefined),
+  ExternalNodesCIDRList: parameter(cidrList, noCidrs, 'externalNodesList', { fatal: true }),
   IpInIpMtu: parameter(int(0, 65535), 0, 'ipipMTU'),
   MTUIfacePattern: parameter(regexp, /^((en|wl|ww|sl|ib)[Pcopsvx].*|(eth|wlan|wwan).*)/, 'mtuIfacePattern'),
   AllowVXLANPacketsFromWorkloads: parameter(bool, false, 'allowVXLANPacketsFromWorkloads'),
@@ -106,6 +115,7 @@ export const parameters = {
   DeviceRouteSourceAddressIPv6: parameter(address(6), undefined, 'deviceRouteSourceAddressIPv6'),
   IPv4NormalRoutePriority: parameter(int(1, 2147483646), 1024, 'ipv4NormalRoutePriority'),
   IPv6NormalRoutePriority: parameter(int(1, 2147483646), 1024, 'ipv6NormalRoutePriority'),
+  RouteSource: parameter(oneOf('WorkloadIPs', 'CalicoIPAM'), 'CalicoIPAM', 'routeSource'),
   RouteRefreshInterval: parameter(seconds, 90, 'routeRefreshInterval'),
 
   EndpointReportingEnabled: parameter(bool, false, 'endpointReportingEnabled'),

@@ -63,6 +63,10 @@ describe('resolveParameters', () => {
     ['FELIX_REPORTINGINTERVALSECS', 'none', { ReportingIntervalSecs: 0 }],
     ['FELIX_DEVICEROUTESOURCEADDRESS', '10.0.0.1', { DeviceRouteSourceAddress: '10.0.0.1' }],
     ['FELIX_NATPORTRANGE', '1000:2000', { NATPortRange: { first: 1000, last: 2000 } }],
+    ['FELIX_VXLANENABLED', 'false', { VXLANEnabled: false }],
+    ['FELIX_VXLANTUNNELMACADDR', '66:00:00:00:00:01', { VXLANTunnelMACAddr: '66:00:00:00:00:01' }],
+    ['FELIX_EXTERNALNODESCIDRLIST', '192.0.2.1, fd00::/64', { ExternalNodesCIDRList: ['192.0.2.1/32', 'fd00::/64'] }],
+    ['FELIX_ROUTESOURCE', 'workloadips', { RouteSource: 'WorkloadIPs' }],
     ['FELIX_NATPORTRANGE', '1000', { NATPortRange: { first: 1000, last: 1000 } }],
   ])('reads %s=%s', (variable, value, expected) => {
     expect(resolveParameters([fromEnvironment({ [variable]: value })]).values).toMatchObject(expected);

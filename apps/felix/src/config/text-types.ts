@@ -1,4 +1,4 @@
-import { tryParseCidr, tryParseIp } from '@calico-node/net';
+import { parseCidrLoose, tryParseCidr, tryParseIp, type Cidr } from '@calico-node/net';
 import { bool, type ParameterType } from './parameter-type.ts';
 
 /* Types whose values stay texts, and such as only parameters without an effect have. */
@@ -49,13 +49,12 @@ export const milliseconds: ParameterType<number> = {
 };
 
 /** Addresses and networks. */
-export const cidrList: ParameterType<readonly string[]> = {
+export const cidrList: ParameterType<readonly Cidr[]> = {
   allowed: 'addresses or networks, separated by commas',
   zero: [],
   parse: (value) => {
     const items = value.split(',').map((item) => item.trim());
-    return items.every((item) => tryParseIp(item) !== undefined || tryParseCidr(item) !== undefined)
-      ? items
-      : undefined;
+    const isRight = items.every((item) => tryParseIp(item) !== undefined || tryParseCidr(item) !== undefined);
+    return isRight ? [...new Set(items.map((item) => parseCidrLoose(item)))] : undefined;
   },
 };

@@ -4,7 +4,13 @@ import type { EncapsulationUpdate, PoolUpdate } from '../intents.ts';
 /** Which kinds of tunnel the pools ask for. */
 export class Encapsulations {
   readonly #byPool = new Map<string, keyof Omit<EncapsulationUpdate, 'type'>>();
+  readonly #vxlan: boolean | undefined;
   #told: EncapsulationUpdate | undefined;
+
+  /** @param vxlan whether there is VXLAN for IPv4 (VXLANEnabled); undefined: as the pools ask. */
+  constructor(vxlan?: boolean) {
+    this.#vxlan = vxlan;
+  }
 
   set(name: string, pool: PoolUpdate | undefined): void {
     const kind = pool && encapsulationOf(pool);
@@ -16,7 +22,7 @@ export class Encapsulations {
   takeChanges(): readonly EncapsulationUpdate[] {
     const used = new Set(this.#byPool.values());
     const ipip = used.has('ipip');
-    const vxlan4 = used.has('vxlan4');
+    const vxlan4 = this.#vxlan ?? used.has('vxlan4');
     const vxlan6 = used.has('vxlan6');
     const told = this.#told;
     if (told?.ipip === ipip && told.vxlan4 === vxlan4 && told.vxlan6 === vxlan6) return [];

@@ -1,8 +1,8 @@
-import { parseNodeName } from '@calico-node/net';
+import { parseCidr, parseNodeName } from '@calico-node/net';
 import { expect, test } from 'vitest';
-import { CalcGraph, type StoreUpdate } from '../calc-graph.ts';
+import { CalcGraph, type CalcGraphOptions, type StoreUpdate } from '../calc-graph.ts';
 import { IntentMirror } from '../testing/intent-mirror.ts';
-import { deleted, stored, storedBlock } from '../testing/resources.ts';
+import { deleted, stored, storedBlock, storedEndpoint } from '../testing/resources.ts';
 import { vxlanMac } from './vteps.ts';
 
 const vxlanPool = stored('IPPool', { name: 'pool' }, { cidr: '10.0.0.0/16', vxlanMode: 'Always' });
@@ -26,8 +26,8 @@ const cluster = [
 ];
 
 /** A dataplane on node1, and the graph that feeds it. */
-function started(updates: readonly StoreUpdate[]) {
-  const graph = new CalcGraph({ hostname: parseNodeName('node1') });
+function started(updates: readonly StoreUpdate[], options: Omit<CalcGraphOptions, 'hostname'> = {}) {
+  const graph = new CalcGraph({ hostname: parseNodeName('node1'), ...options });
   const mirror = new IntentMirror();
   graph.onInSync();
   const take = (...more: readonly StoreUpdate[]): Record<string, string> => {
@@ -103,6 +103,35 @@ test('has routes for IPv6 pools of their own', () => {
   ]);
   expect(routes).toEqual({ 'fd65::/122': 'vxlan fd65::1' });
   expect(mirror.hosts.get('node2')?.vxlan6).toEqual({ address: 'fd65::1', mac: '66:01:02:03:04:05' });
+});
+
+test('goes by the addresses of endpoints when they are the source, and not by blocks', () => {
+  const remote = storedEndpoint({ node: 'node2', workload: 'b', spec: { ipNetworks: ['10.0.2.5/32', 'fd00::5/128'] } });
+  const local = storedEndpoint({ workload: 'a', spec: { ipNetworks: ['10.0.0.5/32'] } });
+  const { routes, take } = started([vxlanPool, ...cluster, remote, local], { routeSource: 'WorkloadIPs' });
+  expect(routes).toEqual({ '10.0.2.5/32': 'vxlan 10.0.2.1' });
+  const moved = storedEndpoint({ node: 'node3', workload: 'b', spec: { ipNetworks: ['10.0.2.5/32'] } });
+  expect(take(moved, deleted(remote))).toEqual({ '10.0.2.5/32': 'vxlan 10.0.3.1' });
+  expect(take(deleted(moved))).toEqual({});
+});
+
+test('has VXLAN for IPv4 when that is asked for, and not when it is forbidden', () => {
+  expect(started([], { vxlan: true }).mirror.encapsulation).toMatchObject({ vxlan4: true, vxlan6: false });
+  expect(started([vxlanPool], { vxlan: false }).mirror.encapsulation).toMatchObject({ vxlan4: false });
+});
+
+test('counts hosts that are no nodes among those that may send into tunnels', () => {
+  const { mirror } = started(cluster.slice(0, 1), { externalNodes: [parseCidr('192.0.2.0/24')] });
+  for (const set of ['all-hosts-net', 'all-vxlan-net']) {
+    expect([...(mirror.sets.get(set)?.members ?? [])].sort()).toEqual(['172.16.0.1/32', '192.0.2.0/24']);
+  }
+});
+
+test('takes what is said of the own node before what its resource says', () => {
+  const ownNode = { ipv4VXLANTunnelAddr: '10.0.0.9', vxlanTunnelMACAddr: '66:00:00:00:00:09' };
+  const { mirror } = started(cluster, { ownNode });
+  expect(mirror.hosts.get('node1')?.vxlan4).toEqual({ address: '10.0.0.9', mac: '66:00:00:00:00:09' });
+  expect(mirror.hosts.get('node2')?.vxlan4).toMatchObject({ address: '10.0.2.1' });
 });
 
 test('refuses a block that cannot be read, and forgets what it said before', () => {

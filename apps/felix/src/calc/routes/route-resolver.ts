@@ -1,16 +1,16 @@
 /**
  * Which destinations of the cluster are on which host, and how a packet gets there:
  *
- *   blocks ─► owners of destinations ─┐
+ *   blocks ─► owners of destinations ─┐      (or endpoints, where RouteSource says so)
  *   pools ──► encapsulation, by CIDR ─┼─► touched destinations ─► one route each, or none
  *   nodes ──► addresses, tunnels ─────┘
  *
  * Only pools with an encapsulation have routes here: those of the others come by BGP.
  */
-import { cidrContains, compareCidr, familyOf, PrefixTrie, type Cidr, type NodeName } from '@calico-node/net';
+import { cidrContains, familyOf, PrefixTrie, type Cidr, type NodeName } from '@calico-node/net';
 import { Announcer } from '../announcer.ts';
 import type { HostUpdate, PoolUpdate, RouteRemove, RouteTarget, RouteUpdate } from '../intents.ts';
-import type { Owner } from './block-owners.ts';
+import type { Owner } from './owners.ts';
 
 export class RouteResolver {
   readonly #hostname: NodeName;
@@ -18,9 +18,9 @@ export class RouteResolver {
   readonly #poolsByName = new Map<string, PoolUpdate>();
   /** Pools with the same CIDR, which are a mistake, by name: the first one counts. */
   readonly #pools = new PrefixTrie<Map<string, PoolUpdate>>();
-  readonly #blocks = new Map<Cidr, ReadonlyMap<Cidr, Owner>>();
-  /** The owner of a destination, by the block that says so; a borrower before a block's host. */
-  readonly #owners = new PrefixTrie<Map<Cidr, Owner>>();
+  readonly #bySource = new Map<string, ReadonlyMap<Cidr, Owner>>();
+  /** The owner of a destination, by the block or endpoint that says so; a borrower before a block's host. */
+  readonly #owners = new PrefixTrie<Map<string, Owner>>();
   readonly #destinationsOf = new Map<NodeName, Set<Cidr>>();
   readonly #changed = new Announcer<Cidr>();
 
@@ -56,16 +56,17 @@ export class RouteResolver {
     this.#touchWithin(pool.cidr);
   }
 
-  setBlock(block: Cidr, owners: ReadonlyMap<Cidr, Owner> = new Map()): void {
-    const old = this.#blocks.get(block) ?? new Map<Cidr, Owner>();
-    for (const destination of old.keys()) if (!owners.has(destination)) this.#setOwner(block, destination, undefined);
+  /** Takes the word of a block or an endpoint, which `source` tells from the others. */
+  setOwners(source: string, owners: ReadonlyMap<Cidr, Owner> = new Map()): void {
+    const old = this.#bySource.get(source) ?? new Map<Cidr, Owner>();
+    for (const destination of old.keys()) if (!owners.has(destination)) this.#setOwner(source, destination, undefined);
     for (const [destination, owner] of owners) {
       const before = old.get(destination);
       if (before?.host === owner.host && before.isBorrowed === owner.isBorrowed) continue;
-      this.#setOwner(block, destination, owner);
+      this.#setOwner(source, destination, owner);
     }
-    if (owners.size === 0) this.#blocks.delete(block);
-    else this.#blocks.set(block, owners);
+    if (owners.size === 0) this.#bySource.delete(source);
+    else this.#bySource.set(source, owners);
   }
 
   /** What changed since the last call. */
@@ -79,16 +80,16 @@ export class RouteResolver {
     );
   }
 
-  #setOwner(block: Cidr, destination: Cidr, owner: Owner | undefined): void {
-    const owners = this.#owners.get(destination) ?? new Map<Cidr, Owner>();
-    const before = owners.get(block);
+  #setOwner(source: string, destination: Cidr, owner: Owner | undefined): void {
+    const owners = this.#owners.get(destination) ?? new Map<string, Owner>();
+    const before = owners.get(source);
     if (before !== undefined && owner?.host !== before.host) {
-      owners.delete(block);
+      owners.delete(source);
       const isHeldOtherwise = [...owners.values()].some(({ host }) => host === before.host);
       if (!isHeldOtherwise) this.#destinationsOf.get(before.host)?.delete(destination);
     }
     if (owner !== undefined) {
-      owners.set(block, owner);
+      owners.set(source, owner);
       const destinations = this.#destinationsOf.get(owner.host) ?? new Set<Cidr>();
       this.#destinationsOf.set(owner.host, destinations.add(destination));
     }
@@ -126,7 +127,7 @@ export class RouteResolver {
   }
 
   #ownerOf(destination: Cidr): Owner | undefined {
-    const owners = [...(this.#owners.get(destination) ?? [])].sort(([a], [b]) => compareCidr(a, b));
+    const owners = [...(this.#owners.get(destination) ?? [])].sort(([a], [b]) => (a < b ? -1 : 1));
     return (owners.find(([, { isBorrowed }]) => isBorrowed) ?? owners[0])?.[1];
   }
 

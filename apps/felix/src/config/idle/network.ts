@@ -1,7 +1,6 @@
 import { idle } from '../parameter.ts';
 import { address, bool, int, oneOf, regexp, seconds, text } from '../parameter-type.ts';
 import {
-  cidrList,
   dscp,
   hostAddress,
   interfacePattern,
@@ -69,11 +68,6 @@ export const networkParameters = {
   MetadataAddr: idle(hostAddress, '127.0.0.1', noOpenstack, 'metadataAddr'),
   MetadataPort: idle(int(0, 65535), '8775', noOpenstack, 'metadataPort'),
   InterfaceExclude: idle(interfacePatterns, 'kube-ipvs0', kernelTells, 'interfaceExclude'),
-  VXLANEnabled: idle(optionalBool, '', byPools, 'vxlanEnabled'),
-  IPv4VXLANTunnelAddr: idle(address(4), '', byNode),
-  IPv6VXLANTunnelAddr: idle(address(6), '', byNode),
-  VXLANTunnelMACAddr: idle(text, '', byNode),
-  VXLANTunnelMACAddrV6: idle(text, '', byNode),
   IpInIpEnabled: idle(optionalBool, '', byPools, 'ipipEnabled'),
   IpInIpTunnelAddr: idle(address(4), '', byNode),
   LocalSubnetL2Reachability: idle(
@@ -89,8 +83,6 @@ export const networkParameters = {
   }),
   PrometheusWireGuardMetricsEnabled: idle(bool, 'true', noWireguard, 'prometheusWireGuardMetricsEnabled'),
   KubeNodePortRanges: idle(portRanges, '30000:32767', noIpvs, 'kubeNodePortRanges'),
-  ExternalNodesCIDRList: idle(cidrList, '', notYet, 'externalNodesList'),
-  RouteSource: idle(oneOf('WorkloadIPs', 'CalicoIPAM'), 'CalicoIPAM', notYet, 'routeSource'),
   RouteTableRange: idle(tableRanges, '', noWireguard, 'routeTableRange'),
   RouteTableRanges: idle(tableRanges, '', noWireguard, 'routeTableRanges'),
   RouteSyncDisabled: idle(bool, 'false', notYet, 'routeSyncDisabled'),

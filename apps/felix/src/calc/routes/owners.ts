@@ -4,7 +4,7 @@ import { addToIp, hostCidr, parseNodeName, splitCidr, type Cidr, type NodeName }
 /** Who has a destination: a host by its block, or an address that another host's block gave it. */
 export interface Owner {
   readonly host: NodeName;
-  /** A single address of a block that is not the host's own. */
+  /** A single address: of a block that is not the host's own, or of an endpoint. */
   readonly isBorrowed: boolean;
 }
 
@@ -28,4 +28,14 @@ export function ownersOfBlock(cidr: Cidr, block: AllocationBlock): ReadonlyMap<C
     owners.set(hostCidr(addToIp(ip, ordinal)), { host: parseNodeName(holder), isBorrowed: true });
   }
   return owners;
+}
+
+/**
+ * The addresses that an endpoint speaks for. They are on an interface of its host, as borrowed ones are. Throws
+ * NetParseError for a host's name that is none.
+ */
+export function ownersOfEndpoint(hostname: string, nets: readonly Cidr[] = []): ReadonlyMap<Cidr, Owner> {
+  if (nets.length === 0) return new Map();
+  const owner = { host: parseNodeName(hostname), isBorrowed: true };
+  return new Map(nets.map((net) => [net, owner]));
 }
