@@ -50,6 +50,7 @@ export {
 } from './kinds/describe-kind.ts';
 export type { Cell, ColumnContext } from './kinds/columns.ts';
 export { decodeResource, encodeResource, parseResource, resourceToJson, type ParseOptions } from './resource-codec.ts';
+export { outlineWorkloadEndpoint, type WorkloadEndpointOutline } from './workload-endpoint-outline.ts';
 export { parseResourceKey, resourceKey, resourcePrefix, type ResourceKey } from './resource-key.ts';
 export {
   parseWorkloadEndpointName,

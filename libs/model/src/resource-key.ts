@@ -49,5 +49,6 @@ export function parseResourceKey(key: string): ResourceKey | undefined {
 }
 
 function unescapeSegment(segment: string): string {
+  if (!segment.includes('%')) return segment;
   return segment.replaceAll('%2f', '/').replaceAll('%25', '%');
 }

@@ -69,19 +69,19 @@ export function workloadEndpointNamePrefix(parts: WorkloadEndpointParts): string
 
 /** The parts of a name; undefined where it has not exactly four. */
 export function parseWorkloadEndpointName(name: string): ParsedWorkloadEndpointName | undefined {
-  const segments: string[] = [''];
-  for (let index = 0; index < name.length; index++) {
-    const char = name.charAt(index);
-    if (char !== '-') {
-      segments.push((segments.pop() ?? '') + char);
-    } else if (index > 0 && name.charAt(index + 1) === '-') {
-      segments.push(`${segments.pop() ?? ''}-`);
-      index++;
+  const segments: string[] = [];
+  let start = 0;
+  for (let dash = name.indexOf('-'); dash !== -1; dash = name.indexOf('-', dash)) {
+    if (dash > 0 && name.charAt(dash + 1) === '-') {
+      dash += 2;
     } else {
-      segments.push('');
+      segments.push(name.slice(start, dash));
+      start = ++dash;
     }
   }
-  const [node, orchestrator, workload, endpoint] = segments;
-  if (segments.length !== 4 || !node || !orchestrator || !workload || !endpoint) return undefined;
+  segments.push(name.slice(start));
+  if (segments.length !== 4) return undefined;
+  const [node, orchestrator, workload, endpoint] = segments.map((segment) => segment.replaceAll('--', '-'));
+  if (!node || !orchestrator || !workload || !endpoint) return undefined;
   return { node, orchestrator, workload, endpoint };
 }

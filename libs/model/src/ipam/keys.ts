@@ -27,8 +27,8 @@ const BLOCK_KEY = /^\/calico\/ipam\/v2\/assignment\/ipv([46])\/block\/([^/]+)$/;
 
 /** The network of a block's key; undefined for other keys. */
 export function parseBlockKey(key: string): Cidr | undefined {
-  const [, family, segment = ''] = BLOCK_KEY.exec(key) ?? [];
-  const cidr = parseBlockSegment(segment);
+  const [, family, segment] = BLOCK_KEY.exec(key) ?? [];
+  const cidr = segment === undefined ? undefined : parseBlockSegment(segment);
   return cidr !== undefined && String(familyOf(cidr)) === family ? cidr : undefined;
 }
 
@@ -53,8 +53,8 @@ const AFFINITY_KEY = /^\/calico\/ipam\/v2\/(host|virtual)\/([^/]+)\/ipv([46])\/b
 
 /** Undefined for other keys. */
 export function parseAffinityKey(key: string): AffinityKey | undefined {
-  const [, type, host, family, segment = ''] = AFFINITY_KEY.exec(key) ?? [];
-  const cidr = parseBlockSegment(segment);
+  const [, type, host, family, segment] = AFFINITY_KEY.exec(key) ?? [];
+  const cidr = segment === undefined ? undefined : parseBlockSegment(segment);
   if (cidr === undefined || host === undefined || String(familyOf(cidr)) !== family) return undefined;
   return { type: type === 'host' ? 'host' : 'virtual', host, cidr };
 }

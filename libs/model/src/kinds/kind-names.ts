@@ -77,7 +77,9 @@ export function isKind(name: unknown): name is Kind {
   return typeof name === 'string' && Object.hasOwn(kindNames, name);
 }
 
+const byPlural: ReadonlyMap<string, Kind> = new Map(kinds.map((kind) => [kindNames[kind].plural, kind]));
+
 /** The kind with a segment of store keys. */
 export function kindOfPlural(plural: string): Kind | undefined {
-  return kinds.find((kind) => kindNames[kind].plural === plural);
+  return byPlural.get(plural);
 }
