@@ -1,6 +1,7 @@
 import { checkResult } from './errno.ts';
 import type { NativeTable } from './native/table.ts';
 import { inNetns, type NetnsRef } from './netns.ts';
+import { encodeFilter, filterCode, filterResult } from './packet-filter.ts';
 
 const AF_NETLINK = 16;
 const SOCK_RAW = 3;
@@ -22,6 +23,8 @@ export interface NetlinkSocketOptions {
   readonly netns?: NetnsRef;
   /** Multicast groups by number (RTNLGRP_*, NFNLGRP_*). */
   readonly groups?: readonly number[];
+  /** Messages that speak of what this port asked for are left out by the kernel: not queued, and not to be read. */
+  readonly ignoredPortId?: number;
   /** Past the system's limit when the process may; default 8 MiB, or 32 MiB with groups. */
   readonly receiveBufferBytes?: number;
   /** The largest single send; past the system's limit when the process may; default 64 MiB. */
@@ -41,6 +44,9 @@ export function openNetlinkSocket(options: NetlinkSocketOptions, native: NativeT
   try {
     configure(fd, options, native);
     const portId = bindToKernelsChoice(fd, native);
+    if (options.ignoredPortId !== undefined) {
+      checkResult(native.attachFilter(fd, ignorePort(options.ignoredPortId)), 'setsockopt', 'SO_ATTACH_FILTER');
+    }
     join(fd, options.groups ?? [], native);
     return { fd, portId };
   } catch (error) {
@@ -86,4 +92,16 @@ function join(fd: number, groups: readonly number[], native: NativeTable): void 
     const result = native.setsockopt(fd, SOL_NETLINK, netlinkOption.addMembership, int32(group));
     checkResult(result, 'setsockopt', `netlink group ${group}`);
   }
+}
+
+/** Drops messages whose `nlmsg_pid`, in the fourth word of their header in host order, is the port's. */
+function ignorePort(portId: number): Uint8Array {
+  const inNetworkOrder = Buffer.alloc(4);
+  inNetworkOrder.writeUInt32LE(portId);
+  return encodeFilter([
+    { code: filterCode.loadWord, k: 12 },
+    { code: filterCode.jumpIfEqual, ifTrue: 1, k: inNetworkOrder.readUInt32BE() },
+    { code: filterCode.result, k: filterResult.pass },
+    { code: filterCode.result, k: filterResult.drop },
+  ]);
 }

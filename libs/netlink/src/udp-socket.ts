@@ -3,6 +3,7 @@ import { checkResult } from './errno.ts';
 import { loadNative } from './native/load.ts';
 import type { NativeTable } from './native/table.ts';
 import { inNetns, type NetnsRef } from './netns.ts';
+import { encodeFilter, filterCode, filterResult } from './packet-filter.ts';
 import { AF_INET, AF_INET6, encodeSocketAddress, type SocketAddress } from './socket-address.ts';
 import {
   hopOptions,
@@ -17,12 +18,8 @@ import {
 
 const SOCK_DGRAM = 2;
 
-/** linux/filter.h: where offsets count from the network header; linux/bpf_common.h: the instructions. */
+/** linux/filter.h: where offsets count from the network header. */
 const SKF_NET_OFF = -0x100000;
-const BPF_LD_B_ABS = 0x30;
-const BPF_JMP_JGE_K = 0x35;
-const BPF_RET_K = 0x06;
-const wholePacket = 0xffffffff;
 /** Of the TTL in the IPv4 header, of the hop limit in the IPv6 header. */
 const hopsOffset: Readonly<Record<Family, number>> = { 4: 8, 6: 7 };
 
@@ -83,18 +80,10 @@ function setOptions(fd: number, options: UdpSocketOptions, native: NativeTable):
 
 /** A classic packet filter that takes what has travelled no further than it may. */
 function hopsFilter(family: Family, minTtl: number): Uint8Array {
-  const program = [
-    { code: BPF_LD_B_ABS, ifTrue: 0, ifFalse: 0, k: SKF_NET_OFF + hopsOffset[family] },
-    { code: BPF_JMP_JGE_K, ifTrue: 0, ifFalse: 1, k: minTtl },
-    { code: BPF_RET_K, ifTrue: 0, ifFalse: 0, k: wholePacket },
-    { code: BPF_RET_K, ifTrue: 0, ifFalse: 0, k: 0 },
-  ];
-  const view = new DataView(new ArrayBuffer(8 * program.length));
-  for (const [index, { code, ifTrue, ifFalse, k }] of program.entries()) {
-    view.setUint16(8 * index, code, true);
-    view.setUint8(8 * index + 2, ifTrue);
-    view.setUint8(8 * index + 3, ifFalse);
-    view.setUint32(8 * index + 4, k, true);
-  }
-  return new Uint8Array(view.buffer);
+  return encodeFilter([
+    { code: filterCode.loadByte, k: SKF_NET_OFF + hopsOffset[family] },
+    { code: filterCode.jumpIfAtLeast, ifFalse: 1, k: minTtl },
+    { code: filterCode.result, k: filterResult.pass },
+    { code: filterCode.result, k: filterResult.drop },
+  ]);
 }

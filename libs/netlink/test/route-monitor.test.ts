@@ -73,6 +73,28 @@ describe.each(backends)('RouteMonitor on %s', (_, native) => {
     );
   });
 
+  test('hears nothing of what the port asked for that it is to ignore, and of others all', async () => {
+    using netns = scratchNetns();
+    using ours = RouteSocket.open({ netns: netns.name, native });
+    using other = RouteSocket.open({ netns: netns.name, native });
+    const heard: string[] = [];
+    using _monitor = RouteMonitor.open({
+      netns: netns.name,
+      native,
+      groups: ['ipv4-route'],
+      ignoredPortId: ours.portId,
+      onEvent: (event) => {
+        if (event.object === 'route') heard.push(`${event.action} ${event.route.destination}`);
+      },
+      onOverrun: () => expect.unreachable(),
+    });
+    const route = (destination: string) => addRoute({ destination: parseCidr(destination), type: 'blackhole' });
+    ours.apply([route('10.1.0.0/16'), route('10.2.0.0/16'), deleteRoute({ destination: parseCidr('10.1.0.0/16') })]);
+    other.apply([route('10.3.0.0/16'), deleteRoute({ destination: parseCidr('10.2.0.0/16') })]);
+    await until(() => heard.length >= 2);
+    expect(heard).toEqual(['set 10.3.0.0/16', 'delete 10.2.0.0/16']);
+  });
+
   test('does not take a port that leaves its bridge for a deleted link', async () => {
     using netns = scratchNetns();
     using socket = RouteSocket.open({ netns: netns.name, native });

@@ -43,7 +43,7 @@ export interface RouteMonitorOptions {
   readonly onEvent: (event: RouteEvent) => void;
   /** Events were lost: list everything again, now. Events that follow are newer than this call. */
   readonly onOverrun: () => void;
-  /** Changes that this netlink port asked for (`RouteSocket.portId`) are passed over, unread. */
+  /** The kernel does not tell of changes that this netlink port asked for (`RouteSocket.portId`). */
   readonly ignoredPortId?: number;
   /** 32 MiB when absent: some 40,000 events. */
   readonly receiveBufferBytes?: number;
@@ -70,9 +70,9 @@ export class RouteMonitor implements Disposable {
       ...(netns === undefined ? {} : { netns }),
       ...(native === undefined ? {} : { native }),
       ...(receiveBufferBytes === undefined ? {} : { receiveBufferBytes }),
+      ...(ignoredPortId === undefined ? {} : { ignoredPortId }),
     });
     const onMessage = (message: NetlinkMessage): void => {
-      if (ignoredPortId !== undefined && message.portId === ignoredPortId) return;
       const event = decodeEvent(message);
       if (event !== undefined) onEvent(event);
     };
