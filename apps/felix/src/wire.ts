@@ -14,12 +14,13 @@ import type { Family, NodeName } from '@calico-node/net';
 import { routeProtocol } from '@calico-node/netlink';
 import { ConntrackSocket } from '@calico-node/netlink/conntrack';
 import { felixV1, serveUnix } from '@calico-node/rpc';
-import { Backoff, type NodePaths, type ServiceContext, sleep } from '@calico-node/service';
+import { Backoff, type NodePaths, type ServiceContext } from '@calico-node/service';
 import { CalcGraph } from './calc/calc-graph.ts';
 import type { ConfigUpdate } from './calc/intents.ts';
 import { calcMetrics } from './calc-metrics.ts';
 import type { FelixParameters } from './config/parameters.ts';
 import type { Resolved } from './config/resolve.ts';
+import { interfacePatternsOf } from './config/text-types.ts';
 import { chooseDriver, probeFilters, type DriverChoice } from './dataplane/driver-choice.ts';
 import { Engine, type EndpointChange } from './dataplane/engine.ts';
 import { HostInterfaces } from './dataplane/interfaces/host-interfaces.ts';
@@ -27,6 +28,7 @@ import { WorkloadInterfaces } from './dataplane/interfaces/workload-interfaces.t
 import { ClusterNetwork } from './dataplane/tunnels/cluster-network.ts';
 import { dataplaneMetrics } from './dataplane/metrics.ts';
 import { openDriver } from './dataplane/open-driver.ts';
+import { refreshPeriodically } from './dataplane/refresh.ts';
 import { felixService } from './rpc/felix-service.ts';
 import { nodePolicyOf, ownNodeOf, ruleOptionsOf } from './rule-options.ts';
 import { EndpointStatusFiles } from './status/endpoint-status-files.ts';
@@ -91,13 +93,20 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     routeProtocol: values.DeviceRouteProtocol,
     metric: { 4: values.IPv4NormalRoutePriority, 6: values.IPv6NormalRoutePriority },
     source: sourceOf(values.DeviceRouteSourceAddress, values.DeviceRouteSourceAddressIPv6),
+    removesExternalRoutes: values.RemoveExternalRoutes,
+    withoutRoutes: values.RouteSyncDisabled,
     onDirty,
   });
-  using hostInterfaces = new HostInterfaces({ prefixes: values.InterfacePrefix, onDirty });
+  using hostInterfaces = new HostInterfaces({
+    prefixes: values.InterfacePrefix,
+    excluded: interfacePatternsOf(values.InterfaceExclude),
+    onDirty,
+  });
   using network = new ClusterNetwork({
     hostname: options.hostname,
     families,
     routeProtocol: clusterRouteProtocol(values.DeviceRouteProtocol),
+    withoutRoutes: values.RouteSyncDisabled,
     mtuInterfaces: values.MTUIfacePattern,
     vxlan: { vni: values.VXLANVNI, port: values.VXLANPort },
     mtus: { ipip: values.IpInIpMtu, vxlan4: values.VXLANMTU, vxlan6: values.VXLANMTUV6 },
@@ -211,12 +220,20 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     [felixV1.FelixServiceService, felixService(engine, calc, nodePolicyOf(rules))],
   ]);
   log.info({ socket: options.socketPath, hostname: options.hostname, packetFilter: choice }, 'felix is running');
-  const tasks = [
-    engine.run(signal),
-    reporter.run(signal),
-    resyncPeriodically(engine, refreshSeconds(values, choice), signal),
-    syncer.done,
+  // The slow look behind the kernel's own notices.
+  const resyncAll = (): void => {
+    engine.resync();
+  };
+  const resyncInterfaces = (): void => {
+    interfaces.resync();
+    hostInterfaces.resync();
+    engine.touch();
+  };
+  const refreshes = [
+    { seconds: refreshSeconds(values, choice), run: resyncAll },
+    { seconds: values.InterfaceRefreshInterval, run: resyncInterfaces },
   ];
+  const tasks = [engine.run(signal), reporter.run(signal), refreshPeriodically(refreshes, signal), syncer.done];
   // A task that fails ends Felix; the supervisor starts it anew.
   const outcome = await Promise.race([...tasks.map((task) => untilFailure(task)), restart.promise, stopped(signal)]);
   stop.abort();
@@ -247,15 +264,6 @@ function refreshSeconds(values: FelixParameters, choice: DriverChoice): number {
       : [values.IptablesRefreshInterval, values.IpsetsRefreshInterval];
   const intervals = [values.RouteRefreshInterval, ...ofFilter].filter((seconds) => seconds > 0);
   return intervals.length === 0 ? 0 : Math.min(...intervals);
-}
-
-async function resyncPeriodically(engine: Engine, seconds: number, signal: AbortSignal): Promise<void> {
-  if (seconds === 0) return;
-  for (;;) {
-    await sleep(seconds * 1000, signal);
-    if (signal.aborted) return;
-    engine.resync();
-  }
 }
 
 /** Never resolves; rejects when the task does. */

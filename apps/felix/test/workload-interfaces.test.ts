@@ -15,7 +15,7 @@ import {
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { workloadEndpointIdOf, type WorkloadEndpointId } from '../src/calc/endpoint-id.ts';
 import type { LocalWorkloadEndpoint } from '../src/calc/intents.ts';
-import { WorkloadInterfaces } from '../src/dataplane/interfaces/workload-interfaces.ts';
+import { WorkloadInterfaces, type WorkloadInterfacesOptions } from '../src/dataplane/interfaces/workload-interfaces.ts';
 
 let netns: string;
 let socket: RouteSocket;
@@ -40,7 +40,7 @@ function endpoint(name: string, address: string, more: Partial<LocalWorkloadEndp
   };
 }
 
-function open(): WorkloadInterfaces {
+function open(more: Partial<WorkloadInterfacesOptions> = {}): WorkloadInterfaces {
   dirty = 0;
   return new WorkloadInterfaces({
     netns,
@@ -52,6 +52,7 @@ function open(): WorkloadInterfaces {
     onDirty: () => {
       dirty += 1;
     },
+    ...more,
   });
 }
 
@@ -147,6 +148,37 @@ describe('WorkloadInterfaces', () => {
     interfaces = open();
     apply();
     expect(workloadRoutes()).toEqual(['10.9.0.0/16 eth7 proto 4 scope link metric 0']);
+  });
+
+  test.each([
+    [true, []],
+    [false, ['10.9.0.0/16 calia proto 4 scope link metric 0']],
+  ])('removes others’ routes over workload interfaces: %s', (removesExternalRoutes, others) => {
+    addLink('a');
+    const { index } = socket.getLink('calia')!;
+    socket.apply([addRoute({ destination: parseCidr('10.9.0.0/16'), interfaceIndex: index })]);
+    interfaces.close();
+    interfaces = open({ removesExternalRoutes });
+    interfaces.update(idOf('a'), endpoint('a', '10.0.0.1/32'));
+    apply();
+    expect(workloadRoutes()).toEqual(['10.0.0.1/32 calia proto 3 scope link metric 1024', ...others]);
+    interfaces.remove(idOf('a'));
+    apply();
+    expect(workloadRoutes()).toEqual(others);
+  });
+
+  test('leaves routes and neighbours as they are where they are not its business', () => {
+    addLink('a');
+    const { index } = socket.getLink('calia')!;
+    socket.apply([addRoute({ destination: parseCidr('10.9.0.0/16'), interfaceIndex: index })]);
+    interfaces.close();
+    interfaces = open({ withoutRoutes: true });
+    interfaces.update(idOf('a'), endpoint('a', '10.0.0.1/32', { mac: parseMac('ee:00:00:00:00:01') }));
+    apply();
+    expect(workloadRoutes()).toEqual(['10.9.0.0/16 calia proto 4 scope link metric 0']);
+    expect(socket.listNeighbours({ family: 4 })).toEqual([]);
+    expect(readSysctl('net/ipv4/conf/calia/proxy_arp', { netns })).toBe('1');
+    expect(interfaces.stateOf(idOf('a'))).toEqual({ state: 'up' });
   });
 
   test('repairs a route that somebody removed', async () => {

@@ -25,7 +25,7 @@ import {
   textOf,
 } from './parameter-type.ts';
 import { parameter, type Parameter } from './parameter.ts';
-import { cidrList, interfacePattern, optionalBool } from './text-types.ts';
+import { cidrList, interfacePattern, interfacePatterns, optionalBool } from './text-types.ts';
 
 export type { Parameter } from './parameter.ts';
 
@@ -39,6 +39,8 @@ const severity = oneOf('TRACE', 'DEBUG', 'INFO', 'WARNING', 'ERROR', 'FATAL');
 export const parameters = {
   FelixHostname: parameter(text, ''),
   InterfacePrefix: parameter(interfaceList, ['cali'], 'interfacePrefix', { nonZero: true, fatal: true }),
+  InterfaceExclude: parameter(interfacePatterns, 'kube-ipvs0', 'interfaceExclude'),
+  InterfaceRefreshInterval: parameter(seconds, 90, 'interfaceRefreshInterval'),
   Ipv6Support: parameter(bool, true, 'ipv6Support'),
   IPForwarding: parameter(oneOf('Enabled', 'Disabled'), 'Enabled', 'ipForwarding'),
 
@@ -115,6 +117,8 @@ export const parameters = {
   DeviceRouteSourceAddressIPv6: parameter(address(6), undefined, 'deviceRouteSourceAddressIPv6'),
   IPv4NormalRoutePriority: parameter(int(1, 2147483646), 1024, 'ipv4NormalRoutePriority'),
   IPv6NormalRoutePriority: parameter(int(1, 2147483646), 1024, 'ipv6NormalRoutePriority'),
+  RemoveExternalRoutes: parameter(bool, true, 'removeExternalRoutes'),
+  RouteSyncDisabled: parameter(bool, false, 'routeSyncDisabled'),
   RouteSource: parameter(oneOf('WorkloadIPs', 'CalicoIPAM'), 'CalicoIPAM', 'routeSource'),
   RouteRefreshInterval: parameter(seconds, 90, 'routeRefreshInterval'),
 

@@ -23,10 +23,19 @@ export const interfacePattern = matching(
   'an interface name of at most 15 characters, + at its end for any',
   /^[\w:.-]{1,15}\+?$/,
 );
-export const interfacePatterns = matching(
-  'interface names or expressions between slashes, separated by commas',
-  listed(/\/[^/]+\/|[\w:.-]{1,15}\+?/),
-);
+export const interfacePatterns: ParameterType<string> = {
+  allowed: 'interface names or expressions between slashes, separated by commas',
+  zero: '',
+  parse: (value) => {
+    if (!listed(/\/[^/]+\/|[\w:.-]{1,15}\+?/).test(value)) return undefined;
+    try {
+      interfacePatternsOf(value);
+      return value;
+    } catch {
+      return undefined;
+    }
+  },
+};
 export const keyValues = matching('name=value, separated by commas', listed(/[^=,\s]+=[^,]*/));
 export const portRanges = matching(
   'ports or ranges such as 30000:32767, separated by commas',
@@ -36,6 +45,18 @@ export const tableRanges = matching(
   'ranges of route tables such as 1-250, separated by commas',
   listed(/\d{1,10}-\d{1,10}/),
 );
+
+/** What the names that a parameter of `interfacePatterns` lists match. */
+export function interfacePatternsOf(text: string): readonly RegExp[] {
+  const items = text.split(/,(?=(?:[^/]*\/[^/]*\/)*[^/]*$)/).map((item) => item.trim());
+  return items
+    .filter((item) => item !== '')
+    .map((item) => {
+      if (item.startsWith('/')) return new RegExp(item.slice(1, -1));
+      const [start = ''] = item.split('+');
+      return new RegExp(`^${start.replaceAll('.', '\\.')}${item.endsWith('+') ? '' : '$'}`);
+    });
+}
 
 /** True, false, or not said. */
 export const optionalBool: ParameterType<boolean | undefined> = { ...bool, zero: undefined };

@@ -4,7 +4,6 @@ import {
   dscp,
   hostAddress,
   interfacePattern,
-  interfacePatterns,
   keyValues,
   milliseconds,
   optionalBool,
@@ -51,8 +50,6 @@ export const networkParameters = {
   NFTablesFlowTableDataIfacePattern: idle(regexp, '', noOffload, 'nftablesFlowTableDataIfacePattern'),
   IstioAmbientMode: idle(oneOf('Disabled', 'Enabled'), 'Disabled', noIstio, 'istioAmbientMode'),
   IstioDSCPMark: idle(dscp, '23', noIstio, 'istioDSCPMark'),
-  InterfaceRefreshInterval: idle(seconds, '90', kernelTells, 'interfaceRefreshInterval'),
-  RemoveExternalRoutes: idle(bool, 'true', notYet, 'removeExternalRoutes'),
   ProgramClusterRoutes: idle(
     oneOf('Enabled', 'Disabled', 'EnabledIPIPOnly', 'EnabledNoEncapOnly'),
     'Disabled',
@@ -67,7 +64,6 @@ export const networkParameters = {
   NetlinkTimeoutSecs: idle(seconds, '10', kernelTells, 'netlinkTimeout'),
   MetadataAddr: idle(hostAddress, '127.0.0.1', noOpenstack, 'metadataAddr'),
   MetadataPort: idle(int(0, 65535), '8775', noOpenstack, 'metadataPort'),
-  InterfaceExclude: idle(interfacePatterns, 'kube-ipvs0', kernelTells, 'interfaceExclude'),
   IpInIpEnabled: idle(optionalBool, '', byPools, 'ipipEnabled'),
   IpInIpTunnelAddr: idle(address(4), '', byNode),
   LocalSubnetL2Reachability: idle(
@@ -85,7 +81,6 @@ export const networkParameters = {
   KubeNodePortRanges: idle(portRanges, '30000:32767', noIpvs, 'kubeNodePortRanges'),
   RouteTableRange: idle(tableRanges, '', noWireguard, 'routeTableRange'),
   RouteTableRanges: idle(tableRanges, '', noWireguard, 'routeTableRanges'),
-  RouteSyncDisabled: idle(bool, 'false', notYet, 'routeSyncDisabled'),
   IPv4ElevatedRoutePriority: idle(int(1, 2147483646), '512', noMigration, 'ipv4ElevatedRoutePriority'),
   IPv6ElevatedRoutePriority: idle(int(1, 2147483646), '512', noMigration, 'ipv6ElevatedRoutePriority'),
   LiveMigrationRouteConvergenceTime: idle(seconds, '30', noMigration, 'liveMigrationRouteConvergenceTime'),

@@ -7,6 +7,8 @@ export interface HostInterfacesOptions {
   readonly netns?: NetnsRef;
   /** Starts of the names of workload interfaces, which are not told of. */
   readonly prefixes: readonly string[];
+  /** Of those that are not told of either (InterfaceExclude). */
+  readonly excluded?: readonly RegExp[];
   /** Something may have changed: `takeChanges` soon. */
   readonly onDirty: () => void;
 }
@@ -18,7 +20,7 @@ export class HostInterfaces implements Disposable {
   readonly #socket: RouteSocket;
   /** Interface name to its addresses as they were last told. */
   readonly #told = new Map<string, readonly IpAddress[]>();
-  /** Index to name of all interfaces but those of workloads, kept by what the kernel notifies. */
+  /** Index to name of all interfaces that are not passed over, kept by what the kernel notifies. */
   readonly #names = new Map<number, string>();
   /** Index of an interface in `#names` to its addresses. */
   readonly #addresses = new Map<number, Set<IpAddress>>();
@@ -49,6 +51,12 @@ export class HostInterfaces implements Disposable {
     this.#socket = RouteSocket.open(where);
   }
 
+  /** Lists everything anew at the next `takeChanges`. */
+  resync(): void {
+    this.#isUnknown = true;
+    this.#isDirty = true;
+  }
+
   /** What differs from what was told before; nothing and no work when nothing has happened. */
   takeChanges(): readonly (HostInterfaceUpdate | HostInterfaceRemove)[] {
     if (!this.#isDirty) return [];
@@ -76,15 +84,16 @@ export class HostInterfaces implements Disposable {
     this.#socket.close();
   }
 
-  #isWorkload(name: string): boolean {
-    return this.#options.prefixes.some((prefix) => name.startsWith(prefix));
+  #isPassedOver(name: string): boolean {
+    const { prefixes, excluded = [] } = this.#options;
+    return prefixes.some((prefix) => name.startsWith(prefix)) || excluded.some((pattern) => pattern.test(name));
   }
 
-  /** Takes a notice over. False: it is about a workload's interface, of which a node has many that come and go. */
+  /** Takes a notice over. False: it is about an interface that is passed over; of workloads' many come and go. */
   #take(event: RouteEvent): boolean {
     if (event.object === 'link') {
       const { index, name } = event.link;
-      if (event.action === 'set' && !this.#isWorkload(name)) {
+      if (event.action === 'set' && !this.#isPassedOver(name)) {
         this.#names.set(index, name);
         return true;
       }
@@ -110,7 +119,7 @@ export class HostInterfaces implements Disposable {
     this.#isUnknown = false;
     this.#names.clear();
     this.#addresses.clear();
-    for (const { name, index } of this.#socket.listLinks()) if (!this.#isWorkload(name)) this.#names.set(index, name);
+    for (const { name, index } of this.#socket.listLinks()) if (!this.#isPassedOver(name)) this.#names.set(index, name);
     for (const { interfaceIndex, ip } of this.#socket.listAddresses()) {
       if (this.#names.has(interfaceIndex)) this.#addressesOf(interfaceIndex).add(ip);
     }

@@ -3,10 +3,11 @@ import { type Link, type Route, routeProtocol, type RouteSocket, routeTable } fr
 
 /**
  * What the kernel has of ours: workload interfaces, recognised by their names, and the routes over them that the
- * kernel did not make itself (Calico's RemoveExternalRoutes). Listed once, then kept by what the kernel reports.
+ * kernel did not make itself, or those of our protocols alone. Listed once, then kept by what the kernel reports.
  */
 export class KernelView {
   readonly #prefixes: readonly string[];
+  readonly #protocols: ReadonlySet<number> | undefined;
   readonly #links = new Map<string, Link>();
   readonly #nameByIndex = new Map<number, string>();
   /** The kernel tells routes apart by destination and metric; ours all have one table. */
@@ -14,8 +15,10 @@ export class KernelView {
   readonly #destinationsByIndex = new Map<number, Set<Cidr>>();
   #routeCount = 0;
 
-  constructor(prefixes: readonly string[]) {
+  /** @param protocols of the routes over workload interfaces that are ours; undefined: all that are not the kernel's. */
+  constructor(prefixes: readonly string[], protocols?: ReadonlySet<number>) {
     this.#prefixes = prefixes;
+    this.#protocols = protocols;
   }
 
   get routeCount(): number {
@@ -43,6 +46,7 @@ export class KernelView {
     return (
       route.table === routeTable.main &&
       route.protocol !== routeProtocol.kernel &&
+      (this.#protocols?.has(route.protocol) ?? true) &&
       route.interfaceIndex !== undefined &&
       this.#nameByIndex.has(route.interfaceIndex)
     );

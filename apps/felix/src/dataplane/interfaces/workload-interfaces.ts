@@ -43,6 +43,10 @@ export interface WorkloadInterfacesOptions {
   readonly metric: Readonly<Record<Family, number>>;
   /** Source of packets that the host itself sends to a workload (DeviceRouteSourceAddress). */
   readonly source?: Partial<Readonly<Record<Family, IpAddress>>>;
+  /** Whether others' routes over workload interfaces are taken away (RemoveExternalRoutes); so by default. */
+  readonly removesExternalRoutes?: boolean;
+  /** Leaves routes and neighbours to others (RouteSyncDisabled). */
+  readonly withoutRoutes?: boolean;
   /** The kernel changed beneath us, by somebody else's hand or by itself: apply again. */
   readonly onDirty: () => void;
 }
@@ -92,7 +96,8 @@ export class WorkloadInterfaces implements Disposable {
   constructor(options: WorkloadInterfacesOptions) {
     this.#options = options;
     const where = options.netns === undefined ? {} : { netns: options.netns };
-    this.#kernel = new KernelView(options.prefixes);
+    const ownProtocols = new Set([options.routeProtocol, routeProtocol.felix]);
+    this.#kernel = new KernelView(options.prefixes, options.removesExternalRoutes === false ? ownProtocols : undefined);
     this.#settings = new KernelSettings({ ...where, ipv6: options.ipv6, allowsSpoofing: options.allowsSpoofing });
     // The monitor first: what happens while we list is in both, and nothing is missed.
     this.#monitor = RouteMonitor.open({
@@ -147,7 +152,7 @@ export class WorkloadInterfaces implements Disposable {
       .flatMap((destination) => this.#kernel.routesTo(destination))
       .filter((route) => !this.#isWanted(route));
     this.#toWithdraw.clear();
-    if (stale.length === 0) return [];
+    if (stale.length === 0 || this.#options.withoutRoutes === true) return [];
     const outcome = this.#socket.execute(stale.map((route) => deleteRoute(route)));
     this.#writes += stale.length;
     return stale.flatMap((route, index) => {
@@ -260,7 +265,7 @@ export class WorkloadInterfaces implements Disposable {
       if (!this.#kernel.routesTo(destination).some((route) => isSameRoute(route, spec))) missing.push(spec);
     }
     this.#toRoute.clear();
-    if (missing.length === 0) return;
+    if (missing.length === 0 || this.#options.withoutRoutes === true) return;
     const outcome = this.#socket.execute(missing.map((spec) => replaceRoute(spec)));
     this.#writes += missing.length;
     for (const [index, spec] of missing.entries()) {
@@ -300,7 +305,7 @@ export class WorkloadInterfaces implements Disposable {
   #setNeighbours(link: Link, endpoint: LocalWorkloadEndpoint): void {
     const { mac } = endpoint;
     const addresses = staticArpAddresses(endpoint);
-    if (mac === undefined || addresses.length === 0) return;
+    if (mac === undefined || addresses.length === 0 || this.#options.withoutRoutes === true) return;
     const known = this.#socket.listNeighbours({ family: 4, interfaceIndex: link.index });
     const missing = addresses.filter(
       (ip) => !known.some((entry) => entry.ip === ip && entry.mac === mac && entry.state === 'permanent'),

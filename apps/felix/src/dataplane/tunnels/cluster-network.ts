@@ -34,6 +34,8 @@ export interface ClusterNetworkOptions {
   readonly families: readonly Family[];
   /** RTPROT_* of our routes. */
   readonly routeProtocol: number;
+  /** Leaves routes to others (RouteSyncDisabled). */
+  readonly withoutRoutes?: boolean;
   /** Those that lead out of the host. */
   readonly mtuInterfaces: RegExp;
   readonly vxlan: {
@@ -109,7 +111,7 @@ export class ClusterNetwork implements Disposable {
     const problems: string[] = [];
     try {
       if (this.#isStale) problems.push(...this.#refresh());
-      problems.push(...this.#table.apply());
+      if (this.#options.withoutRoutes !== true) problems.push(...this.#table.apply());
     } catch (error) {
       this.#isStale = true;
       problems.push(textOf(error));
@@ -240,6 +242,7 @@ export class ClusterNetwork implements Disposable {
     if (this.#isStale) return false;
     switch (event.object) {
       case 'route':
+        if (this.#options.withoutRoutes === true) return false;
         return !this.#isForeign(event.route) && this.#table.onEvent(event.action, event.route);
       case 'link':
         this.#isStale = this.#isOtherLink(event.action, event.link);
