@@ -11,6 +11,7 @@ export {
   ipToBytes,
   parseIp,
   tryParseIp,
+  writeIp,
   type Family,
   type IpAddress,
 } from './ip.ts';

@@ -39,16 +39,27 @@ export function familyOf(ipOrCidr: string): Family {
 
 /** 4 or 16 bytes in network order. */
 export function ipToBytes(ip: IpAddress): Uint8Array {
+  const bytes = new Uint8Array(addressBits(familyOf(ip)) / 8);
+  writeIp(ip, bytes, 0);
+  return bytes;
+}
+
+/** Writes the 4 or 16 bytes of an address in network order into `target` from `offset` on. */
+export function writeIp(ip: IpAddress, target: Uint8Array, offset: number): void {
   if (familyOf(ip) === 4) {
     const address = ipv4FromText(ip) ?? 0;
-    return Uint8Array.of(address >>> 24, address >>> 16, address >>> 8, address);
+    target[offset] = address >>> 24;
+    target[offset + 1] = address >>> 16;
+    target[offset + 2] = address >>> 8;
+    target[offset + 3] = address;
+    return;
   }
-  const bytes = new Uint8Array(16);
-  for (const [index, group] of (ipv6FromText(ip) ?? []).entries()) {
-    bytes[index * 2] = group >>> 8;
-    bytes[index * 2 + 1] = group;
+  let at = offset;
+  for (const group of ipv6FromText(ip) ?? []) {
+    target[at] = group >>> 8;
+    target[at + 1] = group;
+    at += 2;
   }
-  return bytes;
 }
 
 /** The address of 4 or 16 bytes in network order. Throws NetParseError for any other length. */

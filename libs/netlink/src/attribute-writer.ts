@@ -1,3 +1,5 @@
+import { addressBits, familyOf, writeIp, type IpAddress } from '@calico-node/net';
+
 /** Set on the type of an attribute that holds attributes. */
 const NLA_F_NESTED = 0x8000;
 const NLA_HEADER_BYTES = 4;
@@ -15,10 +17,22 @@ export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** Out of Node's pool: an array buffer of its own for each of 100,000 small messages costs more than all the rest. */
-function zeroed(length: number): Uint8Array {
-  return Buffer.allocUnsafe(length).fill(0);
+/** Zeroed memory that many messages are written into: an array buffer and a view for each would cost more than all the rest. */
+interface Slab {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  /** Where the next writer may begin. */
+  used: number;
 }
+
+const SLAB_BYTES = 64 * 1024;
+
+function newSlab(length: number): Slab {
+  const bytes = new Uint8Array(length);
+  return { bytes, view: viewOf(bytes), used: 0 };
+}
+
+let slab = newSlab(0);
 
 /**
  * Writes the body of one netlink message: its family's fixed header, then type-length-value attributes,
@@ -28,14 +42,15 @@ function zeroed(length: number): Uint8Array {
  * network order. Every method returns the writer. A value too long for its 16-bit length throws a RangeError.
  */
 export class AttributeWriter {
-  #bytes: Uint8Array;
-  #view: DataView;
+  #slab = slab;
+  /** The writer's part of the slab, and how much of it is written. */
+  #start = 0;
+  #limit = 0;
   #length = 0;
 
   /** @param header the fixed header that the message's family wants before its attributes, if any. */
   constructor(header?: Uint8Array, capacity = 128) {
-    this.#bytes = zeroed(Math.max(capacity, header?.length ?? 0));
-    this.#view = viewOf(this.#bytes);
+    this.#claim(Math.max(capacity, header?.length ?? 0));
     if (header !== undefined) this.raw(header);
   }
 
@@ -46,62 +61,80 @@ export class AttributeWriter {
 
   /** Bytes as they are, without an attribute header: a fixed header, or attributes that were encoded before. */
   raw(bytes: Uint8Array): this {
-    const start = this.#reserve(align4(bytes.length));
-    this.#bytes.set(bytes, start);
+    const at = this.#reserve(align4(bytes.length));
+    this.#slab.bytes.set(bytes, at);
+    return this;
+  }
+
+  /** Four octets as they are, without an attribute header. */
+  rawOctets(first: number, second: number, third: number, fourth: number): this {
+    const at = this.#reserve(4);
+    const { bytes } = this.#slab;
+    bytes[at] = first;
+    bytes[at + 1] = second;
+    bytes[at + 2] = third;
+    bytes[at + 3] = fourth;
     return this;
   }
 
   u8(type: number, value: number): this {
     const start = this.#attribute(type, 1);
-    this.#view.setUint8(start, value);
+    this.#slab.view.setUint8(start, value);
     return this;
   }
 
   u16(type: number, value: number): this {
     const start = this.#attribute(type, 2);
-    this.#view.setUint16(start, value, true);
+    this.#slab.view.setUint16(start, value, true);
     return this;
   }
 
   u32(type: number, value: number): this {
     const start = this.#attribute(type, 4);
-    this.#view.setUint32(start, value, true);
+    this.#slab.view.setUint32(start, value, true);
     return this;
   }
 
   s32(type: number, value: number): this {
     const start = this.#attribute(type, 4);
-    this.#view.setInt32(start, value, true);
+    this.#slab.view.setInt32(start, value, true);
     return this;
   }
 
   u64(type: number, value: bigint): this {
     const start = this.#attribute(type, 8);
-    this.#view.setBigUint64(start, value, true);
+    this.#slab.view.setBigUint64(start, value, true);
     return this;
   }
 
   be16(type: number, value: number): this {
     const start = this.#attribute(type, 2);
-    this.#view.setUint16(start, value);
+    this.#slab.view.setUint16(start, value);
     return this;
   }
 
   be32(type: number, value: number): this {
     const start = this.#attribute(type, 4);
-    this.#view.setUint32(start, value);
+    this.#slab.view.setUint32(start, value);
     return this;
   }
 
   be64(type: number, value: bigint): this {
     const start = this.#attribute(type, 8);
-    this.#view.setBigUint64(start, value);
+    this.#slab.view.setBigUint64(start, value);
+    return this;
+  }
+
+  /** An address in network order. */
+  ip(type: number, value: IpAddress): this {
+    const start = this.#attribute(type, addressBits(familyOf(value)) / 8);
+    writeIp(value, this.#slab.bytes, start);
     return this;
   }
 
   bytes(type: number, value: Uint8Array): this {
     const start = this.#attribute(type, value.length);
-    this.#bytes.set(value, start);
+    this.#slab.bytes.set(value, start);
     return this;
   }
 
@@ -109,7 +142,7 @@ export class AttributeWriter {
   string(type: number, value: string): this {
     const encoded = encoder.encode(value);
     const start = this.#attribute(type, encoded.length + 1);
-    this.#bytes.set(encoded, start);
+    this.#slab.bytes.set(encoded, start);
     return this;
   }
 
@@ -121,44 +154,60 @@ export class AttributeWriter {
 
   /** An attribute that holds what `write` writes; its type gets NLA_F_NESTED. */
   nested(type: number, write: (writer: this) => void): this {
-    const start = this.#reserve(NLA_HEADER_BYTES);
+    // Relative to the writer's beginning: what is written inside may move the whole.
+    const start = this.#length;
+    this.#reserve(NLA_HEADER_BYTES);
     write(this);
     const length = this.#length - start;
     checkLength(type, length);
-    this.#view.setUint16(start, length, true);
-    this.#view.setUint16(start + 2, type | NLA_F_NESTED, true);
+    const at = this.#start + start;
+    this.#slab.view.setUint16(at, length, true);
+    this.#slab.view.setUint16(at + 2, type | NLA_F_NESTED, true);
     return this;
   }
 
   /** What was written, a multiple of 4 bytes. The writer must not be written to afterwards. */
   finish(): Uint8Array {
-    return this.#bytes.subarray(0, this.#length);
+    const end = this.#start + this.#length;
+    // What was claimed last and not written is the next writer's.
+    if (this.#slab.used === this.#limit) this.#slab.used = end;
+    this.#limit = end;
+    return this.#slab.bytes.subarray(this.#start, end);
   }
 
   /**
-   * Writes an attribute's header, makes zeroed room for its value, and returns where the value goes. It may replace the
-   * buffer: call it before naming `#view` or `#bytes`.
+   * Writes an attribute's header, makes zeroed room for its value, and returns where in the slab the value goes. It may
+   * move what was written to another slab: call it before naming `#slab`.
    */
   #attribute(type: number, valueBytes: number): number {
     const length = NLA_HEADER_BYTES + valueBytes;
     checkLength(type, length);
     const start = this.#reserve(align4(length));
-    this.#view.setUint16(start, length, true);
-    this.#view.setUint16(start + 2, type, true);
+    const { view } = this.#slab;
+    view.setUint16(start, length, true);
+    view.setUint16(start + 2, type, true);
     return start + NLA_HEADER_BYTES;
   }
 
   #reserve(byteCount: number): number {
-    const start = this.#length;
-    const end = start + byteCount;
-    if (end > this.#bytes.length) {
-      const grown = zeroed(Math.max(end, this.#bytes.length * 2));
-      grown.set(this.#bytes);
-      this.#bytes = grown;
-      this.#view = viewOf(grown);
+    const needed = this.#length + byteCount;
+    if (this.#start + needed > this.#limit) {
+      const written = this.#slab.bytes.subarray(this.#start, this.#start + this.#length);
+      this.#claim(Math.max(needed, this.#length * 2));
+      this.#slab.bytes.set(written, this.#start);
     }
-    this.#length = end;
-    return start;
+    const at = this.#start + this.#length;
+    this.#length = needed;
+    return at;
+  }
+
+  #claim(byteCount: number): void {
+    const length = align4(byteCount);
+    if (slab.used + length > slab.bytes.length) slab = newSlab(Math.max(length, SLAB_BYTES));
+    this.#slab = slab;
+    this.#start = slab.used;
+    slab.used += length;
+    this.#limit = slab.used;
   }
 }
 

@@ -1,4 +1,13 @@
-import { cidrOf, familyOf, ipFromBytes, ipToBytes, splitCidr, type Family, type IpAddress } from '@calico-node/net';
+import {
+  addressBits,
+  cidrOf,
+  familyOf,
+  ipFromBytes,
+  ipToBytes,
+  splitCidr,
+  type Family,
+  type IpAddress,
+} from '@calico-node/net';
 import { AttributeWriter, viewOf } from '../attribute-writer.ts';
 import { readAttributes, type Attributes } from '../attributes.ts';
 import { messageFlag, type NetlinkMessage, type NetlinkRequest } from '../message.ts';
@@ -29,21 +38,24 @@ interface RouteHeader {
   readonly flags: number;
 }
 
-/** `struct rtmsg`. Tables above 255 stand in an attribute instead. */
-function routeHeader(header: RouteHeader): Uint8Array {
-  const { prefixLength, protocol, scope, type, flags } = header;
+/** A writer that begins with `struct rtmsg`. Tables above 255 stand in an attribute instead. */
+function routeWriter(header: RouteHeader): AttributeWriter {
+  const { family, prefixLength, protocol, scope, type, flags } = header;
   const table = header.table > 255 ? 0 : header.table;
-  return Buffer.from([addressFamily(header.family), prefixLength, 0, 0, table, protocol, scope, type, flags, 0, 0, 0]);
+  return new AttributeWriter(undefined, 80)
+    .rawOctets(addressFamily(family), prefixLength, 0, 0)
+    .rawOctets(table, protocol, scope, type)
+    .rawOctets(flags, 0, 0, 0);
 }
 
 /** `struct rtvia` for a gateway of the other family, plain bytes otherwise. */
 function writeGateway(writer: AttributeWriter, family: Family, gateway: IpAddress): void {
-  const bytes = ipToBytes(gateway);
   const gatewayFamily = familyOf(gateway);
   if (gatewayFamily === family) {
-    writer.bytes(routeAttribute.gateway, bytes);
+    writer.ip(routeAttribute.gateway, gateway);
     return;
   }
+  const bytes = ipToBytes(gateway);
   const via = new Uint8Array(2 + bytes.length);
   new DataView(via.buffer).setUint16(0, addressFamily(gatewayFamily), true);
   via.set(bytes, 2);
@@ -69,11 +81,11 @@ function writeBody(
   const { ip, prefixLength, family } = splitCidr(spec.destination);
   const { gateway, interfaceIndex, multipath, table = routeTable.main, metric, source } = spec;
   const flags = spec.onlink === true ? nextHopFlag.onlink : 0;
-  const writer = new AttributeWriter(routeHeader({ ...header, family, prefixLength, table, flags }), 80);
-  writer.bytes(routeAttribute.destination, ipToBytes(ip));
+  const writer = routeWriter({ ...header, family, prefixLength, table, flags });
+  writer.ip(routeAttribute.destination, ip);
   writer.u32(routeAttribute.table, table);
   if (metric !== undefined) writer.u32(routeAttribute.priority, metric);
-  if (source !== undefined) writer.bytes(routeAttribute.preferredSource, ipToBytes(source));
+  if (source !== undefined) writer.ip(routeAttribute.preferredSource, source);
   if (interfaceIndex !== undefined) writer.u32(routeAttribute.outputInterface, interfaceIndex);
   if (gateway !== undefined) writeGateway(writer, family, gateway);
   if (multipath !== undefined) {
@@ -127,7 +139,7 @@ export function deleteRoute(spec: RouteSpec): NetlinkRequest {
 
 export function listRoutesRequest(family: Family, table: number | undefined): NetlinkRequest {
   const none = { protocol: 0, scope: 0, type: 0, flags: 0, prefixLength: 0, table: 0 };
-  const writer = new AttributeWriter(routeHeader({ ...none, family }));
+  const writer = routeWriter({ ...none, family });
   if (table !== undefined) writer.u32(routeAttribute.table, table);
   return { type: rtm.getRoute, flags: 0, body: writer.finish(), label: `list IPv${family} routes` };
 }
@@ -136,8 +148,8 @@ export function listRoutesRequest(family: Family, table: number | undefined): Ne
 export function lookupRouteRequest(ip: IpAddress): NetlinkRequest {
   const family = familyOf(ip);
   const none = { protocol: 0, scope: 0, type: 0, flags: 0, table: 0 };
-  const writer = new AttributeWriter(routeHeader({ ...none, family, prefixLength: family === 4 ? 32 : 128 }));
-  writer.bytes(routeAttribute.destination, ipToBytes(ip));
+  const writer = routeWriter({ ...none, family, prefixLength: addressBits(family) });
+  writer.ip(routeAttribute.destination, ip);
   return { type: rtm.getRoute, flags: 0, body: writer.finish(), label: `look up the route to ${ip}` };
 }
 
