@@ -20,12 +20,13 @@ export const ANONYMOUS_SET_NAME = '__set%d';
 export type SetIdOf = (set: AnonymousSet | AnonymousVerdictMap) => number;
 
 /** enum nft_meta_keys. */
-const metaKey: Readonly<Record<MetaKey, number>> = {
+const metaKey: Readonly<Record<MetaKey | 'nftrace', number>> = {
   mark: 3,
   iif: 4,
   oif: 5,
   iifname: 6,
   oifname: 7,
+  nftrace: 12,
   nfproto: 15,
   l4proto: 16,
 };

@@ -42,7 +42,8 @@ export interface AnonymousVerdictMap {
  */
 export type Expression =
   | { readonly type: 'meta'; readonly key: MetaKey; readonly register: Register }
-  | { readonly type: 'meta-set'; readonly key: 'mark'; readonly register: Register }
+  /** `nftrace` (one byte, 1): the kernel tells of every rule that the packet meets from here on. */
+  | { readonly type: 'meta-set'; readonly key: 'mark' | 'nftrace'; readonly register: Register }
   | { readonly type: 'cmp'; readonly register: Register; readonly op: Comparison; readonly value: Uint8Array }
   | {
       readonly type: 'range';

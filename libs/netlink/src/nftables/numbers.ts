@@ -30,15 +30,22 @@ export const messageType = {
   deleteSetElement: subsystemType(14),
   newGeneration: subsystemType(15),
   getGeneration: subsystemType(16),
+  trace: subsystemType(17),
 } as const;
 
 /** NFNLGRP_NFTABLES. */
 export const NFTABLES_GROUP = 7;
 
+/** NFNLGRP_NFTRACE. */
+export const TRACE_GROUP = 9;
+
 export const tableAttribute = { name: 1, flags: 2, use: 3, handle: 4 } as const;
 
 /** NFT_TABLE_F_DORMANT. */
 export const TABLE_DORMANT = 1;
+
+/** NFT_TABLE_F_OWNER. */
+export const TABLE_OWNER = 2;
 
 export const chainAttribute = { table: 1, handle: 2, name: 3, hook: 4, policy: 5, use: 6, type: 7, flags: 10 } as const;
 
@@ -66,6 +73,12 @@ export const setAttribute = {
   userData: 13,
   handle: 16,
 } as const;
+
+/** NFTA_TRACE_*. */
+export const traceAttribute = { table: 1, chain: 2, ruleHandle: 3, type: 4, verdict: 5, id: 6, policy: 16 } as const;
+
+/** enum nft_trace_types. */
+export const traceType = { policy: 1, return: 2, rule: 3 } as const;
 
 export const setDescription = { size: 1, concat: 2 } as const;
 

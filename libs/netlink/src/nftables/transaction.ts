@@ -14,6 +14,7 @@ import {
   setDescription,
   setFlag,
   tableAttribute,
+  TABLE_OWNER,
   VERDICT_DATA_TYPE,
   LIST_ELEMENT,
 } from './numbers.ts';
@@ -83,11 +84,14 @@ export class Transaction {
     return this.#requests.length === 0;
   }
 
-  /** Creates the table; harmless when it is there, and wakes it when it is dormant. */
-  addTable(): this {
+  /**
+   * Creates the table; harmless when it is there, and wakes it when it is dormant. One that is `owned` nobody else may
+   * change, and it is gone with the socket that made it (kernel 5.12).
+   */
+  addTable({ owned = false } = {}): this {
     const { name } = this.table;
     return this.#push(messageType.newTable, messageFlag.create, `add table ${name}`, (writer) =>
-      writer.string(tableAttribute.name, name).be32(tableAttribute.flags, 0),
+      writer.string(tableAttribute.name, name).be32(tableAttribute.flags, owned ? TABLE_OWNER : 0),
     );
   }
 

@@ -16,7 +16,7 @@ export interface IngressFilter {
 }
 
 /** ETH_P_ALL as `tcm_info` has it. */
-const ALL_PROTOCOLS = 0x0300;
+export const ALL_PROTOCOLS = 0x0300;
 /** TCA_U32_* (include/uapi/linux/pkt_cls.h), TCA_ACT_*, TCA_MIRRED_* (tc_act/tc_mirred.h). */
 const u32Attribute = { selector: 5, actions: 7 } as const;
 const actionAttribute = { kind: 1, options: 2 } as const;
@@ -26,6 +26,7 @@ const MIRRED_BYTES = 28;
 const mirredOffset = { action: 8, mirredAction: 20, interfaceIndex: 24 } as const;
 const TC_ACT_STOLEN = 4;
 const TCA_EGRESS_REDIR = 1;
+const TCA_INGRESS_REDIR = 3;
 /** `struct tc_u32_sel` with one key that looks at no bit: every packet. TC_U32_TERMINAL, then the number of keys. */
 const EVERY_PACKET = Uint8Array.from({ length: 32 }, (_, index) => (index === 0 || index === 2 ? 1 : 0));
 
@@ -35,10 +36,21 @@ export function addRedirect(interfaceIndex: number, priority: number, target: nu
   const writer = new AttributeWriter(
     encodeTcHeader({ interfaceIndex, handle: 0, parent: tcParent.ingressFilters, info }),
   );
+  writeRedirect(writer, 'egress', target);
+  return {
+    type: tcMessage.newFilter,
+    flags: messageFlag.create | messageFlag.exclusive,
+    body: writer.finish(),
+    label: `redirect what link ${interfaceIndex} receives to link ${target}`,
+  };
+}
+
+/** The body of a filter that every packet meets: it is sent out by another interface, or comes in by it. */
+export function writeRedirect(writer: AttributeWriter, to: 'egress' | 'ingress', target: number): void {
   const parameters = new Uint8Array(MIRRED_BYTES);
   const view = new DataView(parameters.buffer);
   view.setInt32(mirredOffset.action, TC_ACT_STOLEN, true);
-  view.setInt32(mirredOffset.mirredAction, TCA_EGRESS_REDIR, true);
+  view.setInt32(mirredOffset.mirredAction, to === 'egress' ? TCA_EGRESS_REDIR : TCA_INGRESS_REDIR, true);
   view.setUint32(mirredOffset.interfaceIndex, target, true);
   writer.string(tcAttribute.kind, 'u32').nested(tcAttribute.options, (options) => {
     options.bytes(u32Attribute.selector, EVERY_PACKET);
@@ -50,12 +62,6 @@ export function addRedirect(interfaceIndex: number, priority: number, target: nu
       });
     });
   });
-  return {
-    type: tcMessage.newFilter,
-    flags: messageFlag.create | messageFlag.exclusive,
-    body: writer.finish(),
-    label: `redirect what link ${interfaceIndex} receives to link ${target}`,
-  };
 }
 
 /** Deletes all filters of that priority. */

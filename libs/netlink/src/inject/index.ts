@@ -1,0 +1,2 @@
+export { FrameSender, PacketSender, type SenderOptions } from './packet-socket.ts';
+export { addTrafficHooks, redirectToIngress } from './redirect-requests.ts';

@@ -1,0 +1,1 @@
+export { NflogSocket, type LoggedPacket, type NflogOptions } from './nflog-socket.ts';
