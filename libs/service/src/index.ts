@@ -1,5 +1,6 @@
 export { runService, ConfigError, type ServiceContext, type ServiceSpec } from './run-service.ts';
 export { serveHealth } from './http.ts';
+export type { ServerTls } from './server-tls.ts';
 export { Health, type HealthReport, type Reporter } from './health.ts';
 export { createLogger, isLogLevel, logLevels, setLogLevel, type Logger, type LogLevel } from './log.ts';
 export type { LevelMessage } from './live-level.ts';

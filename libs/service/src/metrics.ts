@@ -8,4 +8,12 @@ export class Metrics {
   collectProcess(): void {
     collectDefaultMetrics({ register: this.registry });
   }
+
+  /** What Prometheus reads: all metrics, or those whose names are shown. */
+  async text(isShown?: (metric: string) => boolean): Promise<string> {
+    if (isShown === undefined) return this.registry.metrics();
+    const names = this.registry.getMetricsAsArray().map(({ name }) => name);
+    const texts = names.filter(isShown).map((name) => this.registry.getSingleMetricAsString(name));
+    return `${(await Promise.all(texts)).join('\n\n')}\n`;
+  }
 }

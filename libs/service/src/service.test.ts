@@ -1,8 +1,10 @@
+import { Gauge } from 'prom-client';
 import { describe, expect, test } from 'vitest';
 import { Backoff, sleep } from './backoff.ts';
 import { Health } from './health.ts';
 import { parseListenAddress } from './http.ts';
 import { createLogger, setLogLevel } from './log.ts';
+import { Metrics } from './metrics.ts';
 import { nodePaths } from './paths.ts';
 
 describe('Backoff', () => {
@@ -76,4 +78,12 @@ test('a log level that is set holds for the loggers made from the one, and for t
   setLogLevel(log, 'debug');
   expect([log.level, child.level, grandchild.level]).toEqual(['debug', 'debug', 'debug']);
   expect(log.child({ part: 'c' }).level).toBe('debug');
+});
+
+test('the metrics that are shown are those that are asked for', async () => {
+  const metrics = new Metrics();
+  for (const name of ['felix_a', 'process_b']) new Gauge({ name, help: 'h', registers: [metrics.registry] }).set(1);
+  expect(await metrics.text()).toBe(await metrics.registry.metrics());
+  const shown = await metrics.text((name) => name.startsWith('felix_'));
+  expect(shown).toBe('# HELP felix_a h\n# TYPE felix_a gauge\nfelix_a 1\n');
 });

@@ -136,6 +136,16 @@ export const parameters = {
   PrometheusMetricsEnabled: parameter(bool, false, 'prometheusMetricsEnabled'),
   PrometheusMetricsHost: parameter(text, '', 'prometheusMetricsHost'),
   PrometheusMetricsPort: parameter(int(0, 65535), 9091, 'prometheusMetricsPort'),
+  PrometheusMetricsCAFile: parameter(text, '', 'prometheusMetricsCAFile'),
+  PrometheusMetricsCertFile: parameter(text, '', 'prometheusMetricsCertFile'),
+  PrometheusMetricsKeyFile: parameter(text, '', 'prometheusMetricsKeyFile'),
+  PrometheusMetricsClientAuth: parameter(
+    oneOf('RequireAndVerifyClientCert', 'RequireAnyClientCert', 'VerifyClientCertIfGiven', 'NoClientCert'),
+    'NoClientCert',
+    'prometheusMetricsClientAuth',
+  ),
+  PrometheusGoMetricsEnabled: parameter(bool, true, 'prometheusGoMetricsEnabled'),
+  PrometheusProcessMetricsEnabled: parameter(bool, true, 'prometheusProcessMetricsEnabled'),
 
   ...networkParameters,
   ...ebpfParameters,

@@ -1,10 +1,15 @@
+import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
-import { serveHealth, type ServiceContext } from '@calico-node/service';
+import { serveHealth, type ServerTls, type ServiceContext } from '@calico-node/service';
 import type { FelixParameters } from '../config/parameters.ts';
 
-interface Address {
+interface Listener {
+  /** '' for every address. */
   readonly host: string;
   readonly port: number;
+  readonly serves: readonly ('health' | 'metrics')[];
+  /** Speaks TLS alone. */
+  readonly isSecure: boolean;
 }
 
 type ListenerParameters = Pick<
@@ -15,19 +20,46 @@ type ListenerParameters = Pick<
   | 'PrometheusMetricsEnabled'
   | 'PrometheusMetricsHost'
   | 'PrometheusMetricsPort'
+  | 'PrometheusMetricsCAFile'
+  | 'PrometheusMetricsCertFile'
+  | 'PrometheusMetricsKeyFile'
+  | 'PrometheusMetricsClientAuth'
+  | 'PrometheusGoMetricsEnabled'
+  | 'PrometheusProcessMetricsEnabled'
 >;
 
-/** Where the parameters want health and metrics to be served, beside `--health-address`; no host is every address. */
-export function addressesOf(values: ListenerParameters, served: string | undefined): readonly Address[] {
-  const wanted = [
-    ...(values.HealthEnabled ? [{ host: values.HealthHost, port: values.HealthPort }] : []),
-    ...(values.PrometheusMetricsEnabled
-      ? [{ host: values.PrometheusMetricsHost, port: values.PrometheusMetricsPort }]
-      : []),
-  ];
-  const byText = new Map(wanted.map((address) => [textOf(address), address]));
-  if (served !== undefined) byText.delete(served.replace(/^localhost:/, '127.0.0.1:'));
-  return [...byText.values()];
+/**
+ * What the parameters want to be served, beside `--health-address`. Metrics that only certain clients may read, since
+ * there is a certificate for them, are nowhere but at their own address.
+ */
+export function listenersOf(values: ListenerParameters, served: string | undefined): readonly Listener[] {
+  const isSecure = values.PrometheusMetricsCertFile !== '' && values.PrometheusMetricsKeyFile !== '';
+  const both = ['health', 'metrics'] as const;
+  const health: Listener = {
+    host: values.HealthHost,
+    port: values.HealthPort,
+    serves: isSecure && values.PrometheusMetricsEnabled ? ['health'] : both,
+    isSecure: false,
+  };
+  const metrics: Listener = {
+    host: values.PrometheusMetricsHost,
+    port: values.PrometheusMetricsPort,
+    serves: isSecure ? ['metrics'] : both,
+    isSecure,
+  };
+  const wanted = [...(values.HealthEnabled ? [health] : []), ...(values.PrometheusMetricsEnabled ? [metrics] : [])];
+  const own = served?.replace(/^localhost:/, '127.0.0.1:');
+  const plain = new Map(wanted.filter((each) => !each.isSecure).map((each) => [textOf(each), each]));
+  if (own !== undefined) plain.delete(own);
+  return [...plain.values(), ...wanted.filter((each) => each.isSecure)];
+}
+
+/** Whether Prometheus is shown a metric of the process, or of the engine that it runs on: Go's are Node.js's here. */
+export function isShownBy(values: ListenerParameters): (metric: string) => boolean {
+  return (metric) =>
+    metric.startsWith('process_')
+      ? values.PrometheusProcessMetricsEnabled
+      : !metric.startsWith('nodejs_') || values.PrometheusGoMetricsEnabled;
 }
 
 /**
@@ -37,11 +69,13 @@ export function addressesOf(values: ListenerParameters, served: string | undefin
 export async function serveAsConfigured(context: ServiceContext, values: ListenerParameters): Promise<AsyncDisposable> {
   const { log, health, metrics } = context;
   const servers: Server[] = [];
-  for (const address of addressesOf(values, context.option('health-address'))) {
+  for (const { host, port, serves, isSecure } of listenersOf(values, context.option('health-address'))) {
     try {
-      servers.push(await serveHealth({ ...address, host: address.host === '' ? '::' : address.host }, health, metrics));
+      const tls = isSecure ? { tls: tlsOf(values) } : {};
+      const address = { host: host === '' ? '::' : host, port };
+      servers.push(await serveHealth(address, health, metrics, { serves, isShown: isShownBy(values), ...tls }));
     } catch (error) {
-      log.warn({ err: error, ...address }, 'health and metrics are not served here');
+      log.warn({ err: error, host, port }, `${serves.join(' and ')} are not served here`);
     }
   }
   return {
@@ -51,7 +85,18 @@ export async function serveAsConfigured(context: ServiceContext, values: Listene
   };
 }
 
-function textOf({ host, port }: Address): string {
+/** @throws the file error. */
+function tlsOf(values: ListenerParameters): ServerTls {
+  const { PrometheusMetricsCAFile: caFile } = values;
+  return {
+    key: readFileSync(values.PrometheusMetricsKeyFile, 'utf8'),
+    cert: readFileSync(values.PrometheusMetricsCertFile, 'utf8'),
+    ...(caFile === '' ? {} : { ca: readFileSync(caFile, 'utf8') }),
+    clientAuth: values.PrometheusMetricsClientAuth,
+  };
+}
+
+function textOf({ host, port }: Listener): string {
   return `${host === 'localhost' ? '127.0.0.1' : host}:${port}`;
 }
 

@@ -10,7 +10,6 @@ const noGo = 'Felix does not run on Go here';
 const noTypha = 'Felix watches the store itself';
 const noUsageReports = 'nothing is reported to anybody';
 const notYet = 'the data plane does not have this yet';
-const plainMetrics = "metrics are served without TLS, the process's own included";
 const storeElsewhere = 'the store is named by ETCD_ENDPOINTS and the variables beside it';
 
 /** Parameters of the process that Calico's Felix is, and of services around it, that this one does without. */
@@ -50,17 +49,6 @@ export const processParameters = {
   ),
   LogDebugFilenameRegex: idle(regexp, '', logElsewhere, 'logDebugFilenameRegex'),
   HealthTimeoutOverrides: idle(keyValues, '', notYet, 'healthTimeoutOverrides'),
-  PrometheusGoMetricsEnabled: idle(bool, 'true', noGo, 'prometheusGoMetricsEnabled'),
-  PrometheusProcessMetricsEnabled: idle(bool, 'true', plainMetrics, 'prometheusProcessMetricsEnabled'),
-  PrometheusMetricsCAFile: idle(text, '', plainMetrics, 'prometheusMetricsCAFile'),
-  PrometheusMetricsCertFile: idle(text, '', plainMetrics, 'prometheusMetricsCertFile'),
-  PrometheusMetricsKeyFile: idle(text, '', plainMetrics, 'prometheusMetricsKeyFile'),
-  PrometheusMetricsClientAuth: idle(
-    oneOf('RequireAndVerifyClientCert', 'RequireAnyClientCert', 'VerifyClientCertIfGiven', 'NoClientCert'),
-    'NoClientCert',
-    plainMetrics,
-    'prometheusMetricsClientAuth',
-  ),
   FlowLogsFlushInterval: idle(seconds, '300', noFlowLogs, 'flowLogsFlushInterval'),
   FlowLogsCollectorDebugTrace: idle(bool, 'false', noFlowLogs, 'flowLogsCollectorDebugTrace'),
   FlowLogsGoldmaneServer: idle(text, '', noFlowLogs, 'flowLogsGoldmaneServer'),
