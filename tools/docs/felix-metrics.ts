@@ -40,6 +40,7 @@ function metricsWith(packetFilter: 'nftables' | 'iptables'): ReadonlyMap<string,
     routes: none,
     writes: none,
     repairs: none,
+    bandwidthRepairs: none,
   });
   return new Map(registry.getMetricsAsArray().map(({ name, type, help }) => [name, { type: String(type), help }]));
 }

@@ -26,6 +26,7 @@ import { Engine, type EndpointChange } from './dataplane/engine.ts';
 import { HostInterfaces } from './dataplane/interfaces/host-interfaces.ts';
 import { WorkloadInterfaces } from './dataplane/interfaces/workload-interfaces.ts';
 import { ClusterNetwork } from './dataplane/tunnels/cluster-network.ts';
+import { BandwidthLimits } from './dataplane/qos/bandwidth-limits.ts';
 import { dataplaneMetrics } from './dataplane/metrics.ts';
 import { openDriver } from './dataplane/open-driver.ts';
 import { refreshPeriodically } from './dataplane/refresh.ts';
@@ -115,6 +116,14 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     },
     onDirty,
   });
+  using bandwidth = new BandwidthLimits({
+    prefixes: values.InterfacePrefix,
+    endpointOn: (interfaceName) => interfaces.endpointOn(interfaceName),
+    onDirty,
+    onRepair: (interfaceName) => {
+      log.warn({ interface: interfaceName }, 'somebody else changed the bandwidth limits; they are put right');
+    },
+  });
   using connections = ConntrackSocket.open();
   if (values.IPForwarding === 'Enabled') interfaces.enableForwarding();
 
@@ -146,19 +155,22 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     localEndpoints: endpoints,
     counts: () => policy.counts(),
     routes: () => interfaces.routeCount,
-    writes: () => policy.writes + interfaces.writes + network.writes,
+    writes: () => engine.status.writes,
     repairs: () => policy.repairs,
+    bandwidthRepairs: () => bandwidth.repairs,
   });
   const engine = new Engine({
     policy,
     interfaces,
     hostInterfaces,
     network,
+    bandwidth,
     floatingIps: values.FloatingIPs === 'Enabled',
     connections,
     log,
     health: kernelHealth,
     networkHealth: health.register('network'),
+    bandwidthHealth: health.register('bandwidth'),
     metrics,
     backoff: new Backoff(50, 5000),
     onStates,

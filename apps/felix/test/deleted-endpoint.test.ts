@@ -8,7 +8,7 @@ import { expect, it } from 'vitest';
 import { FelixProcess, relayInto } from './support/felix-process.ts';
 import { canConnect, NodeLab, runIn } from './support/node-lab.ts';
 
-it('says which MTU workloads may have; has the kernel forget the connections of one that is gone, and of no other', async () => {
+it('says which MTU workloads may have; limits their bandwidth; has the kernel forget the connections of one that is gone, and of no other', async () => {
   using lab = new NodeLab();
   const [a, b] = ['a', 'b'].map((name, index) => lab.addWorkload(name, `10.65.0.${index + 1}`, { byFelix: true }));
   const etcd = await startEtcd();
@@ -26,7 +26,8 @@ it('says which MTU workloads may have; has the kernel forget the connections of 
     const { interfaceName, address } = workload!;
     const spec = { orchestrator: 'k8s', node: 'node1', pod, endpoint: 'eth0', interfaceName };
     const metadata = { name: nameOf(pod), namespace: 'default' };
-    const more = { ipNetworks: [`${address}/32`], profiles: ['projectcalico-default-allow'] };
+    const qosControls = { ingressBandwidth: 8_000_000 };
+    const more = { ipNetworks: [`${address}/32`], profiles: ['projectcalico-default-allow'], qosControls };
     const kind = 'WorkloadEndpoint';
     await resources.apply(
       parseResource({ kind, apiVersion: 'projectcalico.org/v3', metadata, spec: { ...spec, ...more } }),
@@ -34,6 +35,7 @@ it('says which MTU workloads may have; has the kernel forget the connections of 
     await felix.waitForEndpoint(pod);
   }
   expect(readFileSync(join(felix.runDir, 'mtu'), 'utf8')).toBe('1500');
+  expect(runIn(lab.netns, 'tc', 'qdisc', 'show', 'dev', 'calia')).toContain('rate 8Mbit');
   const other = '-p udp -s 172.16.0.8 -d 172.16.0.9 --sport 1 --dport 2 -t 60'.split(' ');
   runIn(lab.netns, 'conntrack', '-I', ...other);
   const isKnown = (address: string): boolean => runIn(lab.netns, 'conntrack', '-L').includes(`dst=${address} `);

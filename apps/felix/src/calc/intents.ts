@@ -299,6 +299,18 @@ export interface TrafficLimits {
   /** Packets at once. */
   readonly packetBurst?: number;
   readonly maxConnections?: number;
+  readonly bandwidth?: BandwidthLimit;
+}
+
+export interface BandwidthLimit {
+  /** Bits per second. */
+  readonly rate: number;
+  /** Bits at once after a pause; Calico's 4 Gibit when absent. */
+  readonly burst?: number;
+  /** The pace within a burst, bits per second: more than `rate`. */
+  readonly peakRate?: number;
+  /** Bytes that a burst may start with at once, when there is a peak rate; one packet when absent. */
+  readonly peakBurst?: number;
 }
 
 /** A floating address: traffic to `external` is for `internal`. */

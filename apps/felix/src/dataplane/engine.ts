@@ -3,7 +3,8 @@
  *
  *   intents ─► desired state of the drivers ─► one apply at a time:
  *     routes that must go ─► rules and sets ─► settings, neighbours, routes that must come ─► states, waiters
- *                                          └─► tunnels and routes to other hosts, which hold up nothing else
+ *                                          ├─► bandwidth limits, before those routes
+ *                                          └─► tunnels and routes to other hosts; both hold up nothing else
  *
  * A change wakes the loop, and so does a driver that sees its part of the kernel changed by somebody else. A failed
  * apply is tried again with back-off; until it succeeds no revision counts as applied and no endpoint of it as up.
@@ -17,6 +18,7 @@ import { withdrawnAddresses } from './conntrack/withdrawn-addresses.ts';
 import type { HostInterfaces } from './interfaces/host-interfaces.ts';
 import type { InterfaceState, WorkloadInterfaces } from './interfaces/workload-interfaces.ts';
 import type { PolicyDriver } from './policy-driver.ts';
+import type { BandwidthLimits } from './qos/bandwidth-limits.ts';
 import type { ClusterNetwork } from './tunnels/cluster-network.ts';
 import { RevisionLog } from './revision-log.ts';
 
@@ -33,6 +35,7 @@ export interface EngineOptions {
   readonly interfaces: WorkloadInterfaces;
   readonly hostInterfaces: Pick<HostInterfaces, 'takeChanges'>;
   readonly network: Pick<ClusterNetwork, 'update' | 'apply' | 'resync' | 'writes'>;
+  readonly bandwidth: Pick<BandwidthLimits, 'update' | 'apply' | 'resync' | 'writes'>;
   /** Floating addresses get routes as workloads' own do, so that they are told of by BGP. */
   readonly floatingIps: boolean;
   readonly connections: Pick<ConntrackSocket, 'forget'>;
@@ -40,6 +43,7 @@ export interface EngineOptions {
   readonly health: Reporter;
   /** Of the way to other hosts. */
   readonly networkHealth: Reporter;
+  readonly bandwidthHealth: Reporter;
   readonly metrics: EngineMetrics;
   readonly backoff: Backoff;
   /** Called after each successful apply, with every endpoint whose state or record changed. */
@@ -87,6 +91,7 @@ export class Engine {
   #failures = 0n;
   #lastError = '';
   #networkProblem: string | undefined;
+  #bandwidthProblem: string | undefined;
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -97,12 +102,12 @@ export class Engine {
   }
 
   get status(): { received: bigint; applies: bigint; failures: bigint; writes: number; lastError: string } {
-    const { policy, interfaces, network } = this.#options;
+    const { policy, interfaces, network, bandwidth } = this.#options;
     return {
       received: this.#received,
       applies: this.#applies,
       failures: this.#failures,
-      writes: policy.writes + interfaces.writes + network.writes,
+      writes: policy.writes + interfaces.writes + network.writes + bandwidth.writes,
       lastError: this.#lastError,
     };
   }
@@ -123,6 +128,7 @@ export class Engine {
     this.#oldestPending ??= now;
     policy.update(batch.intents);
     this.#options.network.update(batch.intents);
+    this.#options.bandwidth.update(batch.intents);
     for (const intent of batch.intents) {
       if (intent.type === 'workload-endpoint-update') {
         this.#wanted.set(intent.id, intent.endpoint);
@@ -146,6 +152,7 @@ export class Engine {
     this.#options.policy.resync();
     this.#options.interfaces.resync();
     this.#options.network.resync();
+    this.#options.bandwidth.resync();
     this.touch();
   }
 
@@ -199,6 +206,7 @@ export class Engine {
       policy.update(hostInterfaces.takeChanges());
       const errors = interfaces.withdraw();
       await policy.apply();
+      this.#applyBandwidth();
       // What arrived meanwhile has no rules yet; its interface is unknown to them, and so closed, whatever its routes.
       interfaces.establish();
       this.#applyNetwork();
@@ -244,6 +252,22 @@ export class Engine {
         'the kernel still knows connections of workloads that are gone',
       );
     }
+  }
+
+  /** A workload without its limit is better than one without a network: the node stays ready, with the reason. */
+  #applyBandwidth(): void {
+    const { bandwidth, bandwidthHealth, log } = this.#options;
+    const [problem] = bandwidth.apply();
+    if (problem !== undefined && problem !== this.#bandwidthProblem) {
+      log.warn({ reason: problem }, 'bandwidth is not limited as it should be; trying again');
+    }
+    this.#bandwidthProblem = problem;
+    bandwidthHealth.report({
+      ready: true,
+      ...(problem === undefined
+        ? {}
+        : { reason: problem, remedy: 'the kernel needs sch_tbf, sch_ingress, cls_u32, act_mirred and ifb' }),
+    });
   }
 
   #applyNetwork(): void {

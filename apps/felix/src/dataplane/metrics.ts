@@ -11,6 +11,7 @@ export interface Measured {
   routes(): number;
   writes(): number;
   repairs(): number;
+  bandwidthRepairs(): number;
 }
 
 const filterNames = {
@@ -85,6 +86,9 @@ export function dataplaneMetrics(registry: Registry, measured: Measured): Engine
     });
   }
   counter(`${prefix}_repairs`, "Foreign changes to Felix's tables that were put right.", () => measured.repairs());
+  counter('felix_bandwidth_repairs', 'Foreign changes to bandwidth limits that were put right.', () =>
+    measured.bandwidthRepairs(),
+  );
   const applySeconds = new Summary({
     name: 'felix_int_dataplane_apply_time_seconds',
     help: 'Time for one apply of the dataplane.',

@@ -1,15 +1,14 @@
 import { DSCP_VALUES, type WorkloadEndpoint } from '@calico-node/model';
-import type { LocalWorkloadEndpoint, TrafficLimits } from '../intents.ts';
+import type { BandwidthLimit, LocalWorkloadEndpoint, TrafficLimits } from '../intents.ts';
 
 type QosControls = NonNullable<WorkloadEndpoint['spec']['qosControls']>;
 
 /** Limits of 0 are none. */
 export function convertQos(controls: QosControls | undefined): Pick<LocalWorkloadEndpoint, 'limits' | 'dscp'> {
   if (controls === undefined) return {};
-  const { ingressPacketRate, ingressPacketBurst, ingressMaxConnections } = controls;
-  const { egressPacketRate, egressPacketBurst, egressMaxConnections, dscp } = controls;
-  const ingress = limitsOf(ingressPacketRate, ingressPacketBurst, ingressMaxConnections);
-  const egress = limitsOf(egressPacketRate, egressPacketBurst, egressMaxConnections);
+  const { dscp } = controls;
+  const ingress = limitsOf(controls, 'ingress');
+  const egress = limitsOf(controls, 'egress');
   const codePoint = typeof dscp === 'string' ? DSCP_VALUES[dscp] : dscp;
   const isLimited = Object.keys(ingress).length + Object.keys(egress).length > 0;
   return {
@@ -18,10 +17,33 @@ export function convertQos(controls: QosControls | undefined): Pick<LocalWorkloa
   };
 }
 
-function limitsOf(rate = 0, burst = 0, maxConnections = 0): TrafficLimits {
+function limitsOf(controls: QosControls, direction: 'ingress' | 'egress'): TrafficLimits {
+  const packetRate = positive(controls[`${direction}PacketRate`]);
+  const packetBurst = positive(controls[`${direction}PacketBurst`]);
+  const maxConnections = positive(controls[`${direction}MaxConnections`]);
+  const rate = positive(controls[`${direction}Bandwidth`]);
   return {
-    ...(rate > 0 ? { packetRate: rate } : {}),
-    ...(rate > 0 && burst > 0 ? { packetBurst: burst } : {}),
-    ...(maxConnections > 0 ? { maxConnections } : {}),
+    ...(packetRate === undefined ? {} : { packetRate }),
+    ...(packetRate === undefined || packetBurst === undefined ? {} : { packetBurst }),
+    ...(maxConnections === undefined ? {} : { maxConnections }),
+    ...(rate === undefined ? {} : { bandwidth: bandwidthOf(rate, controls, direction) }),
   };
+}
+
+/** A peak rate that is not above the rate limits nothing: the kernel would refuse it. */
+function bandwidthOf(rate: number, controls: QosControls, direction: 'ingress' | 'egress'): BandwidthLimit {
+  const burst = positive(controls[`${direction}Burst`]);
+  const peakRate = controls[`${direction}Peakrate`] ?? 0;
+  const peakBurst = positive(controls[`${direction}Minburst`]);
+  const hasPeak = peakRate > rate;
+  return {
+    rate,
+    ...(burst === undefined ? {} : { burst }),
+    ...(hasPeak ? { peakRate } : {}),
+    ...(hasPeak && peakBurst !== undefined ? { peakBurst } : {}),
+  };
+}
+
+function positive(value: number | undefined): number | undefined {
+  return value !== undefined && value > 0 ? value : undefined;
 }

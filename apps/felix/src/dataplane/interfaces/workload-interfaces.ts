@@ -179,6 +179,11 @@ export class WorkloadInterfaces implements Disposable {
     this.#addRoutes();
   }
 
+  /** Whose the interface is, as of the changes taken. */
+  endpointOn(interfaceName: string): LocalWorkloadEndpoint | undefined {
+    return this.#claims.ownerOf(interfaceName)?.endpoint;
+  }
+
   /** How an endpoint's interface, routes and settings are, as of the last `establish`. */
   stateOf(id: WorkloadEndpointId): InterfaceState {
     const endpoint = this.#claims.get(id);

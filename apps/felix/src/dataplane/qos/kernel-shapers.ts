@@ -1,0 +1,113 @@
+import type { Link, RouteSocket } from '@calico-node/netlink';
+import { type IngressFilter, tcParent, type TokenBucket, type TrafficControlSocket } from '@calico-node/netlink/tc';
+import { ifbPrefix } from './ifb-name.ts';
+
+/** A token bucket at the root of an interface. */
+export interface RootBucket {
+  readonly handle: number;
+  readonly bucket: TokenBucket;
+}
+
+/** Begins the names of the `ifb` devices that the CNI plug-in `bandwidth` makes. */
+const pluginPrefix = 'bwp';
+
+/** What the kernel has that limits workloads' bandwidth: as listed, and as written since. */
+export class KernelShapers {
+  readonly #prefixes: readonly string[];
+  readonly #links = new Map<string, Link>();
+  readonly #nameByIndex = new Map<number, string>();
+  readonly #buckets = new Map<number, RootBucket>();
+  /** The kind of qdisc, `ingress` or `clsact`, that filters of what an interface receives hang on. */
+  readonly #filterPlaces = new Map<number, string>();
+  readonly #filters = new Map<number, readonly IngressFilter[]>();
+
+  /** @param prefixes what workload interfaces' names begin with. */
+  constructor(prefixes: readonly string[]) {
+    this.#prefixes = prefixes;
+  }
+
+  /** Reads everything anew. */
+  list(route: RouteSocket, tc: TrafficControlSocket): void {
+    for (const map of [this.#links, this.#nameByIndex, this.#buckets, this.#filterPlaces, this.#filters]) map.clear();
+    for (const link of route.listLinks()) this.setLink(link);
+    for (const { interfaceIndex, parent, kind, handle, tokenBucket } of tc.listQdiscs()) {
+      if (!this.#nameByIndex.has(interfaceIndex)) continue;
+      if (parent === tcParent.ingress) this.#filterPlaces.set(interfaceIndex, kind);
+      else if (parent === tcParent.root && tokenBucket !== undefined) {
+        this.#buckets.set(interfaceIndex, { handle, bucket: tokenBucket });
+      }
+    }
+    for (const index of this.#filterPlaces.keys()) this.#filters.set(index, tc.listIngressFilters(index));
+  }
+
+  isWorkload(name: string): boolean {
+    return this.#prefixes.some((prefix) => name.startsWith(prefix));
+  }
+
+  /** Whether changes of the link are of interest. */
+  concerns({ name, kind }: Link): boolean {
+    return this.isWorkload(name) || (kind === 'ifb' && (name.startsWith(ifbPrefix) || name.startsWith(pluginPrefix)));
+  }
+
+  links(): Iterable<Link> {
+    return this.#links.values();
+  }
+
+  link(name: string): Link | undefined {
+    return this.#links.get(name);
+  }
+
+  nameOf(index: number): string | undefined {
+    return this.#nameByIndex.get(index);
+  }
+
+  setLink(link: Link): void {
+    if (!this.concerns(link)) return;
+    this.#links.set(link.name, link);
+    this.#nameByIndex.set(link.index, link.name);
+  }
+
+  /** With all that was on it. */
+  deleteLink({ name, index }: Pick<Link, 'name' | 'index'>): void {
+    if (this.#links.get(name)?.index === index) this.#links.delete(name);
+    this.#nameByIndex.delete(index);
+    this.#buckets.delete(index);
+    this.#filterPlaces.delete(index);
+    this.#filters.delete(index);
+  }
+
+  bucketOn(index: number): RootBucket | undefined {
+    return this.#buckets.get(index);
+  }
+
+  setBucket(index: number, root: RootBucket | undefined): void {
+    if (root === undefined) this.#buckets.delete(index);
+    else this.#buckets.set(index, root);
+  }
+
+  filterPlaceOn(index: number): string | undefined {
+    return this.#filterPlaces.get(index);
+  }
+
+  setFilterPlace(index: number, kind: string | undefined): void {
+    if (kind === undefined) this.#filterPlaces.delete(index);
+    else this.#filterPlaces.set(index, kind);
+  }
+
+  filtersOn(index: number): readonly IngressFilter[] {
+    return this.#filters.get(index) ?? [];
+  }
+
+  setFilters(index: number, filters: readonly IngressFilter[]): void {
+    this.#filters.set(index, filters);
+  }
+
+  /** Filters that send what a workload sends to some `ifb`: of ours, of an earlier run, or of the CNI plug-in. */
+  redirectsOn(index: number): readonly IngressFilter[] {
+    return this.filtersOn(index).filter(({ redirectsTo }) => {
+      const target = redirectsTo === undefined ? undefined : this.nameOf(redirectsTo);
+      // The kernel says 0 of a device that is gone.
+      return redirectsTo === 0 || (target !== undefined && !this.isWorkload(target));
+    });
+  }
+}
