@@ -74,6 +74,7 @@ if [ "${WITH_DOCKER:-}" = 1 ]; then
   need dockerd docker.io
   need docker docker.io
   need busybox busybox-static
+  docker compose version >/dev/null 2>&1 || need docker-compose docker-compose
 fi
 # shellcheck disable=SC2086
 [ -z "$missing" ] || install_debian $missing || echo "setup: going on without$missing"

@@ -4,7 +4,8 @@
 # Then: ip netns exec NAME ping ADDRESS
 set -eu
 [ $# = 3 ] || { sed -n 's/^# //p' "$0" >&2; exit 2; }
-compose="docker compose -f $(dirname "$0")/compose.yaml"
+if docker compose version >/dev/null 2>&1; then compose='docker compose'; else compose=docker-compose; fi
+compose="$compose -f $(dirname "$0")/compose.yaml"
 node=$2
 name=$3
 case $1 in

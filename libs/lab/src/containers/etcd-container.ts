@@ -9,8 +9,10 @@ export const etcdImageVariable = 'CALICO_TEST_ETCD_IMAGE';
 
 const localImage = 'cnt-etcd:local';
 
-/** An image of the machine's own etcd and the libraries that it loads: nothing needs to be pulled. */
-async function importEtcd(engine: Engine): Promise<string> {
+/** The image that the environment names, or one of the machine's own etcd and the libraries that it loads: no pull. */
+export async function etcdImage(engine: Engine): Promise<string> {
+  const named = process.env[etcdImageVariable] ?? '';
+  if (named !== '') return named;
   const etcd = onPath('etcd');
   if (etcd === undefined) throw new Error("there is no etcd (Debian's etcd-server)");
   const { stdout } = await run('ldd', [etcd]);
@@ -35,9 +37,7 @@ export async function startEtcdContainer(engine: Engine, network: string): Promi
     TESTCONTAINERS_RYUK_DISABLED: 'true',
     TESTCONTAINERS_HOST_OVERRIDE: '127.0.0.1',
   });
-  const named = process.env[etcdImageVariable] ?? '';
-  const image = named === '' ? await importEtcd(engine) : named;
-  const definition = new GenericContainer(image)
+  const definition = new GenericContainer(await etcdImage(engine))
     .withNetworkMode(network)
     .withCommand([
       ...['etcd', '--data-dir', '/data', '--unsafe-no-fsync'],
