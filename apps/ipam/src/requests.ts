@@ -2,6 +2,7 @@
  * What each call of the service means: the message read into domain types, the work done so that asking
  * twice changes nothing, and the answer. Runs under the queue; what is done from memory, in batches.
  */
+import type { EndpointDraft } from '@calico-node/datastore';
 import {
   isIpamError,
   type Assigned,
@@ -10,6 +11,7 @@ import {
   type WarmOutcome,
   type WarmRequest,
 } from '@calico-node/ipam';
+import { decodeResource, type WorkloadEndpoint } from '@calico-node/model';
 import { familyOf, parseIp, parseNodeName, type NodeName } from '@calico-node/net';
 import { ipamV1, RpcError } from '@calico-node/rpc';
 
@@ -72,7 +74,24 @@ export function warmAutoAssign(request: ipamV1.AutoAssignRequest, ownNode: NodeN
   if (use === undefined || use === 'LoadBalancer' || !isHandle(handleId)) return undefined;
   if (num4 + num6 === 0 || num4 + num6 > maxAddresses || (nodeName !== '' && nodeName !== ownNode)) return undefined;
   const { attributes, ipv4Pools, ipv6Pools } = request;
-  return { type: 'assign', num4, num6, handleId, attributes, ipv4Pools, ipv6Pools, use };
+  const endpoint = request.endpoint && readEndpoint(request.endpoint, ownNode);
+  const drafted = endpoint === undefined ? {} : { endpoint };
+  return { type: 'assign', num4, num6, handleId, attributes, ipv4Pools, ipv6Pools, use, ...drafted };
+}
+
+/** @throws RpcError INVALID_ARGUMENT for what is no endpoint of the node's. */
+function readEndpoint({ resource, premises }: ipamV1.NewEndpoint, ownNode: NodeName): EndpointDraft {
+  let endpoint: WorkloadEndpoint;
+  try {
+    endpoint = decodeResource('WorkloadEndpoint', resource, 0n);
+  } catch (error) {
+    throw new RpcError('INVALID_ARGUMENT', `endpoint.resource: ${String(error)}`, { cause: error });
+  }
+  const { metadata, spec } = endpoint;
+  if (spec.node !== ownNode || metadata.name === '' || (metadata.namespace ?? '') === '') {
+    throw new RpcError('INVALID_ARGUMENT', `endpoint.resource: not a named endpoint of ${ownNode}`);
+  }
+  return { endpoint, premises };
 }
 
 /** Whether a handle can be stored. */
@@ -81,11 +100,16 @@ function isHandle(id: string): boolean {
 }
 
 export function autoAssignAnswer(outcome: WarmOutcome): ipamV1.AutoAssignResponse | undefined {
-  return outcome.type === 'assigned' ? answer(outcome.ipv4, outcome.ipv6) : undefined;
+  if (outcome.type !== 'assigned') return undefined;
+  return answer(outcome.ipv4, outcome.ipv6, outcome.endpointRevision);
 }
 
-function answer(ipv4: readonly Assigned[], ipv6: readonly Assigned[]): ipamV1.AutoAssignResponse {
-  return { ipv4: ipv4.map(withPrefix), ipv6: ipv6.map(withPrefix) };
+function answer(
+  ipv4: readonly Assigned[],
+  ipv6: readonly Assigned[],
+  endpointRevision = 0n,
+): ipamV1.AutoAssignResponse {
+  return { ipv4: ipv4.map(withPrefix), ipv6: ipv6.map(withPrefix), endpointRevision };
 }
 
 function withPrefix({ ip, prefixLength }: Assigned): string {

@@ -134,6 +134,25 @@ describe('the IPAM service', () => {
     expect(await ask('10.0.0.5', 'b')).toEqual({ ip: '10.0.0.5/32' });
   });
 
+  it('creates a workload endpoint in the same step as it gives addresses', async () => {
+    await autoAssign({ handleId: 'first' });
+    const metadata = { name: 'n1-cni-c-eth0', namespace: 'default' };
+    const spec = { node: 'n1', orchestrator: 'cni', endpoint: 'eth0', containerID: 'c', interfaceName: 'calic' };
+    const resource = JSON.stringify({ metadata, spec });
+    const given = await autoAssign({ handleId: 'h', endpoint: { resource, premises: [] } });
+    const key = `${resources}/workloadendpoints/default/n1-cni-c-eth0`;
+    const stored = await backend.get(key);
+    expect(given.endpointRevision).toBe(stored!.revision);
+    expect(JSON.parse(stored!.value)).toMatchObject({ spec: { ipNetworks: [`${given.ipv4[0]!.split('/')[0]}/32`] } });
+    const again = await autoAssign({ handleId: 'h', endpoint: { resource, premises: [] } });
+    expect(again).toEqual({ ...given, endpointRevision: 0n });
+    const other = JSON.stringify({ metadata, spec: { ...spec, node: 'n2' } });
+    for (const wrong of [other, '{', JSON.stringify({ metadata: {}, spec })]) {
+      const endpoint = { resource: wrong, premises: [] };
+      expect(await codeOf(autoAssign({ handleId: 'i', endpoint }))).toBe('INVALID_ARGUMENT');
+    }
+  });
+
   it('refuses what it cannot understand', async () => {
     expect(await codeOf(autoAssign({ use: ipamV1.IntendedUse.UNSPECIFIED }))).toBe('INVALID_ARGUMENT');
     expect(await codeOf(autoAssign({ handleId: 'a/b' }))).toBe('INVALID_ARGUMENT');

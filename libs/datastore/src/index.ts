@@ -23,7 +23,9 @@ export type { Update } from './syncer/snapshot-diff.ts';
 export {
   Resources,
   type DeleteOptions,
+  type EndpointDraft,
   type ListOptions,
+  type Premise,
   type ResourceList,
   type ResourcesOptions,
 } from './resources/resources.ts';

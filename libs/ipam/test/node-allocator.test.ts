@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { connectDatastore, Resources, type Backend } from '@calico-node/datastore';
+import { connectDatastore, Resources, type Backend, type EndpointDraft } from '@calico-node/datastore';
 import { startEtcd, type EtcdProcess } from '@calico-node/datastore/testing';
-import { ipamConfigKey } from '@calico-node/model';
+import { ipamConfigKey, resourceKey } from '@calico-node/model';
 import { Ipam, NodeAllocator, type WarmAssign, type WarmOutcome } from '../src/index.ts';
 
 const apiVersion = 'projectcalico.org/v3';
@@ -209,5 +209,78 @@ describe('an allocation from memory', () => {
     await releaseOne('a');
     expect(await serveOne(assignment('b'))).toEqual({ type: 'unserved' });
     expect(await ipam.attributesOf(ip as never).catch(String)).toContain('is not assigned');
+  });
+});
+
+describe('an allocation with a workload endpoint', () => {
+  const premiseKey = '/calico/premise';
+
+  function draft(name = 'e', premises: EndpointDraft['premises'] = []): EndpointDraft {
+    const metadata = { name: `n1-cni-${name}-eth0`, namespace: 'default' };
+    const spec = { node: 'n1', orchestrator: 'cni', endpoint: 'eth0', containerID: name, interfaceName: `cali${name}` };
+    const { endpoint } = new Resources(backend).draftEndpoint(
+      { kind: 'WorkloadEndpoint', apiVersion, metadata, spec },
+      [],
+    );
+    return { endpoint, premises };
+  }
+
+  const storedEndpoint = ({ endpoint: { metadata } }: EndpointDraft) =>
+    backend.get(resourceKey('WorkloadEndpoint', metadata.name, metadata.namespace));
+
+  it('creates it in the same step, with the addresses', async () => {
+    await ownBlock();
+    await serveOne(assignment('warm'));
+    const { revision } = await backend.put(premiseKey, '');
+    const endpoint = draft('e', [{ key: premiseKey, revision }]);
+    calls = [];
+    const outcome = await serveOne(assignment('a', { endpoint, num4: 2 }));
+    expect(calls).toEqual(['commit']);
+    const stored = await storedEndpoint(endpoint);
+    expect(outcome).toMatchObject({ type: 'assigned', endpointRevision: stored!.revision });
+    expect(stored!.revision).toBe(revision + 1n);
+    expect(JSON.parse(stored!.value)).toMatchObject({
+      metadata: { uid: endpoint.endpoint.metadata.uid },
+      spec: { ipNetworks: addressesOf(outcome).map((ip) => `${ip}/32`) },
+    });
+  });
+
+  it('goes without when there is one of its name, or a premise has changed', async () => {
+    await ownBlock();
+    await serveOne(assignment('a', { endpoint: draft() }));
+    const before = await storedEndpoint(draft());
+    await backend.put(premiseKey, '');
+    const { revision } = await backend.put(premiseKey, '');
+    const drafts = {
+      exists: draft(),
+      stale: draft('stale', [{ key: premiseKey, revision: revision - 1n }]),
+      gone: draft('gone', [{ key: '/calico/none', revision }]),
+      fine: draft('fine', [{ key: premiseKey, revision }]),
+    };
+    const requests = Object.entries(drafts).map(([id, endpoint]) => assignment(id, { endpoint }));
+    const outcomes = await allocator.serve(requests);
+    const { revision: created } = (await storedEndpoint(drafts.fine))!;
+    expect(outcomes.map((outcome) => outcome.type === 'assigned' && outcome.endpointRevision)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      created,
+    ]);
+    expect(new Set(outcomes.flatMap(addressesOf)).size).toBe(4);
+    expect(await storedEndpoint(drafts.exists)).toEqual(before);
+    expect(await storedEndpoint(drafts.stale)).toBeUndefined();
+    expect(await storedEndpoint(drafts.gone)).toBeUndefined();
+  });
+
+  it('takes more than one step when one would be too large for the store', async () => {
+    await pool('p', '10.0.0.0/24', { blockSize: 25 });
+    await ownBlock();
+    const drafts = Array.from({ length: 96 }, (_, index) => draft(`e${index}`));
+    calls = [];
+    const outcomes = await allocator.serve(drafts.map((endpoint, index) => assignment(`h${index}`, { endpoint })));
+    expect(calls.filter((call) => call === 'commit')).toHaveLength(2);
+    expect(new Set(outcomes.flatMap(addressesOf)).size).toBe(96);
+    const revisions = outcomes.map((outcome) => outcome.type === 'assigned' && outcome.endpointRevision);
+    expect(new Set(revisions).size).toBe(2);
   });
 });

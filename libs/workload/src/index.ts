@@ -12,6 +12,7 @@ export {
   type Address,
   type AddressRequest,
   type Addresses,
+  type AssignedTogether,
   type SpecificAddressRequest,
 } from './addresses/addresses.ts';
 export { goTimeString } from './addresses/go-time.ts';
@@ -32,6 +33,7 @@ export {
   type AddressSpec,
   type Attached,
   type AttachSpec,
+  type NetworkSpec,
   type WiringSpec,
 } from './wire/attach.ts';
 export { detachInterface, type DetachSpec } from './wire/detach.ts';

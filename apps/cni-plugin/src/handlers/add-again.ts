@@ -70,7 +70,7 @@ export async function attachAgain(planned: Plan, stored: WorkloadEndpoint | unde
   const given = await addressesFor(plan, stored);
   const wiring = early ?? wires.use(await begin());
   const attached = wiring.complete(addressSpec(call, given));
-  const endpoint = endpointOf(plan, given, attached.mac, stored);
+  const endpoint = endpointOf(plan, given.ips, attached.mac, stored);
   const revision = await call.store.endpoints.save(endpoint, stored, { signal: call.signal });
   await awaitPolicy(call, revision);
   return toResult(plan, attached, given);

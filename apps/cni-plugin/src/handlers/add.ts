@@ -1,7 +1,15 @@
 import { setImmediate } from 'node:timers/promises';
+import type { EndpointDraft } from '@calico-node/datastore';
 import type { WorkloadEndpoint } from '@calico-node/model';
-import type { Mac } from '@calico-node/net';
-import { detachInterface, networkProfile, Wiring, type EarlyWait, type Premises } from '@calico-node/workload';
+import {
+  detachInterface,
+  networkProfile,
+  WireError,
+  Wiring,
+  type Attached,
+  type EarlyWait,
+  type Premises,
+} from '@calico-node/workload';
 import type { Description } from '../endpoint/description.ts';
 import { hostInterfaceName } from '../endpoint/interface-name.ts';
 import { readMtu } from '../node/node-facts.ts';
@@ -9,8 +17,15 @@ import { passReadinessGates } from '../node/readiness-gates.ts';
 import { CniError, cniCodes } from '../spec/cni-error.ts';
 import type { Result } from '../spec/result.ts';
 import { attachAgain } from './add-again.ts';
-import { assignAddresses, needsInterface, releaseAddresses, requireIpam, type GivenAddresses } from './addresses.ts';
-import { addressSpec, endpointOf, randomMac, toResult, wiringSpec, type Plan } from './attachment.ts';
+import {
+  assignAddresses,
+  expectedFamilies,
+  needsInterface,
+  releaseAddresses,
+  requireIpam,
+  type GivenAddresses,
+} from './addresses.ts';
+import { addressSpec, endpointOf, networkSpec, randomMac, toResult, wiringSpec, type Plan } from './attachment.ts';
 import type { AttachmentCall } from './call.ts';
 import { detach } from './del.ts';
 import { describeError } from './describe-error.ts';
@@ -38,37 +53,26 @@ async function settled<T, M>(started: Promise<T>, meanwhile: () => M): Promise<r
   return [await started, done];
 }
 
-interface Begun {
-  readonly wiring: Wiring;
-  readonly early: EarlyWait;
+/** Makes the interface, as far as that goes before its addresses are known. False: somebody else has made it. */
+function makeInterface(wiring: Wiring, { call, description }: Plan): boolean {
+  if (!wiring.create()) return false;
+  const families = expectedFamilies(call, description.wishes);
+  if (families !== undefined) wiring.prepare(networkSpec(call, undefined), families);
+  return true;
 }
 
-/** Makes the interface, and asks Felix about its endpoint; the stacks end both. Undefined: something is there. */
-function begin(plan: Plan, mac: Mac, wires: DisposableStack, questions: DisposableStack): Begun | undefined {
-  const wiring = Wiring.beginNew({ ...wiringSpec(plan), mac });
-  if (wiring === undefined) return undefined;
-  return { wiring: wires.use(wiring), early: questions.use(anticipatePolicy(plan.call)) };
-}
-
-/** Addresses, while the interface is made; after it, for who needs it. */
-async function giveAddresses(
-  { call, description }: Plan,
-  make: () => Begun | undefined,
-): Promise<readonly [GivenAddresses, Begun] | undefined> {
-  const give = (): Promise<GivenAddresses> => assignAddresses(call, description.wishes);
-  if (needsInterface(call)) {
-    const begun = make();
-    begun?.wiring.bringUp();
-    return begun && [await give(), begun];
-  }
-  const [given, begun] = await settled(give(), make);
-  return begun && [given, begun];
+/** Addresses, for who gets them over the interface itself. */
+async function leaseAddresses({ call, description }: Plan, wiring: Wiring): Promise<GivenAddresses | undefined> {
+  if (!wiring.create()) return undefined;
+  wiring.bringUp();
+  return assignAddresses(call, description.wishes);
 }
 
 /** What a first try has set going. */
 interface Attempt {
   /** What Felix was asked ahead of time. */
   readonly questions: DisposableStack;
+  early?: EarlyWait;
   hasCreatedEndpoint: boolean;
 }
 
@@ -78,30 +82,61 @@ interface Made {
   readonly wait: () => Promise<void>;
 }
 
+/** Addresses, and in the same step the endpoint where that can be, while the interface is made. */
+async function giveAddresses(
+  plan: Plan,
+  wiring: Wiring,
+  draft: EndpointDraft,
+  attempt: Attempt,
+): Promise<GivenAddresses | undefined> {
+  if (needsInterface(plan.call)) return leaseAddresses(plan, wiring);
+  const giving = assignAddresses(plan.call, plan.description.wishes, draft).then((given) => {
+    attempt.hasCreatedEndpoint = given.endpointRevision !== undefined;
+    return given;
+  });
+  attempt.early = attempt.questions.use(anticipatePolicy(plan.call));
+  const [given, isMade] = await settled(giving, () => makeInterface(wiring, plan));
+  return isMade ? given : undefined;
+}
+
 /**
- * Makes an attachment of which nothing is there: addresses come while the interface is made, and Felix prepares the
- * endpoint's policy while the interface gets its addresses. Two round trips to the store, one after the other: the
- * addresses', by the IPAM service, and the endpoint's. Undefined when something of it was there after all.
+ * Makes an attachment of which nothing is there, in one round trip to the store: the IPAM service gives the addresses
+ * and creates the endpoint in one step, while the interface is made. Felix, who has been asked already, prepares the
+ * endpoint's policy while the interface gets its addresses. Where the service cannot, the endpoint takes a second round
+ * trip. Undefined when something of it was there after all.
  */
 async function makeNew(plan: Plan, premises: Premises, attempt: Attempt): Promise<Made | undefined> {
   const { call, description } = plan;
+  const { endpoints } = call.store;
   const mac = description.wishes.mac ?? randomMac();
-  using wires = new DisposableStack();
-  const answer = await giveAddresses(plan, () => begin(plan, mac, wires, attempt.questions));
-  if (answer === undefined) return undefined;
-  const [given, { wiring, early }] = answer;
-  const saving = call.store.endpoints
-    .createNew(endpointOf(plan, given, mac, undefined), premises, { signal: call.signal })
+  using wiring = Wiring.openNew({ ...wiringSpec(plan), mac });
+  if (wiring === undefined) return undefined;
+  const draft = endpoints.draft(endpointOf(plan, [], mac, undefined), premises);
+  const given = await giveAddresses(plan, wiring, draft, attempt);
+  if (given === undefined) return undefined;
+  const complete = (): Attached => wiring.complete(addressSpec(call, given));
+  const made = (revision: bigint): Made => ({
+    result: toResult(plan, { mac, mtu: plan.mtu }, given),
+    wait: () => awaitPolicy(call, revision, attempt.early),
+  });
+  if (given.endpointRevision !== undefined) {
+    complete();
+    endpoints.noteCreated(draft, given.ips, given.endpointRevision);
+    return made(given.endpointRevision);
+  }
+  const creating = endpoints
+    .createNew(endpointOf(plan, given.ips, mac, undefined), premises, { signal: call.signal })
     .then((created) => {
       attempt.hasCreatedEndpoint = created !== undefined;
       return created;
     });
-  const [revision] = await settled(saving, () => wiring.complete(addressSpec(call, given)));
-  if (revision === undefined) return undefined;
-  return {
-    result: toResult(plan, { mac, mtu: plan.mtu }, given),
-    wait: () => awaitPolicy(call, revision, early),
-  };
+  const [revision] = await settled(creating, complete);
+  return revision === undefined ? undefined : made(revision);
+}
+
+/** Whether there is no such namespace to attach: then nothing has been done, and nothing can be. */
+function isNoNetns(error: unknown): boolean {
+  return error instanceof WireError && (error.code === 'netns-missing' || error.code === 'own-netns');
 }
 
 /** {@link makeNew}; whatever it fails at is left to the careful way, which knows what stood before. */
@@ -109,6 +144,7 @@ async function tryNew(plan: Plan, premises: Premises, attempt: Attempt): Promise
   try {
     return await makeNew(plan, premises, attempt);
   } catch (error) {
+    if (isNoNetns(error)) throw error;
     plan.call.context.log.debug({ err: error }, 'not attached at the first try; looking at what is there');
     return undefined;
   }

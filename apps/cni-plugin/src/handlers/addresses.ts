@@ -1,5 +1,12 @@
-import { familyOf, parseIp, type Cidr, type IpAddress } from '@calico-node/net';
-import { goTimeString, type Address } from '@calico-node/workload';
+import { familyOf, parseIp, type Cidr, type Family, type IpAddress } from '@calico-node/net';
+import type { EndpointDraft } from '@calico-node/datastore';
+import {
+  goTimeString,
+  type Address,
+  type AddressRequest,
+  type AssignedTogether,
+  type Families,
+} from '@calico-node/workload';
 import { ipamHandle, legacyHandle } from '../endpoint/workload.ts';
 import { CniError, cniCodes } from '../spec/cni-error.ts';
 import type { Wishes } from '../endpoint/description.ts';
@@ -46,52 +53,78 @@ function handleOf({ config, attachment }: AttachmentCall): string {
   return ipamHandle(config.name, attachment.containerId, attachment.ifName);
 }
 
+/** The addresses that an attachment has to have, when it asks for certain ones; none otherwise. */
+function specificAddresses(call: AttachmentCall, wishes: Wishes): readonly IpAddress[] {
+  const ip = requestedIp(call);
+  return ip === undefined ? (wishes.addresses ?? []) : [ip];
+}
+
+function wantedFamilies({ config }: AttachmentCall, { families }: Wishes): Families {
+  return families ?? { ipv4: config.ipam.assignIpv4, ipv6: config.ipam.assignIpv6 };
+}
+
+/** Of which families the attachment's addresses will be, as far as that is known before they are given. */
+export function expectedFamilies(call: AttachmentCall, wishes: Wishes): Families | undefined {
+  const { addressesWithoutIpam: brought } = wishes;
+  if (brought === undefined && call.config.ipam.type !== ownType) return undefined;
+  const specific = brought ?? specificAddresses(call, wishes);
+  if (specific.length === 0) return wantedFamilies(call, wishes);
+  const has = (family: Family): boolean => specific.some((ip) => familyOf(ip) === family);
+  return { ipv4: has(4), ipv6: has(6) };
+}
+
 /**
- * Gives the attachment its addresses from Calico's IPAM; the same ones when asked again.
+ * Gives the attachment its addresses from Calico's IPAM; the same ones when asked again. An endpoint may be created in
+ * the same step, if the addresses need not be certain ones.
  *
  * @throws CniError, IpamError, RpcError
  */
-export async function assignOwn(call: AttachmentCall, wishes: Wishes = {}): Promise<readonly Address[]> {
+async function assignWithEndpoint(
+  call: AttachmentCall,
+  wishes: Wishes,
+  draft: EndpointDraft | undefined,
+): Promise<AssignedTogether> {
   const { config, node, workload, store, signal } = call;
   const handleId = handleOf(call);
   const attributes = attributesOf(call);
-  const ip = requestedIp(call);
-  const specific = ip === undefined ? (wishes.addresses ?? []) : [ip];
+  const specific = specificAddresses(call, wishes);
   if (specific.length > 0) {
     const assigned: Address[] = [];
-    for (const wanted of specific) {
-      const request = { node, handleId, attributes, ip: wanted };
-      assigned.push(await store.addresses.assignSpecific(request, signal));
+    for (const ip of specific) {
+      assigned.push(await store.addresses.assignSpecific({ node, handleId, attributes, ip }, signal));
     }
-    return assigned;
+    return { addresses: assigned, endpointRevision: undefined };
   }
-  const { ipv4: assignIpv4, ipv6: assignIpv6 } = wishes.families ?? {
-    ipv4: config.ipam.assignIpv4,
-    ipv6: config.ipam.assignIpv6,
-  };
-  const { ipv4Pools, ipv6Pools } = { ...config.ipam, ...wishes };
-  if (!assignIpv4 && !assignIpv6) {
+  const families = wantedFamilies(call, wishes);
+  if (!families.ipv4 && !families.ipv6) {
     throw new CniError(cniCodes.invalidConfig, 'ipam: assign_ipv4 and assign_ipv6 are both false: no address to give');
   }
-  const addresses = await store.addresses.assign(
-    {
-      node,
-      handleId,
-      attributes,
-      ipv4: assignIpv4 ? 1 : 0,
-      ipv6: assignIpv6 ? 1 : 0,
-      ipv4Pools,
-      ipv6Pools,
-      namespace: workload.orchestrator === 'k8s' ? workload.namespace : undefined,
-    },
-    signal,
-  );
-  for (const [family, isWanted] of [[4, assignIpv4] as const, [6, assignIpv6] as const]) {
-    if (isWanted && !addresses.some((address) => familyOf(address.ip) === family)) {
+  const { ipv4Pools, ipv6Pools } = { ...config.ipam, ...wishes };
+  const request: AddressRequest = {
+    node,
+    handleId,
+    attributes,
+    ipv4: families.ipv4 ? 1 : 0,
+    ipv6: families.ipv6 ? 1 : 0,
+    ipv4Pools,
+    ipv6Pools,
+    namespace: workload.orchestrator === 'k8s' ? workload.namespace : undefined,
+  };
+  const assigned =
+    draft === undefined
+      ? { addresses: await store.addresses.assign(request, signal), endpointRevision: undefined }
+      : await store.addresses.assignTogether(request, draft, signal);
+  for (const [family, isWanted] of [[4, families.ipv4] as const, [6, families.ipv6] as const]) {
+    if (isWanted && !assigned.addresses.some((address) => familyOf(address.ip) === family)) {
       throw new CniError(cniCodes.failed, `no IPv${family} address was given: the pools have none left`);
     }
   }
-  return addresses;
+  return assigned;
+}
+
+/** The attachment's addresses from Calico's IPAM; the same ones when asked again. @throws CniError, IpamError, RpcError */
+export async function assignOwn(call: AttachmentCall, wishes: Wishes = {}): Promise<readonly Address[]> {
+  return (await assignWithEndpoint(call, wishes, undefined)).addresses;
 }
 
 /** Gives back everything that the attachment holds in Calico's IPAM; holding nothing is well. */
@@ -108,6 +141,8 @@ export interface GivenAddresses {
   /** Where the workload may go; undefined: everywhere. */
   readonly routes: readonly Cidr[] | undefined;
   readonly dns: Readonly<Record<string, unknown>>;
+  /** The revision at which the endpoint was created in the same step. */
+  readonly endpointRevision?: bigint | undefined;
 }
 
 /** The IPAM plug-in's type. @throws CniError code 7 when the configuration names none. */
@@ -118,16 +153,20 @@ export function requireIpam({ config }: Pick<AttachmentCall, 'config'>): string 
 
 /**
  * Gives the attachment its addresses, from whichever IPAM plug-in the configuration names, or those that it brings
- * along.
+ * along. The endpoint is created with them where that takes no further step.
  */
-export async function assignAddresses(call: AttachmentCall, wishes: Wishes = {}): Promise<GivenAddresses> {
+export async function assignAddresses(
+  call: AttachmentCall,
+  wishes: Wishes = {},
+  draft?: EndpointDraft,
+): Promise<GivenAddresses> {
   const type = requireIpam(call);
   if (wishes.addressesWithoutIpam !== undefined) {
     return { ips: wishes.addressesWithoutIpam, routes: undefined, dns: {} };
   }
   if (type === ownType) {
-    const addresses = await assignOwn(call, wishes);
-    return { ips: addresses.map(({ ip }) => ip), routes: undefined, dns: {} };
+    const { addresses, endpointRevision } = await assignWithEndpoint(call, wishes, draft);
+    return { ips: addresses.map(({ ip }) => ip), routes: undefined, dns: {}, endpointRevision };
   }
   const { config, pluginPath, variables, signal } = call;
   const document = await withPodCidrs(call);

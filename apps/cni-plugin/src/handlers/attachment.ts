@@ -1,7 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import type { WorkloadEndpoint } from '@calico-node/model';
-import { familyOf, hostCidr, macFromBytes, parseCidr, splitCidr, type Mac } from '@calico-node/net';
-import { ipv4Gateway, ipv6Gateway, type AddressSpec, type Attached, type WiringSpec } from '@calico-node/workload';
+import { familyOf, hostCidr, macFromBytes, parseCidr, splitCidr, type IpAddress, type Mac } from '@calico-node/net';
+import {
+  ipv4Gateway,
+  ipv6Gateway,
+  type AddressSpec,
+  type Attached,
+  type NetworkSpec,
+  type WiringSpec,
+} from '@calico-node/workload';
 import { buildEndpoint } from '../endpoint/build-endpoint.ts';
 import type { Description } from '../endpoint/description.ts';
 import type { Result } from '../spec/result.ts';
@@ -36,22 +43,22 @@ export function wiringSpec({ call, mtu, hostName }: Plan): WiringSpec {
   };
 }
 
-export function addressSpec({ config }: AttachmentCall, given: GivenAddresses): AddressSpec {
-  return {
-    addresses: given.ips,
-    ...(given.routes === undefined ? {} : { routes: given.routes }),
-    forwards: config.allowIpForwarding,
-  };
+export function networkSpec({ config }: AttachmentCall, routes: GivenAddresses['routes']): NetworkSpec {
+  return { ...(routes === undefined ? {} : { routes }), forwards: config.allowIpForwarding };
+}
+
+export function addressSpec(call: AttachmentCall, given: GivenAddresses): AddressSpec {
+  return { addresses: given.ips, ...networkSpec(call, given.routes) };
 }
 
 export function endpointOf(
   { call, description, hostName }: Plan,
-  given: GivenAddresses,
+  addresses: readonly IpAddress[],
   mac: Mac,
   stored: WorkloadEndpoint | undefined,
 ): WorkloadEndpoint {
   const { node, workload } = call;
-  return buildEndpoint({ node, workload, description, addresses: given.ips, interfaceName: hostName, mac }, stored);
+  return buildEndpoint({ node, workload, description, addresses, interfaceName: hostName, mac }, stored);
 }
 
 export function toResult({ call, hostName }: Plan, attached: Attached, given: GivenAddresses): Result {

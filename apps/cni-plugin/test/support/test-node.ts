@@ -27,6 +27,7 @@ export class TestNode implements AsyncDisposable {
   readonly resources: Resources;
   felix: FakeFelix;
   #server: ChildProcess | undefined;
+  #ipam: ChildProcess | undefined;
   readonly #namespaces = new Set<string>();
 
   private constructor(dir: string, etcd: EtcdProcess, felix: FakeFelix) {
@@ -80,23 +81,24 @@ export class TestNode implements AsyncDisposable {
   }
 
   async startServer(extra: Record<string, string> = {}): Promise<void> {
-    const server = spawn(process.execPath, [join(app, 'src/main.ts'), 'server'], {
-      env: { ...this.environment(), ...extra },
-      stdio: ['ignore', 'inherit', 'inherit'],
-    });
-    this.#server = server;
-    while (!existsSync(join(this.dir, 'run/cni.sock'))) {
-      if (server.exitCode !== null) throw new Error('the CNI server ended');
-      await delay(10);
-    }
+    this.#server = await this.#start([join(app, 'src/main.ts'), 'server'], 'cni.sock', extra);
   }
 
   async stopServer(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     const server = this.#server;
     this.#server = undefined;
-    if (server?.exitCode !== null || server.signalCode !== null) return;
-    server.kill(signal);
-    await once(server, 'exit');
+    await stop(server, signal);
+  }
+
+  /** The node's IPAM service, without which plug-ins go to the store themselves. */
+  async startIpam(): Promise<void> {
+    this.#ipam = await this.#start([join(app, '../ipam/src/main.ts'), '--node-name', nodeName], 'ipam.sock');
+  }
+
+  async stopIpam(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    const ipam = this.#ipam;
+    this.#ipam = undefined;
+    await stop(ipam, signal);
   }
 
   /** Whether containernetworking-plugins has it. */
@@ -131,10 +133,30 @@ export class TestNode implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stopServer('SIGKILL');
+    await this.stopIpam('SIGKILL');
     await this.felix.stop();
     this.backend.close();
     await this.etcd.stop();
     for (const name of this.#namespaces) deleteNetns(name);
     rmSync(this.dir, { recursive: true, force: true });
   }
+
+  /** Starts a service, and waits for its socket. */
+  async #start(args: readonly string[], socket: string, extra: Record<string, string> = {}): Promise<ChildProcess> {
+    const service = spawn(process.execPath, args, {
+      env: { ...this.environment(), ...extra },
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
+    while (!existsSync(join(this.dir, 'run', socket))) {
+      if (service.exitCode !== null) throw new Error(`the service on ${socket} ended`);
+      await delay(10);
+    }
+    return service;
+  }
+}
+
+async function stop(service: ChildProcess | undefined, signal: NodeJS.Signals): Promise<void> {
+  if (service?.exitCode !== null || service.signalCode !== null) return;
+  service.kill(signal);
+  await once(service, 'exit');
 }

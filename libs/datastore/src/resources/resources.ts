@@ -58,6 +58,18 @@ export interface ResourceList<K extends Kind> {
   readonly revision: bigint;
 }
 
+/** A key that was last written at a revision. */
+export interface Premise {
+  readonly key: string;
+  readonly revision: bigint;
+}
+
+/** A workload endpoint that is to be created, while what it was drawn up from is so still. */
+export interface EndpointDraft {
+  readonly endpoint: Resource<'WorkloadEndpoint'>;
+  readonly premises: readonly Premise[];
+}
+
 /**
  * Calico's typed resources, with the semantics of its own client: identity and
  * time given on create, compare-and-swap on `metadata.resourceVersion`, validation of everything
@@ -89,29 +101,31 @@ export class Resources {
   }
 
   /**
-   * Creates a workload endpoint in the same step that proves others to be as they were read. Gives nothing, and writes
-   * nothing, when one of them has changed or the endpoint exists, or the store has no such step: `create` tells.
+   * What creating a workload endpoint writes, given its identity and time, and that the others are as they were read:
+   * for {@link createDrafted}, or for who creates it in one step with something else.
    */
-  async createIfUnchanged(
-    endpoint: Resource<'WorkloadEndpoint'>,
-    others: readonly Resource[],
-    options: CallOptions = {},
-  ): Promise<Resource<'WorkloadEndpoint'> | undefined> {
+  draftEndpoint(endpoint: Resource<'WorkloadEndpoint'>, others: readonly Resource[]): EndpointDraft {
     const { complete } = this.#complete(endpoint);
-    const key = keyOf(complete);
-    const guards = others.map((other) => ({
-      type: 'key' as const,
+    const premises = others.map((other) => ({
       key: keyOf(other),
       revision: parseRevision(other.metadata.resourceVersion, keyOf(other)),
     }));
-    const result = await this.#backend.commit?.(
-      {
-        guards: [{ type: 'key', key, revision: 0n }, ...guards],
-        changes: [{ type: 'put', key, value: encodeResource(complete) }],
-      },
-      options,
-    );
-    return result?.isCommitted === true ? atRevision(complete, result.revision) : undefined;
+    return { endpoint: complete, premises };
+  }
+
+  /**
+   * Creates a workload endpoint in the same step that proves its premises. Gives nothing, and writes nothing, when one
+   * does not hold or the endpoint exists, or the store has no such step: `create` tells.
+   */
+  async createDrafted(
+    { endpoint, premises }: EndpointDraft,
+    options: CallOptions = {},
+  ): Promise<Resource<'WorkloadEndpoint'> | undefined> {
+    const key = keyOf(endpoint);
+    const guards = [{ key, revision: 0n }, ...premises].map((premise) => ({ type: 'key' as const, ...premise }));
+    const changes = [{ type: 'put' as const, key, value: encodeResource(endpoint) }];
+    const result = await this.#backend.commit?.({ guards, changes }, options);
+    return result?.isCommitted === true ? atRevision(endpoint, result.revision) : undefined;
   }
 
   /**

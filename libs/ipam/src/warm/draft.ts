@@ -2,12 +2,14 @@
  * A batch on paper: what the blocks and handles of a node look like after some requests. Pure; whoever
  * commits it compares the revisions that it was drawn from.
  */
+import type { EndpointDraft } from '@calico-node/datastore';
 import type { AllocationBlock, IpamHandle } from '@calico-node/model';
 import { parseCidr, splitCidr, type Cidr, type Family, type IpAddress } from '@calico-node/net';
 import type { Assigned } from '../auto-assign.ts';
 import { addressesOfHandle, autoAssignFrom, collectReleased, countFree, releaseFrom, type Cooldown } from '../block.ts';
 import { choosePools, poolOf, selectsNode, type Pool } from '../pools.ts';
 import type { Stored } from '../store.ts';
+import { withNetworks } from './new-endpoint.ts';
 import type { Reference } from './reference.ts';
 import { unserved, type WarmAssign, type WarmOutcome } from './requests.ts';
 
@@ -23,6 +25,8 @@ export class Draft {
   /** The changed blocks, as they will be. */
   readonly blocks = new Map<Cidr, AllocationBlock>();
   readonly handles = new Map<string, HandleChange>();
+  /** The endpoints that are created with addresses, by the addresses' handle. */
+  readonly endpoints = new Map<string, EndpointDraft>();
   /** The pools of the changed blocks. */
   readonly pools = new Set<Pool>();
   readonly #own: ReadonlyMap<Cidr, OwnBlock>;
@@ -37,8 +41,8 @@ export class Draft {
     this.#cooldown = cooldown;
   }
 
-  /** Takes all addresses of a request from own blocks, for a handle that is not stored yet. */
-  assign(request: WarmAssign): WarmOutcome {
+  /** Takes all addresses of a request from own blocks, for a handle that is not stored yet, and for the endpoint. */
+  assign(request: WarmAssign, endpoint: EndpointDraft | undefined): WarmOutcome {
     const taken = new Map<Cidr, { block: AllocationBlock; pool: Pool; ips: readonly IpAddress[] }>();
     for (const [family, wanted] of [[4, request.num4] as const, [6, request.num6] as const]) {
       let missing = wanted;
@@ -66,7 +70,12 @@ export class Draft {
         const parts = splitCidr(cidr);
         return parts.family === family ? ips.map((ip) => ({ ip, prefixLength: parts.prefixLength })) : [];
       });
-    return { type: 'assigned', ipv4: given(4), ipv6: given(6) };
+    const [ipv4, ipv6] = [given(4), given(6)];
+    if (endpoint !== undefined) {
+      const ips = [...ipv4, ...ipv6].map(({ ip }) => ip);
+      this.endpoints.set(request.handleId, withNetworks(endpoint, ips));
+    }
+    return { type: 'assigned', ipv4, ipv6 };
   }
 
   /** Gives back everything that a stored handle holds, when all of it lies in own blocks. */

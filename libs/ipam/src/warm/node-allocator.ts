@@ -8,30 +8,28 @@
  * no reader can tell the difference (Calico's documented IPAM behaviour), except that a handle is never seen
  * without its addresses.
  */
-import type { Backend, CallOptions, CommitResult, Guard, KeyValue } from '@calico-node/datastore';
+import type { Backend, CallOptions, KeyValue } from '@calico-node/datastore';
 import {
-  affinityKey,
   affinityPrefix,
   blockKey,
   decodeAffinity,
   decodeBlock,
   decodeHandle,
-  encodeBlock,
-  encodeHandle,
   handleKey,
   parseAffinityKey,
-  type AllocationBlock,
   type IpamHandle,
 } from '@calico-node/model';
 import type { Cidr } from '@calico-node/net';
 import { hostAffinity } from '../block.ts';
 import { systemClock, type Clock } from '../clock.ts';
 import type { Stored } from '../store.ts';
+import { commitOf, fitsOneCommit, raised, type Knowledge } from './commit.ts';
 import { Draft, type OwnBlock } from './draft.ts';
-import { loadReference, type Reference } from './reference.ts';
+import { mayBeCreated } from './new-endpoint.ts';
+import { loadReference } from './reference.ts';
 import { unserved, type WarmOutcome, type WarmRequest } from './requests.ts';
 
-/** How many requests one transaction may carry: each has a guard and a change, besides blocks and settings. */
+/** How many requests one transaction carries at most: each has a guard and a change, besides blocks and settings. */
 export const maxBatch = 96;
 
 /** How many handles are remembered, so that their release needs no reading. */
@@ -40,8 +38,7 @@ const maxHandles = 4096;
 /** How often a batch is drawn up again before its requests are left to others. */
 const attempts = 4;
 
-interface Knowledge {
-  readonly reference: Reference;
+interface Memory extends Knowledge {
   readonly blocks: Map<Cidr, OwnBlock>;
 }
 
@@ -59,7 +56,7 @@ export class NodeAllocator {
   readonly #options: CallOptions;
   readonly #clock: Clock;
   readonly #handles = new Map<string, Stored<IpamHandle>>();
-  #knowledge: Knowledge | undefined;
+  #knowledge: Memory | undefined;
 
   constructor(backend: Backend, nodeName: string, options: NodeAllocatorOptions = {}) {
     this.#backend = backend;
@@ -82,20 +79,37 @@ export class NodeAllocator {
     if (this.#backend.commit === undefined) return requests.map(() => unserved);
     try {
       await this.#readHandles(requests);
-      for (let attempt = 0; attempt < attempts; attempt++) {
-        const { draft, outcomes } = await this.#draw(requests);
-        if (draft.handles.size === 0) return outcomes;
-        const result = await this.#commit(draft);
-        if (result.isCommitted) {
-          this.#remember(draft, result.revision);
-          return outcomes;
-        }
-        if (!this.#correct(draft, result.current)) this.forget();
-      }
+      return await this.#serveKnown(requests);
     } catch (error) {
       this.forget();
       this.#handles.clear();
       throw error;
+    }
+  }
+
+  async #serveKnown(requests: readonly WarmRequest[]): Promise<readonly WarmOutcome[]> {
+    /** Whose endpoint cannot be created: they get their addresses without. */
+    const refused = new Set<string>();
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      this.#knowledge ??= await this.#load();
+      const { draft, outcomes } = this.#draw(requests, this.#knowledge, refused);
+      if (draft.handles.size === 0) return outcomes;
+      const commit = commitOf(draft, this.#knowledge, this.#nodeName);
+      if (!fitsOneCommit(commit) && requests.length > 1) {
+        const half = Math.ceil(requests.length / 2);
+        const first = await this.#serveKnown(requests.slice(0, half));
+        return [...first, ...(await this.#serveKnown(requests.slice(half)))];
+      }
+      const result = await this.#backend.commit?.(commit, this.#options);
+      if (result?.isCommitted === true) {
+        this.#remember(draft, result.revision);
+        return requests.map(({ handleId }, index) => {
+          const outcome = outcomes[index] ?? unserved;
+          const hasEndpoint = outcome.type === 'assigned' && draft.endpoints.has(handleId);
+          return hasEndpoint ? { ...outcome, endpointRevision: result.revision } : outcome;
+        });
+      }
+      if (result === undefined || !this.#correct(draft, result.current, refused)) this.forget();
     }
     return requests.map(() => unserved);
   }
@@ -104,14 +118,18 @@ export class NodeAllocator {
    * Draws up what requests would change: assignments first, so that no address changes hands within a batch.
    * Who asks again with a handle that is stored is not served from here.
    */
-  async #draw(requests: readonly WarmRequest[]): Promise<{ draft: Draft; outcomes: readonly WarmOutcome[] }> {
-    this.#knowledge ??= await this.#load();
-    const { reference, blocks } = this.#knowledge;
+  #draw(
+    requests: readonly WarmRequest[],
+    { reference, blocks }: Memory,
+    refused: ReadonlySet<string>,
+  ): { readonly draft: Draft; readonly outcomes: readonly WarmOutcome[] } {
     const cooldown = { seconds: reference.config.ipCooldownSeconds ?? 0, now: this.#clock.now() };
     const draft = new Draft(blocks, reference, this.#nodeName, cooldown);
     const outcomes: WarmOutcome[] = requests.map(() => unserved);
     for (const [index, request] of requests.entries()) {
-      if (request.type === 'assign' && !this.#handles.has(request.handleId)) outcomes[index] = draft.assign(request);
+      if (request.type !== 'assign' || this.#handles.has(request.handleId)) continue;
+      const isRefused = refused.has(request.handleId);
+      outcomes[index] = draft.assign(request, isRefused ? undefined : request.endpoint);
     }
     for (const [index, request] of requests.entries()) {
       if (request.type !== 'release') continue;
@@ -119,42 +137,6 @@ export class NodeAllocator {
       outcomes[index] = stored === undefined ? { type: 'released', ips: [] } : draft.release(request.handleId, stored);
     }
     return { draft, outcomes };
-  }
-
-  #commit(draft: Draft): Promise<CommitResult> {
-    const own = this.#knowledge?.blocks;
-    const host = { type: 'host', name: this.#nodeName } as const;
-    const guards: Guard[] = [...(this.#knowledge?.reference.guards(draft.pools) ?? [])];
-    for (const cidr of draft.blocks.keys()) {
-      const block = own?.get(cidr);
-      if (block === undefined) continue;
-      guards.push({ type: 'key', key: blockKey(cidr), revision: block.revision });
-      guards.push({ type: 'key', key: affinityKey(host.type, host.name, cidr), revision: block.affinityRevision });
-    }
-    for (const [id, change] of draft.handles) {
-      guards.push({ type: 'key', key: handleKey(id), revision: change.type === 'create' ? 0n : change.revision });
-    }
-    return (
-      this.#backend.commit?.(
-        {
-          guards,
-          changes: [
-            ...[...draft.blocks].map(([cidr, block]) => ({
-              type: 'put' as const,
-              key: blockKey(cidr),
-              value: encodeBlock(raised(block)),
-            })),
-            ...[...draft.handles].map(([id, change]) =>
-              change.type === 'create'
-                ? { type: 'put' as const, key: handleKey(id), value: encodeHandle(change.handle) }
-                : { type: 'delete' as const, key: handleKey(id) },
-            ),
-          ],
-          otherwiseRead: [...[...draft.blocks.keys()].map(blockKey), ...[...draft.handles.keys()].map(handleKey)],
-        },
-        this.#options,
-      ) ?? Promise.resolve({ isCommitted: false, current: new Map() })
-    );
   }
 
   #remember(draft: Draft, revision: bigint): void {
@@ -174,8 +156,13 @@ export class NodeAllocator {
   }
 
   /** Takes over what a failed commit read. Gives whether that explains the failure. */
-  #correct(draft: Draft, current: ReadonlyMap<string, KeyValue>): boolean {
+  #correct(draft: Draft, current: ReadonlyMap<string, KeyValue>, refused: Set<string>): boolean {
     let isExplained = false;
+    for (const [handleId, endpoint] of draft.endpoints) {
+      if (mayBeCreated(endpoint, current)) continue;
+      isExplained = true;
+      refused.add(handleId);
+    }
     const blocks = this.#knowledge?.blocks;
     for (const cidr of draft.blocks.keys()) {
       const [old, found] = [blocks?.get(cidr), current.get(blockKey(cidr))];
@@ -209,7 +196,7 @@ export class NodeAllocator {
     );
   }
 
-  async #load(): Promise<Knowledge> {
+  async #load(): Promise<Memory> {
     const [reference, { items }] = await Promise.all([
       loadReference(this.#backend, this.#nodeName, this.#options),
       this.#backend.list(affinityPrefix('host', this.#nodeName), this.#options),
@@ -227,9 +214,4 @@ export class NodeAllocator {
     );
     return { reference, blocks: new Map(found.flat()) };
   }
-}
-
-/** Every write of a block raises its sequence number by one. */
-function raised(block: AllocationBlock): AllocationBlock {
-  return { ...block, sequenceNumber: block.sequenceNumber + 1n };
 }

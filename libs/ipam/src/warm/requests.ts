@@ -1,3 +1,4 @@
+import type { EndpointDraft } from '@calico-node/datastore';
 import type { IpAddress } from '@calico-node/net';
 import type { Assigned } from '../auto-assign.ts';
 import type { IntendedUse } from '../pools.ts';
@@ -12,6 +13,8 @@ export interface WarmAssign {
   readonly ipv4Pools: readonly string[];
   readonly ipv6Pools: readonly string[];
   readonly use: Exclude<IntendedUse, 'LoadBalancer'>;
+  /** A workload endpoint that is created in the same step, with the addresses as its networks. */
+  readonly endpoint?: EndpointDraft;
 }
 
 /** Everything that a handle holds, given back. */
@@ -24,7 +27,13 @@ export type WarmRequest = WarmAssign | WarmRelease;
 
 /** `unserved`: nothing was changed for it, and it has to be asked of `Ipam`. */
 export type WarmOutcome =
-  | { readonly type: 'assigned'; readonly ipv4: readonly Assigned[]; readonly ipv6: readonly Assigned[] }
+  | {
+      readonly type: 'assigned';
+      readonly ipv4: readonly Assigned[];
+      readonly ipv6: readonly Assigned[];
+      /** The revision at which the endpoint was created; absent: it exists, or a premise of it does not hold. */
+      readonly endpointRevision?: bigint;
+    }
   | { readonly type: 'released'; readonly ips: readonly IpAddress[] }
   | { readonly type: 'unserved' };
 

@@ -1,5 +1,6 @@
-import type { Log } from '@calico-node/datastore';
+import type { EndpointDraft, Log } from '@calico-node/datastore';
 import { IpamError, type Ipam } from '@calico-node/ipam';
+import { encodeResource } from '@calico-node/model';
 import { familyOf, hostCidr, parseInterfaceAddress, type IpAddress, type NodeName } from '@calico-node/net';
 import { callUnary, connectUnix, ipamV1, isRpcError } from '@calico-node/rpc';
 
@@ -29,12 +30,21 @@ export interface SpecificAddressRequest {
   readonly ip: IpAddress;
 }
 
+/** Addresses, and what became of the endpoint that was to be created with them. */
+export interface AssignedTogether {
+  readonly addresses: readonly Address[];
+  /** The revision at which it was created; undefined: it was not, and is the caller's to create. */
+  readonly endpointRevision: bigint | undefined;
+}
+
 /**
  * Where workloads' addresses come from. Asking again with the same handle gives the same addresses; giving
  * back what is not held is well. What cannot be given is an `IpamError` or `RpcError`.
  */
 export interface Addresses {
   assign(request: AddressRequest, signal: AbortSignal): Promise<readonly Address[]>;
+  /** As `assign`; an endpoint may be created in the same step, where that can be done in one. */
+  assignTogether(request: AddressRequest, draft: EndpointDraft, signal: AbortSignal): Promise<AssignedTogether>;
   assignSpecific(request: SpecificAddressRequest, signal: AbortSignal): Promise<Address>;
   release(handleId: string, signal: AbortSignal): Promise<void>;
   /** The addresses that a handle holds. */
@@ -71,6 +81,10 @@ export class LibraryAddresses implements Addresses {
       throw shortfall;
     }
     return wantedOf([...held, ...ipv4, ...ipv6], request);
+  }
+
+  async assignTogether(request: AddressRequest, _: EndpointDraft, signal: AbortSignal): Promise<AssignedTogether> {
+    return { addresses: await this.assign(request, signal), endpointRevision: undefined };
   }
 
   async assignSpecific(request: SpecificAddressRequest, signal: AbortSignal): Promise<Address> {
@@ -115,9 +129,21 @@ export class ServiceAddresses implements Addresses {
     this.#log = log;
   }
 
-  assign(request: AddressRequest, signal: AbortSignal): Promise<readonly Address[]> {
-    const { node, ipv4, ipv6, handleId, attributes, ipv4Pools, ipv6Pools, namespace } = request;
-    const message = ipamV1.AutoAssignRequest.fromPartial({
+  async assign(request: AddressRequest, signal: AbortSignal): Promise<readonly Address[]> {
+    return (await this.#autoAssign(request, undefined, signal)).addresses;
+  }
+
+  assignTogether(request: AddressRequest, draft: EndpointDraft, signal: AbortSignal): Promise<AssignedTogether> {
+    return this.#autoAssign(request, draft, signal);
+  }
+
+  #autoAssign(
+    request: AddressRequest,
+    draft: EndpointDraft | undefined,
+    signal: AbortSignal,
+  ): Promise<AssignedTogether> {
+    const { node, ipv4, ipv6, handleId, attributes, ipv4Pools, ipv6Pools, namespace = '' } = request;
+    const message: ipamV1.AutoAssignRequest = {
       nodeName: node,
       num4: ipv4,
       num6: ipv6,
@@ -126,15 +152,20 @@ export class ServiceAddresses implements Addresses {
       ipv4Pools: [...ipv4Pools],
       ipv6Pools: [...ipv6Pools],
       use: ipamV1.IntendedUse.WORKLOAD,
-      ...(namespace === undefined ? {} : { namespace }),
-    });
-    return this.#orFallback(
+      maxBlocksPerHost: 0,
+      namespace,
+      endpoint: draft && { resource: encodeResource(draft.endpoint), premises: [...draft.premises] },
+    };
+    return this.#orFallback<AssignedTogether>(
       async () => {
         const method = this.#client.autoAssign.bind(this.#client);
         const answer = await callUnary(method, message, { timeoutMs: serviceTimeoutMs, signal });
-        return [...answer.ipv4, ...answer.ipv6].map(toAddress);
+        return {
+          addresses: [...answer.ipv4, ...answer.ipv6].map(toAddress),
+          endpointRevision: answer.endpointRevision === 0n ? undefined : answer.endpointRevision,
+        };
       },
-      () => this.#fallback.assign(request, signal),
+      async () => ({ addresses: await this.#fallback.assign(request, signal), endpointRevision: undefined }),
     );
   }
 

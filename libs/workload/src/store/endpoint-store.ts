@@ -3,6 +3,7 @@ import {
   isDatastoreError,
   type Backend,
   type CallOptions,
+  type EndpointDraft,
   type Resources,
 } from '@calico-node/datastore';
 import {
@@ -15,7 +16,7 @@ import {
   type Profile,
   type WorkloadEndpoint,
 } from '@calico-node/model';
-import type { NodeName } from '@calico-node/net';
+import { hostCidr, type IpAddress, type NodeName } from '@calico-node/net';
 
 const deleteAttempts = 5;
 /** How many profiles, and how many endpoints, are remembered. */
@@ -69,20 +70,33 @@ export class EndpointStore {
     return premises;
   }
 
+  /** What creating an endpoint takes, while the premises hold: for {@link createNew}, or to be created with addresses. */
+  draft(endpoint: WorkloadEndpoint, { cluster, profile }: Premises): EndpointDraft {
+    return this.#resources.draftEndpoint(endpoint, profile === undefined ? [cluster] : [cluster, profile]);
+  }
+
   /**
    * Creates an endpoint in one round trip; gives its revision. Gives nothing when the premises no longer hold or it
    * exists already: then everything has to be looked at anew.
    */
   async createNew(endpoint: WorkloadEndpoint, premises: Premises, options: CallOptions): Promise<bigint | undefined> {
-    const { cluster, profile } = premises;
-    const others = profile === undefined ? [cluster] : [cluster, profile];
-    const created = await this.#resources.createIfUnchanged(endpoint, others, options);
+    const created = await this.#resources.createDrafted(this.draft(endpoint, premises), options);
     if (created === undefined) {
-      this.#memory.delete(profile?.metadata.name ?? '');
+      this.#memory.delete(premises.profile?.metadata.name ?? '');
       return undefined;
     }
-    remember(this.#created, memoryKey(endpoint.metadata.namespace, endpoint.metadata.name), created);
+    remember(this.#created, memoryKey(created.metadata.namespace, created.metadata.name), created);
     return revisionOf(created);
+  }
+
+  /** Somebody created a drafted endpoint, with these addresses, for the caller: its removal need not look for it. */
+  noteCreated({ endpoint }: EndpointDraft, ips: readonly IpAddress[], revision: bigint): void {
+    const { metadata, spec } = endpoint;
+    remember(this.#created, memoryKey(metadata.namespace, metadata.name), {
+      ...endpoint,
+      metadata: { ...metadata, resourceVersion: String(revision) },
+      spec: { ...spec, ipNetworks: ips.map((ip) => hostCidr(ip)) },
+    });
   }
 
   find(namespace: string, name: string, options: CallOptions): Promise<WorkloadEndpoint | undefined> {

@@ -31,12 +31,16 @@ export interface WiringSpec {
   readonly prefixes: readonly string[];
 }
 
-export interface AddressSpec {
-  readonly addresses: readonly IpAddress[];
+/** What a workload's network is like, whatever its addresses. */
+export interface NetworkSpec {
   /** Where the workload may go through its interface; everywhere when absent. */
   readonly routes?: readonly Cidr[];
   /** Whether the workload may forward packets itself. */
   readonly forwards?: boolean;
+}
+
+export interface AddressSpec extends NetworkSpec {
+  readonly addresses: readonly IpAddress[];
 }
 
 export type AttachSpec = WiringSpec & AddressSpec;
@@ -46,8 +50,9 @@ export interface Attached {
   readonly mtu: number;
 }
 
-function routesInside(index: number, spec: AddressSpec, families: Families, gateway6: IpAddress): NetlinkRequest[] {
-  const everywhere = [parseCidr('0.0.0.0/0'), parseCidr('::/0')];
+const everywhere = [parseCidr('0.0.0.0/0'), parseCidr('::/0')];
+
+function routesInside(index: number, spec: NetworkSpec, families: Families, gateway6: IpAddress): NetlinkRequest[] {
   const routes = spec.routes === undefined || spec.routes.length === 0 ? everywhere : spec.routes;
   const via = (family: 4 | 6, gateway: IpAddress): NetlinkRequest[] =>
     routes
@@ -69,13 +74,15 @@ function addressesInside(index: number, wanted: readonly IpAddress[]): NetlinkRe
   );
 }
 
-/** A workload's interface under way: its two ends are there and belong together, and have no addresses yet. */
+/** A workload's interface under way: its two ends belong together, and have no addresses yet. */
 export class Wiring implements Disposable {
   readonly #spec: WiringSpec;
   readonly #netns: Netns;
   readonly #host: RouteSocket;
   readonly #workload: RouteSocket;
   #pair: Pair | undefined;
+  /** What it has been prepared for. */
+  #families: Families | undefined;
 
   private constructor(spec: WiringSpec) {
     this.#spec = spec;
@@ -102,19 +109,28 @@ export class Wiring implements Disposable {
   }
 
   /**
-   * Makes the veth pair where neither end's name is taken; otherwise nothing is touched, and nothing is given.
+   * For a workload of which nothing is there: {@link create} makes the veth pair. Undefined, and nothing is touched,
+   * when either end's name is taken.
    *
    * @throws WireError, NetlinkError
    */
-  static beginNew(spec: WiringSpec): Wiring | undefined {
+  static openNew(spec: WiringSpec): Wiring | undefined {
     const wiring = new Wiring(spec);
+    let isFree = false;
     try {
-      const wanted = { ...spec, hostMac, workloadMac: spec.mac };
-      wiring.#pair = makePair(wiring.#host, wiring.#workload, wiring.#netns, wanted);
+      isFree =
+        wiring.#host.getLink(spec.hostName) === undefined && wiring.#workload.getLink(spec.workloadName) === undefined;
+      return isFree ? wiring : undefined;
     } finally {
-      if (wiring.#pair === undefined) wiring.close();
+      if (!isFree) wiring.close();
     }
-    return wiring.#pair === undefined ? undefined : wiring;
+  }
+
+  /** Makes the veth pair. False, and nothing is touched, when either end's name is taken after all. @throws NetlinkError */
+  create(): boolean {
+    const wanted = { ...this.#spec, hostMac, workloadMac: this.#spec.mac };
+    this.#pair = makePair(this.#host, this.#workload, this.#netns, wanted);
+    return this.#pair !== undefined;
   }
 
   /**
@@ -126,6 +142,31 @@ export class Wiring implements Disposable {
     const { host, workload } = this.#made();
     this.#host.apply([setLink({ index: host.index, up: true })]);
     this.#workload.apply([setLink({ index: workload.index, up: true })]);
+  }
+
+  /**
+   * Does all that can be done for addresses of these families before they are known: brings both ends up, with the
+   * link-local gateway and the workload's routes.
+   *
+   * @throws NetlinkError
+   */
+  prepare(network: NetworkSpec, families: Families): void {
+    const pair = this.#made();
+    const { workloadName, mtu, mac } = this.#spec;
+    const { index } = pair.workload;
+    applySettings(
+      [
+        ...workloadSettingsBeforeUp(workloadName, families.ipv6),
+        ...forwardingSettings(families, network.forwards ?? false),
+      ],
+      this.#netns,
+    );
+    const gateway6 = configureHostEnd(this.#host, pair, mtu, families);
+    this.#workload.apply([
+      setLink(pair.isNew ? { index, up: true } : { index, up: true, mtu, ...(mac === undefined ? {} : { mac }) }),
+      ...routesInside(index, network, families, gateway6),
+    ]);
+    this.#families = families;
   }
 
   /**
@@ -142,23 +183,19 @@ export class Wiring implements Disposable {
       ipv4: spec.addresses.some((ip) => familyOf(ip) === 4),
       ipv6: spec.addresses.some((ip) => familyOf(ip) === 6),
     };
+    const isPrepared = this.#families?.ipv4 === families.ipv4 && this.#families.ipv6 === families.ipv6;
+    if (!isPrepared) this.prepare(spec, families);
     const { index } = pair.workload;
-    applySettings(workloadSettingsBeforeUp(workloadName, families.ipv6), this.#netns);
-    const gateway6 = configureHostEnd(this.#host, pair, mtu, families);
-    this.#workload.apply([
-      setLink(pair.isNew ? { index, up: true } : { index, up: true, mtu, ...(mac === undefined ? {} : { mac }) }),
-      ...routesInside(index, spec, families, gateway6),
-    ]);
     const foreign = pair.isNew
       ? []
       : this.#workload
           .listAddresses({ interfaceIndex: index })
           .filter((address) => address.scope !== 'link' && !spec.addresses.includes(address.ip));
+    // With its last address an interface loses its routes: the old ones go after the new ones came.
     applyTolerant(this.#workload, [
-      ...foreign.map((address) => deleteAddress(address)),
       ...addressesInside(index, spec.addresses),
+      ...foreign.map((address) => deleteAddress(address)),
     ]);
-    applySettings(forwardingSettings(families, spec.forwards ?? false), this.#netns);
     const settled = pair.isNew ? (mac ?? pair.workload.mac) : this.#workload.getLink(index)?.mac;
     if (settled === undefined) throw new Error(`${workloadName} has vanished from ${path}`);
     return { mac: settled, mtu };

@@ -16,7 +16,7 @@ export function rehearseWiring(): void {
     using workload: Netns = inNewNetns(openOwnNetns);
     const addresses = [parseIp('192.0.2.1')];
     for (let index = 0; index < times; index++) {
-      using wiring = Wiring.beginNew({
+      using wiring = Wiring.openNew({
         netns: `/proc/self/fd/${workload.fd}`,
         hostName: `calirehearse${index}`,
         workloadName: `eth${index}`,
@@ -24,6 +24,8 @@ export function rehearseWiring(): void {
         mac: parseMac('02:00:00:00:00:01'),
         prefixes: ['cali'],
       });
+      wiring?.create();
+      wiring?.prepare({}, { ipv4: true, ipv6: false });
       wiring?.complete({ addresses });
     }
   });
