@@ -32,8 +32,10 @@ import { openDriver } from './dataplane/open-driver.ts';
 import { refreshPeriodically } from './dataplane/refresh.ts';
 import { felixService } from './rpc/felix-service.ts';
 import { nodePolicyOf, ownNodeOf, ruleOptionsOf } from './rule-options.ts';
+import { SimulatedFaults } from './simulated-faults.ts';
 import { EndpointStatusFiles } from './status/endpoint-status-files.ts';
 import { StatusReporter } from './status/status-reporter.ts';
+import { workLimitOf } from './status/work-limits.ts';
 import { syncMetrics } from './sync-metrics.ts';
 
 /** The kinds that calc reads. */
@@ -76,7 +78,9 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
 
   const families: readonly Family[] = values.Ipv6Support ? [4, 6] : [4];
   const storeHealth = health.register('datastore');
-  const kernelHealth = health.register('dataplane');
+  const kernelHealth = health.register('dataplane', workLimitOf('dataplane', values));
+  const calcHealth = health.register('calculation', workLimitOf('calculation', values));
+  const faults = new SimulatedFaults(values, signal);
   let touch = (): void => undefined;
   const onDirty = (): void => {
     touch();
@@ -173,6 +177,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     bandwidthHealth: health.register('bandwidth'),
     metrics,
     backoff: new Backoff(50, 5000),
+    beforeApply: faults.beforeApply,
     onStates,
     now: () => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6)),
   });
@@ -202,10 +207,14 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
       sync.connected(connected);
     },
     onBatch: ({ updates, revision, inSync }) => {
+      const work = calcHealth.work();
+      if (faults.calculationHangs) return;
       const startedAt = performance.now();
       for (const update of updates) calc.update(update);
       if (inSync) calc.onInSync();
       const batch = calc.flush();
+      work[Symbol.dispose]();
+      if (inSync) calcHealth.report({ ready: true });
       const seconds = (performance.now() - startedAt) / 1000;
       sync.calculated({ updates: updates.length, intents: batch.intents, seconds, inSync });
       for (const warning of batch.warnings) log.warn({ ...warning }, 'the store holds what cannot be programmed');
@@ -245,13 +254,21 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     { seconds: refreshSeconds(values, choice), run: resyncAll },
     { seconds: values.InterfaceRefreshInterval, run: resyncInterfaces },
   ];
-  const tasks = [engine.run(signal), reporter.run(signal), refreshPeriodically(refreshes, signal), syncer.done];
+  const tasks = [
+    engine.run(signal),
+    reporter.run(signal),
+    refreshPeriodically(refreshes, signal),
+    faults.panic(),
+    syncer.done,
+  ];
   // A task that fails ends Felix; the supervisor starts it anew.
-  const outcome = await Promise.race([...tasks.map((task) => untilFailure(task)), restart.promise, stopped(signal)]);
-  stop.abort();
-  await Promise.allSettled(tasks);
-  backend.close();
-  return outcome;
+  try {
+    return await Promise.race([...tasks.map((task) => untilFailure(task)), restart.promise, stopped(signal)]);
+  } finally {
+    stop.abort();
+    await Promise.allSettled(tasks);
+    backend.close();
+  }
 }
 
 /** What an endpoint's new state means to those who look from outside. */

@@ -127,13 +127,7 @@ describe.for(filters)('felix with $name', (filter) => {
     while (!(await holds())) await delay(20);
   }
 
-  /** What felix answers on its health port, which only its own namespace reaches. */
-  function httpGet(path: string): string {
-    const script = 'fetch(process.argv[1]).then((answer) => answer.text()).then((text) => process.stdout.write(text))';
-    return runIn(lab.netns, process.execPath, '-e', script, `http://127.0.0.1:9099${path}`);
-  }
-
-  const readiness = (): string => httpGet('/readiness');
+  const readiness = (): string => felix.httpGet('/readiness');
 
   describe('the process', () => {
     it('opens the way to workloads once they are in the store, and says so', async () => {
@@ -218,7 +212,7 @@ describe.for(filters)('felix with $name', (filter) => {
 
     it('puts back within moments what others take away', async () => {
       const repairs = (): number => {
-        const text = httpGet('/metrics');
+        const text = felix.httpGet('/metrics');
         return Number(new RegExp(`^${filter.metrics}_repairs (\\d+)`, 'm').exec(text)?.[1]);
       };
       const repairsBefore = repairs();

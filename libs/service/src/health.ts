@@ -11,6 +11,11 @@ export interface ComponentReport {
 
 export interface Reporter {
   report(state: ComponentReport): void;
+  /**
+   * Begins a piece of work, which disposing ends. While one lasts longer than the component's limit, the component is
+   * neither live nor ready: it hangs.
+   */
+  work(): Disposable;
 }
 
 /** A component in a report; `remedy` is there when it is known. */
@@ -32,13 +37,36 @@ export interface HealthReport {
  */
 export class Health {
   readonly #states = new Map<string, Required<ComponentReport>>();
+  /** When the pieces of work that are under way must have ended, by component. */
+  readonly #deadlines = new Map<string, Set<{ readonly at: number }>>();
+  readonly #now: () => number;
 
-  /** Adds a component and gives it the means to report. */
-  register(name: string): Reporter {
+  /** @param now milliseconds that never go back. */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
+
+  /**
+   * Adds a component, in place of one of that name, and gives it the means to report.
+   *
+   * @param limitSeconds how long a piece of work may take; 0: for ever.
+   */
+  register(name: string, limitSeconds = 0): Reporter {
     this.#states.set(name, { ready: false, live: true, reason: 'starting', remedy: undefined });
+    const deadlines = new Set<{ readonly at: number }>();
+    this.#deadlines.set(name, deadlines);
     return {
       report: ({ ready, live = true, reason = '', remedy }) => {
         this.#states.set(name, { ready, live, reason, remedy });
+      },
+      work: () => {
+        const deadline = { at: limitSeconds === 0 ? Infinity : this.#now() + limitSeconds * 1000 };
+        deadlines.add(deadline);
+        return {
+          [Symbol.dispose]: () => {
+            deadlines.delete(deadline);
+          },
+        };
       },
     };
   }
@@ -52,12 +80,19 @@ export class Health {
   }
 
   #conjoin(field: 'ready' | 'live'): HealthReport {
-    const components = [...this.#states].map(([name, state]) => ({
-      name,
-      ok: state[field],
-      reason: state.reason,
-      ...(state.remedy === undefined ? {} : { remedy: state.remedy }),
-    }));
+    const components = [...this.#states].map(([name, state]) => {
+      const overdue = this.#overdueMs(name);
+      if (overdue > 0) {
+        const reason = `hangs: a piece of work should have been done ${Math.round(overdue / 1000)} s ago`;
+        return { name, ok: false, reason };
+      }
+      const { reason, remedy } = state;
+      return { name, ok: state[field], reason, ...(remedy === undefined ? {} : { remedy }) };
+    });
     return { ok: components.every((component) => component.ok), components };
+  }
+  #overdueMs(name: string): number {
+    const now = this.#now();
+    return Math.max(0, ...[...(this.#deadlines.get(name) ?? [])].map(({ at }) => now - at));
   }
 }

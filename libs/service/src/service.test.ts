@@ -49,6 +49,29 @@ describe('Health', () => {
   });
 });
 
+describe('a component with a limit to its work', () => {
+  test('hangs while a piece of work takes longer, and is well again when it has ended', () => {
+    let now = 0;
+    const health = new Health(() => now);
+    const [limited, patient] = [health.register('limited', 10), health.register('patient')];
+    for (const each of [limited, patient]) each.report({ ready: true });
+    const works = [limited.work(), patient.work()];
+    now = 10_000;
+    expect([health.liveness().ok, health.readiness().ok]).toEqual([true, true]);
+    now = 13_000;
+    expect(health.readiness().ok).toBe(false);
+    expect(health.liveness()).toEqual({
+      ok: false,
+      components: [
+        { name: 'limited', ok: false, reason: 'hangs: a piece of work should have been done 3 s ago' },
+        { name: 'patient', ok: true, reason: '' },
+      ],
+    });
+    for (const work of works) work[Symbol.dispose]();
+    expect([health.liveness().ok, health.readiness().ok]).toEqual([true, true]);
+  });
+});
+
 describe('parseListenAddress', () => {
   test.each([
     ['127.0.0.1:9099', { host: '127.0.0.1', port: 9099 }],

@@ -25,7 +25,7 @@ import {
   textOf,
 } from './parameter-type.ts';
 import { parameter, type Parameter } from './parameter.ts';
-import { cidrList, interfacePattern, interfacePatterns, optionalBool } from './text-types.ts';
+import { cidrList, durations, interfacePattern, interfacePatterns, optionalBool } from './text-types.ts';
 
 export type { Parameter } from './parameter.ts';
 
@@ -133,6 +133,8 @@ export const parameters = {
   HealthEnabled: parameter(bool, false, 'healthEnabled'),
   HealthHost: parameter(text, 'localhost', 'healthHost'),
   HealthPort: parameter(int(0, 65535), 9099, 'healthPort'),
+  HealthTimeoutOverrides: parameter(durations, '', 'healthTimeoutOverrides'),
+  DataplaneWatchdogTimeout: parameter(seconds, 90, 'dataplaneWatchdogTimeout'),
   PrometheusMetricsEnabled: parameter(bool, false, 'prometheusMetricsEnabled'),
   PrometheusMetricsHost: parameter(text, '', 'prometheusMetricsHost'),
   PrometheusMetricsPort: parameter(int(0, 65535), 9091, 'prometheusMetricsPort'),
@@ -146,6 +148,11 @@ export const parameters = {
   ),
   PrometheusGoMetricsEnabled: parameter(bool, true, 'prometheusGoMetricsEnabled'),
   PrometheusProcessMetricsEnabled: parameter(bool, true, 'prometheusProcessMetricsEnabled'),
+
+  DebugPanicAfter: parameter(seconds, 0),
+  DebugSimulateCalcGraphHangAfter: parameter(seconds, 0, 'debugSimulateCalcGraphHangAfter'),
+  DebugSimulateDataplaneApplyDelay: parameter(seconds, 0, 'debugSimulateDataplaneApplyDelay'),
+  DebugSimulateDataplaneHangAfter: parameter(seconds, 0, 'debugSimulateDataplaneHangAfter'),
 
   ...networkParameters,
   ...ebpfParameters,

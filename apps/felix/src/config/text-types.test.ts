@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { interfacePatterns, interfacePatternsOf } from './text-types.ts';
+import { durations, durationsOf, interfacePatterns, interfacePatternsOf } from './text-types.ts';
 
 describe('interfacePatterns', () => {
   test.each([
@@ -16,5 +16,20 @@ describe('interfacePatterns', () => {
 
   test.each(['/[/', 'eth0,,eth1', 'a-name-that-is-too-long'])('refuses %s', (text) => {
     expect(interfacePatterns.parse(text)).toBeUndefined();
+  });
+});
+
+describe('durations', () => {
+  test('reads Go’s durations by name', () => {
+    expect(durationsOf('A=1m30s, b=500ms')).toEqual(
+      new Map([
+        ['a', 90],
+        ['b', 0.5],
+      ]),
+    );
+  });
+
+  test.each(['a', 'a=5', 'a=-1s', '=1s'])('refuses %s', (text) => {
+    expect(durations.parse(text)).toBeUndefined();
   });
 });

@@ -1,3 +1,4 @@
+import { parseGoDuration } from '@calico-node/model';
 import { parseCidrLoose, tryParseCidr, tryParseIp, type Cidr } from '@calico-node/net';
 import { bool, type ParameterType } from './parameter-type.ts';
 
@@ -56,6 +57,26 @@ export function interfacePatternsOf(text: string): readonly RegExp[] {
       const [start = ''] = item.split('+');
       return new RegExp(`^${start.replaceAll('.', '\\.')}${item.endsWith('+') ? '' : '$'}`);
     });
+}
+
+/** Go durations by name. */
+export const durations: ParameterType<string> = {
+  allowed: 'name=duration, such as dataplane=1m30s, separated by commas',
+  zero: '',
+  parse: (value) => (durationsOf(value) === undefined ? undefined : value),
+};
+
+/** Seconds by name in small letters, as a parameter of `durations` lists them; undefined for what is none. */
+export function durationsOf(text: string): ReadonlyMap<string, number> | undefined {
+  const byName = new Map<string, number>();
+  for (const item of text.split(',').map((each) => each.trim())) {
+    if (item === '') continue;
+    const [, name = '', value = ''] = /^([^=\s]+)=(.+)$/.exec(item) ?? [];
+    const nanoseconds = parseGoDuration(value);
+    if (nanoseconds === undefined || nanoseconds < 0n) return undefined;
+    byName.set(name.toLowerCase(), Number(nanoseconds) / 1e9);
+  }
+  return byName;
 }
 
 /** True, false, or not said. */

@@ -46,6 +46,8 @@ export interface EngineOptions {
   readonly bandwidthHealth: Reporter;
   readonly metrics: EngineMetrics;
   readonly backoff: Backoff;
+  /** Held up by it, each apply counts as begun: faults that a test asks for. */
+  readonly beforeApply?: () => Promise<void>;
   /** Called after each successful apply, with every endpoint whose state or record changed. */
   readonly onStates: (changes: readonly EndpointChange[]) => void;
   /** Unix time in nanoseconds. */
@@ -202,7 +204,9 @@ export class Engine {
     const wanted = new Map(this.#wanted);
     this.#isDirty = false;
     this.#oldestPending = undefined;
+    using _work = health.work();
     try {
+      await this.#options.beforeApply?.();
       policy.update(hostInterfaces.takeChanges());
       const errors = interfaces.withdraw();
       await policy.apply();

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inNetns } from '@calico-node/netlink';
 import { callUnary, connectUnix, felixV1 } from '@calico-node/rpc';
+import { runIn } from './node-lab.ts';
 
 const main = join(import.meta.dirname, '../../src/main.ts');
 
@@ -74,6 +75,20 @@ export class FelixProcess implements AsyncDisposable {
     const exited = once(child, 'exit');
     child.kill(signal);
     await exited;
+  }
+
+  /** Resolves with the exit code once it has ended by itself. */
+  async ended(): Promise<number | null> {
+    const child = this.#child;
+    if (child === undefined) throw new Error('felix was not started');
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    return child.exitCode;
+  }
+
+  /** What it answers on its health port, which only its own namespace reaches. */
+  httpGet(path: string): string {
+    const script = 'fetch(process.argv[1]).then((answer) => answer.text()).then((text) => process.stdout.write(text))';
+    return runIn(this.#netns, process.execPath, '-e', script, `http://127.0.0.1:9099${path}`);
   }
 
   status(): Promise<felixV1.GetStatusResponse> {

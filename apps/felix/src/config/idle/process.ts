@@ -1,6 +1,6 @@
 import { idle } from '../parameter.ts';
 import { bool, int, oneOf, regexp, seconds, text } from '../parameter-type.ts';
-import { authority, endpoints, hostAddress, keyValues } from '../text-types.ts';
+import { authority, endpoints, hostAddress } from '../text-types.ts';
 
 const logElsewhere = 'the log goes to standard error only';
 const noDebugging = "it debugs Calico's own Felix";
@@ -16,7 +16,6 @@ const storeElsewhere = 'the store is named by ETCD_ENDPOINTS and the variables b
 export const processParameters = {
   UseInternalDataplaneDriver: idle(bool, 'true', noExternalDataplane, 'useInternalDataplaneDriver'),
   DataplaneDriver: idle(text, 'calico-iptables-plugin', noExternalDataplane, 'dataplaneDriver', { nonZero: true }),
-  DataplaneWatchdogTimeout: idle(seconds, '90', notYet, 'dataplaneWatchdogTimeout'),
   DatastoreType: idle(oneOf('kubernetes', 'etcdv3'), 'etcdv3', storeElsewhere, undefined, { nonZero: true }),
   EtcdAddr: idle(authority, '127.0.0.1:2379', storeElsewhere),
   EtcdScheme: idle(oneOf('http', 'https'), 'http', storeElsewhere),
@@ -48,7 +47,6 @@ export const processParameters = {
     'logSeveritySys',
   ),
   LogDebugFilenameRegex: idle(regexp, '', logElsewhere, 'logDebugFilenameRegex'),
-  HealthTimeoutOverrides: idle(keyValues, '', notYet, 'healthTimeoutOverrides'),
   FlowLogsFlushInterval: idle(seconds, '300', noFlowLogs, 'flowLogsFlushInterval'),
   FlowLogsCollectorDebugTrace: idle(bool, 'false', noFlowLogs, 'flowLogsCollectorDebugTrace'),
   FlowLogsGoldmaneServer: idle(text, '', noFlowLogs, 'flowLogsGoldmaneServer'),
@@ -68,10 +66,6 @@ export const processParameters = {
   DebugMemoryProfilePath: idle(text, '', noDebugging, 'debugMemoryProfilePath'),
   DebugCPUProfilePath: idle(text, '/tmp/felix-cpu-<timestamp>.pprof', noDebugging),
   DebugDisableLogDropping: idle(bool, 'false', noDebugging, 'debugDisableLogDropping'),
-  DebugSimulateCalcGraphHangAfter: idle(seconds, '0', noDebugging, 'debugSimulateCalcGraphHangAfter'),
-  DebugSimulateDataplaneHangAfter: idle(seconds, '0', noDebugging, 'debugSimulateDataplaneHangAfter'),
-  DebugSimulateDataplaneApplyDelay: idle(seconds, '0', noDebugging, 'debugSimulateDataplaneApplyDelay'),
-  DebugPanicAfter: idle(seconds, '0', noDebugging),
   DebugSimulateDataRace: idle(bool, 'false', noDebugging),
   DebugHost: idle(hostAddress, 'localhost', noDebugging, 'debugHost'),
   DebugPort: idle(int(0, 65535), '', noDebugging, 'debugPort'),

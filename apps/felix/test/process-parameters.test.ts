@@ -1,0 +1,60 @@
+import { connectDatastore, loadDatastoreConfig, Resources, type Backend } from '@calico-node/datastore';
+import { startEtcd, type EtcdProcess } from '@calico-node/datastore/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FelixProcess, relayInto } from './support/felix-process.ts';
+import { NodeLab } from './support/node-lab.ts';
+
+let lab: NodeLab;
+let etcd: EtcdProcess;
+let relay: Disposable;
+let backend: Backend;
+
+beforeAll(async () => {
+  lab = new NodeLab();
+  etcd = await startEtcd();
+  relay = await relayInto(lab.netns, etcd.port);
+  backend = connectDatastore(loadDatastoreConfig({ env: { ETCD_ENDPOINTS: etcd.endpoints.join(',') } }));
+  await new Resources(backend).ensureInitialized({});
+});
+
+afterAll(async () => {
+  backend.close();
+  relay[Symbol.dispose]();
+  await etcd.stop();
+  lab[Symbol.dispose]();
+});
+
+function start(env: Readonly<Record<string, string>>): FelixProcess {
+  const felix = new FelixProcess(lab.netns, { ETCD_ENDPOINTS: `http://127.0.0.1:${etcd.port}`, ...env });
+  felix.start();
+  return felix;
+}
+
+/** Which parts are not live, and the first word of why. */
+function failing(felix: FelixProcess): readonly string[] {
+  const { components } = JSON.parse(felix.httpGet('/liveness')) as {
+    components: readonly { name: string; ok: boolean; reason: string }[];
+  };
+  return components.filter(({ ok }) => !ok).map(({ name, reason }) => `${name} ${reason.split(/\W/, 1)[0]}`);
+}
+
+describe('felix is found out', () => {
+  it.each([
+    ['dataplane', { FELIX_DEBUGSIMULATEDATAPLANEHANGAFTER: '0.001', FELIX_DATAPLANEWATCHDOGTIMEOUT: '0.1' }],
+    [
+      'calculation',
+      { FELIX_DEBUGSIMULATECALCGRAPHHANGAFTER: '0.001', FELIX_HEALTHTIMEOUTOVERRIDES: 'CalculationGraph=100ms' },
+    ],
+  ])('when its %s hangs', async (name, env) => {
+    await using felix = start(env);
+    await felix.status();
+    await expect.poll(() => failing(felix), { timeout: 20_000 }).toEqual([`${name} hangs`]);
+    await felix.end('SIGTERM');
+  });
+
+  it('when it is to fail', async () => {
+    await using felix = start({ FELIX_DEBUGPANICAFTER: '0.1' });
+    expect(await felix.ended()).toBe(1);
+    expect(felix.output).toContain('DebugPanicAfter asks Felix to fail');
+  });
+});
