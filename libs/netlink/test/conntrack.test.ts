@@ -4,9 +4,12 @@ import { expect, test } from 'vitest';
 import { ConntrackSocket } from '../src/conntrack/index.ts';
 import { scratchNetns } from './scratch.ts';
 
-test('forgets the connections of the addresses, of both families and whichever end they are, and no others', () => {
+test.each([
+  ['which the kernel looks for', {}],
+  ['which are many', { manyAddresses: 1 }],
+])('forgets the connections of the addresses, %s, at whichever end, and no others', async (_, options) => {
   using netns = scratchNetns();
-  using socket = ConntrackSocket.open({ netns: netns.name });
+  using socket = ConntrackSocket.open({ netns: netns.name, ...options });
   const conntrack = (...args: string[]): string =>
     execFileSync('nsenter', [`--net=/run/netns/${netns.name}`, 'conntrack', ...args], {
       encoding: 'utf8',
@@ -26,8 +29,10 @@ test('forgets the connections of the addresses, of both families and whichever e
   add('10.0.0.5', '10.0.0.9', '-w', '7');
   add('fd00::1', 'fd00::9');
   add('fd00::8', 'fd00::9');
-  expect(socket.forget(new Set(['10.0.0.1', '10.0.0.5', 'fd00::1'].map((text) => parseIp(text))))).toBe(5);
+  await socket.forget(new Set(['10.0.0.1', '10.0.0.5', 'fd00::1'].map((text) => parseIp(text))));
   expect(left('ipv4')).toEqual(['10.0.0.8 > 10.0.0.9']);
   expect(left('ipv6')).toEqual(['fd00::8 > fd00::9']);
-  expect(socket.forget(new Set([parseIp('10.0.0.1')]))).toBe(0);
+  await socket.forget(new Set([parseIp('10.0.0.1'), parseIp('fd00::1')]));
+  await socket.forget(new Set());
+  expect(left('ipv4')).toHaveLength(1);
 });

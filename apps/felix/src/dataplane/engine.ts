@@ -94,6 +94,8 @@ export class Engine {
   #lastError = '';
   #networkProblem: string | undefined;
   #bandwidthProblem: string | undefined;
+  /** Until the connections of withdrawn addresses are forgotten: whoever gets one next must not lose its own. */
+  #forgetting: Promise<void> = Promise.resolve();
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -198,6 +200,7 @@ export class Engine {
 
   async #attempt(): Promise<boolean> {
     const { policy, interfaces, hostInterfaces, log, health, metrics, backoff, now } = this.#options;
+    await this.#forgetting;
     const startedAt = now();
     const revision = this.#received;
     const pendingSince = this.#oldestPending;
@@ -232,7 +235,7 @@ export class Engine {
     metrics.applied(Number(finishedAt - startedAt) / 1e9);
     if (pendingSince !== undefined) metrics.latency(Number(finishedAt - pendingSince) / 1e9);
     const changes = this.#settle(wanted);
-    this.#forgetConnections(changes);
+    this.#forgetting = this.#forgetConnections(changes);
     this.revisions.record(revision, finishedAt);
     for (const wake of this.#waiters) wake();
     if (changes.length === 0) return true;
@@ -243,12 +246,19 @@ export class Engine {
     return true;
   }
 
-  #forgetConnections(changes: readonly EndpointChange[]): void {
-    const { connections, log } = this.#options;
-    const addresses = withdrawnAddresses(changes);
+  async #forgetConnections(changes: readonly EndpointChange[]): Promise<void> {
+    const { connections, floatingIps, log } = this.#options;
+    const addresses = withdrawnAddresses(
+      floatingIps
+        ? changes.map(({ before, endpoint }) => ({
+            before: before && withFloating(before),
+            endpoint: endpoint && withFloating(endpoint),
+          }))
+        : changes,
+    );
     if (addresses.size === 0) return;
     try {
-      connections.forget(addresses);
+      await connections.forget(addresses);
     } catch (error) {
       // They end by themselves in time, and routes and rules are as they should be.
       log.warn(
