@@ -60,9 +60,11 @@ function read(message: Buffer): string {
       .join()}`;
   const address = String(ipFromBytes(body.subarray(22, 26)));
   const peer = `${address} AS${body.readUInt32BE(26)} id ${ipFromBytes(body.subarray(30, 34))}`;
-  if (body[0] !== 0 || body[1] !== 0 || body.readUInt32BE(34) === 0) throw new Error('unexpected per-peer header');
+  if (body[0] !== 0 || (body[1]! & ~0x40) !== 0 || body.readUInt32BE(34) === 0)
+    throw new Error('unexpected per-peer header');
+  const view = body[1] === 0x40 ? 'after policy ' : '';
   const rest = body.subarray(42);
-  if (message[5] === 0) return `${peer}: ${update(rest)}`;
+  if (message[5] === 0) return `${peer}: ${view}${update(rest)}`;
   if (message[5] === 2) return `${peer}: down, reason ${rest[0]}`;
   if (message[5] !== 3) throw new Error(`unexpected type ${message[5]}`);
   const local = ipFromBytes(rest.subarray(12, 16));
@@ -168,10 +170,45 @@ protocol bgp ours { local as 64513; neighbor ${ours.address} as 64512; connect r
     await hears(`${peer}: down, reason 3`);
     station.told.length = 0;
     bird.birdc('enable', 'ours');
-    await hears(`${peer}: +198.51.100.0/24`);
+    await hears(`${peer}: end of RIB`);
     station.told.length = 0;
     await daemon.kill('SIGTERM');
     await hears('termination 0');
     expect(station.told).toEqual([`${peer}: down, reason 2`, 'termination 0']);
+  });
+
+  it('tells a station what import filters make of the routes', async () => {
+    const bird = new Bird(
+      theirs,
+      `router id 192.0.2.1;
+log stderr all;
+protocol device { }
+protocol static { ipv4; route 198.51.100.0/24 blackhole; route 203.0.113.0/24 blackhole; }
+protocol static s2 { disabled; ipv4; route 192.0.2.0/24 blackhole; }
+protocol bgp ours { local as 64513; neighbor ${ours.address} as 64512; connect retry time 1; connect delay time 1; ipv4 { import all; export all; }; }
+`,
+    );
+    const rule = { family: 4, action: bgpV1.FilterAction.REJECT, matchOperator: bgpV1.MatchOperator.EQUAL };
+    const config = (rejected: string): bgpV1.BgpConfig =>
+      bgpV1.BgpConfig.fromPartial({
+        routerId: ours.address,
+        localAs: 64512,
+        neighbors: [{ name: 'bird', address: theirs.address, remoteAs: 64513, importFilters: ['f'] }],
+        filters: [{ name: 'f', rules: [{ ...rule, cidr: rejected }] }],
+        bmpStations: [{ address: theirs.address, port, view: bgpV1.BmpView.POST_POLICY }],
+      });
+    const ofRoutes = (): string[] => station.told.flatMap((line) => /after policy (.*)/.exec(line)?.[1] ?? []);
+    const hears = (last: string): Promise<string[]> => until(last, ofRoutes, (told) => told.includes(last));
+    await daemon.apply(config('203.0.113.0/24'));
+    await hears('end of RIB');
+    expect(ofRoutes()).toContain('+198.51.100.0/24');
+    expect(ofRoutes()).not.toContain('+203.0.113.0/24');
+    await daemon.apply(config('198.51.100.0/24'));
+    await hears('-198.51.100.0/24');
+    await hears('+203.0.113.0/24');
+    bird.birdc('enable', 's2');
+    await hears('+192.0.2.0/24');
+    bird.birdc('disable', 's2');
+    await hears('-192.0.2.0/24');
   });
 });

@@ -110,8 +110,10 @@ export {
 } from './routing/communities.ts';
 export { prefixViewOf, type PrefixView } from './routing/prefix-view.ts';
 export { matchesPattern } from './routing/pattern.ts';
+export { applyOperations, type PolicyDirection, type RouteOperation } from './routing/operations.ts';
+export { normalPriority, priorityOf } from './routing/priority.ts';
 export {
-  evaluateFilters,
+  decidingRule,
   matchesRule,
   type Filter,
   type FilterRule,
@@ -132,7 +134,6 @@ export {
   traitsOf,
   type ExportProblem,
   type ExportTarget,
-  type ExtraCommunities,
   type NextHopMode,
   type ExportTraits,
 } from './routing/export.ts';
@@ -143,6 +144,7 @@ export { encodePeerIndexTable, encodeRibRecord, type MrtEntry, type MrtPeer } fr
 export {
   encodeInitiation,
   encodeOneRoute,
+  encodeOneWithdrawal,
   encodePeerDown,
   encodePeerUp,
   encodeRouteMonitoring,
@@ -150,5 +152,6 @@ export {
   encodeTermination,
   type BmpPeer,
   type BmpPeerUp,
+  type BmpStatistics,
 } from './bmp/messages.ts';
 export { encodeMrtMessage, encodeMrtStateChange, type MrtMessageForm, type MrtSession } from './mrt/messages.ts';

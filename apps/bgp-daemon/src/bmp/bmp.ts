@@ -1,11 +1,12 @@
 /**
  * Export of what neighbours tell to monitoring stations (BMP, RFC 7854): their Adj-RIBs-In before policy, as
- * the UPDATEs came; when a station connects, as they stand.
+ * the UPDATEs came, after it, route by route, or both; when a station connects, as they stand.
  */
 import {
   encodeEndOfRib,
   encodeInitiation,
   encodeOneRoute,
+  encodeOneWithdrawal,
   encodePeerDown,
   encodePeerUp,
   encodeRouteMonitoring,
@@ -13,16 +14,20 @@ import {
   encodeTermination,
   type BmpPeer,
   type BmpPeerUp,
+  type BmpStatistics,
   type DownReason,
+  type PathAttributes,
   type Session,
 } from '@calico-node/bgp';
-import { familyOf } from '@calico-node/net';
+import { familyOf, type Cidr, type Family } from '@calico-node/net';
 import { VERSION, type Logger } from '@calico-node/service';
 import { isDeepStrictEqual } from 'node:util';
 import type { BmpStationConfig, NeighborConfig } from '../config/daemon-config.ts';
-import type { SessionObserver } from '../session/observer.ts';
+import type { Neighbor } from '../speaker/neighbor.ts';
+import type { RouteName, SessionObserver } from '../session/observer.ts';
+import type { PathView } from '../rib/rib.ts';
 import type { Speaker } from '../speaker/speaker.ts';
-import { Station } from './station.ts';
+import { Station, type StationHandlers } from './station.ts';
 
 interface Monitored {
   readonly peer: BmpPeer;
@@ -30,6 +35,8 @@ interface Monitored {
   readonly session: Session;
   readonly sinceMs: number;
 }
+
+type Views = BmpStationConfig['views'];
 
 const statisticsMs = 60_000;
 
@@ -57,8 +64,11 @@ export class Bmp implements SessionObserver {
     const kept = this.#stations.filter(({ config }) => configs.some((other) => isDeepStrictEqual(config, other)));
     for (const station of this.#stations) if (!kept.includes(station)) station.close();
     const fresh = configs.filter((config) => !kept.some((station) => isDeepStrictEqual(station.config, config)));
-    const handlers = { initial: () => this.#initial(), farewell: encodeTermination };
-    this.#stations = [...kept, ...fresh.map((config) => new Station(config, handlers, this.#log))];
+    const handlersFor = ({ views }: BmpStationConfig): StationHandlers => ({
+      initial: () => this.#initial(views),
+      farewell: encodeTermination,
+    });
+    this.#stations = [...kept, ...fresh.map((config) => new Station(config, handlersFor(config), this.#log))];
   }
 
   established({ name, address, remoteAs }: NeighborConfig, session: Session, up: BmpPeerUp): void {
@@ -77,7 +87,41 @@ export class Bmp implements SessionObserver {
 
   update({ name }: NeighborConfig, message: Uint8Array): void {
     const monitored = this.#established.get(name);
-    if (monitored !== undefined) this.#send(() => encodeRouteMonitoring(monitored.peer, message, Date.now()));
+    if (monitored === undefined) return;
+    this.#send(
+      () => encodeRouteMonitoring(monitored.peer, message, Date.now()),
+      (views) => views.prePolicy,
+    );
+  }
+
+  get wantsOutcomes(): boolean {
+    return this.#stations.some(({ config }) => config.views.postPolicy);
+  }
+
+  outcome({ name }: NeighborConfig, { prefix, pathId }: RouteName, attributes: PathAttributes | undefined): void {
+    const monitored = this.#established.get(name);
+    if (monitored === undefined) return;
+    const { peer } = monitored;
+    this.#send(
+      () =>
+        encodeRouteMonitoring(
+          { ...peer, isPostPolicy: true },
+          attributes === undefined
+            ? encodeOneWithdrawal(prefix, agreedPathId(monitored, prefix, pathId))
+            : encodeOne(monitored, prefix, attributes, pathId),
+          Date.now(),
+        ),
+      (views) => views.postPolicy,
+    );
+  }
+
+  endOfRib({ name }: NeighborConfig, family: Family): void {
+    const monitored = this.#established.get(name);
+    if (monitored === undefined) return;
+    this.#send(
+      () => encodeRouteMonitoring({ ...monitored.peer, isPostPolicy: true }, encodeEndOfRib(family), Date.now()),
+      (views) => views.postPolicy,
+    );
   }
 
   close(): void {
@@ -85,8 +129,8 @@ export class Bmp implements SessionObserver {
     this.sync([]);
   }
 
-  #send(encode: () => Uint8Array): void {
-    const listening = this.#stations.filter(({ isConnected }) => isConnected);
+  #send(encode: () => Uint8Array, isFor: (views: Views) => boolean = () => true): void {
+    const listening = this.#stations.filter(({ isConnected, config }) => isConnected && isFor(config.views));
     if (listening.length === 0) return;
     const message = encode();
     for (const station of listening) station.send(message);
@@ -96,7 +140,7 @@ export class Bmp implements SessionObserver {
    * RFC 7854 3.3 and 5. What changes while this runs is told by itself: each route is taken from the table at
    * the moment it is sent, so that nothing older follows anything newer.
    */
-  *#initial(): Generator<Uint8Array> {
+  *#initial(views: Views): Generator<Uint8Array> {
     const speaker = this.#speaker();
     yield encodeInitiation(`calico-node bgp-daemon ${VERSION}`, speaker.config?.nodeName ?? '');
     const told = [...this.#established];
@@ -104,17 +148,15 @@ export class Bmp implements SessionObserver {
     for (const { prefix, paths, pathIdOf } of speaker.routes()) {
       for (const path of paths) {
         const monitored = path.stale ? undefined : this.#established.get(path.source.name);
-        if (monitored === undefined) continue;
-        const { peer, session } = monitored;
-        const pathId = session.addPathReceive.includes(familyOf(prefix)) ? pathIdOf(path) : undefined;
-        const update = encodeOneRoute(prefix, path.set.attributes, { as4: session.as4, pathId });
-        yield encodeRouteMonitoring(peer, update, Date.now());
+        if (monitored !== undefined) yield* initialRoutes(monitored, prefix, path, pathIdOf(path), views);
       }
     }
     for (const [name, monitored] of told) {
       if (this.#established.get(name) !== monitored) continue;
-      for (const family of monitored.session.families)
-        yield encodeRouteMonitoring(monitored.peer, encodeEndOfRib(family), Date.now());
+      for (const family of monitored.session.families) {
+        for (const peer of peersOf(monitored.peer, views))
+          yield encodeRouteMonitoring(peer, encodeEndOfRib(family), Date.now());
+      }
     }
   }
 
@@ -122,7 +164,49 @@ export class Bmp implements SessionObserver {
     for (const neighbor of this.#speaker().neighbors) {
       const monitored = this.#established.get(neighbor.config.name);
       if (monitored === undefined) continue;
-      this.#send(() => encodeStatistics(monitored.peer, neighbor.prefixesReceived, Date.now()));
+      this.#send(() => encodeStatistics(monitored.peer, statisticsOf(neighbor, monitored.session), Date.now()));
     }
   }
+}
+
+function statisticsOf(neighbor: Neighbor, { families }: Session): BmpStatistics {
+  const { rejected, clusterLoops, asLoops, originatorLoops, treatedAsWithdrawn } = neighbor.statistics;
+  return {
+    rejected,
+    clusterLoops,
+    asLoops,
+    originatorLoops,
+    treatedAsWithdrawn,
+    routesIn: new Map(families.map((family) => [family, neighbor.receivedOf(family)])),
+    routesOut: new Map(families.map((family) => [family, neighbor.sentOf(family)])),
+  };
+}
+
+/** The peer, once for each view that a station has of it. */
+function peersOf(peer: BmpPeer, { prePolicy, postPolicy }: Views): readonly BmpPeer[] {
+  return [...(prePolicy ? [peer] : []), ...(postPolicy ? [{ ...peer, isPostPolicy: true }] : [])];
+}
+
+function* initialRoutes(
+  monitored: Monitored,
+  prefix: Cidr,
+  { set, filtered }: PathView,
+  pathId: number,
+  views: Views,
+): Generator<Uint8Array> {
+  for (const peer of peersOf(monitored.peer, views)) {
+    if (peer.isPostPolicy === true && filtered) continue;
+    const { attributes } = peer.isPostPolicy === true ? set : (set.original ?? set);
+    yield encodeRouteMonitoring(peer, encodeOne(monitored, prefix, attributes, pathId), Date.now());
+  }
+}
+
+function encodeOne(monitored: Monitored, prefix: Cidr, attributes: PathAttributes, pathId: number): Uint8Array {
+  const { as4 } = monitored.session;
+  return encodeOneRoute(prefix, attributes, { as4, pathId: agreedPathId(monitored, prefix, pathId) });
+}
+
+/** Only where the session has them (RFC 7911). */
+function agreedPathId({ session }: Monitored, prefix: Cidr, pathId: number): number | undefined {
+  return session.addPathReceive.includes(familyOf(prefix)) ? pathId : undefined;
 }

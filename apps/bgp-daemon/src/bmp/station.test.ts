@@ -22,7 +22,7 @@ async function open(initial: () => Iterator<Uint8Array>, maxBufferBytes: number)
   const { port } = server.address() as AddressInfo;
   const farewell = (): Uint8Array => Buffer.from('bye');
   station = new Station(
-    { address: parseIp('127.0.0.1'), port, maxBufferBytes },
+    { address: parseIp('127.0.0.1'), port, maxBufferBytes, views: { prePolicy: true, postPolicy: false } },
     { initial, farewell },
     createLogger('test', 'fatal'),
   );

@@ -100,7 +100,7 @@ const config = message({
   neighbors: list(message(neighbor)),
   dynamicNeighbors: list(message({ prefix: text, template: message(neighbor), limit: number })),
   dampening: message({ flaps: number, stableSeconds: number, maximumSeconds: number }),
-  bmpStations: list(message({ address: text, port: number, maxBufferBytes: number })),
+  bmpStations: list(message({ address: text, port: number, maxBufferBytes: number, view: choice(bgpV1.BmpView) })),
   mrtLog: message({ file: text, maxBytes: number, keep: number }),
   staticRoutes: list(message({ prefix: text, nextHop: text, suppressSpecifics: flag })),
   kernel: message({
@@ -111,6 +111,7 @@ const config = message({
     announceWithin: list(text),
     neverAnnounce: list(text),
     maxPaths: number,
+    tunnels: list(message({ prefix: text, interfaceName: text, directWithin: list(text) })),
   }),
   filters: list(
     message({
@@ -125,6 +126,10 @@ const config = message({
           interfacePattern: text,
           onlyRemotePeers: flag,
           action: choice(bgpV1.FilterAction),
+          communities: list(text),
+          asPathPrefix: list(number),
+          priority: number,
+          operations: list(message({ addCommunity: text, prependAsPath: list(number), setPriority: number })),
         }),
       ),
     }),

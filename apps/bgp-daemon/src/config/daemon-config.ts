@@ -1,4 +1,4 @@
-import type { AnnounceRules, ExtraCommunities, Filter, NextHopMode, Role } from '@calico-node/bgp';
+import type { AnnounceRules, Filter, NextHopMode, Role, RouteOperation } from '@calico-node/bgp';
 import type { Cidr, Family, IpAddress } from '@calico-node/net';
 import type { LogLevel } from '@calico-node/service';
 
@@ -88,6 +88,8 @@ export interface BmpStationConfig {
   readonly port: number;
   /** What may wait to be sent to it before it is dropped. */
   readonly maxBufferBytes: number;
+  /** Whether it is told what neighbours tell, and what import filters make of that. */
+  readonly views: { readonly prePolicy: boolean; readonly postPolicy: boolean };
 }
 
 export interface StaticRouteConfig {
@@ -102,6 +104,15 @@ export interface KernelSettings {
   readonly neverProgram: readonly Cidr[];
   /** How many next hops a route has at most. */
   readonly maxPaths: number;
+  readonly tunnels: readonly TunnelConfig[];
+}
+
+/** Where peers' routes within a prefix lead into a tunnel device, to its far end at the next hop. */
+export interface TunnelConfig {
+  readonly prefix: Cidr;
+  readonly interfaceName: string;
+  /** Next hops in these are reached without it. */
+  readonly directWithin: readonly Cidr[];
 }
 
 /** The daemon's whole configuration, checked. */
@@ -123,5 +134,5 @@ export interface DaemonConfig {
   readonly kernel: KernelSettings;
   readonly announce: AnnounceRules;
   readonly filters: ReadonlyMap<string, Filter>;
-  readonly prefixCommunities: readonly { readonly prefix: Cidr; readonly communities: ExtraCommunities }[];
+  readonly prefixCommunities: readonly { readonly prefix: Cidr; readonly additions: readonly RouteOperation[] }[];
 }

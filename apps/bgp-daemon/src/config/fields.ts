@@ -1,3 +1,4 @@
+import { parseCommunity, type ParsedCommunity } from '@calico-node/bgp';
 import { familyOf, ipToBytes, tryParseCidr, tryParseIp, type Cidr, type IpAddress } from '@calico-node/net';
 
 /** A configuration that is refused whole. */
@@ -42,6 +43,12 @@ export function dottedQuad(text: string, path: string): number {
   const value = ipToBytes(address).reduce((sum, octet) => sum * 256 + octet, 0);
   if (value === 0) throw new BgpConfigError(path, 'must not be 0.0.0.0');
   return value;
+}
+
+export function community(text: string, path: string): ParsedCommunity {
+  const parsed = parseCommunity(text);
+  if (parsed === undefined) throw new BgpConfigError(path, `'${text}' is neither a:b nor a:b:c`);
+  return parsed;
 }
 
 export function asn(value: number, path: string): number {

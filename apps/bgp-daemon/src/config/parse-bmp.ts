@@ -1,4 +1,4 @@
-import type { bgpV1 } from '@calico-node/rpc';
+import { bgpV1 } from '@calico-node/rpc';
 import type { BmpStationConfig } from './daemon-config.ts';
 import { BgpConfigError, ip } from './fields.ts';
 
@@ -11,5 +11,9 @@ export function bmpStation(wire: bgpV1.BmpStation, path: string): BmpStationConf
     address: ip(wire.address, `${path}.address`),
     port,
     maxBufferBytes: maxBufferBytes === 0 ? defaultMaxBufferBytes : maxBufferBytes,
+    views: {
+      prePolicy: wire.view !== bgpV1.BmpView.POST_POLICY,
+      postPolicy: wire.view === bgpV1.BmpView.POST_POLICY || wire.view === bgpV1.BmpView.BOTH,
+    },
   };
 }

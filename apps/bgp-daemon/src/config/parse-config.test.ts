@@ -39,8 +39,37 @@ describe('the configuration', () => {
     });
     expect(config.announce).toMatchObject({ aggregates: ['10.244.1.0/26'], originated: ['10.96.0.0/12'] });
     expect(config.prefixCommunities).toEqual([
-      { prefix: '10.244.0.0/16', communities: { standard: [65538], large: [[1, 2, 3]] } },
+      {
+        prefix: '10.244.0.0/16',
+        additions: [
+          { kind: 'add-community', community: { kind: 'standard', value: 65538 } },
+          { kind: 'add-community', community: { kind: 'large', value: [1, 2, 3] } },
+        ],
+      },
     ]);
+  });
+
+  it('takes all that a filter rule can ask and change', () => {
+    const config = base();
+    const rule = bgpV1.FilterRule.fromPartial({
+      family: 6,
+      action: bgpV1.FilterAction.ACCEPT,
+      communities: ['1:2'],
+      asPathPrefix: [65001],
+      priority: 512,
+      operations: [{ addCommunity: '1:2:3' }, { prependAsPath: [65002] }, { setPriority: 9 }],
+    });
+    config.filters[0]!.rules.push(rule);
+    expect(parseConfig(config).filters.get('f')?.rules[1]).toMatchObject({
+      communities: [{ kind: 'standard', value: 65538 }],
+      asPathPrefix: [65001],
+      priority: 512,
+      operations: [
+        { kind: 'add-community', community: { kind: 'large', value: [1, 2, 3] } },
+        { kind: 'prepend-as-path', asns: [65002] },
+        { kind: 'set-priority', priority: 9 },
+      ],
+    });
   });
 
   it('takes what a session may do beyond the usual, with defaults', () => {
@@ -108,6 +137,18 @@ describe('the configuration', () => {
     ],
     ['filters[0].rules[0].family: must be 4 or 6', (c) => (c.filters[0]!.rules[0]!.family = 5)],
     ['filters[0].rules[0].match_operator: is needed with a cidr', (c) => (c.filters[0]!.rules[0]!.matchOperator = 0)],
+    [
+      'filters[0].rules[0].operations: are only possible with accept',
+      (c) => c.filters[0]!.rules[0]!.operations.push(bgpV1.FilterOperation.fromPartial({ setPriority: 1 })),
+    ],
+    [
+      'filters[0].rules[1].operations[0]: needs exactly one of add_community, prepend_as_path and set_priority',
+      (c) => c.filters[0]!.rules.push(bgpV1.FilterRule.fromPartial({ family: 4, action: 1, operations: [{}] })),
+    ],
+    [
+      'filters[0].rules[0].as_path_prefix[0]: must be an AS number',
+      (c) => c.filters[0]!.rules[0]!.asPathPrefix.push(0),
+    ],
     [
       "prefix_communities[0].communities[1]: '1:2:x' is neither a:b nor a:b:c",
       (c) => (c.prefixCommunities[0]!.communities[1] = '1:2:x'),

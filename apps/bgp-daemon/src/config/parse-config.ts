@@ -1,10 +1,9 @@
-import { parseCommunity, type ExtraCommunities, type FilterRule } from '@calico-node/bgp';
-import type { Cidr } from '@calico-node/net';
 import { bgpV1 } from '@calico-node/rpc';
 import type { LogLevel } from '@calico-node/service';
-import type { DaemonConfig, Dampening } from './daemon-config.ts';
-import { asn, BgpConfigError, cidr, cidrs, dottedQuad, ip, optionalIp, port } from './fields.ts';
+import type { DaemonConfig, Dampening, TunnelConfig } from './daemon-config.ts';
+import { asn, BgpConfigError, cidr, cidrs, community, dottedQuad, ip, optionalIp, port } from './fields.ts';
 import { bmpStation } from './parse-bmp.ts';
+import { filterRule } from './parse-filter.ts';
 import { mrtLog } from './parse-mrt.ts';
 import { dynamicNeighbor, neighbor } from './parse-neighbor.ts';
 
@@ -17,50 +16,21 @@ function unique(names: readonly string[], path: string): void {
   }
 }
 
-const operators: Readonly<Partial<Record<bgpV1.MatchOperator, NonNullable<FilterRule['match']>['operator']>>> = {
-  [bgpV1.MatchOperator.EQUAL]: 'equal',
-  [bgpV1.MatchOperator.NOT_EQUAL]: 'not-equal',
-  [bgpV1.MatchOperator.IN]: 'in',
-  [bgpV1.MatchOperator.NOT_IN]: 'not-in',
-};
-
-function filterRule(rule: bgpV1.FilterRule, path: string): FilterRule {
-  if (rule.family !== 4 && rule.family !== 6) throw new BgpConfigError(`${path}.family`, 'must be 4 or 6');
-  const action = { 1: 'accept', 2: 'reject' } as const;
-  if (rule.action !== 1 && rule.action !== 2) throw new BgpConfigError(`${path}.action`, 'must be accept or reject');
-  let match: FilterRule['match'];
-  if (rule.cidr !== '') {
-    const operator = operators[rule.matchOperator];
-    if (operator === undefined) throw new BgpConfigError(`${path}.match_operator`, 'is needed with a cidr');
-    match = {
-      operator,
-      cidr: cidr(rule.cidr, `${path}.cidr`),
-      ...(rule.minLength === undefined ? {} : { minLength: rule.minLength }),
-      ...(rule.maxLength === undefined ? {} : { maxLength: rule.maxLength }),
-    };
-  }
-  return {
-    family: rule.family,
-    action: action[rule.action],
-    match,
-    interfacePattern: rule.interfacePattern === '' ? undefined : rule.interfacePattern,
-    onlyRemotePeers: rule.onlyRemotePeers,
-  };
+function prefixCommunities(wire: bgpV1.PrefixCommunities, path: string): DaemonConfig['prefixCommunities'][number] {
+  const additions = wire.communities.map((text, index) => ({
+    kind: 'add-community' as const,
+    community: community(text, `${path}.communities[${index}]`),
+  }));
+  return { prefix: cidr(wire.prefix, `${path}.prefix`), additions };
 }
 
-function communities(wire: bgpV1.PrefixCommunities, path: string): { prefix: Cidr; communities: ExtraCommunities } {
-  const parsed = wire.communities.map((text, index) => {
-    const community = parseCommunity(text);
-    if (community === undefined)
-      throw new BgpConfigError(`${path}.communities[${index}]`, `'${text}' is neither a:b nor a:b:c`);
-    return community;
-  });
+function tunnel(wire: bgpV1.Tunnel, path: string): TunnelConfig {
+  const { prefix, interfaceName, directWithin } = wire;
+  if (interfaceName === '') throw new BgpConfigError(`${path}.interface_name`, 'must not be empty');
   return {
-    prefix: cidr(wire.prefix, `${path}.prefix`),
-    communities: {
-      standard: parsed.flatMap((community) => (community.kind === 'standard' ? [community.value] : [])),
-      large: parsed.flatMap((community) => (community.kind === 'large' ? [community.value] : [])),
-    },
+    prefix: cidr(prefix, `${path}.prefix`),
+    interfaceName,
+    directWithin: cidrs(directWithin, `${path}.direct_within`),
   };
 }
 
@@ -130,6 +100,7 @@ export function parseConfig(wire: bgpV1.BgpConfig): DaemonConfig {
       program: kernel.program,
       neverProgram: cidrs(kernel.neverProgram, 'kernel.never_program'),
       maxPaths: kernel.maxPaths === 0 ? defaultMaxPaths : kernel.maxPaths,
+      tunnels: kernel.tunnels.map((one, index) => tunnel(one, `kernel.tunnels[${index}]`)),
     },
     announce: {
       neverAnnounce: cidrs(kernel.neverAnnounce, 'kernel.never_announce'),
@@ -139,6 +110,8 @@ export function parseConfig(wire: bgpV1.BgpConfig): DaemonConfig {
       ignoredInterfaces: kernel.ignoredInterfaces,
     },
     filters,
-    prefixCommunities: wire.prefixCommunities.map((one, index) => communities(one, `prefix_communities[${index}]`)),
+    prefixCommunities: wire.prefixCommunities.map((one, index) =>
+      prefixCommunities(one, `prefix_communities[${index}]`),
+    ),
   };
 }

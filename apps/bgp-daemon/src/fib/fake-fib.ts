@@ -1,6 +1,6 @@
 import type { Cidr, IpAddress } from '@calico-node/net';
 import {
-  ownMetric,
+  metricOf,
   ownProtocol,
   toKernelRoute,
   type Fib,
@@ -66,9 +66,8 @@ export class FakeFib implements Fib {
   #one(change: FibChange): FibError | undefined {
     this.changes.push(change);
     const destination = change.kind === 'delete' ? change.destination : change.route.destination;
-    const index = this.routes.findIndex(
-      (route) => route.destination === destination && route.metric === ownMetric(destination),
-    );
+    const metric = change.kind === 'delete' ? change.metric : metricOf(change.route);
+    const index = this.routes.findIndex((route) => route.destination === destination && route.metric === metric);
     const existing = this.routes[index];
     if (change.kind === 'delete') {
       if (existing?.protocol !== ownProtocol) return { code: 'ESRCH', message: 'No such process' };
@@ -76,7 +75,7 @@ export class FakeFib implements Fib {
       this.#onEvent({ kind: 'route-removed', route: existing });
       return undefined;
     }
-    if (change.kind === 'add' && existing !== undefined) return { code: 'EEXIST', message: 'File exists' };
+    if (change.kind !== 'replace' && existing !== undefined) return { code: 'EEXIST', message: 'File exists' };
     if (change.route.kind === 'via' && change.route.hops.some((hop) => !this.interfaces.has(hop.interfaceIndex))) {
       return { code: 'ENODEV', message: 'No such device' };
     }
@@ -84,6 +83,7 @@ export class FakeFib implements Fib {
     if (existing === undefined) this.routes.push(route);
     else this.routes[index] = route;
     this.#onEvent({ kind: 'route-added', route });
+    if (change.kind === 'move') return this.#one({ kind: 'delete', destination, metric: change.oldMetric });
     return undefined;
   }
 }

@@ -1,11 +1,16 @@
 import { familyOf, type Cidr, type IpAddress } from '@calico-node/net';
 
 /** A route that the daemon wants in the kernel, or has put there. */
-export type FibRoute =
-  | { readonly kind: 'blackhole'; readonly destination: Cidr }
+export type FibRoute = FibTarget & {
+  readonly destination: Cidr;
+  /** Absent: `ownMetric`. */
+  readonly metric?: number | undefined;
+};
+
+type FibTarget =
+  | { readonly kind: 'blackhole' }
   | {
       readonly kind: 'via';
-      readonly destination: Cidr;
       /** At least one; packets are spread over several (ECMP). */
       readonly hops: readonly FibHop[];
     };
@@ -49,7 +54,9 @@ export interface FibSnapshot {
 export type FibChange =
   | { readonly kind: 'add'; readonly route: FibRoute }
   | { readonly kind: 'replace'; readonly route: FibRoute }
-  | { readonly kind: 'delete'; readonly destination: Cidr };
+  /** Adds the route, then deletes the one to its destination that has another metric. */
+  | { readonly kind: 'move'; readonly route: FibRoute; readonly oldMetric: number }
+  | { readonly kind: 'delete'; readonly destination: Cidr; readonly metric: number };
 
 export interface FibError {
   /** The kernel's name for it: EEXIST, ENETUNREACH, … */
@@ -66,9 +73,13 @@ export type FibEvent =
 /** rtm_protocol of everything that the daemon writes: BIRD's (linux/rtnetlink.h, RTPROT_BIRD). */
 export const ownProtocol = 12;
 
-/** The metric of the daemon's routes: none for IPv4, the kernel's default for IPv6 (ip6_fib.h, IP6_RT_PRIO_USER). */
+/** The metric of the daemon's routes where nothing else is said: none for IPv4, the kernel's default for IPv6 (ip6_fib.h, IP6_RT_PRIO_USER). */
 export function ownMetric(destination: Cidr): number {
   return familyOf(destination) === 4 ? 0 : 1024;
+}
+
+export function metricOf({ destination, metric = ownMetric(destination) }: FibRoute): number {
+  return metric;
 }
 
 /** The ways of a route, in an order of their own. */
@@ -95,7 +106,7 @@ export function toKernelRoute(route: FibRoute): KernelRoute {
       ? {}
       : { others: others.map(({ gateway, interfaceIndex }) => ({ gateway, interfaceIndex })) }),
     protocol: ownProtocol,
-    metric: ownMetric(route.destination),
+    metric: metricOf(route),
     isLinkScope: false,
   };
 }

@@ -25,6 +25,7 @@ function open(): KernelTable {
     {
       foreignChanged: (destination) => learnt.push(destination),
       nextHopsChanged: (nextHops) => moved.push(...nextHops),
+      interfacesChanged: () => undefined,
       dirty: () => undefined,
       failed: (_change, { code }) => failures.push(code),
     },
@@ -60,6 +61,29 @@ describe('the kernel table', () => {
     table.want(remote, via(remote, 2, parseIp('10.9.0.3')));
     table.reconcile(100);
     expect(fib.changes.at(-1)).toMatchObject({ kind: 'replace' });
+  });
+
+  it('gives a route another metric without a gap', () => {
+    const table = open();
+    table.converge();
+    const metrics = (): number[] => fib.routes.filter(({ destination }) => destination === remote).map((r) => r.metric);
+    table.want(remote, via(remote));
+    table.reconcile(100);
+    table.want(remote, { ...via(remote), metric: 512 });
+    table.reconcile(100);
+    expect(fib.changes.at(-2)).toMatchObject({ kind: 'move', oldMetric: 0 });
+    expect(metrics()).toEqual([512]);
+    table.want(remote, undefined);
+    table.reconcile(100);
+    expect(metrics()).toEqual([]);
+  });
+
+  it('knows interfaces by name, also one that came later', () => {
+    const table = open();
+    expect([table.interfaceIndex('eth0'), table.interfaceIndex('tunl0')]).toEqual([2, undefined]);
+    fib.interfaces.set(7, 'tunl0');
+    table.resync();
+    expect(table.interfaceIndex('tunl0')).toBe(7);
   });
 
   it('keeps what an earlier life left until it converges, then removes what nobody wants', () => {

@@ -1,6 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Cidr, IpAddress } from '@calico-node/net';
 import {
-  ownMetric,
+  metricOf,
   ownProtocol,
   toKernelRoute,
   waysOf,
@@ -18,6 +19,8 @@ import { identityOf, NextHops } from './next-hops.ts';
 export interface KernelListener {
   /** The routes of others for a prefix have changed; see `foreignRoutes`. */
   foreignChanged(destination: Cidr): void;
+  /** An interface has come, gone, or got another name. */
+  interfacesChanged(): void;
   /** These next hops lead elsewhere now, or nowhere. */
   nextHopsChanged(nextHops: ReadonlySet<IpAddress>): void;
   /** There is something to do for `reconcile`. */
@@ -78,6 +81,11 @@ export class KernelTable {
 
   interfaceName(index: number): string | undefined {
     return this.#interfaces.get(index);
+  }
+
+  /** An interface's index; undefined while there is no such interface. */
+  interfaceIndex(name: string): number | undefined {
+    return [...this.#interfaces].find(([, other]) => other === name)?.[0];
   }
 
   /** What others have put into the table for a prefix, without connected routes. */
@@ -142,7 +150,9 @@ export class KernelTable {
   resync(): void {
     this.#needsResync = false;
     const { routes, interfaces, addresses } = this.#fib.snapshot();
+    const isChanged = !isDeepStrictEqual(this.#interfaces, interfaces);
     this.#interfaces = new Map(interfaces);
+    if (isChanged) this.#listener.interfacesChanged();
     this.#addresses = addresses;
     const own = new Map<Cidr, KernelRoute>();
     const foreign = new Map<Cidr, Map<string, KernelRoute>>();
@@ -180,7 +190,9 @@ export class KernelTable {
       return;
     }
     if (event.kind === 'interface') {
+      if (this.#interfaces.get(event.index) === event.name) return;
       this.#interfaces.set(event.index, event.name);
+      this.#listener.interfacesChanged();
       return;
     }
     const { route } = event;
@@ -240,12 +252,15 @@ export class KernelTable {
     const wanted = this.#desired.get(destination);
     const actual = this.#actual.get(destination);
     if (wanted === undefined) {
-      return actual !== undefined && this.#isConverged ? { kind: 'delete', destination } : undefined;
+      if (actual === undefined || !this.#isConverged) return undefined;
+      return { kind: 'delete', destination, metric: actual.metric };
     }
-    if (actual === undefined) {
+    const isMoving = actual !== undefined && actual.metric !== metricOf(wanted);
+    if (actual === undefined || isMoving) {
       // Another's route with our metric stands there: it stays, ours waits until it goes.
-      const isTaken = this.#foreignAt(destination).some(({ metric }) => metric === ownMetric(destination));
-      return isTaken ? undefined : { kind: 'add', route: wanted };
+      const isTaken = this.#foreignAt(destination).some(({ metric }) => metric === metricOf(wanted));
+      if (isTaken) return undefined;
+      return isMoving ? { kind: 'move', route: wanted, oldMetric: actual.metric } : { kind: 'add', route: wanted };
     }
     return isAsWanted(actual, wanted) ? undefined : { kind: 'replace', route: wanted };
   }

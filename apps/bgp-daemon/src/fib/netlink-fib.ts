@@ -12,7 +12,7 @@ import {
   type RouteSpec,
 } from '@calico-node/netlink';
 import {
-  ownMetric,
+  metricOf,
   ownProtocol,
   type Fib,
   type FibChange,
@@ -56,9 +56,12 @@ export class NetlinkFib implements Fib {
   }
 
   apply(changes: readonly FibChange[]): readonly (FibError | undefined)[] {
-    return this.#socket
-      .execute(changes.map(toRequest))
-      .map((error) => (error === undefined ? undefined : { code: error.code, message: error.message }));
+    const requests = changes.map(toRequests);
+    const errors = this.#socket.execute(requests.flat());
+    return requests.map(({ length }) => {
+      const error = errors.splice(0, length).find((one) => one !== undefined);
+      return error && { code: error.code, message: error.message };
+    });
   }
 
   close(): void {
@@ -68,30 +71,32 @@ export class NetlinkFib implements Fib {
 }
 
 /** What the kernel is asked for a change. */
-export function toRequest(change: FibChange): NetlinkRequest {
+export function toRequests(change: FibChange): readonly NetlinkRequest[] {
   switch (change.kind) {
     case 'add':
-      return addRoute(toSpec(change.route));
+      return [addRoute(toSpec(change.route))];
     case 'replace':
-      return replaceRoute(toSpec(change.route));
+      return [replaceRoute(toSpec(change.route))];
+    case 'move':
+      return [addRoute(toSpec(change.route)), deleteRoute(base(change.route.destination, change.oldMetric))];
     case 'delete':
-      return deleteRoute(base(change.destination));
+      return [deleteRoute(base(change.destination, change.metric))];
   }
 }
 
-function base(destination: Cidr): RouteSpec {
-  const metric = ownMetric(destination);
+function base(destination: Cidr, metric: number): RouteSpec {
   return { family: familyOf(destination), destination, protocol: ownProtocol, ...(metric === 0 ? {} : { metric }) };
 }
 
 function toSpec(route: FibRoute): RouteSpec {
-  if (route.kind === 'blackhole') return { ...base(route.destination), type: 'blackhole' };
+  const common = base(route.destination, metricOf(route));
+  if (route.kind === 'blackhole') return { ...common, type: 'blackhole' };
   const hops = route.hops.map(({ gateway, interfaceIndex, onlink }) => ({
     gateway,
     interfaceIndex,
     ...(onlink ? { onlink } : {}),
   }));
-  return { ...base(route.destination), ...(hops.length === 1 ? hops[0] : { multipath: hops }) };
+  return { ...common, ...(hops.length === 1 ? hops[0] : { multipath: hops }) };
 }
 
 function toKernelRoute(route: Route): KernelRoute {

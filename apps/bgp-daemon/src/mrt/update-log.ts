@@ -62,6 +62,16 @@ export class MrtUpdateLog implements SessionObserver {
     if (logged !== undefined) this.#write(() => encodeMrtStateChange(logged.ends, 'Established', 'Idle', nowSeconds()));
   }
 
+  readonly wantsOutcomes = false;
+
+  outcome(): void {
+    // What came is what is logged.
+  }
+
+  endOfRib(): void {
+    // Logged as it came.
+  }
+
   update({ name }: NeighborConfig, message: Uint8Array): void {
     const logged = this.#sessions.get(name);
     if (logged !== undefined) this.#write(() => encodeMrtMessage(logged.ends, logged, message, nowSeconds()));

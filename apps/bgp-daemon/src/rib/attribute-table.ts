@@ -28,7 +28,7 @@ export interface Variant {
   readonly group: { readonly isInUse: boolean };
   /** The source as it was: a peer's changes with each session. */
   readonly source: RouteSource;
-  readonly extra: string;
+  readonly changes: string;
   readonly outbound: Outbound;
 }
 
@@ -46,6 +46,8 @@ export class AttributeSet {
   readonly isPlain: boolean;
   readonly nextHop: IpAddress | undefined;
   readonly traits: ExportTraits;
+  /** What came from the peer, where an import filter has made this of it. */
+  readonly original: AttributeSet | undefined;
   /** How many routes have it: kept by the RIB and the table. */
   references = 0;
   /** What the update groups make of these attributes; it goes with them. */
@@ -61,8 +63,10 @@ export class AttributeSet {
     nextHop: IpAddress | undefined,
     traits: ExportTraits,
     attributes: PathAttributes | undefined,
+    original?: AttributeSet,
   ) {
     this.id = id;
+    this.original = original;
     this.key = key;
     this.isPlain = attributes === undefined;
     this.nextHop = nextHop;
@@ -109,6 +113,12 @@ export class AttributeTable {
     return known ?? this.#add(key, attributes.nextHop, traitsOf(attributes), attributes);
   }
 
+  /** The one set for what an import filter has made of another; that one stays for as long as this one does. */
+  derive(original: AttributeSet, attributes: PathAttributes): AttributeSet {
+    const key = `${original.id} ${keyOf(attributes)}`;
+    return this.#byKey.get(key) ?? this.#add(key, attributes.nextHop, traitsOf(attributes), attributes, original);
+  }
+
   /**
    * The one set for a plain attribute list as it came, checked for the peer.
    * `undefined` when the list is not plain.
@@ -133,13 +143,17 @@ export class AttributeTable {
 
   /** Forgets the sets that no route has any more. */
   purge(): void {
-    for (const set of this.#unused) {
-      if (set.references > 0 || this.#sets[set.id] !== set) continue;
-      this.#byKey.delete(set.key);
-      this.#sets[set.id] = undefined;
-      this.#freeIds.push(set.id);
+    while (this.#unused.length > 0) {
+      const unused = this.#unused;
+      this.#unused = [];
+      for (const set of unused) {
+        if (set.references > 0 || this.#sets[set.id] !== set) continue;
+        this.#byKey.delete(set.key);
+        this.#sets[set.id] = undefined;
+        this.#freeIds.push(set.id);
+        if (set.original !== undefined) this.release(set.original.id);
+      }
     }
-    this.#unused = [];
     if (this.#byKey.size === 0) this.#nextHops.clear();
   }
 
@@ -148,9 +162,11 @@ export class AttributeTable {
     nextHop: IpAddress | undefined,
     traits: ExportTraits,
     attributes: PathAttributes | undefined,
+    original?: AttributeSet,
   ): AttributeSet {
     const id = this.#freeIds.pop() ?? this.#sets.length;
-    const set = new AttributeSet(id, key, nextHop, traits, attributes);
+    const set = new AttributeSet(id, key, nextHop, traits, attributes, original);
+    if (original !== undefined) original.references++;
     this.#sets[id] = set;
     this.#byKey.set(key, set);
     this.#unused.push(set);
@@ -175,8 +191,9 @@ export class AttributeTable {
   }
 }
 
-/** Cannot be a plain list: no flags octet is an `n`. */
+/** Cannot be a plain list: no flags octet is an `n`, nor a digit with what follows it here. */
 function keyOf(attributes: PathAttributes): string {
   const bytes = encodeAttributes(attributes, { as4: true, withNextHop: false });
-  return `n ${attributes.nextHop ?? ''} ${attributes.linkLocalNextHop ?? ''} ${Buffer.from(bytes).toString('latin1')}`;
+  const { nextHop = '', linkLocalNextHop = '', priority = '' } = attributes;
+  return `n ${nextHop} ${linkLocalNextHop} ${priority} ${Buffer.from(bytes).toString('latin1')}`;
 }

@@ -201,7 +201,7 @@ describe('the routing table with an update group', () => {
     const id = rib.prefixes.internCidr(prefixes[0]!);
     rib.announce(peer, id, table.intern(attributes(100)), 0, true);
     expect(rib.decide(id, () => 0)).toBe(-1);
-    rib.setFiltered(rib.paths(id)[0]!.path, false);
+    rib.refilter(rib.paths(id)[0]!.path, rib.paths(id)[0]!.set, false);
     expect(rib.decide(id, () => undefined)).toBe(-1);
     expect(rib.sourceOf(rib.decide(id, () => 0))).toBe(peer);
   });

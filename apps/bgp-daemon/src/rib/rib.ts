@@ -134,14 +134,15 @@ export class Rib {
   }
 
   /**
-   * Adds or replaces the source's paths for a run of prefixes. `isAccepted` is the import filter.
+   * Adds or replaces the source's paths for a run of prefixes. `filter` tells what the import filters make of the
+   * attributes for a prefix; nothing where they reject it.
    * RFC 4271 6.3: a prefix that cannot be a destination is passed over.
    */
   announceRun(
     source: RibSource,
     { bytes, start, end, addPath }: PrefixRun,
     attributes: AttributeSet,
-    isAccepted?: (prefix: number) => boolean,
+    filter?: (prefix: number) => AttributeSet | undefined,
   ): void {
     const state = this.#sources[source.id];
     if (state === undefined) return;
@@ -157,7 +158,8 @@ export class Rib {
       const isMulticast = isV4 ? bits >= 4 && first >= 0xe0 && first < 0xf0 : bits >= 8 && first === 0xff;
       if (!isMulticast) {
         const prefix = this.prefixes.intern(bytes, at + 1, bits);
-        this.#put(state, prefix, attributes, pathId, isAccepted !== undefined && !isAccepted(prefix));
+        const taken = filter === undefined ? attributes : filter(prefix);
+        this.#put(state, prefix, taken ?? attributes, pathId, taken === undefined);
       }
       at += 1 + ((bits + 7) >> 3);
     }
@@ -215,6 +217,11 @@ export class Rib {
     return state.sweptTo >= this.#pathsEnd;
   }
 
+  /** The source's path for a prefix, if there is one. */
+  pathOf(source: RibSource, prefix: number, pathId: number): PathView | undefined {
+    return this.#view(this.#find(source.id + 1, prefix, pathId));
+  }
+
   /** Visits every path of a source. */
   forEachOf(source: RibSource, visit: (prefix: number, view: PathView) => void): void {
     for (let path = 0; path < this.#pathsEnd; path++) {
@@ -224,11 +231,15 @@ export class Rib {
     }
   }
 
-  setFiltered(path: number, filtered: boolean): void {
+  /** Puts another outcome of the import filters in the place of a path's. Whether it is another. */
+  refilter(path: number, attributes: AttributeSet, filtered: boolean): boolean {
     const flags = this.#flags[path] ?? 0;
-    if (((flags & filteredFlag) !== 0) === filtered) return;
-    this.#flags[path] = flags ^ filteredFlag;
+    const isFiltered = (flags & filteredFlag) !== 0;
+    if (isFiltered === filtered && this.#setOf[path] === attributes.id) return false;
+    this.#flags[path] = isFiltered === filtered ? flags : flags ^ filteredFlag;
+    this.#replaceSet(path, attributes);
     this.markDirty(this.#prefixOf[path] ?? 0);
+    return true;
   }
 
   markDirty(prefix: number): void {
@@ -364,9 +375,7 @@ export class Rib {
         this.#remove(path);
         continue;
       }
-      this.#attributes.release(this.#setOf[path] ?? -1);
-      next.references++;
-      this.#setOf[path] = next.id;
+      this.#replaceSet(path, next);
       this.#touch(this.#prefixOf[path] ?? 0);
     }
     if (this.hasDirty) this.#onDirty();
@@ -439,6 +448,12 @@ export class Rib {
     this.#flags[path] = filtered ? filteredFlag : 0;
     this.#touch(prefix);
     return path;
+  }
+
+  #replaceSet(path: number, next: AttributeSet): void {
+    next.references++;
+    this.#attributes.release(this.#setOf[path] ?? -1);
+    this.#setOf[path] = next.id;
   }
 
   #find(sourceLink: number, prefix: number, pathId: number): number {

@@ -9,8 +9,8 @@ import {
   rewriteGrowth,
   type ExportProblem,
   type ExportTarget,
-  type ExtraCommunities,
   type FilterSubject,
+  type RouteOperation,
   type RouteSource,
 } from '@calico-node/bgp';
 import { familyOf, type Family } from '@calico-node/net';
@@ -32,10 +32,10 @@ export interface GroupMember {
   isCongested(): boolean;
 }
 
-/** What the policy says of a route: not to be announced, or announced with these communities added. */
+/** What the policy says of a route: not to be announced, or announced with these changes. */
 export type ExportVerdict =
   | { readonly announce: false; readonly reason?: string }
-  | { readonly announce: true; readonly reason?: string; readonly extra?: ExtraCommunities | undefined };
+  | { readonly announce: true; readonly reason?: string; readonly operations?: readonly RouteOperation[] | undefined };
 
 /** Whether a member is told of a prefix, and why, in words. */
 export interface ExportExplanation {
@@ -219,7 +219,7 @@ export class UpdateGroup {
     if (source.id === member.source) return kept('the best path came from this peer');
     const problem = checkExport(source.route, set.traits, this.settings.target);
     if (problem !== undefined) return kept(exportProblems[problem]);
-    const { announce, reason = 'the policy' } = this.#policy(this.#subject(prefix, path, source));
+    const { announce, reason = 'the policy' } = this.#policy(this.#subject(prefix, path, source, set));
     if (!announce) return kept(reason);
     if (this.#slots !== undefined) return this.#explainPaths(this.#slots, prefix, member);
     const state = this.#members.get(member);
@@ -392,46 +392,47 @@ export class UpdateGroup {
     if (set === undefined || checkExport(source.route, set.traits, this.settings.target) !== undefined) {
       return undefined;
     }
-    const verdict = this.#policy(this.#subject(prefix, path, source));
+    const verdict = this.#policy(this.#subject(prefix, path, source, set));
     if (!verdict.announce) return undefined;
-    const { extra } = verdict;
+    const { operations } = verdict;
     // Neighbouring prefixes mostly come with the same attributes.
     const last = this.#last;
-    if (extra === undefined && last?.set === set && last.source === source.route) return last.outbound;
-    const outbound = this.#variant(set, source, extra);
-    if (extra === undefined) this.#last = { set, source: source.route, outbound };
+    if (operations === undefined && last?.set === set && last.source === source.route) return last.outbound;
+    const outbound = this.#variant(set, source, operations);
+    if (operations === undefined) this.#last = { set, source: source.route, outbound };
     return outbound;
   }
 
-  #subject(prefix: number, path: number, source: RibSource): FilterSubject {
+  #subject(prefix: number, path: number, source: RibSource, set: AttributeSet): FilterSubject {
     return {
       prefix: this.#rib.prefixes.view(prefix),
       fromPeer: source.route.kind === 'bgp',
       interfaceName: this.#rib.interfaceNameOf(path),
+      route: set,
     };
   }
 
-  #variant(set: AttributeSet, { route }: RibSource, extra: ExtraCommunities | undefined): Outbound {
-    const extraKey = extra === undefined ? '' : JSON.stringify(extra);
+  #variant(set: AttributeSet, { route }: RibSource, operations: readonly RouteOperation[] | undefined): Outbound {
+    const changes = operations === undefined ? '' : JSON.stringify(operations);
     const { variants } = set;
     for (const variant of variants) {
-      if (variant.group === this && variant.source === route && variant.extra === extraKey) return variant.outbound;
+      if (variant.group === this && variant.source === route && variant.changes === changes) return variant.outbound;
     }
-    const outbound = this.#make(set, route, extra);
+    const outbound = this.#make(set, route, operations);
     for (let index = variants.length - 1; index >= 0; index--) {
       if (variants[index]?.group.isInUse === false) variants.splice(index, 1);
     }
-    variants.push({ group: this, source: route, extra: extraKey, outbound });
+    variants.push({ group: this, source: route, changes, outbound });
     return outbound;
   }
 
-  #make(set: AttributeSet, route: RouteSource, extra: ExtraCommunities | undefined): Outbound {
+  #make(set: AttributeSet, route: RouteSource, operations: readonly RouteOperation[] | undefined): Outbound {
     const { target, as4, family } = this.settings;
-    if (set.isPlain && as4 && family === 4 && extra === undefined) {
+    if (set.isPlain && as4 && family === 4 && operations === undefined) {
       const text = this.#rewriter.rewrite(set.key, route, target);
       if (text !== undefined) return { attributes: text, nextHop: undefined, bundle: nobody };
     }
-    const attributes = exportAttributes(route, set.attributes, target, extra);
+    const attributes = exportAttributes(route, set.attributes, target, operations);
     const isIpv4 = attributes.nextHop === undefined || familyOf(attributes.nextHop) === 4;
     const bytes = encodeAttributes(attributes, { as4, withNextHop: family === 4 && isIpv4 });
     return { attributes: Buffer.from(bytes).toString('latin1'), nextHop: attributes.nextHop, bundle: nobody };

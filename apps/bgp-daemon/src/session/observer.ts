@@ -1,4 +1,5 @@
-import type { BmpPeerUp, DownReason, Session } from '@calico-node/bgp';
+import type { BmpPeerUp, DownReason, PathAttributes, Session } from '@calico-node/bgp';
+import type { Cidr, Family } from '@calico-node/net';
 import type { NeighborConfig } from '../config/daemon-config.ts';
 
 /** Is told what happens in the sessions, before the speaker acts on it. */
@@ -7,4 +8,16 @@ export interface SessionObserver {
   down(neighbor: NeighborConfig, reason: DownReason): void;
   /** A whole UPDATE of an established session, valid during the call only. */
   update(neighbor: NeighborConfig, message: Uint8Array): void;
+  /** Wants to be told of outcomes. */
+  readonly wantsOutcomes: boolean;
+  /** What import filters have made of a route; nothing where they reject it, or it is withdrawn. */
+  outcome(neighbor: NeighborConfig, route: RouteName, attributes: PathAttributes | undefined): void;
+  /** The neighbour has told its whole table of the family (RFC 4724 2), and all outcomes have been told of. */
+  endOfRib(neighbor: NeighborConfig, family: Family): void;
+}
+
+export interface RouteName {
+  readonly prefix: Cidr;
+  /** RFC 7911; 0 without it. */
+  readonly pathId: number;
 }

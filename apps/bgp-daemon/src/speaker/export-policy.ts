@@ -1,11 +1,11 @@
 import {
   decideAnnouncement,
-  evaluateFilters,
+  decidingRule,
   type AnnounceReason,
-  type ExtraCommunities,
   type Filter,
   type FilterSubject,
   type PrefixView,
+  type RouteOperation,
 } from '@calico-node/bgp';
 import type { DaemonConfig } from '../config/daemon-config.ts';
 import type { ExportVerdict } from '../rib/update-group.ts';
@@ -35,7 +35,8 @@ export function filtersOf(config: DaemonConfig, names: readonly string[]): Filte
 
 /**
  * Whether a route goes to peers with these export filters, as Calico's templates do it: the filters first,
- * and where none decides, the node's announce rules (calico-confd 6.3 and 6.4).
+ * and where none decides, the node's announce rules, with the communities of advertised prefixes
+ * (calico-confd 6.3 and 6.4).
  */
 export function decideExport(
   config: DaemonConfig,
@@ -43,21 +44,18 @@ export function decideExport(
   subject: FilterSubject,
   toInternalPeer: boolean,
 ): ExportVerdict {
-  const verdict = evaluateFilters(filters, subject);
-  if (verdict === 'reject') return rejected;
-  const decided =
-    verdict === undefined ? verdicts[decideAnnouncement(config.announce, subject, toInternalPeer).reason] : accepted;
-  if (!decided.announce) return decided;
-  const extra = communitiesFor(config, subject.prefix);
-  return extra === undefined ? decided : { ...decided, extra };
+  const rule = decidingRule(filters, subject);
+  if (rule?.action === 'reject') return rejected;
+  if (rule !== undefined) return withOperations(accepted, rule.operations);
+  const decided = verdicts[decideAnnouncement(config.announce, subject, toInternalPeer).reason];
+  return withOperations(decided, additionsFor(config, subject.prefix));
 }
 
-function communitiesFor(config: DaemonConfig, prefix: PrefixView): ExtraCommunities | undefined {
+function withOperations(verdict: ExportVerdict, operations: readonly RouteOperation[] = []): ExportVerdict {
+  return !verdict.announce || operations.length === 0 ? verdict : { ...verdict, operations };
+}
+
+function additionsFor(config: DaemonConfig, prefix: PrefixView): readonly RouteOperation[] | undefined {
   if (config.prefixCommunities.length === 0) return undefined;
-  const matching = config.prefixCommunities.filter((entry) => prefix.isIn(entry.prefix));
-  if (matching.length === 0) return undefined;
-  return {
-    standard: matching.flatMap(({ communities }) => communities.standard),
-    large: matching.flatMap(({ communities }) => communities.large),
-  };
+  return config.prefixCommunities.flatMap((entry) => (prefix.isIn(entry.prefix) ? entry.additions : []));
 }

@@ -1,7 +1,7 @@
 import type { PathAttributes } from '@calico-node/bgp';
 import { familyOf, type Cidr, type Family } from '@calico-node/net';
 import type { StaticRouteConfig } from '../config/daemon-config.ts';
-import type { KernelRoute } from '../fib/fib.ts';
+import { ownMetric, type KernelRoute } from '../fib/fib.ts';
 import type { KernelTable } from '../fib/kernel-table.ts';
 import type { AttributeTable } from '../rib/attribute-table.ts';
 import type { Rib, RibSource } from '../rib/rib.ts';
@@ -51,7 +51,7 @@ export class LocalRoutes {
   learn(kernel: KernelTable, prefix: Cidr, isLearning: boolean): void {
     const [best] = isLearning ? [...kernel.foreignRoutes(prefix)].sort((a, b) => a.metric - b.metric) : [];
     if (best === undefined || !isLearnable(best)) this.#withdraw(this.kernelSource, prefix);
-    else this.#announce(this.kernelSource, prefix, localAttributes, kernel.interfaceName(best.interfaceIndex));
+    else this.#announce(this.kernelSource, prefix, kernelAttributes(best), kernel.interfaceName(best.interfaceIndex));
   }
 
   #announce(source: RibSource, prefix: Cidr, attributes: PathAttributes, interfaceName: string | undefined): void {
@@ -64,6 +64,11 @@ export class LocalRoutes {
     const known = rib.prefixes.findCidr(prefix);
     if (known >= 0) rib.withdraw(source, known);
   }
+}
+
+/** With the priority that the kernel's metric is, unless that is the usual one. */
+function kernelAttributes({ destination, metric }: KernelRoute): PathAttributes {
+  return metric === 0 || metric === ownMetric(destination) ? localAttributes : { ...localAttributes, priority: metric };
 }
 
 /** Link-local and multicast routes of IPv6 are the interface's business. */

@@ -1,12 +1,14 @@
 import type { Socket } from 'node:net';
 import {
+  applyOperations,
   ceaseSubcode,
   checkImport,
+  decidingRule,
   encodeRouteRefresh,
   errorCode,
-  evaluateFilters,
   markLongLived,
   maximumPrefixes,
+  nlriToArray,
   receiveInRole,
   shutdownNotification,
   notification,
@@ -27,7 +29,9 @@ import type { NeighborConfig } from '../config/daemon-config.ts';
 import type { AttributeSet, PeerImport } from '../rib/attribute-table.ts';
 import type { RibSource } from '../rib/rib.ts';
 import type { ExportExplanation, GroupMember, UpdateGroup } from '../rib/update-group.ts';
+import type { SessionObserver } from '../session/observer.ts';
 import { Peer } from '../session/peer.ts';
+import { SessionStatistics } from '../session/statistics.ts';
 import type { SpeakerContext } from './context.ts';
 import { filtersOf } from './export-policy.ts';
 
@@ -37,6 +41,8 @@ const endOfRibMs = 120_000;
 /** A neighbour's routes: its Adj-RIB-In, its membership in update groups, and what is kept while it restarts. */
 export class Neighbor {
   readonly source: RibSource;
+  /** Of the session, or of the last one. */
+  statistics = new SessionStatistics();
   readonly #context: SpeakerContext;
   readonly #peer: Peer;
   readonly #log: Logger;
@@ -154,11 +160,19 @@ export class Neighbor {
   }
 
   get prefixesReceived(): number {
-    return this.#families.reduce((sum, family) => sum + this.#context.ribs[family].countOf(this.source), 0);
+    return this.#families.reduce((sum, family) => sum + this.receivedOf(family), 0);
   }
 
   get prefixesSent(): number {
-    return [...this.#groups.values()].reduce((sum, group) => sum + group.announcedTo(this.#member), 0);
+    return this.#families.reduce((sum, family) => sum + this.sentOf(family), 0);
+  }
+
+  receivedOf(family: Family): number {
+    return this.#context.ribs[family].countOf(this.source);
+  }
+
+  sentOf(family: Family): number {
+    return this.#groups.get(family)?.announcedTo(this.#member) ?? 0;
   }
 
   /** May learn of other peers' routes, so that its End-of-RIB has to wait for theirs. */
@@ -237,10 +251,16 @@ export class Neighbor {
 
   /** Applies the import filters anew to what has been received. */
   refilter(): void {
+    const observers = this.#outcomeObservers();
     for (const family of this.#families) {
       const rib = this.#context.ribs[family];
-      rib.forEachOf(this.source, (prefix, { path }) => {
-        rib.setFiltered(path, !this.#isAccepted(family, prefix));
+      rib.forEachOf(this.source, (prefix, { path, set }) => {
+        const received = set.original ?? set;
+        const taken = this.#filtered(family, prefix, received);
+        const isChanged = rib.refilter(path, taken ?? received, taken === undefined);
+        if (!isChanged || observers.length === 0) return;
+        const route = { prefix: rib.cidr(prefix), pathId: rib.pathIdOf(path) };
+        for (const observer of observers) observer.outcome(this.#config, route, taken?.attributes);
       });
     }
   }
@@ -278,6 +298,7 @@ export class Neighbor {
     this.#session = session;
     this.source.route = this.#routeSource(session.remoteRouterId);
     this.#importTarget = this.#importTargetOf(session);
+    this.statistics = new SessionStatistics();
     this.#endOfRib.clear();
     this.#hasWarned = false;
     this.#resume(session);
@@ -345,15 +366,21 @@ export class Neighbor {
       this.#log.warn({ seconds }, 'the peer is not back in time: its routes stay as the last resort');
       const marked = new Map<AttributeSet, AttributeSet | undefined>();
       const mark = (set: AttributeSet): AttributeSet | undefined => {
-        if (!marked.has(set)) {
-          const attributes = markLongLived(set.attributes);
-          marked.set(set, attributes && this.#context.attributes.intern(attributes));
-        }
+        if (!marked.has(set)) marked.set(set, this.#longLived(set));
         return marked.get(set);
       };
       for (const family of this.#families) this.#context.ribs[family].restampStale(this.source, mark);
       this.#sweepAfter(seconds * 1000);
     }, ms);
+  }
+
+  /** The set as the last resort, and what it was made of as well: filters may change meanwhile. */
+  #longLived(set: AttributeSet): AttributeSet | undefined {
+    const { attributes: table } = this.#context;
+    const attributes = markLongLived(set.attributes);
+    if (attributes === undefined || set.original === undefined) return attributes && table.intern(attributes);
+    const original = this.#longLived(set.original);
+    return original && table.derive(original, attributes);
   }
 
   #dropAll(): void {
@@ -378,9 +405,11 @@ export class Neighbor {
 
   #update({ withdrawn, announced, endOfRib, problems }: Update): void {
     for (const problem of problems) this.#log.warn({ problem }, 'malformed UPDATE handled (RFC 7606)');
+    if (problems.some(({ action }) => action === 'withdraw')) this.statistics.treatedAsWithdrawn++;
     for (const block of withdrawn) this.#withdraw(block);
     for (const announcement of announced) this.#announce(announcement);
     if (endOfRib === undefined) return;
+    for (const observer of this.#outcomeObservers()) observer.endOfRib(this.#config, endOfRib);
     this.#endOfRib.add(endOfRib);
     if (this.#session?.families.every((family) => this.#endOfRib.has(family)) !== true) return;
     this.#isInSync = true;
@@ -412,19 +441,42 @@ export class Neighbor {
       if (set === undefined) return false;
     }
     if (withdrawnEnd > withdrawnStart) {
-      rib.withdrawRun(this.source, { bytes, start: withdrawnStart, end: withdrawnEnd, addPath: false });
+      this.#withdraw({ family: 4, bytes, start: withdrawnStart, end: withdrawnEnd, addPath: false });
     }
     if (set === undefined) return true;
-    const run = { bytes, start: attributesEnd, end, addPath: false };
+    const run = { family: 4, bytes, start: attributesEnd, end, addPath: false } as const;
     const isOwn = set.nextHop !== undefined && this.#context.isLocalAddress(set.nextHop);
-    if (set.problem === undefined && !isOwn) rib.announceRun(this.source, run, set, this.#filterFor(4));
-    else rib.withdrawRun(this.source, run);
+    if (set.problem === undefined && !isOwn) {
+      rib.announceRun(this.source, run, set, this.#filterFor(4, set));
+      this.#tellOutcomes(run);
+    } else {
+      this.statistics.note(set.problem);
+      this.#withdraw(run);
+    }
     this.#checkLimit(4);
     return true;
   }
 
   #withdraw(block: NlriBlock): void {
     this.#context.ribs[block.family].withdrawRun(this.source, block);
+    this.#tellOutcomes(block);
+  }
+
+  #outcomeObservers(): readonly SessionObserver[] {
+    return this.#context.observers.filter(({ wantsOutcomes }) => wantsOutcomes);
+  }
+
+  /** Tells observers what has become of the prefixes of a message. */
+  #tellOutcomes(block: NlriBlock): void {
+    const observers = this.#outcomeObservers();
+    if (observers.length === 0) return;
+    const rib = this.#context.ribs[block.family];
+    for (const { prefix, pathId = 0 } of nlriToArray(block)) {
+      const known = rib.prefixes.findCidr(prefix);
+      const path = known < 0 ? undefined : rib.pathOf(this.source, known, pathId);
+      const attributes = path === undefined || path.filtered ? undefined : path.set.attributes;
+      for (const observer of observers) observer.outcome(this.#config, { prefix, pathId }, attributes);
+    }
   }
 
   #announce({ block, attributes: received }: Announcement): void {
@@ -439,12 +491,14 @@ export class Neighbor {
     if (problem !== undefined) {
       // What it replaces is no longer announced either.
       this.#log.debug({ problem }, 'routes not usable');
+      this.statistics.note(problem);
       this.#withdraw(block);
       return;
     }
     const { attributes: table, ribs } = this.#context;
     const set = table.intern(attributes);
-    ribs[block.family].announceRun(this.source, block, set, this.#filterFor(block.family));
+    ribs[block.family].announceRun(this.source, block, set, this.#filterFor(block.family, set));
+    this.#tellOutcomes(block);
     this.#checkLimit(block.family);
   }
 
@@ -469,10 +523,10 @@ export class Neighbor {
     else this.#peer.stop(cease);
   }
 
-  /** The import filter, if there is one. */
-  #filterFor(family: Family): ((prefix: number) => boolean) | undefined {
+  /** What the import filters make of the attributes for each prefix; undefined without filters. */
+  #filterFor(family: Family, set: AttributeSet): ((prefix: number) => AttributeSet | undefined) | undefined {
     if (this.#config.importFilters.length === 0) return undefined;
-    return (prefix) => this.#isAccepted(family, prefix);
+    return (prefix) => this.#filtered(family, prefix, set);
   }
 
   #importTargetOf(session: Session | undefined): PeerImport {
@@ -481,10 +535,17 @@ export class Neighbor {
     return { localAs, allowedLocalAs, routerId, clusterId, external: session?.external ?? false };
   }
 
-  #isAccepted(family: Family, prefix: number): boolean {
+  /** What the import filters make of received attributes for a prefix; nothing where they reject it. */
+  #filtered(family: Family, prefix: number, set: AttributeSet): AttributeSet | undefined {
     const filters = filtersOf(this.#context.config(), this.#config.importFilters);
-    if (filters.length === 0) return true;
-    const subject = { prefix: this.#context.ribs[family].prefixes.view(prefix), fromPeer: true };
-    return evaluateFilters(filters, subject) !== 'reject';
+    const view = this.#context.ribs[family].prefixes.view(prefix);
+    const rule = decidingRule(filters, { prefix: view, fromPeer: true, route: set });
+    if (rule?.action === 'reject') {
+      this.statistics.rejected++;
+      return undefined;
+    }
+    const { operations = [] } = rule ?? {};
+    if (operations.length === 0) return set;
+    return this.#context.attributes.derive(set, applyOperations(set.attributes, operations, 'import'));
   }
 }

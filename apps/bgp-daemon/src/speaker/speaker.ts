@@ -12,7 +12,7 @@ import type { Logger } from '@calico-node/service';
 import { isDeepStrictEqual } from 'node:util';
 import type { Socket } from 'node:net';
 import type { StateName } from '@calico-node/bgp';
-import type { DaemonConfig, NeighborConfig } from '../config/daemon-config.ts';
+import type { DaemonConfig, NeighborConfig, TunnelConfig } from '../config/daemon-config.ts';
 import type { FibHop, FibRoute, OpenFib } from '../fib/fib.ts';
 import { KernelTable } from '../fib/kernel-table.ts';
 import { AttributeTable } from '../rib/attribute-table.ts';
@@ -122,6 +122,10 @@ export class Speaker {
     this.#kernel = new KernelTable(options.openFib, {
       foreignChanged: (destination) => {
         this.#learn(destination);
+      },
+      interfacesChanged: () => {
+        if (this.#config === undefined || this.#config.kernel.tunnels.length === 0) return;
+        for (const family of families) this.#ribs[family].markAllDirty();
       },
       nextHopsChanged: (nextHops) => {
         for (const family of families) this.#ribs[family].markNextHops(nextHops);
@@ -487,26 +491,39 @@ export class Speaker {
   }
 
   #fibRoute(destination: Cidr, rib: Rib, prefix: number, cost: NextHopCost | undefined): FibRoute | undefined {
-    const { program, neverProgram, maxPaths } = this.#configured().kernel;
+    const { program, neverProgram, maxPaths, tunnels } = this.#configured().kernel;
     const best = rib.bestPath(prefix);
     const source = rib.sourceOf(best);
     if (source === undefined || source.route.kind === 'kernel' || !program) return undefined;
     if (neverProgram.some((cidr) => cidrContains(cidr, destination))) return undefined;
-    if (rib.setOf(best)?.nextHop === undefined) return { kind: 'blackhole', destination };
-    const hops = this.#waysTo(rib.nextHops(prefix, maxPaths, cost));
-    return hops.length === 0 ? undefined : { kind: 'via', destination, hops };
+    const set = rib.setOf(best);
+    if (set?.nextHop === undefined) return { kind: 'blackhole', destination };
+    const tunnel =
+      source.route.kind === 'bgp' ? tunnels.find((one) => cidrContains(one.prefix, destination)) : undefined;
+    const hops = this.#waysTo(rib.nextHops(prefix, maxPaths, cost), tunnel);
+    if (hops.length === 0) return undefined;
+    // Plain attributes came as they are: they have no priority.
+    const metric = set.isPlain ? undefined : set.attributes.priority;
+    return { kind: 'via', destination, hops, ...(metric === undefined ? {} : { metric }) };
   }
 
-  /** How packets for next hops leave the node. */
-  #waysTo(nextHops: readonly IpAddress[]): readonly FibHop[] {
+  /** How packets for a next hop leave the node. */
+  #wayTo(nextHop: IpAddress, tunnel: TunnelConfig | undefined): FibHop | undefined {
+    const hop = this.#kernel.nextHops.resolve(nextHop);
+    if (hop === undefined || tunnel?.directWithin.some((cidr) => cidrContains(cidr, nextHop)) !== false) return hop;
+    const interfaceIndex = this.#kernel.interfaceIndex(tunnel.interfaceName);
+    return interfaceIndex === undefined ? undefined : { gateway: nextHop, interfaceIndex, onlink: true };
+  }
+
+  #waysTo(nextHops: readonly IpAddress[], tunnel: TunnelConfig | undefined): readonly FibHop[] {
     const [only] = nextHops;
     if (only !== undefined && nextHops.length === 1) {
-      const hop = this.#kernel.nextHops.resolve(only);
+      const hop = this.#wayTo(only, tunnel);
       return hop === undefined ? [] : [hop];
     }
     const ways = new Map<string, FibHop>();
     for (const nextHop of nextHops) {
-      const hop = this.#kernel.nextHops.resolve(nextHop);
+      const hop = this.#wayTo(nextHop, tunnel);
       // Next hops behind the same gateway are one way.
       if (hop !== undefined) ways.set(`${hop.gateway} ${hop.interfaceIndex}`, hop);
     }

@@ -13,7 +13,7 @@ import { bgpV1 } from '@calico-node/rpc';
 import type { Logger } from '@calico-node/service';
 import { parseConfig } from '../config/parse-config.ts';
 import type { Fib } from '../fib/fib.ts';
-import { toRequest } from '../fib/netlink-fib.ts';
+import { toRequests } from '../fib/netlink-fib.ts';
 import { Speaker } from './speaker.ts';
 
 const speakers = 3;
@@ -41,7 +41,7 @@ const noKernel: Fib = {
     interfaces: new Map([[1, 'warm-up']]),
     addresses: new Set(),
   }),
-  apply: (changes) => changes.map(toRequest).map(() => undefined),
+  apply: (changes) => changes.map(toRequests).map(() => undefined),
   close: () => undefined,
 };
 

@@ -3,31 +3,34 @@ import type { NodeBgp } from '../derive/derive.ts';
 import { isConfirmed, type Prefixes } from '../derive/prefixes.ts';
 import { isSingleAddress, type BlockClaim } from '../derive/resources.ts';
 import { ofFamily } from './ipam-file.ts';
+import { usualMetric } from './priority.ts';
 import { block, document, functionOf, plain, type Lines } from './syntax.ts';
 
 /**
  * `bird_aggr.cfg` or `bird6_aggr.cfg` (calico-confd 6.5): this node's blocks are announced as a whole, their
  * addresses kept; addresses that no workload has end here.
  */
-export function renderAggrFile({ prefixes }: NodeBgp, family: Family): string {
+export function renderAggrFile({ prefixes, filters }: NodeBgp, family: Family): string {
   const ours = ofFamily(prefixes, family);
-  return document(staticProtocol(ours, family), functionOf('calico_aggr', '', ours.blocks.flatMap(aggregate)));
+  const [metric] = usualMetric(filters, family);
+  return document(staticProtocol(ours, family, metric), functionOf('calico_aggr', '', ours.blocks.flatMap(aggregate)));
 }
 
-function staticProtocol({ blocks, services, peerRoutes }: Prefixes, family: Family): Lines {
+function staticProtocol({ blocks, services, peerRoutes }: Prefixes, family: Family, metric: string | undefined): Lines {
+  const end = metric === undefined ? ';' : ` { ${metric} };`;
   const aggregates = blocks.filter((claim) => isConfirmed(claim) && !isSingleAddress(claim.cidr));
   const routes = [
     ...section(
       "# This node's blocks.",
-      aggregates.map(({ cidr }) => `route ${cidr} blackhole;`),
+      aggregates.map(({ cidr }) => `route ${cidr} blackhole${end}`),
     ),
     ...section(
       '# Service addresses.',
-      services.map((cidr) => `route ${cidr} blackhole;`),
+      services.map((cidr) => `route ${cidr} blackhole${end}`),
     ),
     ...section(
       '# The way to peers.',
-      peerRoutes.map(({ cidr, via }) => `route ${cidr} via ${via};`),
+      peerRoutes.map(({ cidr, via }) => `route ${cidr} via ${via}${end}`),
     ),
   ];
   return routes.length === 0 ? [] : block('protocol static', [`ipv${family};`, ...routes]);

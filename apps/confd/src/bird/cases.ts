@@ -186,6 +186,29 @@ export const birdCases: readonly BirdCase[] = [
       filter('unused', { exportV4: [{ action: 'Reject' }] }),
     ],
   }),
+  birdCase('priorities', {
+    nodes: dualStack.slice(1, 2),
+    blocks: [block('10.65.1.0/26'), block('fd65::/122')],
+    pools: [workloads, workloads6],
+    peers: [
+      peer('tor', { peerIP: '192.0.2.1', asNumber: parseAsn(65001), filters: ['urgent'] }),
+      peer('tor6', { peerIP: '2001:db8::1', asNumber: parseAsn(65001), filters: ['urgent'] }),
+    ],
+    filters: [
+      filter('urgent', {
+        importV4: [
+          { action: 'Accept', priority: 512 },
+          {
+            action: 'Accept',
+            matchOperator: 'In',
+            cidr: '10.65.0.0/16',
+            operations: [{ setPriority: { value: 512 } }],
+          },
+        ],
+        exportV6: [{ action: 'Accept', priority: 512, operations: [{ setPriority: { value: 100 } }] }],
+      }),
+    ],
+  }),
   birdCase('communities-and-services', {
     nodes: dualStack.slice(1, 2),
     configurations: [
@@ -234,6 +257,7 @@ export const birdCases: readonly BirdCase[] = [
       pool('internal', { cidr: '10.67.0.0/16', disableBGPExport: true }),
       pool('overlay', { cidr: '10.66.0.0/16', vxlanMode: 'CrossSubnet' }),
       pool('old', { cidr: '10.68.0.0/16', disabled: true, ipipMode: 'Always' }),
+      pool('far', { cidr: '10.69.0.0/16', ipipMode: 'CrossSubnet' }),
       pool('overlay6', { cidr: 'fd66::/48', vxlanMode: 'Always', disableBGPExport: true }),
     ],
     configurations: [configuration({ programClusterRoutes: 'Enabled' })],

@@ -8,10 +8,9 @@ import type { BGPFilter } from '@calico-node/model';
 import type { Family } from '@calico-node/net';
 import type { BgpFilterRule } from '../derive/filter-match.ts';
 import type { Complain } from '../derive/resources.ts';
-import { renderRule } from './filter-rule.ts';
+import { renderRule, type Direction } from './filter-rule.ts';
+import { priorityFunction } from './priority.ts';
 import { functionOf, plain, type Lines } from './syntax.ts';
-
-export type Direction = 'import' | 'export';
 
 /** The longest symbol that BIRD reads. */
 const MAX_SYMBOL = 64;
@@ -33,7 +32,7 @@ export function filterFunctions(filters: readonly BGPFilter[], family: Family, c
   );
   const defined = new Set(functions.map(({ symbol }) => symbol));
   return {
-    sections: functions.map(({ lines }) => lines),
+    sections: [priorityFunction(filters, family), ...functions.map(({ lines }) => lines)],
     callsFor: (names, direction, isInternal) =>
       names
         .map((name) => functionSymbol(name, direction, family))
@@ -64,12 +63,11 @@ function definition(
   complain: Complain,
 ): { readonly symbol: string; readonly lines: Lines } {
   const symbol = functionSymbol(name, direction, family);
-  const body = rules.flatMap((rule) => renderRule(rule, family, `BGPFilter(${name})`, complain));
+  const body = rules.flatMap((rule) => renderRule(rule, direction, family, `BGPFilter(${name})`, complain));
   const lines = [`# v${family} BGPFilter ${plain(name)}`, ...functionOf(symbol, 'bool internal_peer', body)];
   return { symbol, lines };
 }
 
 function rulesOf({ spec }: BGPFilter, direction: Direction, family: Family): readonly BgpFilterRule[] {
-  if (family === 4) return (direction === 'import' ? spec.importV4 : spec.exportV4) ?? [];
-  return (direction === 'import' ? spec.importV6 : spec.exportV6) ?? [];
+  return spec[`${direction}V${family}`] ?? [];
 }

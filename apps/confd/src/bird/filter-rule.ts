@@ -1,30 +1,38 @@
 import type { Family } from '@calico-node/net';
-import { readMatch, type BgpFilterRule, type FilterMatch } from '../derive/filter-match.ts';
+import {
+  readMatch,
+  readOperations,
+  type BgpFilterOperation,
+  type BgpFilterRule,
+  type FilterMatch,
+} from '../derive/filter-match.ts';
 import type { Complain } from '../derive/resources.ts';
 import { addCommunity, birdCommunity } from './community.ts';
+import { priorityCondition, setPriority } from './priority.ts';
 import type { Lines } from './syntax.ts';
 
-type Operation = NonNullable<BgpFilterRule['operations']>[number];
+export type Direction = 'import' | 'export';
 
 /** Interface patterns that the store admits, which are BIRD's as well. */
 const INTERFACE_PATTERN = /^(\*|[a-zA-Z0-9_.*-]{1,15})$/;
 
 /**
  * One rule as a statement; nothing where it matches no route. A rule that can't be read rejects everything
- * that reaches it: letting it pass could leak routes. Route priorities, which came after 3.32.1, are not
- * matched: such a rule applies only where it rejects.
+ * that reaches it: letting it pass could leak routes.
  */
-export function renderRule(rule: BgpFilterRule, family: Family, subject: string, complain: Complain): Lines {
+export function renderRule(
+  rule: BgpFilterRule,
+  direction: Direction,
+  family: Family,
+  subject: string,
+  complain: Complain,
+): Lines {
   const conditions = conditionsOf(rule, family, subject, complain);
   if (conditions === undefined) return ['reject;'];
   if (conditions.includes(NEVER)) return [];
-  if (rule.priority !== undefined) {
-    complain(subject, 'a rule matches a priority, which BIRD does not know: applied only where it rejects');
-    if (rule.action === 'Accept') return [];
-  }
   const body =
     rule.action === 'Accept'
-      ? [...(rule.operations ?? []).flatMap((operation) => operate(operation, subject, complain)), 'accept;']
+      ? [...readOperations(rule, subject, complain).flatMap((one) => operate(one, direction)), 'accept;']
       : ['reject;'];
   const real = conditions.filter((condition) => condition !== ALWAYS);
   return real.length === 0 ? body : [`if (${real.join(' && ')}) then { ${body.join(' ')} }`];
@@ -42,10 +50,10 @@ function conditionsOf(
 ): readonly string[] | undefined {
   const match = readMatch(rule, family, subject, complain);
   if (match === undefined) return undefined;
-  const { interface: pattern = '', communities, asPathPrefix = [] } = rule;
-  const values = (communities?.values ?? []).map(birdCommunity);
-  if ((pattern !== '' && !INTERFACE_PATTERN.test(pattern)) || values.includes(undefined)) {
-    complain(subject, 'a rule with an unreadable interface or community rejects everything');
+  const { interface: pattern = '', communities, asPathPrefix = [], priority } = rule;
+  const values = (communities?.values ?? []).flatMap((text) => birdCommunity(text) ?? []);
+  if (pattern !== '' && !INTERFACE_PATTERN.test(pattern)) {
+    complain(subject, 'a rule with an unreadable interface rejects everything');
     return undefined;
   }
   return [
@@ -54,8 +62,9 @@ function conditionsOf(
     ...(pattern === '' ? [] : [`(ifname ~ "${pattern}")`]),
     ...(rule.peerType === 'iBGP' ? ['internal_peer'] : []),
     ...(rule.peerType === 'eBGP' ? ['!internal_peer'] : []),
-    ...values.flatMap((value) => (value === undefined ? [] : [`(${value.literal} ~ ${value.attribute})`])),
+    ...values.map(({ literal, attribute }) => `(${literal} ~ ${attribute})`),
     ...(asPathPrefix.length === 0 ? [] : [`(bgp_path ~ [= ${asPathPrefix.join(' ')} * =])`]),
+    ...(priority === undefined ? [] : [priorityCondition(priority)]),
   ];
 }
 
@@ -74,13 +83,12 @@ function prefixCondition({ operator, cidr, lengths }: FilterMatch): string {
   }
 }
 
-function operate(operation: Operation, subject: string, complain: Complain): Lines {
+function operate(operation: BgpFilterOperation, direction: Direction): Lines {
   if (operation.prependASPath !== undefined) {
     // Each goes before those that are there, so the last comes first.
     return operation.prependASPath.prefix.toReversed().map((asn) => `bgp_path.prepend(${asn});`);
   }
+  if (operation.setPriority !== undefined) return [setPriority(operation.setPriority.value, direction)];
   const community = birdCommunity(operation.addCommunity?.value ?? '');
-  if (community !== undefined) return [addCommunity(community)];
-  complain(subject, 'an operation is left out: BIRD knows no priorities, and communities must be readable');
-  return [];
+  return community === undefined ? [] : [addCommunity(community)];
 }

@@ -6,6 +6,7 @@ import type { Settings } from '../derive/settings.ts';
 import { addCommunity, birdCommunity } from './community.ts';
 import { debugging } from './debugging.ts';
 import { filterFunctions } from './filter-functions.ts';
+import { hasOwnMetrics } from './priority.ts';
 import { familySessions, sessionProtocol, sessionTemplate } from './sessions.ts';
 import { block, document, functionOf, plain, quote, type Lines } from './syntax.ts';
 
@@ -21,7 +22,7 @@ export function renderMainFile(node: NodeBgp, family: Family, includes: readonly
     applyCommunities(node.settings, family),
     includes.map((file) => `include "${file}";`),
     [`router id ${node.routerId};`],
-    kernelProtocol(family),
+    kernelProtocol(node, family),
     block('protocol device', [...debugging(node.settings.logLevel), 'scan time 2;']),
     directProtocol(node.settings, family, complain),
     ...(addressOf(node.me, family) === undefined
@@ -45,13 +46,14 @@ function applyCommunities({ prefixCommunities }: Settings, family: Family): Line
   return functionOf('apply_communities', '', body);
 }
 
-function kernelProtocol(family: Family): Lines {
+function kernelProtocol({ filters }: NodeBgp, family: Family): Lines {
   return block('protocol kernel', [
     'learn; # What Felix and the administrator route.',
     'persist; # Traffic goes on without BIRD.',
     'scan time 2;',
     'graceful restart;',
     'merge paths on; # ECMP',
+    ...(hasOwnMetrics(filters, family) ? ['metric 0; # Each route has its own.'] : []),
     ...block(`ipv${family}`, ['import all;', 'export filter calico_kernel_programming;'], ';'),
   ]);
 }

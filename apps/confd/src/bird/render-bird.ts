@@ -37,7 +37,7 @@ function fileSet(node: NodeBgp, family: Family, complain: Complain): FileSet {
 }
 
 function complainOfTunnels({ settings, prefixes }: NodeBgp, complain: Complain): void {
-  if (!settings.asksForIpip || prefixes.pools.every(({ encapsulation }) => encapsulation !== 'ipip')) return;
+  if (!settings.programsIpipPools || prefixes.pools.every(({ encapsulation }) => encapsulation !== 'ipip')) return;
   complain(
     'BGPConfiguration(default)',
     "programClusterRoutes: BIRD 2 can't route into a tunnel; let Felix program the routes of IPIP pools",

@@ -5,6 +5,7 @@ import type { Complain } from '../derive/resources.ts';
 import { isInternal, type Session } from '../derive/session.ts';
 import { debugging } from './debugging.ts';
 import type { FilterFunctions } from './filter-functions.ts';
+import { usualMetric } from './priority.ts';
 import { block, quote, type Lines } from './syntax.ts';
 
 /** RFC 4724 3: the restart time has twelve bits. */
@@ -49,7 +50,12 @@ export function sessionProtocol(
 ): Lines {
   const { port, ttlSecurityHops } = session;
   const internal = isInternal(session);
-  const imports = [...functions.callsFor(session.filters, 'import', internal), 'accept;'];
+  const family = familyOf(session.address);
+  const imports = [
+    ...usualMetric(node.filters, family),
+    ...functions.callsFor(session.filters, 'import', internal),
+    'accept;',
+  ];
   const exports = [
     ...functions.callsFor(session.filters, 'export', internal),
     `calico_export_to_bgp_peers(${internal});`,
@@ -68,7 +74,7 @@ export function sessionProtocol(
     ...(session.isReflectorClient ? ['rr client;', `rr cluster id ${session.clusterId ?? node.routerId};`] : []),
     ...password(session, complain),
     ...block(
-      `ipv${familyOf(session.address)}`,
+      `ipv${family}`,
       [
         ...(session.nextHop === 'auto' ? [] : [`next hop ${session.nextHop};`]),
         ...block('import filter', imports, ';'),

@@ -1,7 +1,7 @@
 import type { Node } from '@calico-node/model';
-import { familyOf, tryParseIp, type Family, type IpAddress } from '@calico-node/net';
+import { familyOf, tryParseIp, type Cidr, type Family, type IpAddress } from '@calico-node/net';
 import { labelsOf, type Labels } from '@calico-node/selector';
-import { byName, givenAsn, type BgpResources, type Complain } from './resources.ts';
+import { byName, givenAsn, readCidr, type BgpResources, type Complain } from './resources.ts';
 import type { Settings } from './settings.ts';
 
 /** A node as a BGP speaker. */
@@ -10,6 +10,8 @@ export interface BgpNode {
   readonly labels: Labels;
   readonly ipv4: IpAddress | undefined;
   readonly ipv6: IpAddress | undefined;
+  /** The subnet that the node's IPv4 address is in, where it says so. */
+  readonly subnet4: Cidr | undefined;
   /** Its own AS number, or the global one. */
   readonly asn: number;
   /** Dotted quad of a route reflector; empty otherwise. */
@@ -28,6 +30,7 @@ export function bgpNodes(nodes: BgpResources['nodes'], settings: Settings, compl
       labels: labelsOf(node.metadata.labels ?? {}),
       ipv4: addressIn(node, 4, bgp?.ipv4Address, complain),
       ipv6: addressIn(node, 6, bgp?.ipv6Address, complain),
+      subnet4: subnetIn(bgp?.ipv4Address),
       asn: givenAsn(bgp?.asNumber) ?? settings.globalAsn,
       clusterId: bgp?.routeReflectorClusterID ?? '',
       listenPort: settings.listenPortOf(name),
@@ -37,6 +40,11 @@ export function bgpNodes(nodes: BgpResources['nodes'], settings: Settings, compl
 
 export function addressOf(node: BgpNode, family: Family): IpAddress | undefined {
   return family === 4 ? node.ipv4 : node.ipv6;
+}
+
+/** The network of an address with a prefix length. */
+export function subnetIn(text: string | undefined): Cidr | undefined {
+  return text?.includes('/') === true ? readCidr(text, '', () => undefined) : undefined;
 }
 
 function addressIn(node: Node, family: Family, text: string | undefined, complain: Complain): IpAddress | undefined {

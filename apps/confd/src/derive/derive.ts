@@ -92,6 +92,7 @@ function strangerNode(name: string, settings: Settings): BgpNode {
     labels: { get: () => undefined },
     ipv4: undefined,
     ipv6: undefined,
+    subnet4: undefined,
     asn: settings.globalAsn,
     clusterId: '',
     listenPort: settings.listenPortOf(name),

@@ -12,6 +12,8 @@ export interface PoolPrefix {
   readonly isExported: boolean;
   /** How packets between nodes travel, at least between subnets. */
   readonly encapsulation: 'none' | 'ipip' | 'vxlan';
+  /** Only between subnets. */
+  readonly isCrossSubnet: boolean;
 }
 
 /** The way to a peer that is not on a subnet of ours. */
@@ -78,14 +80,17 @@ function poolPrefixes(pools: BgpResources['pools'], complain: Complain): readonl
   const prefixes = pools.flatMap(({ metadata, spec }) => {
     const cidr = readCidr(spec.cidr, `IPPool(${metadata.name})`, complain);
     if (cidr === undefined) return [];
-    return { cidr, isExported: spec.disableBGPExport !== true, encapsulation: encapsulationOf(spec) };
+    return { cidr, isExported: spec.disableBGPExport !== true, ...encapsulationOf(spec) };
   });
   return prefixes.sort((a, b) => compareCidr(a.cidr, b.cidr));
 }
 
-function encapsulationOf({ vxlanMode = 'Never', ipipMode = 'Never' }: IPPool['spec']): PoolPrefix['encapsulation'] {
-  if (vxlanMode !== 'Never') return 'vxlan';
-  return ipipMode === 'Never' ? 'none' : 'ipip';
+function encapsulationOf({
+  vxlanMode = 'Never',
+  ipipMode = 'Never',
+}: IPPool['spec']): Pick<PoolPrefix, 'encapsulation' | 'isCrossSubnet'> {
+  if (vxlanMode !== 'Never') return { encapsulation: 'vxlan', isCrossSubnet: vxlanMode === 'CrossSubnet' };
+  return { encapsulation: ipipMode === 'Never' ? 'none' : 'ipip', isCrossSubnet: ipipMode === 'CrossSubnet' };
 }
 
 /**

@@ -31,8 +31,8 @@ export interface Settings {
   readonly prefixCommunities: readonly AdvertisedPrefix[];
   /** Whether routes within pools without encapsulation are the BGP daemon's to program. */
   readonly programsPlainPools: boolean;
-  /** Whether the operator asks the daemon to program routes within IPIP pools as well, which none of ours does. */
-  readonly asksForIpip: boolean;
+  /** Whether those within IPIP pools are. */
+  readonly programsIpipPools: boolean;
   readonly serviceClusterIps: readonly string[];
   readonly serviceExternalIps: readonly string[];
   readonly serviceLoadBalancerIps: readonly string[];
@@ -69,7 +69,7 @@ export function settingsFor(
     ignoredInterfaces: own?.ignoredInterfaces ?? global?.ignoredInterfaces ?? [],
     prefixCommunities: prefixCommunitiesOf(byConfigurationName.get(advertising), complain),
     programsPlainPools: programming === undefined || programming === 'Enabled' || programming === 'EnabledNoEncapOnly',
-    asksForIpip: programming === 'Enabled' || programming === 'EnabledIPIPOnly',
+    programsIpipPools: programming === 'Enabled' || programming === 'EnabledIPIPOnly',
     serviceClusterIps: cidrsOf(global?.serviceClusterIPs),
     serviceExternalIps: cidrsOf(global?.serviceExternalIPs),
     serviceLoadBalancerIps: cidrsOf(global?.serviceLoadBalancerIPs),

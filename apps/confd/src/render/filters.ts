@@ -1,11 +1,14 @@
 import type { BGPFilter } from '@calico-node/model';
 import type { Family } from '@calico-node/net';
 import { bgpV1 } from '@calico-node/rpc';
-import { readMatch, type BgpFilterRule, type FilterMatch } from '../derive/filter-match.ts';
+import {
+  readMatch,
+  readOperations,
+  type BgpFilterOperation,
+  type BgpFilterRule,
+  type FilterMatch,
+} from '../derive/filter-match.ts';
 import type { Complain } from '../derive/resources.ts';
-
-/** Conditions of releases after 3.32.1. */
-const BEYOND = ['communities', 'asPathPrefix', 'priority', 'operations'] as const;
 
 type PeerType = NonNullable<BgpFilterRule['peerType']>;
 type Direction = 'import' | 'export';
@@ -42,8 +45,8 @@ export function renderFilters(filters: readonly BGPFilter[], complain: Complain)
       return kinds.map((kind) => ({
         name: nameOf(name, direction, kind),
         rules: [
-          ...renderRules(rulesFor(v4, kind), 4, subject, complain),
-          ...renderRules(rulesFor(v6, kind), 6, subject, complain),
+          ...rulesFor(v4, kind).map((rule) => renderRule(rule, 4, subject, complain)),
+          ...rulesFor(v6, kind).map((rule) => renderRule(rule, 6, subject, complain)),
         ],
       }));
     };
@@ -58,20 +61,6 @@ function rulesFor(rules: readonly BgpFilterRule[], kind: PeerType | undefined): 
   return rules.filter(({ peerType }) => peerType === undefined || peerType === kind);
 }
 
-function renderRules(
-  list: readonly BgpFilterRule[],
-  family: Family,
-  subject: string,
-  complain: Complain,
-): readonly bgpV1.FilterRule[] {
-  return list.flatMap((rule) => {
-    const beyond = BEYOND.filter((field) => rule[field] !== undefined);
-    if (beyond.length === 0) return renderRule(rule, family, subject, complain);
-    complain(subject, `a rule has ${beyond.join(', ')}, which the daemon can't match: applied only where it rejects`);
-    return rule.action === 'Reject' ? renderRule(rule, family, subject, complain) : [];
-  });
-}
-
 /** A rule that can't be read rejects everything that reaches it: letting it pass could leak routes. */
 function renderRule(rule: BgpFilterRule, family: Family, subject: string, complain: Complain): bgpV1.FilterRule {
   const match = readMatch(rule, family, subject, complain);
@@ -81,8 +70,28 @@ function renderRule(rule: BgpFilterRule, family: Family, subject: string, compla
     ...(match === 'any' ? {} : renderMatch(match)),
     interfacePattern: rule.interface ?? '',
     onlyRemotePeers: rule.source === 'RemotePeers',
-    action: rule.action === 'Accept' ? bgpV1.FilterAction.ACCEPT : bgpV1.FilterAction.REJECT,
+    communities: [...(rule.communities?.values ?? [])],
+    asPathPrefix: [...(rule.asPathPrefix ?? [])],
+    priority: rule.priority ?? 0,
+    ...(rule.action === 'Accept'
+      ? {
+          action: bgpV1.FilterAction.ACCEPT,
+          operations: readOperations(rule, subject, complain).map(renderOperation),
+        }
+      : { action: bgpV1.FilterAction.REJECT }),
   });
+}
+
+function renderOperation({
+  addCommunity,
+  prependASPath,
+  setPriority,
+}: BgpFilterOperation): Partial<bgpV1.FilterOperation> {
+  return {
+    addCommunity: addCommunity?.value ?? '',
+    prependAsPath: [...(prependASPath?.prefix ?? [])],
+    setPriority: setPriority?.value ?? 0,
+  };
 }
 
 const operators: Readonly<Record<FilterMatch['operator'], bgpV1.MatchOperator>> = {

@@ -29,7 +29,11 @@ export function renderBgpConfig(resources: BgpResources, options: RenderOptions)
   const { me, routerId, settings, sessions, filters, prefixes } = deriveBgp(resources, options, problems.complain);
   const renderedFilters = renderFilters(filters, problems.complain);
   const filterNames = new Set(renderedFilters.map(({ name }) => name));
-  const { announceWithin, neverAnnounce, neverProgram, staticRoutes } = renderPrefixes(prefixes, settings);
+  const { announceWithin, neverAnnounce, neverProgram, staticRoutes, tunnels } = renderPrefixes(
+    prefixes,
+    settings,
+    me.subnet4,
+  );
   const config = bgpV1.BgpConfig.fromPartial({
     nodeName: me.name,
     routerId,
@@ -45,6 +49,7 @@ export function renderBgpConfig(resources: BgpResources, options: RenderOptions)
       neverProgram,
       announceWithin,
       neverAnnounce,
+      tunnels,
     },
     filters: [...renderedFilters],
     logLevel: logLevels[settings.logLevel],

@@ -4,9 +4,9 @@
  */
 import { familyOf, splitCidr, type Cidr, type Family } from '@calico-node/net';
 import { encodeResource } from '@calico-node/model';
-import { bgpNodes } from '../derive/bgp-node.ts';
+import { bgpNodes, subnetIn } from '../derive/bgp-node.ts';
 import type { NodeBgp } from '../derive/derive.ts';
-import { readCidr, type BgpResources } from '../derive/resources.ts';
+import type { BgpResources } from '../derive/resources.ts';
 import type { Session } from '../derive/session.ts';
 import type { AdvertisedPrefix } from '../derive/settings.ts';
 
@@ -55,8 +55,8 @@ function hostKeys({ settings }: NodeBgp, resources: BgpResources): readonly Entr
       const values: Readonly<Record<string, string | undefined>> = {
         ip_addr_v4: ipv4 ?? '',
         ip_addr_v6: ipv6 ?? '',
-        network_v4: network(bgp?.ipv4Address),
-        network_v6: network(bgp?.ipv6Address),
+        network_v4: subnetIn(bgp?.ipv4Address),
+        network_v6: subnetIn(bgp?.ipv6Address),
         as_num: bgp?.asNumber === undefined ? undefined : String(asn),
         rr_cluster_id: clusterId,
         listen_port: listenPort === settings.globalListenPort ? undefined : String(listenPort),
@@ -66,10 +66,6 @@ function hostKeys({ settings }: NodeBgp, resources: BgpResources): readonly Entr
       );
     },
   );
-}
-
-function network(address: string | undefined): string | undefined {
-  return address?.includes('/') === true ? readCidr(address, '', () => undefined) : undefined;
 }
 
 /** The sessions that BGPPeers ask for; the mesh has no keys. */

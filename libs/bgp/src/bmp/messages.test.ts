@@ -10,17 +10,31 @@ import { decodeUpdate } from '../wire/update.ts';
 import {
   encodeInitiation,
   encodeOneRoute,
+  encodeOneWithdrawal,
   encodePeerDown,
   encodePeerUp,
   encodeRouteMonitoring,
   encodeStatistics,
   encodeTermination,
+  type BmpStatistics,
 } from './messages.ts';
 
 const peer = { address: parseIp('10.0.0.1'), asn: 64512, routerId: 0x0a000001, as4: true };
 const peerHex =
   '0000' + '0'.repeat(16) + '0'.repeat(24) + '0a000001' + '0000fc00' + '0a000001' + '00000002' + '000007d0';
 const atMs = 2002;
+const statistics: BmpStatistics = {
+  rejected: 1,
+  clusterLoops: 2,
+  asLoops: 3,
+  originatorLoops: 4,
+  treatedAsWithdrawn: 5,
+  routesIn: new Map([[4, 5]]),
+  routesOut: new Map([
+    [4, 3],
+    [6, 4],
+  ]),
+};
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
 describe('BMP (RFC 7854 4)', () => {
@@ -34,7 +48,7 @@ describe('BMP (RFC 7854 4)', () => {
     };
     const messages = [
       encodeRouteMonitoring(peer, Uint8Array.of(7), atMs),
-      encodeStatistics(peer, 5, atMs),
+      encodeStatistics(peer, statistics, atMs),
       encodePeerDown(peer, { kind: 'transport', detail: '' }, atMs),
       encodePeerUp(peer, up, atMs),
       encodeInitiation('d', 'n'),
@@ -45,7 +59,18 @@ describe('BMP (RFC 7854 4)', () => {
     expect(messages.slice(0, 4).map((message) => hex(message.subarray(6, 48)))).toEqual(Array(4).fill(peerHex));
     expect(messages.map((message, type) => hex(message.subarray(type < 4 ? 48 : 6)))).toEqual([
       '07',
-      '00000001' + '0007' + '0008' + '0000000000000005',
+      '0000000a' +
+        ['0000', '0003', '0004', '0005', '000b'].map((kind, at) => `${kind}00040000000${at + 1}`).join('') +
+        '00070008' +
+        '0000000000000005' +
+        '000f0008' +
+        '0000000000000007' +
+        '0009000b000101' +
+        '0000000000000005' +
+        '0011000b000101' +
+        '0000000000000003' +
+        '0011000b000201' +
+        '0000000000000004',
       '04',
       '0'.repeat(24) + '0a000001' + '0001' + '0002' + '0102',
       '00010001' + '64' + '00020001' + '6e',
@@ -56,6 +81,7 @@ describe('BMP (RFC 7854 4)', () => {
   it('marks IPv6 peers, and sessions without long AS numbers', () => {
     const message = encodeRouteMonitoring({ ...peer, address: parseIp('fd00::1'), as4: false }, new Uint8Array(0), 0);
     expect(message[7]).toBe(0xa0);
+    expect(encodeRouteMonitoring({ ...peer, isPostPolicy: true }, new Uint8Array(0), 0)[7]).toBe(0x40);
   });
 
   it('tells why a session ended, with the NOTIFICATION where there was one', () => {
@@ -85,6 +111,10 @@ describe('BMP (RFC 7854 4)', () => {
           expect(decoded.announced.map(({ block }) => nlriToArray(block))).toEqual([
             [pathId === undefined ? { prefix } : { prefix, pathId }],
           ]);
+          const withdrawal = encodeOneWithdrawal(prefix, pathId);
+          const gone = decodeUpdate(withdrawal, headerLength, withdrawal.length, context);
+          if (gone.kind !== 'update') throw new Error(gone.reason);
+          expect(gone.withdrawn.map(nlriToArray)).toEqual(decoded.announced.map(({ block }) => nlriToArray(block)));
           expect(decoded.announced[0]?.attributes.asPath).toEqual(given.asPath);
           expect(decoded.announced[0]?.attributes.nextHop).toBe(nextHop);
         },

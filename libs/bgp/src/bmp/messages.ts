@@ -15,16 +15,18 @@ const headerLength = 6;
 /** RFC 7854 4.1 */
 const type = { routeMonitoring: 0, statistics: 1, peerDown: 2, peerUp: 3, initiation: 4, termination: 5 } as const;
 /** RFC 7854 4.2 */
-const peerFlag = { ipv6: 0x80, as2: 0x20 } as const;
+const peerFlag = { ipv6: 0x80, postPolicy: 0x40, as2: 0x20 } as const;
 const peerIsGlobal = 0;
 
-/** The per-peer header's content. Routes are those of the Adj-RIB-In before policy. */
+/** The per-peer header's content. */
 export interface BmpPeer {
   readonly address: IpAddress;
   readonly asn: number;
   readonly routerId: number;
   /** Whether AS paths have four octets for each number. */
   readonly as4: boolean;
+  /** Routes are those of the Adj-RIB-In after policy, not before. */
+  readonly isPostPolicy?: boolean;
 }
 
 export interface BmpPeerUp {
@@ -54,7 +56,11 @@ function writeAddress(writer: ByteWriter, address: IpAddress): ByteWriter {
 
 function writePeer(writer: ByteWriter, peer: BmpPeer, unixMs: number): ByteWriter {
   const flags = (familyOf(peer.address) === 6 ? peerFlag.ipv6 : 0) | (peer.as4 ? 0 : peerFlag.as2);
-  writer.u8(peerIsGlobal).u8(flags).fill(0, 8);
+  const policy = peer.isPostPolicy === true ? peerFlag.postPolicy : 0;
+  writer
+    .u8(peerIsGlobal)
+    .u8(flags | policy)
+    .fill(0, 8);
   writeAddress(writer, peer.address).u32(peer.asn).u32(peer.routerId);
   return writer.u32(Math.floor(unixMs / 1000)).u32((unixMs % 1000) * 1000);
 }
@@ -114,12 +120,54 @@ export function encodeRouteMonitoring(peer: BmpPeer, update: Uint8Array, unixMs:
   return message(type.routeMonitoring, (writer) => writePeer(writer, peer, unixMs).bytes(update));
 }
 
-/** RFC 7854 4.8, type 7: how many routes are in the Adj-RIB-In. */
-export function encodeStatistics(peer: BmpPeer, routes: number, unixMs: number): Uint8Array<ArrayBuffer> {
+/** What a Statistics Report tells. The first five count from the start of the session; the others are as they stand. */
+export interface BmpStatistics {
+  /** Routes that import filters rejected. */
+  readonly rejected: number;
+  readonly clusterLoops: number;
+  readonly asLoops: number;
+  readonly originatorLoops: number;
+  /** UPDATEs whose routes were taken for withdrawn (RFC 7606). */
+  readonly treatedAsWithdrawn: number;
+  readonly routesIn: ReadonlyMap<Family, number>;
+  readonly routesOut: ReadonlyMap<Family, number>;
+}
+
+/** RFC 7854 4.8, and RFC 8671 6.2 for what is sent. */
+export function encodeStatistics(peer: BmpPeer, report: BmpStatistics, unixMs: number): Uint8Array<ArrayBuffer> {
+  const { rejected, clusterLoops, asLoops, originatorLoops, treatedAsWithdrawn, routesIn, routesOut } = report;
+  const counters = new Map([
+    [0, rejected],
+    [3, clusterLoops],
+    [4, asLoops],
+    [5, originatorLoops],
+    [11, treatedAsWithdrawn],
+  ]);
+  const sum = (routes: ReadonlyMap<Family, number>): number => [...routes.values()].reduce((a, b) => a + b, 0);
+  const gauges = new Map([
+    [7, sum(routesIn)],
+    [15, sum(routesOut)],
+  ]);
+  const perFamily = [
+    [9, routesIn],
+    [17, routesOut],
+  ] as const;
   return message(type.statistics, (writer) => {
-    writePeer(writer, peer, unixMs).u32(1).u16(7).u16(8);
-    writer.u32(Math.floor(routes / 2 ** 32)).u32(routes % 2 ** 32);
+    writePeer(writer, peer, unixMs).u32(counters.size + gauges.size + routesIn.size + routesOut.size);
+    for (const [kind, value] of counters)
+      writer
+        .u16(kind)
+        .u16(4)
+        .u32(value % 2 ** 32);
+    for (const [kind, value] of gauges) writeGauge(writer.u16(kind).u16(8), value);
+    for (const [kind, routes] of perFamily) {
+      for (const [family, value] of routes) writeGauge(writer.u16(kind).u16(11).u16(afiOf(family)).u8(unicast), value);
+    }
   });
+}
+
+function writeGauge(writer: ByteWriter, value: number): void {
+  writer.u32(Math.floor(value / 2 ** 32)).u32(value % 2 ** 32);
 }
 
 /** An UPDATE that announces one prefix as a peer has, in the form that its session has agreed on. */
@@ -139,6 +187,24 @@ export function encodeOneRoute(
     .bytes(reach);
   if (isPlain) writeNlri(body, prefix, pathId);
   return encodeMessage(messageType.update, body.finish());
+}
+
+/** An UPDATE that withdraws one prefix, in the form that the peer's session has agreed on. */
+export function encodeOneWithdrawal(prefix: Cidr, pathId: number | undefined): Uint8Array<ArrayBuffer> {
+  const nlri = new ByteWriter();
+  const family = familyOf(prefix);
+  if (family === 4) {
+    writeNlri(nlri, prefix, pathId);
+    const body = new ByteWriter().u16(nlri.length).bytes(nlri.finish()).u16(0);
+    return encodeMessage(messageType.update, body.finish());
+  }
+  writeNlri(nlri.u16(afiOf(family)).u8(unicast), prefix, pathId);
+  const unreach = new ByteWriter().u8(attributeFlag.optional).u8(attributeCode.mpUnreach).u8(nlri.length);
+  unreach.bytes(nlri.finish());
+  return encodeMessage(
+    messageType.update,
+    new ByteWriter().u16(0).u16(unreach.length).bytes(unreach.finish()).finish(),
+  );
 }
 
 /** MP_REACH_NLRI (RFC 4760 3). */

@@ -4,7 +4,7 @@
  */
 import { splitCidr, type Cidr } from '@calico-node/net';
 import { matchesPattern } from './pattern.ts';
-import type { FilterSubject } from './filter.ts';
+import type { PrefixView } from './prefix-view.ts';
 
 export interface AnnounceRules {
   /** Pools whose export is disabled. */
@@ -44,10 +44,9 @@ const overlayInterfaces = ['*.cali', '*.calico', 'tunl0'];
  */
 export function decideAnnouncement(
   rules: AnnounceRules,
-  subject: FilterSubject,
+  { prefix, interfaceName }: { readonly prefix: PrefixView; readonly interfaceName?: string | undefined },
   toInternalPeer: boolean,
 ): AnnounceDecision {
-  const { prefix, interfaceName } = subject;
   const isWithin = (cidrs: readonly Cidr[]): boolean => cidrs.some((cidr) => prefix.isIn(cidr));
   if (isWithin(rules.neverAnnounce)) return { announce: false, reason: 'never-announce' };
   if (interfaceName !== undefined) {

@@ -2,12 +2,13 @@
 import { familyOf, ipToBytes, type IpAddress } from '@calico-node/net';
 import type { Role } from '../wire/capability.ts';
 import { prependAs } from '../wire/as-path.ts';
-import type { LargeCommunity, PathAttributes } from '../wire/path-attributes.ts';
+import type { PathAttributes } from '../wire/path-attributes.ts';
 import { hasPlainValue, type PlainAttributes } from '../wire/plain-attributes.ts';
 import { addressNumber, type RewritePlan } from '../wire/rewrite-attributes.ts';
 import { wellKnownCommunity } from './communities.ts';
 import { defaultLocalPref } from './decision.ts';
 import { isLongLivedStale } from './long-lived.ts';
+import { applyOperations, type RouteOperation } from './operations.ts';
 import { isKeptInRole, isMarkedInRole } from './roles.ts';
 import type { RouteSource } from './route-source.ts';
 
@@ -89,11 +90,6 @@ export function checkExport(
   return mayGo ? undefined : 'not-reflected';
 }
 
-export interface ExtraCommunities {
-  readonly standard: readonly number[];
-  readonly large: readonly LargeCommunity[];
-}
-
 function isSelfNextHop(source: RouteSource, attributes: PathAttributes, target: ExportTarget): boolean {
   if (source.kind !== 'bgp' || attributes.nextHop === undefined) return true;
   if (target.needsIpv4NextHop === true && familyOf(attributes.nextHop) === 6) return true;
@@ -101,18 +97,17 @@ function isSelfNextHop(source: RouteSource, attributes: PathAttributes, target: 
   return target.nextHopMode === 'self';
 }
 
-/** The attributes that the target gets for a route. */
+/** The attributes that the target gets for a route, once policy has changed it by the operations. */
 export function exportAttributes(
   source: RouteSource,
-  attributes: PathAttributes,
+  original: PathAttributes,
   target: ExportTarget,
-  extra?: ExtraCommunities,
+  operations: readonly RouteOperation[] = [],
 ): PathAttributes {
-  const { localPref, originatorId, clusterList, med, linkLocalNextHop: _linkLocal, ...common } = attributes;
+  const attributes = applyOperations(original, operations, 'export');
+  const { localPref, originatorId, clusterList, med, linkLocalNextHop: _l, priority: _p, ...common } = attributes;
   const nextHop = isSelfNextHop(source, attributes, target) ? target.selfAddress : attributes.nextHop;
-  const communities = merged(attributes.communities, extra?.standard);
-  const largeCommunities = merged(attributes.largeCommunities, extra?.large);
-  const shared = { ...common, nextHop, communities, largeCommunities };
+  const shared = { ...common, nextHop };
   // RFC 4271 5.1.4: a MED received must not go to other ASes, our own may.
   const ownMed = source.kind === 'bgp' ? undefined : med;
   if (target.external) {
@@ -133,7 +128,7 @@ export function exportAttributes(
 }
 
 /**
- * What `exportAttributes` comes to for a plain attribute list, without communities to add; `undefined` for
+ * What `exportAttributes` comes to for a plain attribute list, without operations; `undefined` for
  * a next hop that is no IPv4 address.
  */
 export function planRewrite(source: RouteSource, target: ExportTarget): RewritePlan | undefined {
@@ -149,10 +144,4 @@ export function planRewrite(source: RouteSource, target: ExportTarget): RewriteP
     defaultLocalPref,
     reflect: external || source.external ? undefined : { originatorId: source.routerId, clusterId: target.clusterId },
   };
-}
-
-function merged<T>(own: readonly T[] | undefined, extra: readonly T[] | undefined): readonly T[] | undefined {
-  if (extra === undefined || extra.length === 0) return own;
-  const known = new Set((own ?? []).map(String));
-  return [...(own ?? []), ...extra.filter((value) => !known.has(String(value)))];
 }

@@ -3,8 +3,13 @@
  * first that matches decides; a filter that decides nothing hands on to the next.
  */
 import { splitCidr, type Cidr, type Family } from '@calico-node/net';
+import type { AsPath } from '../wire/as-path.ts';
+import type { PathAttributes } from '../wire/path-attributes.ts';
+import type { ParsedCommunity } from './communities.ts';
+import { carriesCommunity, type RouteOperation } from './operations.ts';
 import { matchesPattern } from './pattern.ts';
 import type { PrefixView } from './prefix-view.ts';
+import { priorityOf } from './priority.ts';
 
 export type FilterVerdict = 'accept' | 'reject';
 
@@ -23,6 +28,13 @@ export interface FilterRule {
   readonly interfacePattern?: string | undefined;
   /** Only routes that came over BGP. */
   readonly onlyRemotePeers: boolean;
+  /** The route carries all of these. */
+  readonly communities?: readonly ParsedCommunity[];
+  /** The route's path begins with these AS numbers. */
+  readonly asPathPrefix?: readonly number[];
+  readonly priority?: number | undefined;
+  /** What changes in a route that the rule accepts. */
+  readonly operations?: readonly RouteOperation[];
 }
 
 export interface Filter {
@@ -36,6 +48,8 @@ export interface FilterSubject {
   /** The route came over BGP. */
   readonly fromPeer: boolean;
   readonly interfaceName?: string | undefined;
+  /** What carries the route's attributes: they may be decoded only when they are asked for. */
+  readonly route: { readonly attributes: PathAttributes };
 }
 
 function matchesPrefix(
@@ -59,14 +73,28 @@ export function matchesRule(rule: FilterRule, subject: FilterSubject): boolean {
   if (rule.family !== subject.prefix.family) return false;
   if (rule.match !== undefined && !matchesPrefix(subject.prefix, rule.match)) return false;
   if (rule.onlyRemotePeers && !subject.fromPeer) return false;
-  if (rule.interfacePattern === undefined) return true;
-  return subject.interfaceName !== undefined && matchesPattern(subject.interfaceName, rule.interfacePattern);
+  const { interfaceName } = subject;
+  const { interfacePattern: pattern, communities = [], asPathPrefix = [], priority } = rule;
+  if (pattern !== undefined && (interfaceName === undefined || !matchesPattern(interfaceName, pattern))) return false;
+  if (communities.length === 0 && asPathPrefix.length === 0 && priority === undefined) return true;
+  const { attributes } = subject.route;
+  return (
+    communities.every((community) => carriesCommunity(attributes, community)) &&
+    beginsWith(attributes.asPath, asPathPrefix) &&
+    (priority === undefined || priority === priorityOf(attributes))
+  );
 }
 
-/** The first matching rule's verdict over all filters in order; `undefined` if none matches. */
-export function evaluateFilters(filters: readonly Filter[], subject: FilterSubject): FilterVerdict | undefined {
+/** A set stands for any of its members, as in BIRD's path masks. */
+function beginsWith(path: AsPath, prefix: readonly number[]): boolean {
+  const steps = path.flatMap(({ kind, asns }) => (kind === 'sequence' ? asns.map((asn) => [asn]) : [asns]));
+  return prefix.every((asn, index) => steps[index]?.includes(asn) === true);
+}
+
+/** The first rule that matches, over all filters in order: it decides. */
+export function decidingRule(filters: readonly Filter[], subject: FilterSubject): FilterRule | undefined {
   for (const { rules } of filters) {
-    for (const rule of rules) if (matchesRule(rule, subject)) return rule.action;
+    for (const rule of rules) if (matchesRule(rule, subject)) return rule;
   }
   return undefined;
 }

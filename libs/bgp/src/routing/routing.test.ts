@@ -8,8 +8,8 @@ import { formatCommunity, parseCommunity } from './communities.ts';
 import { comparePaths, selectBest, type Candidate } from './decision.ts';
 import { checkExport, exportAttributes, traitsOf, type ExportTarget, type ExportTraits } from './export.ts';
 import { prefixViewOf } from './prefix-view.ts';
-import { evaluateFilters, type Filter } from './filter.ts';
 import { checkImport } from './import.ts';
+import type { RouteOperation } from './operations.ts';
 import { matchesPattern } from './pattern.ts';
 import type { RouteSource } from './route-source.ts';
 
@@ -149,10 +149,10 @@ describe('advertisement', () => {
   });
 
   it('adds communities once', () => {
-    const out = exportAttributes({ kind: 'static' }, { ...plain, communities: [1] }, internal, {
-      standard: [1, 2],
-      large: [[1, 2, 3]],
-    });
+    const add = (text: string): RouteOperation => ({ kind: 'add-community', community: parseCommunity(text)! });
+    const carried = { ...plain, communities: [1] };
+    const operations = [add('0:1'), add('0:2'), add('1:2:3'), add('1:2:3')];
+    const out = exportAttributes({ kind: 'static' }, carried, internal, operations);
     expect(out).toMatchObject({ communities: [1, 2], largeCommunities: [[1, 2, 3]] });
   });
 });
@@ -197,58 +197,8 @@ describe("what leaves a node (Calico's calico_export_to_bgp_peers)", () => {
     ['10.0.3.0/26', 'bpfin.cali', false, false, 'overlay-interface'],
     ['10.0.3.1/32', 'docker0', true, false, 'ignored-interface'],
   ])('%s on %s, to an internal peer: %s', (prefix, interfaceName, toInternal, announce, reason) => {
-    const subject = { prefix: prefixViewOf(parseCidr(prefix)), fromPeer: false, interfaceName };
+    const subject = { prefix: prefixViewOf(parseCidr(prefix)), interfaceName };
     expect(decideAnnouncement(rules, subject, toInternal)).toEqual({ announce, reason });
-  });
-});
-
-describe('filters', () => {
-  const rule = (fields: Partial<Filter['rules'][number]>): Filter['rules'][number] => ({
-    family: 4,
-    action: 'accept',
-    onlyRemotePeers: false,
-    ...fields,
-  });
-  const verdict = (
-    rules: Filter['rules'],
-    prefix: string,
-    rest: { fromPeer?: boolean; interfaceName?: string } = {},
-  ): unknown =>
-    evaluateFilters([{ name: 'f', rules }], { prefix: prefixViewOf(parseCidr(prefix)), fromPeer: false, ...rest });
-
-  it('match by operator and length as BIRD does', () => {
-    const cidr = parseCidr('10.0.0.0/8');
-    const match = (operator: 'equal' | 'not-equal' | 'in' | 'not-in', lengths = {}): Filter['rules'] => [
-      rule({ match: { operator, cidr, ...lengths } }),
-    ];
-    expect([verdict(match('equal'), '10.0.0.0/8'), verdict(match('equal'), '10.1.0.0/16')]).toEqual([
-      'accept',
-      undefined,
-    ]);
-    expect([verdict(match('not-equal'), '10.0.0.0/8'), verdict(match('not-equal'), '10.1.0.0/16')]).toEqual([
-      undefined,
-      'accept',
-    ]);
-    expect([verdict(match('in'), '10.1.0.0/16'), verdict(match('in'), '11.0.0.0/8')]).toEqual(['accept', undefined]);
-    expect([verdict(match('not-in'), '10.1.0.0/16'), verdict(match('not-in'), '11.0.0.0/8')]).toEqual([
-      undefined,
-      'accept',
-    ]);
-    expect([
-      verdict(match('in', { minLength: 24, maxLength: 26 }), '10.1.0.0/16'),
-      verdict(match('in', { minLength: 24, maxLength: 26 }), '10.1.0.0/25'),
-    ]).toEqual([undefined, 'accept']);
-    expect(verdict(match('not-in', { minLength: 24, maxLength: 26 }), '10.1.0.0/16')).toBe('accept');
-  });
-
-  it('stop at the first match, and ask for source, interface and family', () => {
-    expect(
-      verdict([rule({ action: 'reject', onlyRemotePeers: true }), rule({})], '10.0.0.0/8', { fromPeer: true }),
-    ).toBe('reject');
-    expect(verdict([rule({ action: 'reject', onlyRemotePeers: true }), rule({})], '10.0.0.0/8')).toBe('accept');
-    expect(verdict([rule({ interfacePattern: 'eth*' })], '10.0.0.0/8', { interfaceName: 'eth1' })).toBe('accept');
-    expect(verdict([rule({ interfacePattern: 'eth*' })], '10.0.0.0/8')).toBeUndefined();
-    expect(verdict([rule({ family: 6 })], '10.0.0.0/8')).toBeUndefined();
   });
 });
 

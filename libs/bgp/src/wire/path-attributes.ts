@@ -39,6 +39,8 @@ export interface PathAttributes {
   /** ONLY_TO_CUSTOMER: the AS that marked the route (RFC 9234 5). */
   readonly onlyToCustomer?: number | undefined;
   readonly unknown?: readonly UnknownAttribute[] | undefined;
+  /** The route's metric in the kernel, where it has one of its own. Never on the wire. */
+  readonly priority?: number | undefined;
 }
 
 /** Attribute type codes, IANA registry. */

@@ -1,0 +1,157 @@
+import { bgpV1 } from '@calico-node/rpc';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Bird, Daemon, Rig, until, type Host } from './rig.ts';
+
+let rig: Rig;
+let ours: Host;
+let theirs: Host;
+let daemon: Daemon;
+let bird: Bird;
+
+const { ACCEPT, REJECT } = bgpV1.FilterAction;
+
+/** A BIRD that tells of the prefixes, as an export filter leaves them. */
+function startBird(asn: number, prefixes: readonly string[], change = ''): Bird {
+  return new Bird(
+    theirs,
+    `router id ${theirs.address};
+log stderr all;
+protocol device { scan time 1; }
+protocol direct { ipv4; }
+protocol static { ipv4; ${prefixes.map((prefix) => `route ${prefix} via ${theirs.address};`).join(' ')} }
+protocol bgp ours {
+  local ${theirs.address} as ${asn};
+  neighbor ${ours.address} as 64512;
+  connect retry time 1; connect delay time 1; error wait time 1, 2;
+  ipv4 { import all; export filter { if source != RTS_STATIC then reject; ${change} accept; }; next hop self; };
+}
+`,
+  );
+}
+
+function config(remoteAs: number, parts: Partial<bgpV1.BgpConfig> = {}): bgpV1.BgpConfig {
+  return bgpV1.BgpConfig.fromPartial({
+    routerId: ours.address,
+    localAs: 64512,
+    neighbors: [{ name: 'bird', address: theirs.address, remoteAs }],
+    staticRoutes: [{ prefix: '10.244.1.0/26', suppressSpecifics: true }],
+    kernel: { learn: true, program: true, announceWithin: ['10.244.0.0/16'] },
+    ...parts,
+  });
+}
+
+/** The configuration with filters for what comes in and what goes out. */
+function filtered(
+  remoteAs: number,
+  imports: readonly Partial<bgpV1.FilterRule>[],
+  exports: readonly Partial<bgpV1.FilterRule>[] = [],
+): bgpV1.BgpConfig {
+  const rules = (list: readonly Partial<bgpV1.FilterRule>[]): bgpV1.FilterRule[] =>
+    list.map((rule) => bgpV1.FilterRule.fromPartial({ family: 4, action: ACCEPT, ...rule }));
+  const whole = config(remoteAs, {
+    filters: [
+      { name: 'in', rules: rules(imports) },
+      { name: 'out', rules: rules(exports) },
+    ],
+  });
+  Object.assign(whole.neighbors[0]!, { importFilters: ['in'], exportFilters: ['out'] });
+  return whole;
+}
+
+const operations = (...list: Partial<bgpV1.FilterOperation>[]): bgpV1.FilterOperation[] =>
+  list.map((one) => bgpV1.FilterOperation.fromPartial(one));
+
+const ourRoutes = (what: string, holds: (routes: string[]) => boolean): Promise<string[]> =>
+  until(what, () => ours.routes('bird'), holds);
+
+beforeEach(() => {
+  rig = new Rig();
+  ours = rig.addHost();
+  theirs = rig.addHost();
+  daemon = new Daemon(ours);
+});
+
+afterEach(async () => {
+  daemon.close();
+  await rig.close();
+});
+
+describe('a BGPFilter', () => {
+  it('sorts what comes in by community and AS path, gives it a metric, and changes its mind under the session', async () => {
+    const marked = 'if net = 192.0.2.0/24 then bgp_community.add((65000, 7));';
+    const longer = 'if net = 198.51.100.0/24 then bgp_path.prepend(64999);';
+    const prefixes = ['192.0.2.0/24', '198.51.100.0/24', '203.0.113.0/24'];
+    bird = startBird(64777, prefixes, `${marked} ${longer}`);
+    const urgent = {
+      communities: ['65000:7'],
+      operations: operations({ setPriority: 512 }, { addCommunity: '1:2:3' }),
+    };
+    const unwanted = { asPathPrefix: [64777, 64999], action: REJECT };
+    await daemon.apply(filtered(64777, [urgent, unwanted]));
+    await daemon.established();
+    const via = `via ${theirs.address} dev eth0`;
+    const all = [`192.0.2.0/24 ${via} metric 512`, `203.0.113.0/24 ${via}`, 'blackhole 10.244.1.0/26'];
+    await ourRoutes('our kernel', (routes) => routes.join() === all.join());
+    const [route] = await daemon.routes('192.0.2.0/24');
+    expect(route?.communities).toEqual(['65000:7', '1:2:3']);
+    const since = (await daemon.peers())[0]!.sinceUnixMillis;
+    await daemon.apply(filtered(64777, [{ ...urgent, operations: operations({ addCommunity: '1:2' }) }]));
+    await ourRoutes(
+      'another opinion',
+      (routes) => routes.includes(`192.0.2.0/24 ${via}`) && routes.includes(`198.51.100.0/24 ${via}`),
+    );
+    // Of what came, not of what the first filter left.
+    expect((await daemon.routes('192.0.2.0/24'))[0]?.communities).toEqual(['65000:7', '1:2']);
+    expect((await daemon.peers())[0]?.sinceUnixMillis).toBe(since);
+  });
+
+  it('changes what goes out, and tells peers in our AS of a priority by LOCAL_PREF', async () => {
+    bird = startBird(64512, []);
+    ours.addLink('cali1');
+    ours.ip('route', 'add', '10.244.2.9/32', 'dev', 'cali1', 'proto', 'boot', 'metric', '512');
+    ours.ip('route', 'add', '10.244.2.8/32', 'dev', 'cali1', 'proto', 'boot');
+    const changes = operations({ setPriority: 100 }, { addCommunity: '65000:1' }, { prependAsPath: [65010, 65011] });
+    await daemon.apply(filtered(64512, [], [{ priority: 512, operations: changes }, { priority: 1024 }]));
+    const shown = (prefix: string): string => bird.birdc('show', 'route', prefix, 'all');
+    const urgent = await until(
+      'their route',
+      () => shown('10.244.2.9/32'),
+      (text) => text.includes('BGP.local_pref'),
+    );
+    expect(urgent).toContain(`BGP.local_pref: ${0x7fffffff - 100}`);
+    expect(urgent).toContain('BGP.as_path: 65010 65011');
+    expect(urgent).toContain('(65000,1)');
+    expect(shown('10.244.2.8/32')).toContain('BGP.local_pref: 100');
+  });
+});
+
+describe('routes of an IPIP pool', () => {
+  const tunnels = (...directWithin: string[]): bgpV1.BgpConfig =>
+    config(64512, {
+      kernel: bgpV1.KernelConfig.fromPartial({
+        learn: true,
+        program: true,
+        announceWithin: ['10.244.0.0/16'],
+        tunnels: [{ prefix: '10.244.0.0/16', interfaceName: 'tunl0', directWithin }],
+      }),
+    });
+
+  it('lead into the tunnel device as soon as there is one, or past it where the next hop is near', async () => {
+    bird = startBird(64512, ['10.244.2.0/26', '192.0.2.0/24']);
+    await daemon.apply(tunnels());
+    const outside = `192.0.2.0/24 via ${theirs.address} dev eth0`;
+    await ourRoutes('a route outside the pool', (routes) => routes.includes(outside));
+    expect(ours.routes('bird')).toEqual([outside, 'blackhole 10.244.1.0/26']);
+    const tunnelled = `10.244.2.0/26 via ${theirs.address} dev tunl0 onlink`;
+    // Not of the kind ipip: what counts here is its name.
+    ours.addLink('tunl0');
+    await ourRoutes('the tunnel', (routes) => routes.includes(tunnelled));
+    await daemon.apply(tunnels('10.9.0.0/24'));
+    await ourRoutes('the near one', (routes) => routes.includes(`10.244.2.0/26 via ${theirs.address} dev eth0`));
+    await daemon.apply(tunnels('10.8.0.0/24'));
+    await ourRoutes('the far one', (routes) => routes.includes(tunnelled));
+    ours.ip('link', 'del', 'tunl0');
+    await ourRoutes('no tunnel', (routes) => !routes.some((route) => route.startsWith('10.244.2.0')));
+    expect(ours.routes('bird')).toEqual([outside, 'blackhole 10.244.1.0/26']);
+  });
+});
