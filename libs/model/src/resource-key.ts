@@ -36,16 +36,18 @@ export function resourcePrefix(kind: Kind, namespace?: string): string {
 /** The resource that a key names; undefined for other keys and kinds that are not known. */
 export function parseResourceKey(key: string): ResourceKey | undefined {
   if (!key.startsWith(ROOT)) return undefined;
-  const [plural = '', ...rest] = key.slice(ROOT.length).split('/');
-  const kind = kindOfPlural(plural);
-  if (kind === undefined || rest.some((segment) => segment === '')) return undefined;
-  const [first, second] = rest.map(unescapeSegment);
-  if (namesOf(kind).isNamespaced) {
-    return rest.length === 2 && first !== undefined && second !== undefined
-      ? { kind, namespace: first, name: second }
-      : undefined;
+  const kindEnd = key.indexOf('/', ROOT.length);
+  const kind = kindEnd === -1 ? undefined : kindOfPlural(key.slice(ROOT.length, kindEnd));
+  if (kind === undefined) return undefined;
+  const first = kindEnd + 1;
+  const firstEnd = key.indexOf('/', first);
+  if (!namesOf(kind).isNamespaced) {
+    return firstEnd === -1 && first < key.length ? { kind, name: unescapeSegment(key.slice(first)) } : undefined;
   }
-  return rest.length === 1 && first !== undefined ? { kind, name: first } : undefined;
+  const second = firstEnd + 1;
+  const isPair = firstEnd > first && second < key.length && !key.includes('/', second);
+  if (!isPair) return undefined;
+  return { kind, namespace: unescapeSegment(key.slice(first, firstEnd)), name: unescapeSegment(key.slice(second)) };
 }
 
 function unescapeSegment(segment: string): string {

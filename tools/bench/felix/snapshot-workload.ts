@@ -33,7 +33,12 @@ function stored<K extends Kind>(
   const metadata = { name, ...(namespace === undefined ? {} : { namespace }), ...more };
   // Made of a name and a spec of the kind: what the encoder needs.
   const resource = { kind, apiVersion: 'projectcalico.org/v3', metadata, spec } as unknown as Resource<K>;
-  return { key: resourceKey(kind, name, namespace), value: encodeResource(resource), revision: 1n };
+  return { key: received(resourceKey(kind, name, namespace)), value: received(encodeResource(resource)), revision: 1n };
+}
+
+/** A string as it is after it has come over a connection: in one piece. */
+function received(text: string): string {
+  return Buffer.from(text).toString();
 }
 
 /** Policies that each select one label, with rules that each allow what has one label. */

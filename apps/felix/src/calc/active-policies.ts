@@ -3,7 +3,8 @@ import type { PolicyModel } from './convert/policy.ts';
 import type { HostEndpointId, WorkloadEndpointId } from './endpoint-id.ts';
 import type { PolicyRemove, PolicyUpdate } from './intents.ts';
 import type { IpSetIndex } from './ip-set-index.ts';
-import { LabelIndex, type LabelMap } from './label-index.ts';
+import { LabelIndex } from './label-index.ts';
+import type { LabelMap } from './label-matcher.ts';
 import type { PolicyId } from './policy-id.ts';
 
 /** Told of endpoints that other policies apply to than before, or in another order. */
@@ -96,8 +97,8 @@ export class ActivePolicies {
   }
 
   setProfileLabels(profile: string, labels: LabelMap): void {
-    this.#workloads.setParent(profile, labels);
-    this.#hosts.setParent(profile, labels);
+    this.#workloads.setProfile(profile, labels);
+    this.#hosts.setProfile(profile, labels);
   }
 
   /** The policies that apply to the workload endpoint, in no order. */

@@ -33,15 +33,15 @@ import { ActivePolicies } from './active-policies.ts';
 import { ActiveProfiles } from './active-profiles.ts';
 import { Configuration } from './configuration.ts';
 import { ConversionError } from './convert/conversion-error.ts';
+import { EndpointItems } from './convert/endpoint-items.ts';
 import { convertEndpointSlice } from './convert/endpoint-slice.ts';
 import type { EndpointSlice } from './endpoint-slices.ts';
 import { convertHostEndpoint, type HostEndpointModel } from './convert/host-endpoint.ts';
 import { convertGlobalNetworkSet, convertNetworkSet } from './convert/labelled-items.ts';
 import { convertGlobalNetworkPolicy, convertNetworkPolicy, type PolicyModel } from './convert/policy.ts';
 import { convertProfile, defaultAllowProfile, type ProfileModel } from './convert/profile.ts';
-import { LabelInterner } from './convert/label-interner.ts';
 import { SelectorCache } from './convert/selectors.ts';
-import { convertEndpointItem, convertLocalEndpoint, parseEndpointKey } from './convert/workload-endpoint.ts';
+import { convertLocalEndpoint, identityOf, parseEndpointKey } from './convert/workload-endpoint.ts';
 import { workloadEndpointIdOf, type HostEndpointId } from './endpoint-id.ts';
 import { LocalHostEndpoints } from './host-endpoints.ts';
 import type {
@@ -105,7 +105,7 @@ export class CalcGraph {
   readonly #routeSource: CalcGraphOptions['routeSource'];
   readonly #ownNode: Partial<Node['spec']>;
   readonly #selectors = new SelectorCache();
-  readonly #interner = new LabelInterner();
+  readonly #endpointItems = new EndpointItems();
   readonly #ipSets = new IpSetIndex();
   readonly #tiers = new Tiers();
   readonly #endpoints = new LocalEndpoints();
@@ -303,11 +303,9 @@ export class CalcGraph {
   /** Converts first and changes the graph afterwards, so that a refused value has changed nothing. */
   #apply(key: string, { kind, name, namespace = '' }: ResourceKey, text: string | undefined, revision: bigint): void {
     switch (kind) {
-      case 'WorkloadEndpoint': {
-        const decoded = text === undefined ? undefined : decodeResource(kind, text, revision);
-        this.#setEndpoint(key, name, namespace, decoded, revision);
+      case 'WorkloadEndpoint':
+        this.#setEndpoint(key, name, namespace, text, revision);
         return;
-      }
       case 'HostEndpoint': {
         const decoded = text === undefined ? undefined : decodeResource(kind, text, revision);
         this.#setHostEndpoint(key, name, decoded && convertHostEndpoint(decoded, name, revision));
@@ -404,27 +402,30 @@ export class CalcGraph {
     }
   }
 
-  #setEndpoint(
-    key: string,
-    name: string,
-    namespace: string,
-    resource: WorkloadEndpoint | undefined,
-    revision: bigint,
-  ): void {
+  #setEndpoint(key: string, name: string, namespace: string, text: string | undefined, revision: bigint): void {
     const parsed = parseEndpointKey(name, namespace);
     if (parsed === undefined) {
-      if (resource === undefined) return;
+      if (text === undefined) return;
       throw new ConversionError(`"${name}" is no workload endpoint's name`);
     }
-    const item = resource && convertEndpointItem(resource, namespace, this.#interner);
-    const isOurs = parsed.hostname === this.#hostname;
-    const model = isOurs && resource && item ? convertLocalEndpoint(resource, parsed, item, revision) : undefined;
-    const owners = this.#routeSource === 'WorkloadIPs' ? ownersOfEndpoint(parsed.hostname, item?.nets) : undefined;
+    const hostname = parsed.name.node;
+    const isOurs = hostname === this.#hostname;
+    const decode = (stored: string): WorkloadEndpoint => decodeResource('WorkloadEndpoint', stored, revision);
+    const resource = text === undefined || !isOurs ? undefined : decode(text);
+    const items = this.#endpointItems;
+    // Of another host's endpoint nothing else is needed, and there are many of them.
+    const item = resource
+      ? items.fromResource(resource, namespace)
+      : text === undefined
+        ? undefined
+        : items.fromText(text, namespace, decode);
+    const model = resource && item && convertLocalEndpoint(resource, parsed, item, revision);
+    const owners = this.#routeSource === 'WorkloadIPs' ? ownersOfEndpoint(hostname, item?.nets) : undefined;
     this.#setItem(key, item);
     if (owners !== undefined) this.#routes.setOwners(key, owners);
     if (!isOurs) return;
     if (model === undefined) {
-      const id = workloadEndpointIdOf(parsed.identity);
+      const id = workloadEndpointIdOf(identityOf(parsed));
       this.#endpoints.delete(id);
       this.#policies.deleteWorkload(id);
       this.#profiles.setUses(id, []);

@@ -11,14 +11,12 @@ import type { IpSetDelta, IpSetRemove, IpSetUpdate } from './intents.ts';
 import { EndpointSlices, sliceAddresses, slicePorts, type EndpointSlice } from './endpoint-slices.ts';
 import { ipPortMember, serviceSetId, type IpPortMember, type IpSetId, type NamedPortProtocol } from './ip-set.ts';
 import { setKindOf, type IpSetDefinition } from './ip-set-definition.ts';
-import { LabelIndex, type LabelMap } from './label-index.ts';
+import { LabelClasses, type Labelled } from './label-classes.ts';
+import type { LabelMap } from './label-matcher.ts';
 import { SetMembers } from './set-members.ts';
 
 /** A thing that selectors can select. */
-export interface LabelledItem {
-  readonly labels: LabelMap;
-  /** Profiles whose labels it inherits. */
-  readonly profiles: readonly string[];
+export interface LabelledItem extends Labelled {
   readonly nets: readonly Cidr[];
   readonly ports: readonly NamedPort[];
 }
@@ -42,12 +40,12 @@ export class IpSetIndex {
   readonly #slices = new EndpointSlices();
   readonly #items = new Map<string, LabelledItem>();
   readonly #changed = new Announcer<IpSetId>();
-  readonly #index = new LabelIndex<IpSetId, string>({
-    matchStarted: (setId, itemId) => {
-      this.#contribute(setId, this.#items.get(itemId), 'add');
+  readonly #index = new LabelClasses<IpSetId, LabelledItem>({
+    matchStarted: (setId, item) => {
+      this.#contribute(setId, item, 'add');
     },
-    matchStopped: (setId, itemId) => {
-      this.#contribute(setId, this.#items.get(itemId), 'remove');
+    matchStopped: (setId, item) => {
+      this.#contribute(setId, item, 'remove');
     },
   });
 
@@ -104,22 +102,24 @@ export class IpSetIndex {
   setItem(id: string, item: LabelledItem): void {
     const old = this.#items.get(id);
     if (old !== undefined) {
-      for (const setId of this.#index.selectorsOf(id)) {
+      for (const setId of this.#index.selectorsOf(old)) {
         this.#contribute(setId, item, 'add');
         this.#contribute(setId, old, 'remove');
       }
     }
     this.#items.set(id, item);
-    this.#index.setItem(id, item.labels, item.profiles);
+    this.#index.add(item, old);
   }
 
   deleteItem(id: string): void {
-    this.#index.deleteItem(id);
+    const old = this.#items.get(id);
+    if (old === undefined) return;
+    this.#index.delete(old);
     this.#items.delete(id);
   }
 
   setProfileLabels(profile: string, labels: LabelMap): void {
-    this.#index.setParent(profile, labels);
+    this.#index.setProfile(profile, labels);
   }
 
   /** What changed since the last call: sets that are new or have other members, and sets that are gone. */
@@ -154,9 +154,9 @@ export class IpSetIndex {
     this.#changed.touch(setId);
   }
 
-  #contribute(setId: IpSetId, item: LabelledItem | undefined, operation: 'add' | 'remove'): void {
+  #contribute(setId: IpSetId, item: LabelledItem, operation: 'add' | 'remove'): void {
     const set = this.#sets.get(setId);
-    if (set === undefined || item === undefined) return;
+    if (set === undefined) return;
     for (const member of contributionOf(item, set.definition)) set.members[operation](member);
     if (set.members.hasChanges) this.#changed.touch(setId);
   }

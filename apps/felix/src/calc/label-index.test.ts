@@ -84,7 +84,7 @@ test('matches exactly what evaluating every selector on every item would, after 
             break;
           case 'parent':
             parents.set(step.id, step.labels);
-            index.setParent(step.id, step.labels);
+            index.setProfile(step.id, step.labels);
             break;
         }
         const expected = [...selectors].flatMap(([selector, text]) =>

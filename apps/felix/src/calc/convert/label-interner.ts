@@ -1,4 +1,4 @@
-import type { LabelMap } from '../label-index.ts';
+import type { LabelMap } from '../label-matcher.ts';
 
 /**
  * Gives equal labels, and equal lists of profiles, as the same object, so that endpoints that are alike share them.

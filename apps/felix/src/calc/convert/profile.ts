@@ -1,7 +1,7 @@
 import { DEFAULT_ALLOW_PROFILE, type Profile } from '@calico-node/model';
 import { labelsOf } from '@calico-node/selector';
 import type { IpSetDefinition } from '../ip-set-definition.ts';
-import type { LabelMap } from '../label-index.ts';
+import type { LabelMap } from '../label-matcher.ts';
 import type { ParsedRule } from '../parsed-rule.ts';
 import { parseRules } from './rule.ts';
 import { SelectorCache } from './selectors.ts';

@@ -1,13 +1,10 @@
-import { compareCidr, hostCidr, parseCidrLoose, parseIp, parseMac, splitCidr } from '@calico-node/net';
-import { NAMESPACE_LABEL, parseWorkloadEndpointName, type WorkloadEndpoint } from '@calico-node/model';
+import { parseCidrLoose, parseIp, parseMac } from '@calico-node/net';
+import { parseWorkloadEndpointName, type ParsedWorkloadEndpointName, type WorkloadEndpoint } from '@calico-node/model';
 import { workloadEndpointIdOf, type WorkloadEndpointId, type WorkloadEndpointIdentity } from '../endpoint-id.ts';
 import type { LocalWorkloadEndpoint } from '../intents.ts';
 import type { LabelledItem } from '../ip-set-index.ts';
 import { ConversionError } from './conversion-error.ts';
-import type { LabelInterner } from './label-interner.ts';
 import { convertQos } from './qos.ts';
-import { convertPorts } from './ports.ts';
-import { serviceAccountLabel } from './selectors.ts';
 
 /** A workload endpoint of this host in the calculation graph. */
 export interface WorkloadEndpointModel {
@@ -19,48 +16,30 @@ export interface WorkloadEndpointModel {
 
 /** What an endpoint's key says. */
 export interface EndpointKey {
-  /** As the name spells it: a string that may be nobody's host name. */
-  readonly hostname: string;
-  readonly identity: WorkloadEndpointIdentity;
+  readonly namespace: string;
+  /** As the name spells it: the node is a string that may be nobody's host name. */
+  readonly name: ParsedWorkloadEndpointName;
 }
 
 /** Undefined for a name that is no workload endpoint's. */
-export function parseEndpointKey(name: string, namespace: string): EndpointKey | undefined {
-  const parts = parseWorkloadEndpointName(name);
-  if (parts === undefined || namespace === '') return undefined;
-  const { node, orchestrator, workload, endpoint } = parts;
-  const identity = { orchestratorId: orchestrator, workloadId: `${namespace}/${workload}`, endpointId: endpoint };
-  return { hostname: node, identity };
+export function parseEndpointKey(text: string, namespace: string): EndpointKey | undefined {
+  const name = parseWorkloadEndpointName(text);
+  return name === undefined || namespace === '' ? undefined : { namespace, name };
 }
 
-/**
- * The endpoint, of any host, as a member of IP sets. Undefined for one without addresses, which Calico's syncer does
- * not pass on: it is not ready yet. Throws NetParseError.
- */
-export function convertEndpointItem(
-  { metadata, spec }: WorkloadEndpoint,
-  namespace: string,
-  interner: LabelInterner,
-): LabelledItem | undefined {
-  const { ipNetworks = [], profiles = [], ports = [], serviceAccountName = '' } = spec;
-  const nets = ipNetworks.map((net) => hostCidr(splitCidr(parseCidrLoose(net)).ip)).sort(compareCidr);
-  if (nets.length === 0) return undefined;
-  const account = serviceAccountName === '' ? [] : [[serviceAccountLabel, serviceAccountName] as const];
-  return {
-    labels: interner.labels(metadata.labels, isInheritedOnly, [[NAMESPACE_LABEL, namespace], ...account]),
-    profiles: interner.list(profiles),
-    nets,
-    ports: ports.length === 0 ? noPorts : convertPorts(ports.filter((port) => port.name !== '')),
-  };
+export function identityOf({ namespace, name }: EndpointKey): WorkloadEndpointIdentity {
+  const { orchestrator, workload, endpoint } = name;
+  return { orchestratorId: orchestrator, workloadId: `${namespace}/${workload}`, endpointId: endpoint };
 }
 
 /** Throws ConversionError or NetParseError for values that can't be programmed. */
 export function convertLocalEndpoint(
   { spec }: WorkloadEndpoint,
-  { identity }: EndpointKey,
+  key: EndpointKey,
   item: LabelledItem,
   revision: bigint,
 ): WorkloadEndpointModel {
+  const identity = identityOf(key);
   return {
     id: workloadEndpointIdOf(identity),
     item,
@@ -80,13 +59,6 @@ export function convertLocalEndpoint(
       ...convertQos(spec.qosControls),
     },
   };
-}
-
-const noPorts: LabelledItem['ports'] = [];
-
-/** Labels that only profiles may give. */
-function isInheritedOnly(name: string): boolean {
-  return name.startsWith('pcns.') || name.startsWith('pcsa.');
 }
 
 /** What the kernel takes (15 characters) and what is safe in chain names and sysctl paths. */
