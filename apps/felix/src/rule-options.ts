@@ -1,5 +1,6 @@
 import type { Node } from '@calico-node/model';
 import type { NodePolicy } from '@calico-node/policy';
+import type { ProgrammedRoutes } from './calc/routes/route-resolver.ts';
 import type { FelixParameters } from './config/parameters.ts';
 import type { DriverChoice } from './dataplane/driver-choice.ts';
 import { allocateMarks } from './rules/marks.ts';
@@ -57,5 +58,14 @@ export function ownNodeOf(values: FelixParameters): Partial<Node['spec']> {
     ipv6VXLANTunnelAddr: values.IPv6VXLANTunnelAddr,
     vxlanTunnelMACAddrV6: values.VXLANTunnelMACAddrV6,
   };
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+  const bgp = values.IpInIpTunnelAddr === undefined ? {} : { bgp: { ipv4IPIPTunnelAddr: values.IpInIpTunnelAddr } };
+  return { ...Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)), ...bgp };
+}
+
+/** Which routes to other nodes' workloads are Felix's beside those of VXLAN pools. */
+export function programmedRoutesOf({ ProgramClusterRoutes: programs }: FelixParameters): ProgrammedRoutes {
+  return {
+    ipip: programs === 'Enabled' || programs === 'EnabledIPIPOnly',
+    plain: programs === 'Enabled' || programs === 'EnabledNoEncapOnly',
+  };
 }

@@ -31,7 +31,7 @@ import { dataplaneMetrics } from './dataplane/metrics.ts';
 import { openDriver } from './dataplane/open-driver.ts';
 import { refreshPeriodically } from './dataplane/refresh.ts';
 import { felixService } from './rpc/felix-service.ts';
-import { nodePolicyOf, ownNodeOf, ruleOptionsOf } from './rule-options.ts';
+import { nodePolicyOf, ownNodeOf, programmedRoutesOf, ruleOptionsOf } from './rule-options.ts';
 import { SimulatedFaults } from './simulated-faults.ts';
 import { EndpointStatusFiles } from './status/endpoint-status-files.ts';
 import { StatusReporter } from './status/status-reporter.ts';
@@ -189,7 +189,8 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     hostname: options.hostname,
     externalNodes: values.ExternalNodesCIDRList,
     routeSource: values.RouteSource,
-    vxlan: values.VXLANEnabled,
+    encapsulations: { ipip: values.IpInIpEnabled, vxlan: values.VXLANEnabled },
+    programs: programmedRoutesOf(values),
     ownNode: ownNodeOf(values),
   });
   using sync = syncMetrics(context.metrics.registry, options.hostname);

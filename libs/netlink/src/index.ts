@@ -19,9 +19,11 @@ export { RouteMonitor, type RouteEvent, type RouteGroup, type RouteMonitorOption
 export type { Link, VxlanLink } from './route/link.ts';
 export {
   createBridge,
+  createIpip,
   createIfb,
   createVeth,
   createVxlan,
+  createWireguard,
   deleteLink,
   setLink,
   type InetConf,

@@ -60,8 +60,8 @@ import { LocalEndpoints } from './local-endpoints.ts';
 import { convertNode, convertPool, Networks } from './networks.ts';
 import { policyIdOf, type PolicyName } from './policy-id.ts';
 import { ownersOfBlock, ownersOfEndpoint } from './routes/owners.ts';
-import { Encapsulations } from './routes/encapsulations.ts';
-import { RouteResolver } from './routes/route-resolver.ts';
+import { Encapsulations, type FixedEncapsulations } from './routes/encapsulations.ts';
+import { RouteResolver, type ProgrammedRoutes } from './routes/route-resolver.ts';
 import { RuleTexts } from './rule-texts.ts';
 import { ServiceCidrs } from './service-cidrs.ts';
 import { convertTier, Tiers, type TierModel } from './tiers.ts';
@@ -81,8 +81,10 @@ export interface CalcGraphOptions {
   readonly externalNodes?: readonly Cidr[];
   /** What says where workloads are (RouteSource): the blocks, which is the default, or the endpoints. */
   readonly routeSource?: 'CalicoIPAM' | 'WorkloadIPs';
-  /** Whether IPv4 goes by VXLAN (VXLANEnabled), whatever the pools say. */
-  readonly vxlan?: boolean | undefined;
+  /** Whether there are tunnels of a kind, whatever the pools say. */
+  readonly encapsulations?: FixedEncapsulations;
+  /** Which routes are programmed beside those of VXLAN pools. */
+  readonly programs?: ProgrammedRoutes;
   /** What holds for this node in place of what its Node resource says. */
   readonly ownNode?: Partial<Node['spec']>;
 }
@@ -134,13 +136,20 @@ export class CalcGraph {
   #revision = 0n;
   #sync: 'waiting' | 'reached' | 'announced' = 'waiting';
 
-  constructor({ hostname, externalNodes = [], routeSource = 'CalicoIPAM', vxlan, ownNode = {} }: CalcGraphOptions) {
+  constructor({
+    hostname,
+    externalNodes = [],
+    routeSource = 'CalicoIPAM',
+    encapsulations,
+    programs,
+    ownNode = {},
+  }: CalcGraphOptions) {
     this.#hostname = hostname;
     this.#routeSource = routeSource;
     this.#ownNode = ownNode;
-    this.#encapsulations = new Encapsulations(vxlan);
+    this.#encapsulations = new Encapsulations(encapsulations);
     this.#configuration = new Configuration(hostname);
-    this.#routes = new RouteResolver(hostname);
+    this.#routes = new RouteResolver(hostname, programs);
     for (const id of [networkPoolsSet, masqueradePoolsSet, allHostsSet, vxlanHostsSet])
       this.#ipSets.retain({ id, content: 'fixed' });
     for (const id of [allHostsSet, vxlanHostsSet]) this.#ipSets.changeFixed(id, externalNodes, []);
@@ -382,7 +391,9 @@ export class CalcGraph {
 
   #convertNode(name: string, text: string, revision: bigint): ReturnType<typeof convertNode> {
     const node = decodeResource('Node', text, revision);
-    return convertNode(name === this.#hostname ? { ...node, spec: { ...node.spec, ...this.#ownNode } } : node, name);
+    if (name !== this.#hostname) return convertNode(node, name);
+    const bgp = { ...node.spec.bgp, ...this.#ownNode.bgp };
+    return convertNode({ ...node, spec: { ...node.spec, ...this.#ownNode, bgp } }, name);
   }
 
   #setNode(name: string, entry: ReturnType<typeof convertNode> | undefined): void {

@@ -130,7 +130,7 @@ export interface RouteRemove {
   readonly destination: Cidr;
 }
 
-/** Of pools with an encapsulation; the routes of the others come by BGP. */
+/** Of VXLAN pools, and of those whose routes are Felix's to program (ProgramClusterRoutes), which otherwise come by BGP. */
 export type RouteTarget =
   /** A block of our own: what no workload of ours has is nobody's. */
   | { readonly kind: 'blackhole' }

@@ -99,6 +99,13 @@ export const parameters = {
   VXLANTunnelMACAddr: parameter(mac, undefined),
   VXLANTunnelMACAddrV6: parameter(mac, undefined),
   ExternalNodesCIDRList: parameter(cidrList, noCidrs, 'externalNodesList', { fatal: true }),
+  IpInIpEnabled: parameter(optionalBool, undefined, 'ipipEnabled'),
+  IpInIpTunnelAddr: parameter(address(4), undefined),
+  ProgramClusterRoutes: parameter(
+    oneOf('Enabled', 'Disabled', 'EnabledIPIPOnly', 'EnabledNoEncapOnly'),
+    'Disabled',
+    'programClusterRoutes',
+  ),
   IpInIpMtu: parameter(int(0, 65535), 0, 'ipipMTU'),
   MTUIfacePattern: parameter(regexp, /^((en|wl|ww|sl|ib)[Pcopsvx].*|(eth|wlan|wwan).*)/, 'mtuIfacePattern'),
   AllowVXLANPacketsFromWorkloads: parameter(bool, false, 'allowVXLANPacketsFromWorkloads'),

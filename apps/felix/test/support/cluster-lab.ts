@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { parseNodeName } from '@calico-node/net';
 import { createNetns, deleteNetns, writeSysctl } from '@calico-node/netlink';
-import { CalcGraph, type StoreUpdate } from '../../src/calc/calc-graph.ts';
+import { CalcGraph, type CalcGraphOptions, type StoreUpdate } from '../../src/calc/calc-graph.ts';
 import { storedEndpoint } from '../../src/calc/testing/resources.ts';
 import { WorkloadInterfaces } from '../../src/dataplane/interfaces/workload-interfaces.ts';
 import type { PolicyDriver } from '../../src/dataplane/policy-driver.ts';
@@ -10,6 +10,9 @@ import { ClusterNetwork, type ClusterNetworkOptions } from '../../src/dataplane/
 import { defaultRuleOptions } from '../../src/rules/options.ts';
 import { drivers } from './drivers.ts';
 import { runIn } from './node-lab.ts';
+
+/** What Felix's parameters tell the graph. */
+type GraphOptions = Omit<CalcGraphOptions, 'hostname'>;
 
 /** A node of the lab: Felix's graph and drivers, run by the test, in a namespace with a cable to the fabric. */
 export class LabNode implements Disposable {
@@ -22,10 +25,10 @@ export class LabNode implements Disposable {
   readonly #policy: PolicyDriver;
   readonly #interfaces: WorkloadInterfaces;
 
-  constructor(name: string, netns: string, driver: keyof typeof drivers) {
+  constructor(name: string, netns: string, driver: keyof typeof drivers, options: GraphOptions) {
     this.name = name;
     this.netns = netns;
-    this.#graph = new CalcGraph({ hostname: parseNodeName(name) });
+    this.#graph = new CalcGraph({ hostname: parseNodeName(name), ...options });
     this.#graph.onInSync();
     this.#policy = drivers[driver]!({ netns, families: [4, 6], rules: defaultRuleOptions });
     this.#interfaces = new WorkloadInterfaces({
@@ -96,7 +99,7 @@ export class ClusterLab implements Disposable {
   readonly #prefix = `cnt-${randomBytes(4).toString('hex')}`;
   readonly #namespaces: string[] = [];
 
-  constructor(driver: keyof typeof drivers = 'nftables') {
+  constructor(driver: keyof typeof drivers = 'nftables', options: GraphOptions = {}) {
     this.fabric = this.#namespace('fabric');
     this.#sh(
       this.fabric,
@@ -104,7 +107,7 @@ export class ClusterLab implements Disposable {
       'ip addr add 172.16.0.254/24 dev br0; ip addr add 172.17.0.254/24 dev br0',
       'ip addr add fd16::254/64 dev br0 nodad; ip addr add fd17::254/64 dev br0 nodad',
     );
-    this.nodes = [16, 16, 17].map((subnet, index) => this.#node(index + 1, subnet, driver));
+    this.nodes = [16, 16, 17].map((subnet, index) => this.#node(index + 1, subnet, driver, options));
   }
 
   /** Cables a workload on a node, and gives its namespace and its record for the store. */
@@ -143,7 +146,7 @@ export class ClusterLab implements Disposable {
     for (const name of this.#namespaces.reverse()) if (existsSync(`/run/netns/${name}`)) deleteNetns(name);
   }
 
-  #node(number: number, subnet: number, driver: keyof typeof drivers): LabNode {
+  #node(number: number, subnet: number, driver: keyof typeof drivers, options: GraphOptions): LabNode {
     const netns = this.#namespace(`node${number}`);
     this.#sh(
       this.fabric,
@@ -155,7 +158,7 @@ export class ClusterLab implements Disposable {
       `ip addr add fd${subnet}::${number}/64 dev eth0 nodad; ip route add default via 172.${subnet}.0.254`,
       `ip route add default via fd${subnet}::254`,
     );
-    return new LabNode(`node${number}`, netns, driver);
+    return new LabNode(`node${number}`, netns, driver, options);
   }
 
   #namespace(name: string): string {

@@ -147,6 +147,19 @@ export function createIfb(spec: NewLink): NetlinkRequest {
   return create(spec, 'ifb');
 }
 
+/**
+ * An IP-in-IP device without ends of its own: it takes packets from anywhere and sends them to its routes' gateways. The
+ * module itself makes one that is called tunl0 in every namespace when it is loaded: EEXIST then.
+ */
+export function createIpip(spec: NewLink): NetlinkRequest {
+  return create(spec, 'ipip');
+}
+
+/** Its keys, port and peers are a WireguardSocket's to set. */
+export function createWireguard(spec: NewLink): NetlinkRequest {
+  return create(spec, 'wireguard');
+}
+
 export function createVxlan(spec: VxlanSpec): NetlinkRequest {
   return create(spec, 'vxlan', (data) => {
     data.u32(vxlanInfo.id, spec.vni).be16(vxlanInfo.port, spec.port ?? 4789);

@@ -1,15 +1,20 @@
 import { familyOf } from '@calico-node/net';
 import type { EncapsulationUpdate, PoolUpdate } from '../intents.ts';
 
+/** Whether IPv4 has the tunnels of a kind (IpInIpEnabled, VXLANEnabled); undefined: as the pools ask. */
+export interface FixedEncapsulations {
+  readonly ipip?: boolean | undefined;
+  readonly vxlan?: boolean | undefined;
+}
+
 /** Which kinds of tunnel the pools ask for. */
 export class Encapsulations {
   readonly #byPool = new Map<string, keyof Omit<EncapsulationUpdate, 'type'>>();
-  readonly #vxlan: boolean | undefined;
+  readonly #fixed: FixedEncapsulations;
   #told: EncapsulationUpdate | undefined;
 
-  /** @param vxlan whether there is VXLAN for IPv4 (VXLANEnabled); undefined: as the pools ask. */
-  constructor(vxlan?: boolean) {
-    this.#vxlan = vxlan;
+  constructor(fixed: FixedEncapsulations = {}) {
+    this.#fixed = fixed;
   }
 
   set(name: string, pool: PoolUpdate | undefined): void {
@@ -21,8 +26,8 @@ export class Encapsulations {
   /** What changed since the last call; at first, what there is. */
   takeChanges(): readonly EncapsulationUpdate[] {
     const used = new Set(this.#byPool.values());
-    const ipip = used.has('ipip');
-    const vxlan4 = this.#vxlan ?? used.has('vxlan4');
+    const ipip = this.#fixed.ipip ?? used.has('ipip');
+    const vxlan4 = this.#fixed.vxlan ?? used.has('vxlan4');
     const vxlan6 = used.has('vxlan6');
     const told = this.#told;
     if (told?.ipip === ipip && told.vxlan4 === vxlan4 && told.vxlan6 === vxlan6) return [];
@@ -31,7 +36,8 @@ export class Encapsulations {
   }
 }
 
-function encapsulationOf({ cidr, ipipMode, vxlanMode }: PoolUpdate): 'ipip' | 'vxlan4' | 'vxlan6' | undefined {
+/** What a pool's packets travel in; `undefined`: in nothing. */
+export function encapsulationOf({ cidr, ipipMode, vxlanMode }: PoolUpdate): 'ipip' | 'vxlan4' | 'vxlan6' | undefined {
   if (vxlanMode !== 'Never') return familyOf(cidr) === 4 ? 'vxlan4' : 'vxlan6';
   return ipipMode !== 'Never' && familyOf(cidr) === 4 ? 'ipip' : undefined;
 }

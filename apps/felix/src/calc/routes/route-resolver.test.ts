@@ -1,5 +1,5 @@
 import { parseCidr, parseNodeName } from '@calico-node/net';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { CalcGraph, type CalcGraphOptions, type StoreUpdate } from '../calc-graph.ts';
 import { IntentMirror } from '../testing/intent-mirror.ts';
 import { deleted, stored, storedBlock, storedEndpoint } from '../testing/resources.ts';
@@ -73,12 +73,40 @@ test('goes straight to hosts in the own subnet when the pool says so, and follow
   });
 });
 
-test('sends what is in IP-in-IP pools to the hosts themselves', () => {
-  const { routes } = started([
-    stored('IPPool', { name: 'pool' }, { cidr: '10.0.0.0/16', ipipMode: 'Always' }),
-    ...cluster,
-  ]);
-  expect(routes).toMatchObject({ '10.0.0.0/26': 'blackhole', '10.0.3.0/26': 'ipip 172.17.0.3' });
+describe('IP-in-IP pools', () => {
+  const pool = (ipipMode: 'Always' | 'CrossSubnet') =>
+    stored('IPPool', { name: 'pool' }, { cidr: '10.0.0.0/16', ipipMode });
+
+  test('have no routes to other hosts unless they are to be programmed here', () => {
+    const { routes, mirror } = started([pool('Always'), ...cluster]);
+    expect(routes).toEqual({ '10.0.0.0/26': 'blackhole' });
+    expect(mirror.encapsulation).toMatchObject({ ipip: true });
+  });
+
+  test('send to the hosts themselves', () => {
+    const { routes, take } = started([pool('Always'), ...cluster], { programs: { ipip: true, plain: false } });
+    expect(routes).toMatchObject({ '10.0.0.0/26': 'blackhole', '10.0.2.0/26': 'ipip 172.16.0.2' });
+    expect(take(pool('CrossSubnet'))).toMatchObject({
+      '10.0.2.0/26': 'direct 172.16.0.2',
+      '10.0.3.0/26': 'ipip 172.17.0.3',
+    });
+  });
+
+  test('have a device when that is asked for, and none when it is forbidden', () => {
+    expect(started([], { encapsulations: { ipip: true } }).mirror.encapsulation).toMatchObject({ ipip: true });
+    const { mirror } = started([pool('Always')], { encapsulations: { ipip: false } });
+    expect(mirror.encapsulation).toMatchObject({ ipip: false });
+  });
+});
+
+test('goes straight to hosts in the own subnet from pools without encapsulation, when those are to be programmed', () => {
+  const pool = stored('IPPool', { name: 'pool' }, { cidr: '10.0.0.0/16' });
+  expect(started([pool, ...cluster]).routes).toEqual({});
+  expect(started([pool, ...cluster], { programs: { ipip: true, plain: true } }).routes).toEqual({
+    '10.0.0.0/26': 'blackhole',
+    '10.0.0.1/32': 'direct 172.16.0.2',
+    '10.0.2.0/26': 'direct 172.16.0.2',
+  });
 });
 
 test('takes the routes away when the pool, its mode, the block or the host goes', () => {
@@ -116,8 +144,13 @@ test('goes by the addresses of endpoints when they are the source, and not by bl
 });
 
 test('has VXLAN for IPv4 when that is asked for, and not when it is forbidden', () => {
-  expect(started([], { vxlan: true }).mirror.encapsulation).toMatchObject({ vxlan4: true, vxlan6: false });
-  expect(started([vxlanPool], { vxlan: false }).mirror.encapsulation).toMatchObject({ vxlan4: false });
+  expect(started([], { encapsulations: { vxlan: true } }).mirror.encapsulation).toMatchObject({
+    vxlan4: true,
+    vxlan6: false,
+  });
+  expect(started([vxlanPool], { encapsulations: { vxlan: false } }).mirror.encapsulation).toMatchObject({
+    vxlan4: false,
+  });
 });
 
 test('counts hosts that are no nodes among those that may send into tunnels', () => {
@@ -132,6 +165,11 @@ test('takes what is said of the own node before what its resource says', () => {
   const { mirror } = started(cluster, { ownNode });
   expect(mirror.hosts.get('node1')?.vxlan4).toEqual({ address: '10.0.0.9', mac: '66:00:00:00:00:09' });
   expect(mirror.hosts.get('node2')?.vxlan4).toMatchObject({ address: '10.0.2.1' });
+});
+
+test('takes the address of the IP-in-IP device in place of the resource’s, and leaves the rest of it', () => {
+  const { mirror } = started(cluster, { ownNode: { bgp: { ipv4IPIPTunnelAddr: '10.0.0.8' } } });
+  expect(mirror.hosts.get('node1')).toMatchObject({ ipipAddress: '10.0.0.8', ipv4: '172.16.0.1' });
 });
 
 test('refuses a block that cannot be read, and forgets what it said before', () => {

@@ -5,15 +5,25 @@
  *   pools ──► encapsulation, by CIDR ─┼─► touched destinations ─► one route each, or none
  *   nodes ──► addresses, tunnels ─────┘
  *
- * Only pools with an encapsulation have routes here: those of the others come by BGP.
+ * VXLAN pools have routes here; those of the others come by BGP, unless they are told to be ours.
  */
 import { cidrContains, familyOf, PrefixTrie, type Cidr, type NodeName } from '@calico-node/net';
 import { Announcer } from '../announcer.ts';
 import type { HostUpdate, PoolUpdate, RouteRemove, RouteTarget, RouteUpdate } from '../intents.ts';
+import { encapsulationOf } from './encapsulations.ts';
 import type { Owner } from './owners.ts';
+
+/** Routes that are Felix's beside those of VXLAN pools (ProgramClusterRoutes). */
+export interface ProgrammedRoutes {
+  /** Of IPIP pools. */
+  readonly ipip: boolean;
+  /** Of pools without encapsulation, to nodes in the own subnet. */
+  readonly plain: boolean;
+}
 
 export class RouteResolver {
   readonly #hostname: NodeName;
+  readonly #programs: ProgrammedRoutes;
   readonly #hosts = new Map<string, HostUpdate>();
   readonly #poolsByName = new Map<string, PoolUpdate>();
   /** Pools with the same CIDR, which are a mistake, by name: the first one counts. */
@@ -24,8 +34,9 @@ export class RouteResolver {
   readonly #destinationsOf = new Map<NodeName, Set<Cidr>>();
   readonly #changed = new Announcer<Cidr>();
 
-  constructor(hostname: NodeName) {
+  constructor(hostname: NodeName, programs: ProgrammedRoutes = { ipip: false, plain: false }) {
     this.#hostname = hostname;
+    this.#programs = programs;
   }
 
   setHost(name: string, host: HostUpdate | undefined): void {
@@ -106,22 +117,24 @@ export class RouteResolver {
     const owner = this.#ownerOf(destination);
     const pool = this.#poolOf(destination);
     if (owner === undefined || pool === undefined) return undefined;
-    const mode = pool.vxlanMode === 'Never' ? pool.ipipMode : pool.vxlanMode;
-    const isVxlan = pool.vxlanMode !== 'Never';
+    const encapsulation = encapsulationOf(pool);
+    const isPlain = encapsulation === undefined;
+    if (isPlain && !this.#programs.plain) return undefined;
     const family = familyOf(destination);
-    if (mode === 'Never' || (!isVxlan && family === 6)) return undefined;
     const { host, isBorrowed } = owner;
     // What we have borrowed is on one of our interfaces.
     if (host === this.#hostname) return isBorrowed ? undefined : { kind: 'blackhole' };
+    if (encapsulation === 'ipip' && !this.#programs.ipip) return undefined;
     const remote = this.#hosts.get(host);
     const address = family === 4 ? remote?.ipv4 : remote?.ipv6;
     if (remote === undefined || address === undefined) return undefined;
-    if (mode === 'CrossSubnet') {
+    if (isPlain || pool.ipipMode === 'CrossSubnet' || pool.vxlanMode === 'CrossSubnet') {
       const own = this.#hosts.get(this.#hostname);
       const subnet = family === 4 ? own?.ipv4Subnet : own?.ipv6Subnet;
       if (subnet !== undefined && cidrContains(subnet, address)) return { kind: 'direct', host, gateway: address };
     }
-    if (!isVxlan) return { kind: 'ipip', host, gateway: address };
+    if (isPlain) return undefined;
+    if (encapsulation === 'ipip') return { kind: 'ipip', host, gateway: address };
     const endpoint = family === 4 ? remote.vxlan4 : remote.vxlan6;
     return endpoint && { kind: 'vxlan', host, gateway: endpoint.address };
   }

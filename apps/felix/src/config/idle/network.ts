@@ -1,18 +1,15 @@
 import { idle } from '../parameter.ts';
-import { address, bool, int, oneOf, regexp, seconds, text } from '../parameter-type.ts';
+import { bool, int, oneOf, regexp, seconds, text } from '../parameter-type.ts';
 import {
   dscp,
   hostAddress,
   interfacePattern,
   keyValues,
   milliseconds,
-  optionalBool,
   portRanges,
   tableRanges,
 } from '../text-types.ts';
 
-const byNode = 'the Node resource says it';
-const byPools = 'the pools alone say which tunnels there are';
 const featuresProbed = 'what the kernel can do is found out alone';
 const kernelTells = 'the kernel tells of interfaces and answers at once';
 const lockWaits = 'iptables waits for its lock itself';
@@ -50,12 +47,6 @@ export const networkParameters = {
   NFTablesFlowTableDataIfacePattern: idle(regexp, '', noOffload, 'nftablesFlowTableDataIfacePattern'),
   IstioAmbientMode: idle(oneOf('Disabled', 'Enabled'), 'Disabled', noIstio, 'istioAmbientMode'),
   IstioDSCPMark: idle(dscp, '23', noIstio, 'istioDSCPMark'),
-  ProgramClusterRoutes: idle(
-    oneOf('Enabled', 'Disabled', 'EnabledIPIPOnly', 'EnabledNoEncapOnly'),
-    'Disabled',
-    notYet,
-    'programClusterRoutes',
-  ),
   IptablesLockProbeIntervalMillis: idle(milliseconds, '50', lockWaits, 'iptablesLockProbeInterval'),
   FeatureDetectOverride: idle(keyValues, '', featuresProbed, 'featureDetectOverride'),
   FeatureGates: idle(keyValues, '', featuresProbed, 'featureGates'),
@@ -64,8 +55,6 @@ export const networkParameters = {
   NetlinkTimeoutSecs: idle(seconds, '10', kernelTells, 'netlinkTimeout'),
   MetadataAddr: idle(hostAddress, '127.0.0.1', noOpenstack, 'metadataAddr'),
   MetadataPort: idle(int(0, 65535), '8775', noOpenstack, 'metadataPort'),
-  IpInIpEnabled: idle(optionalBool, '', byPools, 'ipipEnabled'),
-  IpInIpTunnelAddr: idle(address(4), '', byNode),
   LocalSubnetL2Reachability: idle(
     oneOf('Disabled', 'PodsAndLoadBalancers'),
     'Disabled',

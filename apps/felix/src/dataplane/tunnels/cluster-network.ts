@@ -11,7 +11,7 @@
  * A change of routes costs what changed; a change of devices, or a foreign hand on them, looks at everything anew.
  * What fails is told of, tried again, and holds up nothing else.
  */
-import { familyOf, type Cidr, type Family, type NodeName } from '@calico-node/net';
+import { familyOf, type Cidr, type Family, type IpAddress, type NodeName } from '@calico-node/net';
 import {
   type Link,
   type NetnsRef,
@@ -24,7 +24,7 @@ import {
 import type { EncapsulationUpdate, HostUpdate, Intent, RouteTarget, VxlanEndpoint } from '../../calc/intents.ts';
 import { tunnelDevices } from '../../rules/tunnel-rules.ts';
 import { RouteTable } from '../routes/route-table.ts';
-import { hostMtu, leadsOut, tunnelMtu, type TunnelMtus, workloadMtu } from './mtu.ts';
+import { type Encapsulation, hostMtu, leadsOut, tunnelMtu, type TunnelMtus, workloadMtu } from './mtu.ts';
 import { ensureDevice, removeDevice, type TunnelDevice } from './tunnel-device.ts';
 import { peerRequests } from './vxlan-peers.ts';
 
@@ -49,8 +49,10 @@ export interface ClusterNetworkOptions {
   readonly onDirty: () => void;
 }
 
-const vxlanDeviceNames: Readonly<Record<Family, string>> = { 4: tunnelDevices.vxlan4, 6: tunnelDevices.vxlan6 };
-const deviceNames: ReadonlySet<string> = new Set(Object.values(vxlanDeviceNames));
+/** The kinds of tunnel that carry packets of each family. */
+const tunnelsOfFamily: Readonly<Record<Family, readonly Encapsulation[]>> = { 4: ['ipip', 'vxlan4'], 6: ['vxlan6'] };
+const vxlanKinds = { 4: 'vxlan4', 6: 'vxlan6' } as const satisfies Record<Family, Encapsulation>;
+const deviceNames: ReadonlySet<string> = new Set(Object.values(tunnelDevices));
 
 const RETRY_MS = 2000;
 
@@ -62,8 +64,8 @@ export class ClusterNetwork implements Disposable {
   readonly #hosts = new Map<NodeName, HostUpdate>();
   readonly #routes = new Map<Cidr, RouteTarget>();
   #encapsulation: EncapsulationUpdate | undefined;
-  /** Devices as last made, by family. */
-  readonly #devices = new Map<Family, Link>();
+  /** Devices as last made. */
+  readonly #devices = new Map<Encapsulation, Link>();
   readonly #parents = new Map<Family, Link>();
   /** Devices, neighbours and the kernel's routes are to be looked at anew; without: routes that were touched. */
   #isStale = true;
@@ -158,12 +160,15 @@ export class ClusterNetwork implements Disposable {
     const links = this.#socket.listLinks();
     this.#tellMtu(links);
     const problems = this.#options.families.flatMap((family) => {
-      try {
-        this.#refreshDevice(family, links);
-        return [];
-      } catch (error) {
-        return [`${vxlanDeviceNames[family]}: ${textOf(error)}`];
-      }
+      this.#refreshParent(family, links);
+      return tunnelsOfFamily[family].flatMap((kind) => {
+        try {
+          this.#refreshDevice(kind, family, links);
+          return [];
+        } catch (error) {
+          return [`${tunnelDevices[kind]}: ${textOf(error)}`];
+        }
+      });
     });
     this.#table.list(this.#options.families, (route) => this.#isForeign(route));
     for (const [destination, target] of this.#routes) this.#table.want(destination, this.#specOf(destination, target));
@@ -183,38 +188,62 @@ export class ClusterNetwork implements Disposable {
     onWorkloadMtu(mtu);
   }
 
-  #refreshDevice(family: Family, links: readonly Link[]): void {
-    const own = this.#hosts.get(this.#options.hostname);
-    const local = family === 4 ? own?.ipv4 : own?.ipv6;
+  #refreshParent(family: Family, links: readonly Link[]): void {
+    const local = this.#localAddress(family);
     const holder = this.#socket.listAddresses({ family }).find(({ ip }) => ip === local);
     const parent = links.find(({ index }) => index === holder?.interfaceIndex);
     if (parent === undefined) this.#parents.delete(family);
     else this.#parents.set(family, parent);
-    const name = vxlanDeviceNames[family];
-    const endpoint = vxlanOf(own, family);
-    this.#devices.delete(family);
-    if (this.#encapsulation?.[family === 4 ? 'vxlan4' : 'vxlan6'] !== true) {
-      this.#deviceWrites += removeDevice(this.#socket, name);
+  }
+
+  #refreshDevice(kind: Encapsulation, family: Family, links: readonly Link[]): void {
+    this.#devices.delete(kind);
+    if (this.#encapsulation?.[kind] !== true) {
+      if (this.#encapsulation !== undefined) this.#deviceWrites += removeDevice(this.#socket, tunnelDevices[kind]);
       return;
     }
-    // Calico's start-up gives the node its addresses; until then there is nothing to make.
-    if (endpoint === undefined || local === undefined) return;
-    if (parent === undefined) throw new Error(`no interface of this host has the node's address ${local}`);
-    const { vni, port } = this.#options.vxlan;
-    const kind = family === 4 ? 'vxlan4' : 'vxlan6';
-    const underlayMtu = hostMtu(links, this.#options.mtuInterfaces) ?? parent.mtu;
-    const device: TunnelDevice = {
-      name,
-      mtu: tunnelMtu(kind, this.#options.mtus, underlayMtu),
-      address: endpoint.address,
-      vxlan: { vni, port, mac: endpoint.mac, local, deviceIndex: parent.index },
-    };
+    const device = kind === 'ipip' ? this.#ipipDevice(links) : this.#vxlanDevice(kind, family, links);
+    if (device === undefined) return;
     const { link, writes } = ensureDevice(this.#socket, device);
     this.#deviceWrites += writes;
-    this.#devices.set(family, link);
+    this.#devices.set(kind, link);
+    if (kind === 'ipip') return;
     const requests = peerRequests(this.#socket, link.index, family, this.#peers(family));
     this.#deviceWrites += requests.length;
     this.#socket.apply(requests);
+  }
+
+  /** Without an address until Calico's start-up has given the node one: packets pass all the same. */
+  #ipipDevice(links: readonly Link[]): TunnelDevice | undefined {
+    const host = hostMtu(links, this.#options.mtuInterfaces) ?? this.#parents.get(4)?.mtu;
+    if (host === undefined) return undefined;
+    return {
+      name: tunnelDevices.ipip,
+      mtu: tunnelMtu('ipip', this.#options.mtus, host),
+      address: this.#hosts.get(this.#options.hostname)?.ipipAddress,
+      tunnel: { kind: 'ipip' },
+    };
+  }
+
+  #vxlanDevice(kind: 'vxlan4' | 'vxlan6', family: Family, links: readonly Link[]): TunnelDevice | undefined {
+    const endpoint = vxlanOf(this.#hosts.get(this.#options.hostname), family);
+    const local = this.#localAddress(family);
+    // Calico's start-up gives the node its addresses; until then there is nothing to make.
+    if (endpoint === undefined || local === undefined) return undefined;
+    const parent = this.#parents.get(family);
+    if (parent === undefined) throw new Error(`no interface of this host has the node's address ${local}`);
+    const { vni, port } = this.#options.vxlan;
+    return {
+      name: tunnelDevices[kind],
+      mtu: tunnelMtu(kind, this.#options.mtus, hostMtu(links, this.#options.mtuInterfaces) ?? parent.mtu),
+      address: endpoint.address,
+      tunnel: { kind: 'vxlan', vni, port, mac: endpoint.mac, local, deviceIndex: parent.index },
+    };
+  }
+
+  #localAddress(family: Family): IpAddress | undefined {
+    const own = this.#hosts.get(this.#options.hostname);
+    return family === 4 ? own?.ipv4 : own?.ipv6;
   }
 
   #peers(family: Family) {
@@ -230,11 +259,13 @@ export class ClusterNetwork implements Disposable {
   #specOf(destination: Cidr, target: RouteTarget): Omit<RouteSpec, 'destination'> | undefined {
     if (target.kind === 'blackhole') return { type: 'blackhole' };
     const family = familyOf(destination);
-    const { gateway } = target;
-    if (target.kind === 'ipip') return undefined;
-    const link = target.kind === 'vxlan' ? this.#devices.get(family) : this.#parents.get(family);
-    if (link === undefined) return undefined;
-    return { gateway, interfaceIndex: link.index, ...(target.kind === 'vxlan' ? { onlink: true } : {}) };
+    const { gateway, kind } = target;
+    if (kind === 'direct') {
+      const parent = this.#parents.get(family);
+      return parent && { gateway, interfaceIndex: parent.index };
+    }
+    const device = this.#devices.get(kind === 'ipip' ? 'ipip' : vxlanKinds[family]);
+    return device && { gateway, interfaceIndex: device.index, onlink: true };
   }
 
   /** Whether somebody else's change concerns what is ours. */

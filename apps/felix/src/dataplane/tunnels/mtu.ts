@@ -9,9 +9,11 @@ export type Encapsulation = keyof typeof overhead;
 /** What is configured for each kind of tunnel; 0: what fits the host's interfaces. */
 export type TunnelMtus = Readonly<Record<Encapsulation, number>>;
 
+const tunnelKinds: ReadonlySet<string | undefined> = new Set(['ipip', 'vxlan', 'wireguard']);
+
 /** The interfaces that lead out of the host (MTUIfacePattern). The tunnels' own devices are none of them. */
 export function leadsOut({ name, kind }: Pick<Link, 'name' | 'kind'>, pattern: RegExp): boolean {
-  return kind !== 'vxlan' && pattern.test(name);
+  return !tunnelKinds.has(kind) && pattern.test(name);
 }
 
 /** The smallest MTU of the interfaces that lead out of the host; `undefined` when there are none. */

@@ -1,10 +1,12 @@
 import { familyOf, type IpAddress, type Mac } from '@calico-node/net';
 import {
   addAddress,
+  createIpip,
   createVxlan,
   deleteAddress,
   deleteLink,
   type Link,
+  NetlinkError,
   type NetlinkRequest,
   type RouteSocket,
   setLink,
@@ -16,21 +18,39 @@ export interface TunnelDevice {
   readonly mtu: number;
   /** Its one address. */
   readonly address: IpAddress | undefined;
-  readonly vxlan?: {
-    readonly vni: number;
-    readonly port: number;
-    readonly mac: Mac;
-    /** The node's own address, and the interface that has it. */
-    readonly local: IpAddress;
-    readonly deviceIndex: number;
-  };
+  readonly tunnel: IpipTunnel | VxlanTunnel;
+}
+
+/** It sends to its routes' gateways, and takes packets from anywhere. */
+export interface IpipTunnel {
+  readonly kind: 'ipip';
+}
+
+export interface VxlanTunnel {
+  readonly kind: 'vxlan';
+  readonly vni: number;
+  readonly port: number;
+  readonly mac: Mac;
+  /** The node's own address, and the interface that has it. */
+  readonly local: IpAddress;
+  readonly deviceIndex: number;
+}
+
+/** The kernel cannot make devices of this kind. */
+export class TunnelKindError extends Error {
+  override readonly name = 'TunnelKindError';
+  readonly code = 'no-such-device-kind';
+
+  constructor(kind: string, cause: unknown) {
+    super(`this kernel has no ${kind} devices; load its module '${kind}' on the host, or do without them`, { cause });
+  }
 }
 
 /**
  * Makes the device what it should be, from nothing or from whatever is there under its name. Gives it as it is then, and
  * how many changes that took.
  *
- * @throws NetlinkError when the kernel refuses, EOPNOTSUPP where it does not know the kind of device.
+ * @throws NetlinkError when the kernel refuses, TunnelKindError where it does not know the kind of device.
  */
 export function ensureDevice(
   socket: RouteSocket,
@@ -41,16 +61,17 @@ export function ensureDevice(
     writes += requests.length;
     socket.apply(requests);
   };
-  const { name, mtu, vxlan } = device;
+  const { name, mtu, tunnel } = device;
   let link = socket.getLink(name);
-  if (vxlan !== undefined && (link === undefined || !isSameTunnel(link, vxlan))) {
+  if (link === undefined || !isSameTunnel(link, tunnel)) {
     if (link !== undefined) apply([deleteLink({ name })]);
-    apply([createVxlan({ name, mtu, ...vxlan })]);
+    writes += 1;
+    create(socket, device);
     link = socket.getLink(name);
   }
   if (link === undefined) throw new Error(`interface ${name} is gone as soon as it was made`);
   const { index } = link;
-  const mac = vxlan?.mac;
+  const mac = tunnel.kind === 'vxlan' ? tunnel.mac : undefined;
   if (link.mtu !== mtu || (mac !== undefined && link.mac !== mac)) {
     apply([setLink({ index, mtu, ...(mac === undefined ? {} : { mac }) })]);
   }
@@ -60,16 +81,42 @@ export function ensureDevice(
   return { link: { ...link, up: true, mtu }, writes };
 }
 
-/** Takes a device away, if it is there. */
+/**
+ * Takes a device away, if it is there; gives how many changes that took. The module's own tunl0 cannot be deleted: it
+ * goes down without addresses instead, and is left alone when it has none.
+ */
 export function removeDevice(socket: RouteSocket, name: string): number {
-  if (socket.getLink(name) === undefined) return 0;
-  socket.apply([deleteLink({ name })]);
-  return 1;
+  const link = socket.getLink(name);
+  if (link === undefined) return 0;
+  if (link.kind !== 'ipip') {
+    socket.apply([deleteLink({ name })]);
+    return 1;
+  }
+  const removals = addressRequests(socket, link.index, undefined);
+  if (removals.length === 0) return 0;
+  const requests = [...removals, setLink({ index: link.index, up: false }), deleteLink({ name })];
+  socket.apply(requests);
+  return requests.length;
 }
 
-function isSameTunnel({ kind, vxlan }: Link, wanted: NonNullable<TunnelDevice['vxlan']>): boolean {
+function create(socket: RouteSocket, { name, mtu, tunnel }: TunnelDevice): void {
+  const request = tunnel.kind === 'ipip' ? createIpip({ name, mtu }) : createVxlan({ name, mtu, ...tunnel });
+  const [error] = socket.execute([request]);
+  // Asked for the first of its kind, the kernel loads a module, which may bring the device along.
+  if (error === undefined || error.code === 'EEXIST') return;
+  throw isUnknownKind(error) ? new TunnelKindError(tunnel.kind, error) : error;
+}
+
+/** Whether the kernel refused for not knowing the kind of device. */
+export function isUnknownKind(error: unknown): boolean {
+  return error instanceof NetlinkError && error.code === 'EOPNOTSUPP';
+}
+
+function isSameTunnel(link: Link, wanted: TunnelDevice['tunnel']): boolean {
+  if (link.kind !== wanted.kind) return false;
+  if (wanted.kind === 'ipip') return true;
+  const { vxlan } = link;
   return (
-    kind === 'vxlan' &&
     vxlan?.vni === wanted.vni &&
     vxlan.port === wanted.port &&
     vxlan.local === wanted.local &&
