@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes a fresh Debian or Ubuntu machine ready to build, test and run the demo.
-# Does nothing that is done already. Usage: [WITH_DOCKER=1 | FOR_IMAGE=1] tools/setup.sh
+# Does nothing that is done already. Usage: [WITH_DOCKER=1] [WITH_VM=1] [FOR_IMAGE=1] tools/setup.sh
 # FOR_IMAGE=1 (deploy/Dockerfile): only what the build needs, whose programs are there already.
 set -eu
 cd "$(dirname "$0")/.."
@@ -75,6 +75,12 @@ if [ "${WITH_DOCKER:-}" = 1 ]; then
   need docker docker.io
   need busybox busybox-static
   docker compose version >/dev/null 2>&1 || need docker-compose docker-compose
+fi
+# The same for the virtual machine of make test-vm.
+if [ "${WITH_VM:-}" = 1 ]; then
+  need qemu-system-x86_64 qemu-system-x86
+  need depmod kmod
+  need busybox busybox-static
 fi
 # shellcheck disable=SC2086
 [ -z "$missing" ] || install_debian $missing || echo "setup: going on without$missing"
