@@ -1,7 +1,7 @@
 import { bgpV1 } from '@calico-node/rpc';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { otherKinds, whyMissing, type OtherConfig, type OtherSpeaker } from './other-speakers.ts';
-import { Daemon, Rig, until, type Host } from './rig.ts';
+import { Daemon, Rig, Traffic, until, type Host } from './rig.ts';
 
 const asn = 64512;
 const theirPrefix = '10.244.2.0/26';
@@ -189,6 +189,8 @@ for (const kind of otherKinds) {
       await known(speaker, ourPrefix);
       const theirRoute = `${theirPrefix} via ${theirs.address} dev eth0`;
       await inOurKernel(theirRoute);
+      theirs.ip('address', 'add', '10.244.2.1/32', 'dev', 'lo');
+      const traffic = new Traffic(ours, '10.244.2.1');
       const seen: boolean[] = [];
       const look = (): void => {
         seen.push(ours.routes('bird').includes(theirRoute), speaker.show(ourPrefix).includes(ourPrefix));
@@ -220,6 +222,7 @@ for (const kind of otherKinds) {
       );
       expect(ours.routes('bird')).toContain(theirRoute);
       await known(speaker, ourPrefix);
+      expect(await traffic.stop()).toMatch(/ 0% packet loss/);
     });
   });
 }

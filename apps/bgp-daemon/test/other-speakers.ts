@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { end, type Host } from './rig.ts';
+import { Bird, end, type Host } from './rig.ts';
 
 /** What the other speaker is told of us and of its own routes. */
 export interface OtherConfig {
@@ -44,6 +44,58 @@ function quietly(program: string, args: readonly string[]): string {
 }
 
 const familyOf = (prefix: string): 'ipv4' | 'ipv6' => (prefix.includes(':') ? 'ipv6' : 'ipv4');
+
+class Bird2 implements OtherSpeaker {
+  readonly #bird: Bird;
+
+  constructor(host: Host, config: OtherConfig) {
+    const { asn, peer, peerAs, password, prefixes, largeCommunity, addPath = false, address = host.address } = config;
+    const family = familyOf(peer);
+    const routes = prefixes.map((prefix) => `route ${prefix} via ${address};`).join(' ');
+    const large = largeCommunity?.replaceAll(':', ', ');
+    this.#bird = new Bird(
+      host,
+      `router id ${host.address};
+log stderr all;
+protocol device { scan time 1; }
+protocol direct { ${family}; }
+protocol kernel { persist; scan time 1; ${family} { import none; export where source = RTS_BGP; }; }
+protocol static { ${family}; ${routes} }
+protocol bgp ours {
+  local ${address} as ${asn};
+  neighbor ${peer} as ${peerAs};
+  graceful restart on;
+  connect retry time 1; connect delay time 1; error wait time 1, 2;
+  ${password === undefined ? '' : `password "${password}";`}
+  ${family} {
+    import all;
+    export filter {
+      if source != RTS_STATIC then reject;
+      ${large === undefined ? '' : `bgp_large_community.add((${large}));`}
+      accept;
+    };
+    next hop self;
+    ${addPath ? 'add paths rx;' : ''}
+  };
+}
+`,
+    );
+  }
+
+  /** Communities as the others write them. */
+  show(prefix: string): string {
+    const text = this.#bird.birdc('show', 'route', prefix, 'all');
+    return text.includes('not found') ? '' : text.replaceAll(/\((\d+), ?(\d+)\)/g, '$1:$2');
+  }
+
+  async kill(): Promise<void> {
+    await this.#bird.kill();
+  }
+
+  restart(): void {
+    this.#bird.restart();
+  }
+}
 
 class Gobgp implements OtherSpeaker {
   readonly #host: Host;
@@ -180,6 +232,12 @@ class Frr implements OtherSpeaker {
 }
 
 export const otherKinds: readonly OtherKind[] = [
+  {
+    name: 'BIRD',
+    program: '/usr/sbin/bird',
+    debianPackage: 'bird2',
+    start: (host, config) => new Bird2(host, config),
+  },
   {
     name: 'GoBGP',
     program: '/usr/bin/gobgpd',

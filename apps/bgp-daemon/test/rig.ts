@@ -86,6 +86,25 @@ export async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<
   await gone;
 }
 
+/** Packets from a host to an address, a hundred in a second. */
+export class Traffic {
+  readonly #ping: ChildProcess;
+  #output = '';
+
+  constructor(from: Host, to: string) {
+    this.#ping = spawn('nsenter', [`--net=/run/netns/${from.name}`, 'ping', '-i', '0.01', '-q', to], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    this.#ping.stdout?.on('data', (chunk: Buffer) => (this.#output += chunk.toString()));
+  }
+
+  /** What ping sums up. */
+  async stop(): Promise<string> {
+    await end(this.#ping, 'SIGINT');
+    return this.#output;
+  }
+}
+
 /** Hosts on one bridge, each in a namespace; the bridge has its own. */
 export class Rig {
   readonly #id = randomBytes(3).toString('hex');

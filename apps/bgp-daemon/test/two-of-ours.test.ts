@@ -1,9 +1,9 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { bgpV1, isRpcError } from '@calico-node/rpc';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Daemon, end, Rig, until, type Host } from './rig.ts';
+import { Daemon, Rig, Traffic, until, type Host } from './rig.ts';
 
 let rig: Rig;
 let hosts: Host[];
@@ -147,11 +147,7 @@ describe('a mesh of our own', () => {
       host.ip('address', 'add', `10.244.${index}.1/32`, 'dev', 'lo');
     }
     const [a] = hosts;
-    const ping = spawn('nsenter', [`--net=/run/netns/${a!.name}`, 'ping', '-i', '0.01', '-q', '10.244.1.1'], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let output = '';
-    ping.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    const traffic = new Traffic(a!, '10.244.1.1');
     for (const victim of [daemons[1]!, daemons[0]!]) {
       const before = (await daemons[2]!.peers()).map(({ sinceUnixMillis }) => sinceUnixMillis);
       await victim.kill();
@@ -171,8 +167,7 @@ describe('a mesh of our own', () => {
       );
       for (const [index, host] of hosts.entries()) expect(host.routes('bird').sort()).toEqual(routesOf(index).sort());
     }
-    await end(ping, 'SIGINT');
-    expect(output).toMatch(/ 0% packet loss/);
+    expect(await traffic.stop()).toMatch(/ 0% packet loss/);
   });
 
   it('reflects routes between clients, with originator and cluster', async () => {
