@@ -5,6 +5,7 @@ import { loadDatastoreConfig } from '@calico-node/datastore';
 import { parseNodeName } from '@calico-node/net';
 import {
   ConfigError,
+  logLevelOn,
   nodePaths,
   runService,
   setLogLevel,
@@ -15,7 +16,9 @@ import type { ConfigUpdate } from './calc/intents.ts';
 import { logLevelOf } from './config/log-level.ts';
 import { resolveParameters, startingValues, type Resolved } from './config/resolve.ts';
 import { fromEnvironment, fromFile, fromResource, type Source } from './config/sources.ts';
+import { openForDebugging } from './status/debugger.ts';
 import { serveAsConfigured } from './status/listeners.ts';
+import { logToFile } from './status/log-file.ts';
 import { runFelix } from './wire.ts';
 
 const defaultConfigFile = '/etc/calico/felix.cfg';
@@ -63,7 +66,7 @@ function followLevel({ log, env }: ServiceContext): (config: Resolved) => void {
     const next = logLevelOf(config);
     if (next === undefined || next === last) return;
     last = next;
-    if (log.level !== next) {
+    if (logLevelOn(log) !== next) {
       log.info({ logLevel: next }, 'log level changes');
       setLogLevel(log, next);
     }
@@ -89,6 +92,8 @@ async function run(context: ServiceContext): Promise<void> {
       context.option('node-name') ??
         (FelixHostname === '' ? (context.env['NODENAME'] ?? osHostname().toLowerCase()) : FelixHostname),
     );
+    using _file = logToFile(context.log, current);
+    using _debugger = await openForDebugging(current.values, context.log);
     await using _listeners = await serveAsConfigured(context, current.values);
     const outcome = await runFelix(context, {
       hostname,

@@ -1,3 +1,6 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { connectDatastore, loadDatastoreConfig, Resources, type Backend } from '@calico-node/datastore';
 import { startEtcd, type EtcdProcess } from '@calico-node/datastore/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -56,5 +59,32 @@ describe('felix is found out', () => {
     await using felix = start({ FELIX_DEBUGPANICAFTER: '0.1' });
     expect(await felix.ended()).toBe(1);
     expect(felix.output).toContain('DebugPanicAfter asks Felix to fail');
+  });
+});
+
+describe('felix lets itself be looked into', () => {
+  it('by a log in a file, a profile and the inspector', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'calico-felix-'));
+    const path = (name: string): string => join(directory, name);
+    try {
+      await using felix = start({
+        FELIX_LOGFILEPATH: path('log/felix.log'),
+        FELIX_LOGSEVERITYFILE: 'DEBUG',
+        FELIX_LOGSEVERITYSCREEN: 'FATAL',
+        FELIX_DEBUGPORT: '9229',
+        FELIX_DEBUGMEMORYPROFILEPATH: path('<timestamp>.heapsnapshot'),
+        FELIX_DEBUGCPUPROFILEPATH: 'none',
+      });
+      await felix.status();
+      expect(readFileSync(path('log/felix.log'), 'utf8')).toContain('felix is running');
+      expect(felix.output).not.toContain('felix is running');
+      expect(felix.httpGet('/json/version', 9229)).toContain('node.js');
+      felix.signal('SIGUSR1');
+      await expect.poll(() => readdirSync(directory), { timeout: 20_000 }).toHaveLength(2);
+      await expect.poll(() => felix.status(), { timeout: 20_000 }).toMatchObject({ inSync: true });
+      await felix.end('SIGTERM');
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
   });
 });

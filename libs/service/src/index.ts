@@ -2,7 +2,16 @@ export { runService, ConfigError, type ServiceContext, type ServiceSpec } from '
 export { serveHealth } from './http.ts';
 export type { ServerTls } from './server-tls.ts';
 export { Health, type HealthReport, type Reporter } from './health.ts';
-export { createLogger, isLogLevel, logLevels, setLogLevel, type Logger, type LogLevel } from './log.ts';
+export {
+  copyLog,
+  createLogger,
+  isLogLevel,
+  logLevelOn,
+  logLevels,
+  setLogLevel,
+  type Logger,
+  type LogLevel,
+} from './log.ts';
 export type { LevelMessage } from './live-level.ts';
 export { Metrics } from './metrics.ts';
 export { nodePaths, type NodePaths } from './paths.ts';

@@ -1,4 +1,4 @@
-import { isLogLevel, setLogLevel, type Logger, type LogLevel } from './log.ts';
+import { isLogLevel, logLevelOn, setLogLevel, type Logger, type LogLevel } from './log.ts';
 
 /** What a supervisor sends to a child over the channel that `child_process` makes. */
 export interface LevelMessage {
@@ -27,7 +27,7 @@ export function followLogLevel(log: Logger, level: LogLevel): Disposable {
     change(usual);
   };
   const onSignal = (): void => {
-    const next = log.level === 'debug' ? (usual === 'debug' ? 'info' : usual) : 'debug';
+    const next = logLevelOn(log) === 'debug' ? (usual === 'debug' ? 'info' : usual) : 'debug';
     change(next);
   };
   process.on('message', onMessage).on('SIGUSR2', onSignal);

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { Backoff, sleep } from './backoff.ts';
 import { Health } from './health.ts';
 import { parseListenAddress } from './http.ts';
-import { createLogger, setLogLevel } from './log.ts';
+import { copyLog, createLogger, logLevelOn, setLogLevel } from './log.ts';
 import { Metrics } from './metrics.ts';
 import { nodePaths } from './paths.ts';
 
@@ -109,4 +109,20 @@ test('the metrics that are shown are those that are asked for', async () => {
   expect(await metrics.text()).toBe(await metrics.registry.metrics());
   const shown = await metrics.text((name) => name.startsWith('felix_'));
   expect(shown).toBe('# HELP felix_a h\n# TYPE felix_a gauge\nfelix_a 1\n');
+});
+
+test('a copy of the log has the lines of its own level, whatever the log’s, until it ends', () => {
+  const log = createLogger('test', 'fatal');
+  const child = log.child({ part: 'a' });
+  const lines: string[] = [];
+  const copy = copyLog(log, 'info', (line) => lines.push(line));
+  log.debug('too little');
+  child.info('a line');
+  expect(logLevelOn(log)).toBe('fatal');
+  copy[Symbol.dispose]();
+  expect(child.level).toBe('fatal');
+  log.error('after the end');
+  expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
+    expect.objectContaining({ level: 'info', msg: 'a line', part: 'a' }),
+  ]);
 });

@@ -1,6 +1,6 @@
 import { parseResource } from '@calico-node/model';
 import { expect, test } from 'vitest';
-import { logLevelOf } from './log-level.ts';
+import { logFileOf, logLevelOf } from './log-level.ts';
 import { resolveParameters } from './resolve.ts';
 import { fromEnvironment, fromResource, type Source } from './sources.ts';
 
@@ -29,4 +29,22 @@ test('the environment goes before the resource, and nothing is said where nobody
   const env = fromEnvironment({ FELIX_LOGSEVERITYSCREEN: 'ERROR' });
   expect(logLevelOf(resolveParameters([env, resource('Debug')]))).toBe('error');
   expect(logLevelOf(resolveParameters([]))).toBeUndefined();
+});
+
+test('none is no log', () => {
+  expect(logLevelOf(resolveParameters([fromEnvironment({ FELIX_LOGSEVERITYSCREEN: 'none' })]))).toBe('fatal');
+});
+
+test.each([
+  [{}, undefined],
+  [{ FELIX_LOGSEVERITYFILE: 'DEBUG' }, undefined],
+  [{ FELIX_LOGFILEPATH: 'none' }, undefined],
+  [{ FELIX_LOGFILEPATH: '/var/log/felix.log', FELIX_LOGSEVERITYFILE: 'none' }, undefined],
+  [{ FELIX_LOGFILEPATH: '/var/log/felix.log' }, { path: '/var/log/felix.log', level: 'info' }],
+  [
+    { FELIX_LOGFILEPATH: '/var/log/felix.log', FELIX_LOGSEVERITYFILE: 'warning' },
+    { path: '/var/log/felix.log', level: 'warn' },
+  ],
+])('with %o the log goes to a file as well: %o', (env, file) => {
+  expect(logFileOf(resolveParameters([fromEnvironment(env)]))).toEqual(file);
 });

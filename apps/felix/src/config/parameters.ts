@@ -24,13 +24,13 @@ import {
   text,
   textOf,
 } from './parameter-type.ts';
+import { severity } from './log-level.ts';
 import { parameter, type Parameter } from './parameter.ts';
-import { cidrList, durations, interfacePattern, interfacePatterns, optionalBool } from './text-types.ts';
+import { cidrList, durations, hostAddress, interfacePattern, interfacePatterns, optionalBool } from './text-types.ts';
 
 export type { Parameter } from './parameter.ts';
 
 const noCidrs: readonly Cidr[] = [];
-const severity = oneOf('TRACE', 'DEBUG', 'INFO', 'WARNING', 'ERROR', 'FATAL');
 
 /**
  * Felix's parameters by Calico's names: the environment's are `FELIX_` and the name in capitals, the file's the name.
@@ -137,6 +137,8 @@ export const parameters = {
   OpenstackRegion: parameter(text, '', 'openstackRegion', { fatal: true }),
 
   LogSeverityScreen: parameter(severity, 'INFO', 'logSeverityScreen', { live: true }),
+  LogFilePath: parameter(text, '/var/log/calico/felix.log', 'logFilePath', { fatal: true }),
+  LogSeverityFile: parameter(severity, 'INFO', 'logSeverityFile'),
   HealthEnabled: parameter(bool, false, 'healthEnabled'),
   HealthHost: parameter(text, 'localhost', 'healthHost'),
   HealthPort: parameter(int(0, 65535), 9099, 'healthPort'),
@@ -156,6 +158,10 @@ export const parameters = {
   PrometheusGoMetricsEnabled: parameter(bool, true, 'prometheusGoMetricsEnabled'),
   PrometheusProcessMetricsEnabled: parameter(bool, true, 'prometheusProcessMetricsEnabled'),
 
+  DebugCPUProfilePath: parameter(text, '/tmp/felix-cpu-<timestamp>.pprof'),
+  DebugHost: parameter(hostAddress, 'localhost', 'debugHost'),
+  DebugMemoryProfilePath: parameter(text, '', 'debugMemoryProfilePath'),
+  DebugPort: parameter(int(0, 65535), 0, 'debugPort'),
   DebugPanicAfter: parameter(seconds, 0),
   DebugSimulateCalcGraphHangAfter: parameter(seconds, 0, 'debugSimulateCalcGraphHangAfter'),
   DebugSimulateDataplaneApplyDelay: parameter(seconds, 0, 'debugSimulateDataplaneApplyDelay'),

@@ -85,10 +85,14 @@ export class FelixProcess implements AsyncDisposable {
     return child.exitCode;
   }
 
-  /** What it answers on its health port, which only its own namespace reaches. */
-  httpGet(path: string): string {
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
+  }
+
+  /** What it answers on its health port or another one, which only its own namespace reaches. */
+  httpGet(path: string, port = 9099): string {
     const script = 'fetch(process.argv[1]).then((answer) => answer.text()).then((text) => process.stdout.write(text))';
-    return runIn(this.#netns, process.execPath, '-e', script, `http://127.0.0.1:9099${path}`);
+    return runIn(this.#netns, process.execPath, '-e', script, `http://127.0.0.1:${port}${path}`);
   }
 
   status(): Promise<felixV1.GetStatusResponse> {

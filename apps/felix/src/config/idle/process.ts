@@ -1,9 +1,12 @@
 import { idle } from '../parameter.ts';
+import { severity } from '../log-level.ts';
 import { bool, int, oneOf, regexp, seconds, text } from '../parameter-type.ts';
-import { authority, endpoints, hostAddress } from '../text-types.ts';
+import { authority, endpoints } from '../text-types.ts';
 
-const logElsewhere = 'the log goes to standard error only';
-const noDebugging = "it debugs Calico's own Felix";
+const noGoSources = 'it names source files of Go';
+const noLogDropping = 'no line of the log is dropped';
+const noSyslog = 'there is no connection to syslog: standard error goes to the journal or the container runtime';
+const oneThread = 'one thread has all data, so that nothing races';
 const noExternalDataplane = 'there is one data plane, built in';
 const noFlowLogs = 'there are no flow logs';
 const noGo = 'Felix does not run on Go here';
@@ -33,20 +36,8 @@ export const processParameters = {
   TyphaCAFile: idle(text, '', noTypha),
   TyphaCN: idle(text, '', noTypha),
   TyphaURISAN: idle(text, '', noTypha),
-  LogFilePath: idle(text, '/var/log/calico/felix.log', logElsewhere, 'logFilePath'),
-  LogSeverityFile: idle(
-    oneOf('TRACE', 'DEBUG', 'INFO', 'WARNING', 'ERROR', 'FATAL'),
-    'INFO',
-    logElsewhere,
-    'logSeverityFile',
-  ),
-  LogSeveritySys: idle(
-    oneOf('TRACE', 'DEBUG', 'INFO', 'WARNING', 'ERROR', 'FATAL'),
-    'INFO',
-    logElsewhere,
-    'logSeveritySys',
-  ),
-  LogDebugFilenameRegex: idle(regexp, '', logElsewhere, 'logDebugFilenameRegex'),
+  LogSeveritySys: idle(severity, 'INFO', noSyslog, 'logSeveritySys'),
+  LogDebugFilenameRegex: idle(regexp, '', noGoSources, 'logDebugFilenameRegex'),
   FlowLogsFlushInterval: idle(seconds, '300', noFlowLogs, 'flowLogsFlushInterval'),
   FlowLogsCollectorDebugTrace: idle(bool, 'false', noFlowLogs, 'flowLogsCollectorDebugTrace'),
   FlowLogsGoldmaneServer: idle(text, '', noFlowLogs, 'flowLogsGoldmaneServer'),
@@ -63,12 +54,8 @@ export const processParameters = {
   ClusterGUID: idle(text, 'baddecaf', noUsageReports),
   ClusterType: idle(text, '', noUsageReports),
   CalicoVersion: idle(text, '', noUsageReports),
-  DebugMemoryProfilePath: idle(text, '', noDebugging, 'debugMemoryProfilePath'),
-  DebugCPUProfilePath: idle(text, '/tmp/felix-cpu-<timestamp>.pprof', noDebugging),
-  DebugDisableLogDropping: idle(bool, 'false', noDebugging, 'debugDisableLogDropping'),
-  DebugSimulateDataRace: idle(bool, 'false', noDebugging),
-  DebugHost: idle(hostAddress, 'localhost', noDebugging, 'debugHost'),
-  DebugPort: idle(int(0, 65535), '', noDebugging, 'debugPort'),
+  DebugDisableLogDropping: idle(bool, 'false', noLogDropping, 'debugDisableLogDropping'),
+  DebugSimulateDataRace: idle(bool, 'false', oneThread),
   Variant: idle(text, 'Calico', noUsageReports),
   GoGCThreshold: idle(int(-1, 0x7fffffff), '40', noGo, 'goGCThreshold'),
   GoMemoryLimitMB: idle(int(-1, 0x7fffffff), '-1', noGo, 'goMemoryLimitMB'),
