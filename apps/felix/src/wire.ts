@@ -34,6 +34,7 @@ import { felixService } from './rpc/felix-service.ts';
 import { nodePolicyOf, ownNodeOf, programmedRoutesOf, ruleOptionsOf } from './rule-options.ts';
 import { SimulatedFaults } from './simulated-faults.ts';
 import { EndpointStatusFiles } from './status/endpoint-status-files.ts';
+import { HostEndpointStates, type HostEndpointChange } from './status/host-endpoint-states.ts';
 import { StatusReporter } from './status/status-reporter.ts';
 import { workLimitOf } from './status/work-limits.ts';
 import { syncMetrics } from './sync-metrics.ts';
@@ -150,8 +151,9 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
   });
 
   let isFirst = true;
-  const onStates = (changes: readonly EndpointChange[]): void => {
+  const onStates = (changes: readonly EndpointChange[], hosts: readonly HostEndpointChange[]): void => {
     for (const change of changes) reportState(change, files, reporter);
+    for (const { name, status } of hosts) reporter.setHostEndpoint(name, status);
   };
   const endpoints = (): number => engine.endpoints.size;
   using metrics = dataplaneMetrics(context.metrics.registry, {
@@ -167,6 +169,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     policy,
     interfaces,
     hostInterfaces,
+    hostEndpoints: new HostEndpointStates(hostInterfaces),
     network,
     bandwidth,
     floatingIps: values.FloatingIPs === 'Enabled',

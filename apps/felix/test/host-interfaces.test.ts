@@ -28,6 +28,11 @@ test('the host’s own interfaces are told of with their addresses, and each cha
   await touched.promise;
   expect(addressesOf('eth0')).toEqual([['172.16.0.1', '172.16.0.9']]);
 
+  expect([interfaces.isUp('eth0'), interfaces.isUp('none')]).toEqual([true, undefined]);
+  runIn(lab.netns, 'ip', 'link', 'set', 'fabric', 'down');
+  await expect.poll(() => interfaces.isUp('eth0')).toBe(false);
+  interfaces.takeChanges();
+
   touched = Promise.withResolvers();
   runIn(lab.netns, 'ip', 'link', 'delete', 'eth0');
   await touched.promise;
@@ -42,4 +47,5 @@ test('the host’s own interfaces are told of with their addresses, and each cha
   // What was told before is not told again by a look at everything.
   interfaces.resync();
   expect(names()).toEqual([]);
+  expect([interfaces.isUp('lo'), interfaces.isUp('other')]).toEqual([true, false]);
 });

@@ -11,6 +11,7 @@ import { StatusReporter } from '../src/status/status-reporter.ts';
 
 const identity = (name: string) => ({ orchestratorId: 'cni', workloadId: `default/${name}`, endpointId: 'eth0' });
 const prefix = '/calico/felix/v2/no-region/host/n1/';
+const hostPrefix = '/calico/felix/v1/host/n1/endpoint/';
 
 let etcd: EtcdProcess;
 let backend: Backend;
@@ -27,7 +28,11 @@ afterAll(async () => {
 
 const stored = async (): Promise<Record<string, string>> => {
   const { items } = await backend.list(prefix);
-  return Object.fromEntries(items.map(({ key, value }) => [key.slice(prefix.length), value]));
+  const hosts = await backend.list(hostPrefix);
+  return Object.fromEntries([
+    ...items.map(({ key, value }) => [key.slice(prefix.length), value] as const),
+    ...hosts.items.map(({ key, value }) => [`host endpoint ${key.slice(hostPrefix.length)}`, value] as const),
+  ]);
 };
 
 async function eventually(holds: () => Promise<boolean>): Promise<void> {
@@ -41,6 +46,7 @@ async function eventually(holds: () => Promise<boolean>): Promise<void> {
 describe('StatusReporter', () => {
   test('writes the process’s and the endpoints’ states, and removes what is gone', async () => {
     await backend.put(`${prefix}workload/cni/default%2fold/endpoint/eth0`, '{"status":"up"}');
+    await backend.put(`${hostPrefix}old`, '{"status":"up"}');
     const abort = new AbortController();
     const reporter = new StatusReporter({
       backend,
@@ -56,6 +62,8 @@ describe('StatusReporter', () => {
     reporter.setEndpoint(identity('a'), 'down');
     reporter.setEndpoint(identity('a'), 'up');
     reporter.setEndpoint(identity('b'), 'error');
+    reporter.setHostEndpoint('n1-eth0', 'up');
+    reporter.setHostEndpoint('n1/eth1', 'down');
     const running = reporter.run(abort.signal);
     reporter.inSync();
     const process = '{"time":"2026-01-02T03:04:05.000Z","uptime":0,"first_update":true}';
@@ -64,10 +72,13 @@ describe('StatusReporter', () => {
       status: process,
       'workload/cni/default%2fa/endpoint/eth0': '{"status":"up"}',
       'workload/cni/default%2fb/endpoint/eth0': '{"status":"error"}',
+      'host endpoint n1%2feth1': '{"status":"down"}',
+      'host endpoint n1-eth0': '{"status":"up"}',
     };
     await eventually(async () => JSON.stringify(await stored()) === JSON.stringify(expected));
     reporter.removeEndpoint(identity('b'));
-    await eventually(async () => !Object.keys(await stored()).some((key) => key.includes('fb/')));
+    reporter.setHostEndpoint('n1-eth0', undefined);
+    await eventually(async () => !Object.keys(await stored()).some((key) => /fb\/|n1-eth0/.test(key)));
     abort.abort();
     await running;
   });

@@ -14,6 +14,7 @@ import type { ConntrackSocket } from '@calico-node/netlink/conntrack';
 import { type Backoff, type Logger, type Reporter, sleep } from '@calico-node/service';
 import type { WorkloadEndpointId } from '../calc/endpoint-id.ts';
 import type { IntentBatch, LocalWorkloadEndpoint } from '../calc/intents.ts';
+import type { HostEndpointChange, HostEndpointStates } from '../status/host-endpoint-states.ts';
 import { withdrawnAddresses } from './conntrack/withdrawn-addresses.ts';
 import type { HostInterfaces } from './interfaces/host-interfaces.ts';
 import type { InterfaceState, WorkloadInterfaces } from './interfaces/workload-interfaces.ts';
@@ -34,6 +35,7 @@ export interface EngineOptions {
   readonly policy: PolicyDriver;
   readonly interfaces: WorkloadInterfaces;
   readonly hostInterfaces: Pick<HostInterfaces, 'takeChanges'>;
+  readonly hostEndpoints: Pick<HostEndpointStates, 'take' | 'snapshot' | 'changesTo'>;
   readonly network: Pick<ClusterNetwork, 'update' | 'apply' | 'resync' | 'writes'>;
   readonly bandwidth: Pick<BandwidthLimits, 'update' | 'apply' | 'resync' | 'writes'>;
   /** Floating addresses get routes as workloads' own do, so that they are told of by BGP. */
@@ -48,8 +50,8 @@ export interface EngineOptions {
   readonly backoff: Backoff;
   /** Held up by it, each apply counts as begun: faults that a test asks for. */
   readonly beforeApply?: () => Promise<void>;
-  /** Called after each successful apply, with every endpoint whose state or record changed. */
-  readonly onStates: (changes: readonly EndpointChange[]) => void;
+  /** Called after each successful apply, with every endpoint whose state or record changed, if any. */
+  readonly onStates: (changes: readonly EndpointChange[], hosts: readonly HostEndpointChange[]) => void;
   /** Unix time in nanoseconds. */
   readonly now: () => bigint;
 }
@@ -133,6 +135,7 @@ export class Engine {
     policy.update(batch.intents);
     this.#options.network.update(batch.intents);
     this.#options.bandwidth.update(batch.intents);
+    this.#options.hostEndpoints.take(batch.intents);
     for (const intent of batch.intents) {
       if (intent.type === 'workload-endpoint-update') {
         this.#wanted.set(intent.id, intent.endpoint);
@@ -199,18 +202,20 @@ export class Engine {
   }
 
   async #attempt(): Promise<boolean> {
-    const { policy, interfaces, hostInterfaces, log, health, metrics, backoff, now } = this.#options;
+    const { policy, interfaces, hostEndpoints, log, health, metrics, backoff, now } = this.#options;
     await this.#forgetting;
     const startedAt = now();
     const revision = this.#received;
     const pendingSince = this.#oldestPending;
     const wanted = new Map(this.#wanted);
+    let hostStates: ReturnType<HostEndpointStates['snapshot']> = new Map();
     this.#isDirty = false;
     this.#oldestPending = undefined;
     using _work = health.work();
     try {
       await this.#options.beforeApply?.();
-      policy.update(hostInterfaces.takeChanges());
+      this.#takeHostInterfaces();
+      hostStates = hostEndpoints.snapshot();
       const errors = interfaces.withdraw();
       await policy.apply();
       this.#applyBandwidth();
@@ -238,12 +243,20 @@ export class Engine {
     this.#forgetting = this.#forgetConnections(changes);
     this.revisions.record(revision, finishedAt);
     for (const wake of this.#waiters) wake();
-    if (changes.length === 0) return true;
+    const hostChanges = hostEndpoints.changesTo(hostStates);
+    if (changes.length + hostChanges.length === 0) return true;
     // Who waits for an endpoint gets the answer before files and the store do.
     setTimeout(() => {
-      this.#options.onStates(changes);
+      this.#options.onStates(changes, hostChanges);
     }, ANSWER_MS);
     return true;
+  }
+
+  #takeHostInterfaces(): void {
+    const { policy, hostInterfaces, hostEndpoints } = this.#options;
+    const changes = hostInterfaces.takeChanges();
+    policy.update(changes);
+    hostEndpoints.take(changes);
   }
 
   async #forgetConnections(changes: readonly EndpointChange[]): Promise<void> {

@@ -4,6 +4,8 @@ import {
   encodeFelixStatus,
   felixLastStatusKey,
   felixStatusKey,
+  hostEndpointStatusKey,
+  hostEndpointStatusPrefix,
   workloadEndpointStatusKey,
   workloadEndpointStatusPrefix,
 } from '@calico-node/model';
@@ -50,15 +52,16 @@ export class StatusReporter {
   }
 
   setEndpoint(identity: WorkloadEndpointIdentity, status: EndpointStatusWord): void {
-    const key = this.#keyOf(identity);
-    if (this.#wanted.get(key) === status) return;
-    this.#wanted.set(key, status);
-    this.#mark(key);
+    this.#set(this.#keyOf(identity), status);
   }
 
   removeEndpoint(identity: WorkloadEndpointIdentity): void {
-    const key = this.#keyOf(identity);
-    if (this.#wanted.delete(key)) this.#mark(key);
+    this.#set(this.#keyOf(identity), undefined);
+  }
+
+  /** `undefined`: the endpoint is gone. */
+  setHostEndpoint(name: string, status: EndpointStatusWord | undefined): void {
+    this.#set(hostEndpointStatusKey(this.#options.hostname, name), status);
   }
 
   /** From now on what the store says of endpoints that we do not have is removed. */
@@ -83,7 +86,10 @@ export class StatusReporter {
     });
   }
 
-  #mark(key: string): void {
+  #set(key: string, status: EndpointStatusWord | undefined): void {
+    if (this.#wanted.get(key) === status) return;
+    if (status === undefined) this.#wanted.delete(key);
+    else this.#wanted.set(key, status);
     this.#pending.add(key);
     this.#wake.resolve(undefined);
   }
@@ -149,8 +155,9 @@ export class StatusReporter {
 
   async #compareWithStore(signal: AbortSignal): Promise<void> {
     const { backend, hostname, region } = this.#options;
-    const { items } = await backend.list(workloadEndpointStatusPrefix(hostname, region), { signal });
-    const stored = new Map(items.map(({ key, value }) => [key, value]));
+    const prefixes = [workloadEndpointStatusPrefix(hostname, region), hostEndpointStatusPrefix(hostname)];
+    const lists = await Promise.all(prefixes.map((prefix) => backend.list(prefix, { signal })));
+    const stored = new Map(lists.flatMap(({ items }) => items.map(({ key, value }) => [key, value])));
     for (const key of stored.keys()) if (!this.#wanted.has(key)) this.#pending.add(key);
     for (const [key, status] of this.#wanted) {
       if (stored.get(key) !== encodeEndpointStatus({ status })) this.#pending.add(key);

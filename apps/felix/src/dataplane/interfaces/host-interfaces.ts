@@ -1,5 +1,5 @@
 import type { IpAddress } from '@calico-node/net';
-import { RouteMonitor, RouteSocket, type NetnsRef, type RouteEvent } from '@calico-node/netlink';
+import { RouteMonitor, RouteSocket, type Link, type NetnsRef, type RouteEvent } from '@calico-node/netlink';
 import type { HostInterfaceRemove, HostInterfaceUpdate } from '../../calc/intents.ts';
 
 export interface HostInterfacesOptions {
@@ -13,7 +13,7 @@ export interface HostInterfacesOptions {
   readonly onDirty: () => void;
 }
 
-/** The host's own interfaces and their addresses, for host endpoints that are told by address. */
+/** The host's own interfaces, their addresses, for host endpoints that are told by address, and whether they are up. */
 export class HostInterfaces implements Disposable {
   readonly #options: HostInterfacesOptions;
   readonly #monitor: RouteMonitor;
@@ -24,6 +24,8 @@ export class HostInterfaces implements Disposable {
   readonly #names = new Map<number, string>();
   /** Index of an interface in `#names` to its addresses. */
   readonly #addresses = new Map<number, Set<IpAddress>>();
+  /** Names of those that can carry packets. */
+  readonly #running = new Set<string>();
   /** Notices were lost, or there were none yet: everything is to be listed. */
   #isUnknown = true;
   #isDirty = true;
@@ -79,6 +81,11 @@ export class HostInterfaces implements Disposable {
     return changes;
   }
 
+  /** Whether the interface can carry packets; `undefined` when none of that name has been told of. */
+  isUp(name: string): boolean | undefined {
+    return this.#told.has(name) ? this.#running.has(name) : undefined;
+  }
+
   [Symbol.dispose](): void {
     this.#monitor.close();
     this.#socket.close();
@@ -94,9 +101,10 @@ export class HostInterfaces implements Disposable {
     if (event.object === 'link') {
       const { index, name } = event.link;
       if (event.action === 'set' && !this.#isPassedOver(name)) {
-        this.#names.set(index, name);
+        this.#setLink(event.link);
         return true;
       }
+      this.#running.delete(name);
       this.#addresses.delete(index);
       return this.#names.delete(index);
     }
@@ -109,6 +117,13 @@ export class HostInterfaces implements Disposable {
     return true;
   }
 
+  #setLink({ index, name, running }: Link): void {
+    const before = this.#names.get(index);
+    if (before !== undefined) this.#running.delete(before);
+    this.#names.set(index, name);
+    if (running) this.#running.add(name);
+  }
+
   #addressesOf(index: number): Set<IpAddress> {
     const known = this.#addresses.get(index) ?? new Set();
     this.#addresses.set(index, known);
@@ -119,7 +134,8 @@ export class HostInterfaces implements Disposable {
     this.#isUnknown = false;
     this.#names.clear();
     this.#addresses.clear();
-    for (const { name, index } of this.#socket.listLinks()) if (!this.#isPassedOver(name)) this.#names.set(index, name);
+    this.#running.clear();
+    for (const link of this.#socket.listLinks()) if (!this.#isPassedOver(link.name)) this.#setLink(link);
     for (const { interfaceIndex, ip } of this.#socket.listAddresses()) {
       if (this.#names.has(interfaceIndex)) this.#addressesOf(interfaceIndex).add(ip);
     }
