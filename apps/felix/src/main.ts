@@ -13,6 +13,7 @@ import {
   type ServiceContext,
 } from '@calico-node/service';
 import type { ConfigUpdate } from './calc/intents.ts';
+import { datastoreEnvironment } from './config/datastore-environment.ts';
 import { logLevelOf } from './config/log-level.ts';
 import { resolveParameters, startingValues, type Resolved } from './config/resolve.ts';
 import { fromEnvironment, fromFile, fromResource, type Source } from './config/sources.ts';
@@ -80,10 +81,10 @@ async function run(context: ServiceContext): Promise<void> {
   };
   const local = [fromEnvironment(context.env), readConfigFile(context.option('config-file'))];
   const paths = nodePaths(context.env);
-  const datastore = loadDatastoreConfig({ env: context.env });
   // The datastore's part of the configuration comes with the first snapshot: start with what is here, and if that is
   // another configuration, once more.
   let config = resolve(context, local);
+  const datastore = loadDatastoreConfig({ env: datastoreEnvironment(context.env, config) });
   follow(config);
   for (;;) {
     const current = config;

@@ -63,11 +63,13 @@ describe('felix is found out', () => {
 });
 
 describe('felix lets itself be looked into', () => {
-  it('by a log in a file, a profile and the inspector', async () => {
+  it('by a log in a file, a profile and the inspector, whatever names its store', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'calico-felix-'));
     const path = (name: string): string => join(directory, name);
     try {
       await using felix = start({
+        ETCD_ENDPOINTS: 'http://127.0.0.1:1',
+        FELIX_ETCDADDR: `127.0.0.1:${etcd.port}`,
         FELIX_LOGFILEPATH: path('log/felix.log'),
         FELIX_LOGSEVERITYFILE: 'DEBUG',
         FELIX_LOGSEVERITYSCREEN: 'FATAL',

@@ -26,7 +26,16 @@ import {
 } from './parameter-type.ts';
 import { severity } from './log-level.ts';
 import { parameter, type Parameter } from './parameter.ts';
-import { cidrList, durations, hostAddress, interfacePattern, interfacePatterns, optionalBool } from './text-types.ts';
+import {
+  authority,
+  cidrList,
+  durations,
+  endpoints,
+  hostAddress,
+  interfacePattern,
+  interfacePatterns,
+  optionalBool,
+} from './text-types.ts';
 
 export type { Parameter } from './parameter.ts';
 
@@ -38,6 +47,13 @@ const noCidrs: readonly Cidr[] = [];
  */
 export const parameters = {
   FelixHostname: parameter(text, ''),
+  DatastoreType: parameter(oneOf('kubernetes', 'etcdv3'), 'etcdv3', undefined, { nonZero: true, fatal: true }),
+  EtcdAddr: parameter(authority, '127.0.0.1:2379'),
+  EtcdScheme: parameter(oneOf('http', 'https'), 'http'),
+  EtcdKeyFile: parameter(text, ''),
+  EtcdCertFile: parameter(text, ''),
+  EtcdCaFile: parameter(text, ''),
+  EtcdEndpoints: parameter(endpoints, ''),
   InterfacePrefix: parameter(interfaceList, ['cali'], 'interfacePrefix', { nonZero: true, fatal: true }),
   InterfaceExclude: parameter(interfacePatterns, 'kube-ipvs0', 'interfaceExclude'),
   InterfaceRefreshInterval: parameter(seconds, 90, 'interfaceRefreshInterval'),

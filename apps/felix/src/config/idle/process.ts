@@ -1,7 +1,7 @@
 import { idle } from '../parameter.ts';
 import { severity } from '../log-level.ts';
 import { bool, int, oneOf, regexp, seconds, text } from '../parameter-type.ts';
-import { authority, endpoints } from '../text-types.ts';
+import { authority } from '../text-types.ts';
 
 const noGoSources = 'it names source files of Go';
 const noLogDropping = 'no line of the log is dropped';
@@ -13,19 +13,11 @@ const noGo = 'Felix does not run on Go here';
 const noTypha = 'Felix watches the store itself';
 const noUsageReports = 'nothing is reported to anybody';
 const notYet = 'the data plane does not have this yet';
-const storeElsewhere = 'the store is named by ETCD_ENDPOINTS and the variables beside it';
 
 /** Parameters of the process that Calico's Felix is, and of services around it, that this one does without. */
 export const processParameters = {
   UseInternalDataplaneDriver: idle(bool, 'true', noExternalDataplane, 'useInternalDataplaneDriver'),
   DataplaneDriver: idle(text, 'calico-iptables-plugin', noExternalDataplane, 'dataplaneDriver', { nonZero: true }),
-  DatastoreType: idle(oneOf('kubernetes', 'etcdv3'), 'etcdv3', storeElsewhere, undefined, { nonZero: true }),
-  EtcdAddr: idle(authority, '127.0.0.1:2379', storeElsewhere),
-  EtcdScheme: idle(oneOf('http', 'https'), 'http', storeElsewhere),
-  EtcdKeyFile: idle(text, '', storeElsewhere),
-  EtcdCertFile: idle(text, '', storeElsewhere),
-  EtcdCaFile: idle(text, '', storeElsewhere),
-  EtcdEndpoints: idle(endpoints, '', storeElsewhere),
   TyphaAddr: idle(authority, '', noTypha),
   TyphaK8sServiceName: idle(text, '', noTypha),
   TyphaK8sNamespace: idle(text, 'kube-system', noTypha, undefined, { nonZero: true }),
