@@ -11,18 +11,19 @@ test('a process is measured, one that is gone is not', () => {
   expect(readProcessUse(2 ** 22 + 1)).toBeUndefined();
 });
 
+const status: ComponentStatus = {
+  name: 'felix',
+  phase: 'running',
+  pid: process.pid,
+  restarts: 3,
+  startedMs: 0,
+  lastExit: '',
+  ready: true,
+  reason: '',
+  after: [],
+};
+
 test('the metrics name each process', async () => {
-  const status: ComponentStatus = {
-    name: 'felix',
-    phase: 'running',
-    pid: process.pid,
-    restarts: 3,
-    startedMs: 0,
-    lastExit: '',
-    ready: true,
-    reason: '',
-    after: [],
-  };
   const registry = new Registry();
   registerProcessMetrics(registry, () => [status, { ...status, name: 'confd', pid: 0, ready: false, restarts: 0 }]);
   const text = await registry.metrics();
@@ -31,4 +32,20 @@ test('the metrics name each process', async () => {
   expect(text).toMatch(/calico_node_process_resident_memory_bytes\{process="calico-node"\} \d{7,}/);
   expect(text).not.toContain('memory_bytes{process="confd"}');
   expect(text).toContain('calico_node_process_ready{process="confd"} 0');
+});
+
+test('a scrape measures each process once, and afresh', async () => {
+  const registry = new Registry();
+  const measured: number[] = [];
+  registerProcessMetrics(
+    registry,
+    () => [{ ...status, pid: 77 }],
+    (pid) => {
+      measured.push(pid);
+      return { cpuSeconds: measured.length, residentBytes: 1, proportionalBytes: 2, openFiles: 3 };
+    },
+  );
+  await registry.metrics();
+  expect(measured).toEqual([process.pid, 77]);
+  expect(await registry.metrics()).toContain('calico_node_process_cpu_seconds_total{process="felix"} 4\n');
 });

@@ -44,60 +44,56 @@ export function readProcessUse(pid: number): ProcessUse | undefined {
   };
 }
 
-/** Adds what each process of the node uses, measured whenever the metrics are read. */
-export function registerProcessMetrics(registry: Registry, statuses: () => readonly ComponentStatus[]): void {
-  const registers = [registry];
-  const labelNames = ['process'];
-  const running = (): readonly (readonly [string, ProcessUse])[] =>
-    [{ name: 'calico-node', pid: process.pid }, ...statuses()].flatMap(({ name, pid }) => {
-      const use = pid === 0 ? undefined : readProcessUse(pid);
-      return use === undefined ? [] : [[name, use] as const];
-    });
-  const gauge = (name: string, help: string, read: (use: ProcessUse) => number): void => {
-    new Gauge({
-      name,
-      help,
-      registers,
-      labelNames,
-      collect() {
-        this.reset();
-        for (const [process, use] of running()) this.set({ process }, read(use));
-      },
-    });
-  };
-  gauge('calico_node_process_resident_memory_bytes', 'Resident memory.', (use) => use.residentBytes);
-  gauge(
-    'calico_node_process_proportional_memory_bytes',
-    'Memory, with a share of what is shared (PSS).',
-    (use) => use.proportionalBytes,
-  );
-  gauge('calico_node_process_open_fds', 'Open file descriptors.', (use) => use.openFiles);
-  const counter = (name: string, help: string, read: () => readonly (readonly [string, number])[]): void => {
-    new Counter({
-      name,
-      help,
-      registers,
-      labelNames,
-      collect() {
-        this.reset();
-        for (const [process, value] of read()) this.inc({ process }, value);
-      },
-    });
-  };
-  counter('calico_node_process_cpu_seconds_total', 'CPU time since the process started.', () =>
-    running().map(([name, { cpuSeconds }]) => [name, cpuSeconds] as const),
-  );
-  counter('calico_node_process_restarts_total', 'How often the supervisor started it again.', () =>
-    statuses().map(({ name, restarts }) => [name, restarts] as const),
-  );
-  new Gauge({
+/**
+ * Adds what each process of the node uses and how it fares, measured once whenever the metrics are read. `read` tells
+ * what a process uses; undefined when it is gone.
+ */
+export function registerProcessMetrics(
+  registry: Registry,
+  statuses: () => readonly ComponentStatus[],
+  read: (pid: number) => ProcessUse | undefined = readProcessUse,
+): void {
+  const common = { registers: [registry], labelNames: ['process'] };
+  // The first of them is asked first, and sets them all.
+  const ready = new Gauge({
+    ...common,
     name: 'calico_node_process_ready',
     help: 'Whether it is ready (1) or not (0).',
-    registers,
-    labelNames,
-    collect() {
-      this.reset();
-      for (const { name, ready } of statuses()) this.set({ process: name }, ready ? 1 : 0);
+    collect: () => {
+      measure();
     },
   });
+  const restarts = new Counter({
+    ...common,
+    name: 'calico_node_process_restarts_total',
+    help: 'How often the supervisor started it again.',
+  });
+  const gauge = (name: string, help: string): Gauge => new Gauge({ ...common, name, help });
+  const resident = gauge('calico_node_process_resident_memory_bytes', 'Resident memory.');
+  const proportional = gauge(
+    'calico_node_process_proportional_memory_bytes',
+    'Memory, with a share of what is shared (PSS).',
+  );
+  const openFiles = gauge('calico_node_process_open_fds', 'Open file descriptors.');
+  const cpu = new Counter({
+    ...common,
+    name: 'calico_node_process_cpu_seconds_total',
+    help: 'CPU time since the process started.',
+  });
+  const measure = (): void => {
+    for (const metric of [ready, restarts, resident, proportional, openFiles, cpu]) metric.reset();
+    const components = statuses();
+    for (const component of components) {
+      ready.set({ process: component.name }, component.ready ? 1 : 0);
+      restarts.inc({ process: component.name }, component.restarts);
+    }
+    for (const { name, pid } of [{ name: 'calico-node', pid: process.pid }, ...components]) {
+      const use = pid === 0 ? undefined : read(pid);
+      if (use === undefined) continue;
+      resident.set({ process: name }, use.residentBytes);
+      proportional.set({ process: name }, use.proportionalBytes);
+      openFiles.set({ process: name }, use.openFiles);
+      cpu.inc({ process: name }, use.cpuSeconds);
+    }
+  };
 }
