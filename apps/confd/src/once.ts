@@ -8,6 +8,7 @@ import { writeFileSet, type DaemonCommands } from './files/file-set-writer.ts';
 import { renderFiles } from './render-files.ts';
 import { renderBgpConfig } from './render/render.ts';
 import { ResourceCache, watchedPrefixes } from './resource-cache.ts';
+import { NameLookups } from './templates/name-lookups.ts';
 
 /** Renders what the store holds now: to standard output, or to BIRD's files. Throws NotApplied. */
 export async function runOnce({ render, target }: ConfdConfig, backend: Backend, signal: AbortSignal): Promise<void> {
@@ -21,7 +22,15 @@ export async function runOnce({ render, target }: ConfdConfig, backend: Backend,
     process.stdout.write(`${JSON.stringify(config, null, 2)}\n`);
     return;
   }
-  const { config: sets, problems } = renderFiles(resources, render, target);
+  const lookups = new NameLookups(() => undefined);
+  const renderNow = (): ReturnType<typeof renderFiles> => renderFiles(resources, render, target, lookups);
+  let rendered = renderNow();
+  while (lookups.isWaiting) {
+    await lookups.settled();
+    rendered = renderNow();
+  }
+  lookups.close();
+  const { config: sets, problems } = rendered;
   printProblems(problems);
   const { check } = birdCommands(target);
   for (const set of sets)

@@ -4,7 +4,9 @@ import { deriveBgp } from './derive/derive.ts';
 import type { BgpResources, RenderOptions } from './derive/resources.ts';
 import type { FileSet } from './files/file-set.ts';
 import type { Rendered } from './render/render.ts';
+import { birdConfig } from './templates/bird-config.ts';
 import { keyValueView } from './templates/key-values.ts';
+import type { NameLookups } from './templates/name-lookups.ts';
 import { applyTemplates, hasTemplates } from './templates/template-set.ts';
 
 /** BIRD's files, our own and those of operators' templates, which are read anew each time. */
@@ -12,6 +14,7 @@ export function renderFiles(
   resources: BgpResources,
   options: RenderOptions,
   { directory, confdDir }: Extract<Target, { backend: 'bird' }>,
+  lookups: NameLookups,
 ): Rendered<readonly FileSet[]> {
   const rendered = renderBirdFiles(resources, options);
   if (!hasTemplates(confdDir)) return rendered;
@@ -22,6 +25,8 @@ export function renderFiles(
     view: keyValueView(node, resources),
     filters: new Map(resources.filters.map((filter) => [filter.metadata.name, filter])),
     env: process.env,
+    lookups,
+    bgpConfig: (family) => birdConfig(node, family),
   });
   return { ...rendered, config };
 }

@@ -19,6 +19,7 @@ import { renderBgpConfig } from './render/render.ts';
 import { ClusterObjects } from './kubernetes/cluster-objects.ts';
 import { StoreView } from './store-view.ts';
 import { ResourceCache, watchedPrefixes } from './resource-cache.ts';
+import { NameLookups } from './templates/name-lookups.ts';
 
 /** How long a configuration that the daemon refused is left alone, if the store doesn't change. */
 const REFUSED_RETRY_MS = 30_000;
@@ -132,14 +133,22 @@ function birdWork(
   view: StoreView,
   { log, health, signal }: ServiceContext,
 ): Work {
+  const lookups = new NameLookups(() => {
+    reconciler.othersChanged();
+  });
   const reconciler = new Reconciler({
     destination: new FileDestination(target.directory, birdCommands(target), target.keepsStaged),
-    render: () => renderFiles(view.resources(), view.options, target),
-    isWaiting: () => view.isWaiting,
+    render: () => renderFiles(view.resources(), view.options, target, lookups),
+    isWaiting: () => view.isWaiting || lookups.isWaiting,
     backoff: new Backoff(250, 5000),
     log,
     health: health.register('bird'),
     signal,
   });
-  return { reconciler, close: () => undefined };
+  return {
+    reconciler,
+    close: () => {
+      lookups.close();
+    },
+  };
 }

@@ -64,7 +64,7 @@ class Parser {
     const first = this.#peek();
     if (first.type === 'close') throw this.#error(first.at, 'missing value for command');
     const word = first.type === 'word' ? first.name : '';
-    if (word === 'block') throw this.#error(first.at, '{{block}} is not supported');
+    if (word === 'block') return this.#defaultTemplate(at);
     if (word === 'template') return this.#template(at);
     if (word === 'break' || word === 'continue') {
       if (this.#loops === 0) throw this.#error(first.at, `{{${word}}} outside {{range}}`);
@@ -88,11 +88,27 @@ class Parser {
     this.#next += 1;
     const name = this.#templateName();
     this.#close();
-    const outer = this.#variables;
-    this.#variables = [''];
+    this.#definition('define', name, at);
+  }
+
+  /** `block "name" value` to its `{{end}}`: defines the template, and is replaced by its text. */
+  #defaultTemplate(at: number): Node {
+    this.#enter(at);
+    this.#next += 1;
+    const name = this.#templateName();
+    const pipeline = this.#pipeline('print');
+    this.#close();
+    this.#definition('block', name, at);
+    return { type: 'template', at, name, pipeline };
+  }
+
+  /** What a template's name stands for, up to `{{end}}`. It sees no variables, and is in no loop. */
+  #definition(word: 'define' | 'block', name: string, at: number): void {
+    const [outer, loops] = [this.#variables, this.#loops];
+    [this.#variables, this.#loops] = [[''], 0];
     const { nodes, end } = this.#nodes();
-    if (end.word !== 'end') throw this.#error(at, '{{define}} without {{end}}');
-    this.#variables = outer;
+    if (end.word !== 'end') throw this.#error(at, `{{${word}}} without {{end}}`);
+    [this.#variables, this.#loops] = [outer, loops];
     this.#depth -= 1;
     if (this.#definitions.has(name)) throw this.#error(at, `template ${JSON.stringify(name)} is defined twice`);
     this.#definitions.set(name, nodes);

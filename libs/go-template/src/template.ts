@@ -1,6 +1,6 @@
 /**
  * Go's text/template over JSON's values: text, fields, variables, pipelines, functions, `if`, `with` and `range` with
- * their `else`, `define` and `template`, comments and trimming. Not there: `block`.
+ * their `else`, `define`, `template` and `block`, comments and trimming.
  */
 import { fieldOf } from './field.ts';
 import { goValue } from './format.ts';

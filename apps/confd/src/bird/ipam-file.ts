@@ -19,45 +19,64 @@ export function renderIpamFile({ prefixes, settings }: NodeBgp, family: Family):
 
 /** The first statement that accepts or rejects decides; where none does, the caller goes on. */
 function exportBody({ pools, services, reflected, peerRoutes }: Prefixes): Lines {
-  const exported = pools.filter((pool) => pool.isExported);
   return [
-    ...pools
-      .filter((pool) => !pool.isExported)
-      .map(({ cidr }) => `${within(cidr, 'reject')} # BGP export is disabled.`),
+    ...disabledPoolExports({ pools }),
     ...peerRoutes.map(({ cidr }) => `${within(cidr, 'reject')} # The way to a peer is this node's own business.`),
     '# Nodes reach each other over these by themselves.',
-    ...block('if internal_peer then', ['*.cali', '*.calico', 'tunl0'].map(rejectFrom)),
+    ...block('if internal_peer then', internalExports),
     'reject_local_routes();',
     'apply_communities();',
     'calico_aggr();',
     ...section('# Service addresses.', services),
     ...section('# Service addresses that a route reflector passes on.', reflected),
-    ...section(
-      '# Pools.',
-      exported.map(({ cidr }) => cidr),
-    ),
+    ...titled('# Pools.', enabledPoolExports({ pools })),
   ];
 }
 
-function kernelBody({ pools, serviceRejects }: Prefixes, { programsPlainPools }: Settings, family: Family): Lines {
-  const poolLines = pools.flatMap(({ cidr, encapsulation }) => {
+/** Of routes over overlay devices, to peers in our AS. */
+export const internalExports: Lines = ['*.cali', '*.calico', 'tunl0'].map(rejectFrom);
+
+export function disabledPoolExports({ pools }: Pick<Prefixes, 'pools'>): Lines {
+  return pools
+    .filter((pool) => !pool.isExported)
+    .map(({ cidr }) => `${within(cidr, 'reject')} # BGP export is disabled.`);
+}
+
+export function enabledPoolExports({ pools }: Pick<Prefixes, 'pools'>): Lines {
+  return pools.filter((pool) => pool.isExported).map(({ cidr }) => within(cidr, 'accept'));
+}
+
+/** Which pools' routes reach the kernel. */
+export function poolKernelRules({ pools }: Prefixes, { programsPlainPools }: Settings, family: Family): Lines {
+  return pools.flatMap(({ cidr, encapsulation }) => {
     if (encapsulation === 'vxlan') return [`${within(cidr, 'reject')} # VXLAN routes are handled by Felix.`];
     if (encapsulation === 'ipip' || !programsPlainPools) {
       return [`${within(cidr, 'reject')} # Cluster routes are handled by Felix.`];
     }
     return family === 4 ? [within(cidr, 'accept')] : [];
   });
+}
+
+function kernelBody(prefixes: Prefixes, settings: Settings, family: Family): Lines {
+  const { serviceRejects } = prefixes;
   return [
     '# The kernel has the routes of its interfaces. (BIRD 1 left them out by itself.)',
     'if source = RTS_DEVICE then { reject; }',
     ...serviceRejects.map((cidr) => `${within(cidr, 'reject')} # Service addresses are not the kernel's to route.`),
-    ...poolLines,
+    ...poolKernelRules(prefixes, settings, family),
     'accept;',
   ];
 }
 
 function section(comment: string, cidrs: readonly Cidr[]): Lines {
-  return cidrs.length === 0 ? [] : [comment, ...cidrs.map((cidr) => within(cidr, 'accept'))];
+  return titled(
+    comment,
+    cidrs.map((cidr) => within(cidr, 'accept')),
+  );
+}
+
+function titled(comment: string, lines: Lines): Lines {
+  return lines.length === 0 ? [] : [comment, ...lines];
 }
 
 function within(cidr: Cidr, verdict: 'accept' | 'reject'): string {

@@ -58,15 +58,20 @@ function kernelProtocol({ filters }: NodeBgp, family: Family): Lines {
   ]);
 }
 
-function directProtocol({ logLevel, ignoredInterfaces }: Settings, family: Family, complain: Complain): Lines {
+function directProtocol(settings: Settings, family: Family, complain: Complain): Lines {
+  return block('protocol direct', [
+    ...debugging(settings.logLevel),
+    `ipv${family};`,
+    `interface ${directInterfaces(settings, complain)};`,
+  ]);
+}
+
+/** The interfaces whose networks are known, as BIRD's list of patterns. */
+export function directInterfaces({ ignoredInterfaces }: Settings, complain: Complain): string {
   const ignored = [...ignoredInterfaces, ...IGNORED_INTERFACES].flatMap((pattern) => {
     const literal = quote(pattern);
     if (literal === undefined) complain('BGPConfiguration', 'an unreadable pattern in ignoredInterfaces is left out');
     return literal === undefined ? [] : [`-${literal}`];
   });
-  return block('protocol direct', [
-    ...debugging(logLevel),
-    `ipv${family};`,
-    `interface ${[...ignored, '"*"'].join(', ')};`,
-  ]);
+  return [...ignored, '"*"'].join(', ');
 }

@@ -41,6 +41,27 @@ function isHostAddress(ip: string): boolean {
   return !/^(0\.|127\.|169\.254\.|22[4-9]\.|2[3-5]\d\.|::1?$|fe[89ab]|ff)/.test(ip);
 }
 
+/** What a session lets in and out, as bodies of filters. */
+export function sessionFilters(
+  session: Session,
+  node: NodeBgp,
+  functions: FilterFunctions,
+): { readonly imports: Lines; readonly exports: Lines } {
+  const internal = isInternal(session);
+  return {
+    imports: [
+      ...usualMetric(node.filters, familyOf(session.address)),
+      ...functions.callsFor(session.filters, 'import', internal),
+      'accept;',
+    ],
+    exports: [
+      ...functions.callsFor(session.filters, 'export', internal),
+      `calico_export_to_bgp_peers(${internal});`,
+      'reject;',
+    ],
+  };
+}
+
 /** One session. What it sends ends with calico_export_to_bgp_peers, which bird_ipam.cfg defines. */
 export function sessionProtocol(
   session: Session,
@@ -49,18 +70,7 @@ export function sessionProtocol(
   complain: Complain,
 ): Lines {
   const { port, ttlSecurityHops } = session;
-  const internal = isInternal(session);
-  const family = familyOf(session.address);
-  const imports = [
-    ...usualMetric(node.filters, family),
-    ...functions.callsFor(session.filters, 'import', internal),
-    'accept;',
-  ];
-  const exports = [
-    ...functions.callsFor(session.filters, 'export', internal),
-    `calico_export_to_bgp_peers(${internal});`,
-    'reject;',
-  ];
+  const { imports, exports } = sessionFilters(session, node, functions);
   return block(`protocol bgp ${session.name} from bgp_template`, [
     `neighbor ${session.address}${port === 0 ? '' : ` port ${port}`} as ${session.remoteAsn};`,
     ...(session.localAsn === node.me.asn ? [] : [`local as ${session.localAsn};`]),
@@ -74,7 +84,7 @@ export function sessionProtocol(
     ...(session.isReflectorClient ? ['rr client;', `rr cluster id ${session.clusterId ?? node.routerId};`] : []),
     ...password(session, complain),
     ...block(
-      `ipv${family}`,
+      `ipv${familyOf(session.address)}`,
       [
         ...(session.nextHop === 'auto' ? [] : [`next hop ${session.nextHop};`]),
         ...block('import filter', imports, ';'),

@@ -1,6 +1,6 @@
 /**
- * The functions of confd's templates: the keys of the store's view, JSON, paths and text; and Calico's for BIRD.
- * Not there: `datetime`, `lookupIP` and `lookupSRV`, whose results change without the store.
+ * The functions of confd's templates: the keys of the store's view, JSON, paths, text and names; and Calico's for
+ * BIRD.
  */
 import { existsSync } from 'node:fs';
 import { posix } from 'node:path';
@@ -10,6 +10,7 @@ import type { Family } from '@calico-node/net';
 import { filterFunctions, functionSymbol } from '../bird/filter-functions.ts';
 import { compareText } from '../derive/resources.ts';
 import { routerId } from '../derive/router-id.ts';
+import type { NameLookups } from './name-lookups.ts';
 
 export interface FunctionInputs {
   /** The keys that the template sees. */
@@ -17,6 +18,9 @@ export interface FunctionInputs {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** By name. */
   readonly filters: ReadonlyMap<string, BGPFilter>;
+  readonly lookups: Pick<NameLookups, 'addresses' | 'servers'>;
+  /** What `getBGPConfig` gives for a family. */
+  bgpConfig(family: Family): unknown;
 }
 
 interface Pair {
@@ -25,7 +29,12 @@ interface Pair {
 }
 
 export function confdFunctions(inputs: FunctionInputs): Readonly<Record<string, TemplateFunction>> {
-  return { ...keyFunctions(inputs.keys), ...textFunctions(inputs.env), ...birdFunctions(inputs.filters) };
+  return {
+    ...keyFunctions(inputs.keys),
+    ...textFunctions(inputs.env),
+    ...nameFunctions(inputs),
+    ...birdFunctions(inputs),
+  };
 }
 
 function keyFunctions(keys: ReadonlyMap<string, string>): Record<string, TemplateFunction> {
@@ -86,8 +95,18 @@ function textFunctions(env: FunctionInputs['env']): Record<string, TemplateFunct
   };
 }
 
-function birdFunctions(filters: FunctionInputs['filters']): Record<string, TemplateFunction> {
+/** What changes without the store: it is looked at anew when something else has a file rendered. */
+function nameFunctions({ lookups }: FunctionInputs): Record<string, TemplateFunction> {
   return {
+    datetime: () => `${new Date().toISOString().replace('T', ' ').replace('Z', '')} +0000 UTC`,
+    lookupIP: (name) => lookups.addresses(text(name)),
+    lookupSRV: (service, protocol, name) => lookups.servers(text(service), text(protocol), text(name)),
+  };
+}
+
+function birdFunctions({ filters, bgpConfig }: FunctionInputs): Record<string, TemplateFunction> {
+  return {
+    getBGPConfig: (version) => bgpConfig(familyOf(version)),
     hashToIPv4: (name) => routerId('hash', text(name), undefined),
     bgpFilterFunctionName: (name, direction, version) => {
       const lower = text(direction).toLowerCase();

@@ -17,6 +17,8 @@ export interface TemplateInputs {
   readonly view: ReadonlyMap<string, string>;
   readonly filters: FunctionInputs['filters'];
   readonly env: Readonly<Record<string, string | undefined>>;
+  readonly lookups: FunctionInputs['lookups'];
+  readonly bgpConfig: FunctionInputs['bgpConfig'];
 }
 
 /** A template resource with what came of it: text, or why there is none. */
@@ -65,7 +67,7 @@ function resourceFiles(confdDir: string): readonly string[] {
   }
 }
 
-function render(name: string, { confdDir, nodeName, view, filters, env }: TemplateInputs): Outcome | Failure {
+function render(name: string, { confdDir, nodeName, view, env, ...inputs }: TemplateInputs): Outcome | Failure {
   const file = join(confdDir, 'conf.d', name);
   let dest: string | undefined;
   let templateFile = file;
@@ -76,7 +78,7 @@ function render(name: string, { confdDir, nodeName, view, filters, env }: Templa
     const functions = confdFunctions({
       keys: visibleKeys(resource, view),
       env: { ...env, NODENAME: nodeName },
-      filters,
+      ...inputs,
     });
     return { resource, text: new Template(readFileSync(templateFile, 'utf8'), { functions }).render(undefined) };
   } catch (error) {

@@ -7,17 +7,23 @@ import { parseAsn } from '@calico-node/net';
 import type { BgpResources } from '../derive/resources.ts';
 import type { FileSet } from '../files/file-set.ts';
 import { renderFiles } from '../render-files.ts';
+import { NameLookups } from './name-lookups.ts';
 import { readTomlTable } from './toml.ts';
 
 let confdDir: string;
+let lookups: NameLookups;
+let news: number;
 const directory = '/etc/calico/confd/config';
 
 beforeEach(() => {
   confdDir = mkdtempSync(join(tmpdir(), 'calico-confdir-'));
   for (const name of ['conf.d', 'templates']) mkdirSync(join(confdDir, name));
+  news = 0;
+  lookups = new NameLookups(() => news++);
 });
 
 afterEach(() => {
+  lookups.close();
   rmSync(confdDir, { recursive: true, force: true });
 });
 
@@ -47,7 +53,7 @@ function render(from: BgpResources = resources): readonly FileSet[] {
     keepsStaged: false,
     confdDir,
   } as const;
-  return renderFiles(from, { nodeName: 'n2' }, target).config;
+  return renderFiles(from, { nodeName: 'n2' }, target, lookups).config;
 }
 
 const textOf = (name: string): string | undefined =>
@@ -102,6 +108,41 @@ describe('a template of an operator', () => {
     expect(textOf('narrow')).toBe('true [as_num]');
     put('own', '{{ls "/"}}', ['prefix = "/calico/ipam/v2/host//NODENAME"', 'keys = ["/ipv4/block"]']);
     expect(textOf('own')).toBe('[ipv4]');
+  });
+
+  it("has BIRD's configuration as Calico's templates get it", () => {
+    put(
+      'bgp',
+      [
+        '{{$c := getBGPConfig 4 .}}{{$c.NodeName}} {{$c.NodeIP}} {{$c.ASNumber}} {{$c.RouterID}} {{$c.ListenPort}}',
+        '{{range $c.Peers}}{{.Name}} {{.IP}} {{.Port}} {{.ASNumber}} {{.Type}} {{.Passive}} {{.TTLSecurity}}',
+        '{{end}}{{(index $c.Peers 0).ImportFilter}}',
+        '{{range $c.KernelFilterForIPPools}}{{.}}{{end}}',
+        '{{$c.DirectInterfaces}} {{len (getBGPConfig 6 .).Peers}}',
+      ].join('\n'),
+    );
+    expect(textOf('bgp')).toBe(
+      [
+        'n2 10.0.0.2 64600 10.0.0.2 1179',
+        'Global_192_0_2_1_port_1790 192.0.2.1 1790 65001 global false off',
+        'Mesh_10_0_0_1 10.0.0.1 1179 64600 mesh false off',
+        'Mesh_10_0_0_3 10.0.0.3 1179 64600 mesh true off',
+        "'bgp_f_importFilterV4'(false);",
+        '    accept;',
+        'if ( net ~ 10.65.0.0/16 ) then { reject; } # Cluster routes are handled by Felix.',
+        '-"cali*", -"kube-ipvs*", "*" 0',
+      ].join('\n'),
+    );
+  });
+
+  it('looks up names without waiting, and is rendered again when there is an answer', async () => {
+    put('names', '{{join (lookupIP "127.0.0.1") " "}} {{len (lookupIP "not..a.name")}} {{len datetime}}');
+    expect(textOf('names')).toBe(' 0 33');
+    expect(lookups.isWaiting).toBe(true);
+    await lookups.settled();
+    expect([lookups.isWaiting, news]).toEqual([false, 2]);
+    expect(textOf('names')).toBe('127.0.0.1 0 33');
+    expect(news).toBe(2);
   });
 
   it.each([
