@@ -2,6 +2,7 @@ import type { Node } from '@calico-node/model';
 import type { NodePolicy } from '@calico-node/policy';
 import type { ProgrammedRoutes } from './calc/routes/route-resolver.ts';
 import type { FelixParameters } from './config/parameters.ts';
+import { switchesOf } from './config/text-types.ts';
 import type { DriverChoice } from './dataplane/driver-choice.ts';
 import { allocateMarks } from './rules/marks.ts';
 import { defaultRuleOptions, type LogRate, type RuleOptions } from './rules/options.ts';
@@ -29,6 +30,10 @@ export function ruleOptionsOf(values: FelixParameters, filter: DriverChoice['kin
     floatingIps: values.FloatingIPs === 'Enabled',
     natOutgoingExclusions: values.NATOutgoingExclusions,
     natOutgoingAddress: values.NATOutgoingAddress,
+    fullyRandom: {
+      masquerade: switchesOf(values.FeatureDetectOverride).get('MASQFullyRandom') ?? true,
+      snat: switchesOf(values.FeatureDetectOverride).get('SNATFullyRandom') ?? true,
+    },
     natPortRange: values.NATPortRange,
     natOutgoingInterface: values.IptablesNATOutgoingInterfaceFilter,
   };

@@ -30,6 +30,7 @@ function open(choice: DriverChoice): PolicyDriver {
     rules: defaultRuleOptions,
     parameters: {
       ChainInsertMode: 'insert',
+      FeatureDetectOverride: '',
       MaxIpsetSize: 1000,
       IptablesPostWriteCheckIntervalSecs: 0,
       IptablesRefreshInterval: 0,

@@ -66,6 +66,8 @@ describe.for(Object.entries(drivers))('traffic out of the cluster by %s', ([, op
 
   it('has the address of the host, or another that is asked for, and its ports', async () => {
     expect(await seenOutside({})).toMatchObject({ address: '172.16.0.1' });
+    const fullyRandom = { masquerade: false, snat: false };
+    expect(await seenOutside({ fullyRandom })).toMatchObject({ address: '172.16.0.1' });
     const natPortRange = { first: 50_001, last: 50_003 };
     const masqueraded = await seenOutside({ natPortRange });
     expect(masqueraded.address).toBe('172.16.0.1');

@@ -108,7 +108,7 @@ describe('traffic of workloads', () => {
     await apply({ type: 'ip-set-update', id: networkPoolsSet, kind: 'net', members: [parseCidr('10.65.0.0/16')] });
     const chain = lab.nft('-s', 'list', 'chain', 'ip', 'calico', 'nat-cali-nat-outgoing').join(' ');
     expect(chain).toContain(
-      'ip saddr @cali40masq-ipam-pools-net ip daddr != @cali40network-ip-pools-net counter masquerade',
+      'ip saddr @cali40masq-ipam-pools-net ip daddr != @cali40network-ip-pools-net counter masquerade fully-random',
     );
   });
 });

@@ -35,6 +35,7 @@ import {
   interfacePattern,
   interfacePatterns,
   optionalBool,
+  switches,
 } from './text-types.ts';
 
 export type { Parameter } from './parameter.ts';
@@ -102,6 +103,7 @@ export const parameters = {
   IptablesRefreshInterval: parameter(seconds, 180, 'iptablesRefreshInterval'),
   IptablesPostWriteCheckIntervalSecs: parameter(seconds, 5, 'iptablesPostWriteCheckInterval'),
   IpsetsRefreshInterval: parameter(seconds, 90, 'ipsetsRefreshInterval'),
+  FeatureDetectOverride: parameter(switches, '', 'featureDetectOverride'),
   MaxIpsetSize: parameter(int(1, 0xffffffff), 1048576, 'maxIpsetSize', { nonZero: true }),
   DisableConntrackInvalidCheck: parameter(bool, false, 'disableConntrackInvalidCheck'),
   WorkloadSourceSpoofing: parameter(oneOf('Disabled', 'Any'), 'Disabled', 'workloadSourceSpoofing'),

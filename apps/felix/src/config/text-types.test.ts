@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { durations, durationsOf, interfacePatterns, interfacePatternsOf } from './text-types.ts';
+import { durations, durationsOf, interfacePatterns, interfacePatternsOf, switches, switchesOf } from './text-types.ts';
 
 describe('interfacePatterns', () => {
   test.each([
@@ -32,4 +32,14 @@ describe('durations', () => {
   test.each(['a', 'a=5', 'a=-1s', '=1s'])('refuses %s', (text) => {
     expect(durations.parse(text)).toBeUndefined();
   });
+});
+
+test('switches turn features on and off, and leave the others', () => {
+  expect(switchesOf('A=true, B=false,C=')).toEqual(
+    new Map([
+      ['A', true],
+      ['B', false],
+    ]),
+  );
+  expect(switches.parse('A=true,B=maybe')).toBeUndefined();
 });

@@ -59,6 +59,19 @@ export function interfacePatternsOf(text: string): readonly RegExp[] {
     });
 }
 
+/** Features by name; `name=` says nothing of one. */
+export const switches = matching('name=true or name=false, separated by commas', listed(/[\w-]+=(?:true|false|)/));
+
+/** What a parameter of `switches` says. */
+export function switchesOf(text: string): ReadonlyMap<string, boolean> {
+  const items = text.split(',').map((item) => item.trim().split('='));
+  return new Map(
+    items.flatMap(([name = '', value]) =>
+      value === 'true' || value === 'false' ? [[name, value === 'true'] as const] : [],
+    ),
+  );
+}
+
 /** Go durations by name. */
 export const durations: ParameterType<string> = {
   allowed: 'name=duration, such as dataplane=1m30s, separated by commas',

@@ -2,6 +2,7 @@ import type { Family } from '@calico-node/net';
 import type { NetnsRef } from '@calico-node/netlink';
 import type { Logger } from '@calico-node/service';
 import type { FelixParameters } from '../config/parameters.ts';
+import { switchesOf } from '../config/text-types.ts';
 import type { RuleOptions } from '../rules/options.ts';
 import type { DriverChoice } from './driver-choice.ts';
 import { IptablesDriver } from './iptables/iptables-driver.ts';
@@ -16,7 +17,11 @@ import { ReplacingDriver } from './replacing-driver.ts';
 /** What of Felix's configuration shapes how iptables is driven. */
 export type IptablesParameters = Pick<
   FelixParameters,
-  'ChainInsertMode' | 'IptablesPostWriteCheckIntervalSecs' | 'IptablesRefreshInterval' | 'MaxIpsetSize'
+  | 'FeatureDetectOverride'
+  | 'ChainInsertMode'
+  | 'IptablesPostWriteCheckIntervalSecs'
+  | 'IptablesRefreshInterval'
+  | 'MaxIpsetSize'
 >;
 
 export interface OpenDriverOptions {
@@ -40,6 +45,7 @@ function openAlone({ choice, parameters, ...common }: OpenDriverOptions): Policy
   return new IptablesDriver({
     ...common,
     variant: choice.variant,
+    restoreTakesLock: switchesOf(parameters.FeatureDetectOverride).get('RestoreSupportsLock') ?? true,
     insertMode: parameters.ChainInsertMode,
     maxIpSetSize: parameters.MaxIpsetSize,
     postWriteCheckSeconds: parameters.IptablesPostWriteCheckIntervalSecs,

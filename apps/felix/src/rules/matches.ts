@@ -94,6 +94,9 @@ export const jump = (chain: string): Action => ({ kind: 'jump', chain });
 
 export const goTo = (chain: string): Action => ({ kind: 'goto', chain });
 
+export const masquerade = (fullyRandom: boolean): Action =>
+  fullyRandom ? { kind: 'masquerade', fullyRandom } : { kind: 'masquerade' };
+
 export const accept: Action = Object.freeze({ kind: 'accept' });
 export const drop: Action = Object.freeze({ kind: 'drop' });
 export const reject: Action = Object.freeze({ kind: 'reject' });

@@ -168,8 +168,9 @@ export type Action =
   | { readonly kind: 'notrack' }
   /** The six bits of the differentiated services field (RFC 2474 section 3). In `mangle` only. */
   | { readonly kind: 'set-dscp'; readonly value: number }
-  | { readonly kind: 'masquerade'; readonly ports?: PortRange }
-  | { readonly kind: 'snat'; readonly address: IpAddress; readonly ports?: PortRange }
+  /** With `fullyRandom`, two packets at the same time are not given the same port, where one of them would be lost. */
+  | { readonly kind: 'masquerade'; readonly ports?: PortRange; readonly fullyRandom?: true }
+  | { readonly kind: 'snat'; readonly address: IpAddress; readonly ports?: PortRange; readonly fullyRandom?: true }
   | { readonly kind: 'dnat'; readonly address: IpAddress; readonly port?: number }
   /** Nothing: the rule is there for its comment (or its counter). */
   | { readonly kind: 'none' };

@@ -19,7 +19,10 @@ export function renderNatOutgoing(family: Family, options: RuleOptions): Chain {
     ...(natOutgoingExclusions === 'IPPoolsAndHostIPs' ? [matchSet('destination', allHostsSet, true)] : []),
     ...(natOutgoingInterface === '' ? [] : [matchInterfaceName('out', natOutgoingInterface)]),
   ];
-  const plain: Action = address === undefined || family === 6 ? { kind: 'masquerade' } : { kind: 'snat', address };
+  const plain: Extract<Action, { kind: 'masquerade' | 'snat' }> =
+    address === undefined || family === 6
+      ? { kind: 'masquerade', ...random(options.fullyRandom.masquerade) }
+      : { kind: 'snat', address, ...random(options.fullyRandom.snat) };
   const withPorts =
     ports === undefined
       ? []
@@ -27,4 +30,8 @@ export function renderNatOutgoing(family: Family, options: RuleOptions): Chain {
           rule([matchProtocol(protocol), ...matches], { ...plain, ports: { first: ports.first, last: ports.last } }),
         );
   return chain('nat', chainNames.natOutgoing, [...withPorts, rule(matches, plain)]);
+}
+
+function random(isWanted: boolean): { readonly fullyRandom?: true } {
+  return isWanted ? { fullyRandom: true } : {};
 }

@@ -47,6 +47,8 @@ export interface RuleOptions {
   readonly natOutgoingExclusions: 'IPPoolsOnly' | 'IPPoolsAndHostIPs';
   /** IPv4 (NATOutgoingAddress); undefined: that of the interface. */
   readonly natOutgoingAddress: IpAddress | undefined;
+  /** Whether translations draw their ports fully at random (FeatureDetectOverride switches that off). */
+  readonly fullyRandom: { readonly masquerade: boolean; readonly snat: boolean };
   /** NATPortRange; undefined: as the kernel likes. */
   readonly natPortRange: PortRange | undefined;
   /** IptablesNATOutgoingInterfaceFilter: an interface, with + at its end all that begin so; '': any. */
@@ -76,6 +78,7 @@ export const defaultRuleOptions: RuleOptions = Object.freeze({
   floatingIps: false,
   natOutgoingExclusions: 'IPPoolsOnly',
   natOutgoingAddress: undefined,
+  fullyRandom: Object.freeze({ masquerade: true, snat: true }),
   natPortRange: undefined,
   natOutgoingInterface: '',
 });

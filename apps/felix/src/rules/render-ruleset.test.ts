@@ -163,7 +163,7 @@ describe('static chains', () => {
 
   test('masquerade what leaves the pools', () => {
     expect(show('cali-nat-outgoing')).toBe(`nat cali-nat-outgoing
-  set(source masq-ipam-pools) !set(destination network-ip-pools) => masquerade`);
+  set(source masq-ipam-pools) !set(destination network-ip-pools) => masquerade(true)`);
   });
 
   test('give it the address and ports that are asked for, and only by the interfaces that are', () => {
@@ -174,11 +174,11 @@ describe('static chains', () => {
     };
     const leaves = 'set(source masq-ipam-pools) !set(destination network-ip-pools) interface(out eth true)';
     expect(show('cali-nat-outgoing', options)).toBe(`nat cali-nat-outgoing
-  protocol(6) ${leaves} => snat(192.0.2.1 {"first":1000,"last":2000})
-  protocol(17) ${leaves} => snat(192.0.2.1 {"first":1000,"last":2000})
-  ${leaves} => snat(192.0.2.1)`);
+  protocol(6) ${leaves} => snat(192.0.2.1 true {"first":1000,"last":2000})
+  protocol(17) ${leaves} => snat(192.0.2.1 true {"first":1000,"last":2000})
+  ${leaves} => snat(192.0.2.1 true)`);
     expect(show('cali-nat-outgoing', { ...options, natOutgoingInterface: 'eth0' }, 6)).toContain(
-      'interface(out eth0 false) => masquerade({"first":1000,"last":2000})',
+      'interface(out eth0 false) => masquerade(true {"first":1000,"last":2000})',
     );
   });
 });

@@ -5,7 +5,16 @@
 import type { Family } from '@calico-node/net';
 import { allHostsSet, vxlanHostsSet } from '../calc/ip-set.ts';
 import { rule } from './build.ts';
-import { drop, matchInterface, matchLocal, matchPorts, matchProtocol, matchSet, protocols } from './matches.ts';
+import {
+  drop,
+  masquerade,
+  matchInterface,
+  matchLocal,
+  matchPorts,
+  matchProtocol,
+  matchSet,
+  protocols,
+} from './matches.ts';
 import type { Match, Rule } from './model.ts';
 import type { RuleOptions } from './options.ts';
 import { allowAction, denyAction } from './verdicts.ts';
@@ -69,7 +78,7 @@ export function untrackedVxlan(family: Family, options: RuleOptions): readonly R
 }
 
 /** What leaves by a tunnel with another of the host's addresses gets the tunnel's, so that the answer comes back so. */
-export function masqueradeIntoTunnels(family: Family, { tunnels }: RuleOptions): readonly Rule[] {
+export function masqueradeIntoTunnels(family: Family, { tunnels, fullyRandom }: RuleOptions): readonly Rule[] {
   const devices = family === 4 ? (['ipip', 'vxlan4'] as const) : (['vxlan6'] as const);
   return devices
     .filter((device) => tunnels[device])
@@ -80,7 +89,7 @@ export function masqueradeIntoTunnels(family: Family, { tunnels }: RuleOptions):
           { kind: 'local-address', side: 'source', limitInterface: 'out', negated: true },
           matchLocal('source'),
         ],
-        { kind: 'masquerade' },
+        masquerade(fullyRandom.masquerade),
       ),
     );
 }

@@ -175,7 +175,9 @@ function writeData(data: AttributeWriter, expression: Expression, setIdOf: SetId
       writeRegister(data, 6, expression.port?.max);
       data.be32(
         7,
-        (expression.address === undefined ? 0 : natRange.address) | (expression.port === undefined ? 0 : natRange.port),
+        (expression.address === undefined ? 0 : natRange.address) |
+          (expression.port === undefined ? 0 : natRange.port) |
+          (expression.fullyRandom === true ? natRange.fullyRandom : 0),
       );
       return;
     case 'masquerade': {

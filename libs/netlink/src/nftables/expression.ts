@@ -92,6 +92,7 @@ export type Expression =
       readonly family: 'ip' | 'ip6';
       readonly address?: Register;
       readonly port?: { readonly min: Register; readonly max: Register };
+      readonly fullyRandom?: boolean;
     }
   | {
       readonly type: 'masquerade';

@@ -10,9 +10,9 @@ import {
   tableRanges,
 } from '../text-types.ts';
 
-const featuresProbed = 'what the kernel can do is found out alone';
+const noGates = "what Calico's gates open belongs to the eBPF data plane";
 const kernelTells = 'the kernel tells of interfaces and answers at once';
-const lockWaits = 'iptables waits for its lock itself';
+const lockWaits = 'iptables waits for its lock by itself; from 1.8.8 on it ignores an interval';
 const noCloud = 'no cloud is spoken to';
 const noIpvs = "kube-proxy's IPVS gets no rules of its own";
 const noIstio = 'there is no ambient mode';
@@ -48,8 +48,7 @@ export const networkParameters = {
   IstioAmbientMode: idle(oneOf('Disabled', 'Enabled'), 'Disabled', noIstio, 'istioAmbientMode'),
   IstioDSCPMark: idle(dscp, '23', noIstio, 'istioDSCPMark'),
   IptablesLockProbeIntervalMillis: idle(milliseconds, '50', lockWaits, 'iptablesLockProbeInterval'),
-  FeatureDetectOverride: idle(keyValues, '', featuresProbed, 'featureDetectOverride'),
-  FeatureGates: idle(keyValues, '', featuresProbed, 'featureGates'),
+  FeatureGates: idle(keyValues, '', noGates, 'featureGates'),
   XDPRefreshInterval: idle(seconds, '90', noXdp, 'xdpRefreshInterval'),
   PolicySyncPathPrefix: idle(text, '', noPolicySync, 'policySyncPathPrefix'),
   NetlinkTimeoutSecs: idle(seconds, '10', kernelTells, 'netlinkTimeout'),

@@ -32,6 +32,7 @@ export interface IptablesDriverOptions {
   readonly netns?: NetnsRef;
   readonly families: readonly Family[];
   readonly rules: RuleOptions;
+  readonly restoreTakesLock?: boolean;
   readonly insertMode?: ChainInsertMode;
   readonly maxIpSetSize?: number;
   /** How soon after a write the tables are read again, at first; 0: not at all. Each time doubles it, up to the next. */
@@ -68,7 +69,7 @@ export class IptablesDriver implements PolicyDriver {
     const { netns, variant, families, rules, insertMode = 'insert', maxIpSetSize = 1 << 20 } = options;
     const where = netns === undefined ? {} : { netns };
     this.#options = options;
-    this.#programs = new IptablesPrograms({ variant, ...where });
+    this.#programs = new IptablesPrograms({ variant, restoreTakesLock: options.restoreTakesLock ?? true, ...where });
     this.#ipsets = IpsetSocket.open(where);
     this.#families = families.map((family) => {
       const tools = { programs: this.#programs, ipsets: this.#ipsets };

@@ -10,6 +10,8 @@ import { programName, type IptablesVariant } from './variant.ts';
 
 export interface IptablesProgramsOptions {
   readonly variant: IptablesVariant;
+  /** Whether iptables-restore of the legacy kind knows `--wait`, which all since 1.6.2 do; so by default. */
+  readonly restoreTakesLock?: boolean;
   /** The node's namespace; the process's own when absent. */
   readonly netns?: NetnsRef;
 }
@@ -36,11 +38,11 @@ export class IptablesPrograms {
   readonly #children: number[] = [];
   readonly #counts = { restoreCalls: 0, restoreErrors: 0, saveCalls: 0, saveErrors: 0, linesExecuted: 0 };
 
-  constructor({ variant, netns }: IptablesProgramsOptions) {
+  constructor({ variant, netns, restoreTakesLock = true }: IptablesProgramsOptions) {
     this.variant = variant;
     this.#netns = netns;
     // nf_tables has transactions of its own, and its programs no lock.
-    this.#lockArgs = variant === 'nft' ? [] : ['--wait', `${LOCK_SECONDS}`];
+    this.#lockArgs = variant === 'nft' || !restoreTakesLock ? [] : ['--wait', `${LOCK_SECONDS}`];
   }
 
   get counts(): ProgramCounts {

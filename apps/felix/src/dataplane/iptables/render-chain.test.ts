@@ -114,6 +114,7 @@ describe('actions', () => {
     [{ kind: 'notrack' }, '--jump NOTRACK'],
     [{ kind: 'set-dscp', value: 46 }, '--jump DSCP --set-dscp 46'],
     [{ kind: 'masquerade', ports: { first: 1000, last: 2000 } }, '--jump MASQUERADE --to-ports 1000-2000'],
+    [{ kind: 'masquerade', fullyRandom: true }, '--jump MASQUERADE --random-fully'],
     [{ kind: 'snat', address: parseIp('192.0.2.1') }, '--jump SNAT --to-source 192.0.2.1'],
     [{ kind: 'dnat', address: parseIp('192.0.2.1'), port: 80 }, '--jump DNAT --to-destination 192.0.2.1:80'],
   ])('%o', (action, expected) => {

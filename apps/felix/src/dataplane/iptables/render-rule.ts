@@ -47,12 +47,12 @@ function renderAction(action: RenderedAction, family: Family): string {
       return '--jump NOTRACK';
     case 'set-dscp':
       return `--jump DSCP --set-dscp ${action.value}`;
-    case 'masquerade':
-      return action.ports === undefined
-        ? '--jump MASQUERADE'
-        : `--jump MASQUERADE --to-ports ${portsText(action.ports)}`;
+    case 'masquerade': {
+      const ports = action.ports === undefined ? '' : ` --to-ports ${portsText(action.ports)}`;
+      return `--jump MASQUERADE${ports}${randomText(action)}`;
+    }
     case 'snat':
-      return `--jump SNAT --to-source ${target(action.address, action.ports, family)}`;
+      return `--jump SNAT --to-source ${target(action.address, action.ports, family)}${randomText(action)}`;
     case 'dnat': {
       const ports = action.port === undefined ? undefined : { first: action.port, last: action.port };
       return `--jump DNAT --to-destination ${target(action.address, ports, family)}`;
@@ -60,6 +60,10 @@ function renderAction(action: RenderedAction, family: Family): string {
     case 'none':
       return '';
   }
+}
+
+function randomText({ fullyRandom }: { readonly fullyRandom?: true }): string {
+  return fullyRandom === true ? ' --random-fully' : '';
 }
 
 function portsText({ first, last }: PortRange): string {

@@ -165,12 +165,14 @@ function renderAction(action: Action, layer: Chain['layer'], context: ChainConte
       return [{ type: 'log', prefix: `${action.prefix}: `, level: LOG_LEVEL }];
     case 'notrack':
       return [{ type: 'notrack' }];
-    case 'masquerade':
+    case 'masquerade': {
+      const fullyRandom = action.fullyRandom === true ? { fullyRandom: true } : {};
       return action.ports === undefined
-        ? [{ type: 'masquerade' }]
-        : [...loadPorts(action.ports), { type: 'masquerade', port: { min: 2, max: 3 } }];
+        ? [{ type: 'masquerade', ...fullyRandom }]
+        : [...loadPorts(action.ports), { type: 'masquerade', port: { min: 2, max: 3 }, ...fullyRandom }];
+    }
     case 'snat':
-      return translate('snat', action.address, action.ports, context);
+      return translate('snat', action.address, action.ports, context, action.fullyRandom);
     case 'dnat':
       return translate(
         'dnat',
@@ -195,9 +197,11 @@ function translate(
   address: Parameters<typeof ipToBytes>[0],
   ports: { readonly first: number; readonly last: number } | undefined,
   { family }: ChainContext,
+  fullyRandom = false,
 ): readonly Expression[] {
   const load: Expression = { type: 'immediate', register: 1, value: ipToBytes(address) };
-  const nat = { type: 'nat', kind, family: family === 4 ? 'ip' : 'ip6', address: 1 } as const;
+  const random = fullyRandom ? { fullyRandom } : {};
+  const nat = { type: 'nat', kind, family: family === 4 ? 'ip' : 'ip6', address: 1, ...random } as const;
   return ports === undefined ? [load, nat] : [load, ...loadPorts(ports), { ...nat, port: { min: 2, max: 3 } }];
 }
 
