@@ -1,4 +1,4 @@
-import { parseIp } from '@calico-node/net';
+import { familyOf, parseCidr, parseIp, type IpAddress } from '@calico-node/net';
 import { RouteSocket } from '@calico-node/netlink';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { LocalWorkloadEndpoint } from '../src/calc/intents.ts';
@@ -6,90 +6,112 @@ import type { PolicyDriver } from '../src/dataplane/policy-driver.ts';
 import { defaultRuleOptions } from '../src/rules/options.ts';
 import { drivers } from './support/drivers.ts';
 import { endpoint, policy, rule, start } from './support/intents.ts';
-import { NodeLab } from './support/node-lab.ts';
+import { NodeLab, runIn } from './support/node-lab.ts';
 import { encodeFrame, FrameSender } from './support/raw-packet.ts';
+
+const workload = { 4: parseIp('10.65.0.1'), 6: parseIp('fd00:65::1') };
+const other = { 4: parseIp('172.16.0.254'), 6: parseIp('fd00:16::fe') };
+/** What comes to a workload is answered: egress has to be first. */
+const ways = ['egress', 'ingress'].flatMap((direction) =>
+  ([4, 6] as const).map((family) => [direction, family] as const),
+);
 
 describe.each(Object.entries(drivers))('%s', (_, open) => {
   let lab: NodeLab;
   let driver: PolicyDriver;
   let outside: FrameSender;
+  let inside: FrameSender;
   let macOf: (name: string) => Uint8Array;
-  let lastId = 0;
+  let lastPort = 1000;
 
   beforeEach(() => {
     lab = new NodeLab();
-    lab.addWorkload('1', '10.65.0.1');
-    lab.nft(`table ip probe {
-      set passed { typeof ip id; flags dynamic; size 1000; }
-      set expedited { typeof ip id; flags dynamic; size 1000; }
-      chain left { type filter hook postrouting priority 200; add @passed { ip id }; ip dscp ef add @expedited { ip id }; }
+    const { netns } = lab.addWorkload('1', workload[4]);
+    lab.addIpv6({ netns, interfaceName: 'cali1', address: workload[4] }, workload[6]);
+    runIn(lab.netns, 'ip', 'address', 'add', 'fd00:16::1/64', 'dev', 'eth0', 'nodad');
+    lab.nft(`table inet probe {
+      set passed { type inet_service; flags dynamic; size 1000; }
+      set expedited { type inet_service; flags dynamic; size 1000; }
+      chain left {
+        type filter hook postrouting priority 200
+        add @passed { udp sport }
+        ip dscp ef add @expedited { udp sport }
+        ip6 dscp ef add @expedited { udp sport }
+      }
     }`);
-    driver = open({ netns: lab.netns, families: [4], rules: defaultRuleOptions });
+    driver = open({ netns: lab.netns, families: [4, 6], rules: defaultRuleOptions });
     using route = RouteSocket.open({ netns: lab.netns });
+    using insideRoute = RouteSocket.open({ netns });
     outside = new FrameSender(lab.netns, route.getLink('fabric')!.index);
+    inside = new FrameSender(netns, insideRoute.getLink('eth0')!.index);
     const macs = new Map(route.listLinks().map(({ name, mac }) => [name, mac]));
     macOf = (name) => Uint8Array.from(macs.get(name)!.split(':'), (text) => parseInt(text, 16));
   });
 
   afterEach(() => {
     outside[Symbol.dispose]();
+    inside[Symbol.dispose]();
     driver.close();
     lab[Symbol.dispose]();
   });
 
   async function program(more: Partial<LocalWorkloadEndpoint>): Promise<void> {
     const allow = [rule('allow')];
-    driver.update([...start, policy('all', allow, allow), endpoint('1', '10.65.0.1', ['all'], more)]);
+    const addresses = [parseCidr(`${workload[4]}/32`), parseCidr(`${workload[6]}/128`)];
+    driver.update([...start, policy('all', allow, allow), endpoint('1', workload[4], ['all'], { addresses, ...more })]);
     await driver.apply();
   }
 
-  /** How many packets, each of a flow of its own, get to the workload. */
-  function countPassed(packets: number): number {
-    const ids = Array.from({ length: packets }, () => ++lastId);
-    for (const id of ids) {
-      const packet = {
-        family: 4,
-        source: parseIp('172.16.0.254'),
-        destination: parseIp('10.65.0.1'),
-        protocol: 17,
-        sourcePort: 1000 + id,
-        destinationPort: 53,
-        conntrackState: 'new',
-      } as const;
-      outside.send(encodeFrame(packet, macOf('eth0'), id));
-    }
-    const listing = lab.nft('-n', 'list', 'set', 'ip', 'probe', 'passed').join(' ');
-    return ids.filter((id) => new RegExp(`[^0-9]${id}[^0-9]`).test(listing)).length;
+  /** Sends a packet of a flow of its own to the node, for the other end. Gives what its flow is known by. */
+  function send(source: IpAddress, destination: IpAddress): number {
+    const sourcePort = ++lastPort;
+    const packet = {
+      family: familyOf(source),
+      source,
+      destination,
+      protocol: 17,
+      sourcePort,
+      destinationPort: 53,
+      conntrackState: 'new',
+    } as const;
+    const isFromWorkload = Object.values<IpAddress>(workload).includes(source);
+    const frame = encodeFrame(packet, macOf(isFromWorkload ? 'cali1' : 'eth0'), sourcePort);
+    (isFromWorkload ? inside : outside).send(frame);
+    return sourcePort;
   }
 
-  test('packets beyond the rate are dropped', async () => {
-    await program({ limits: { ingress: { packetRate: 1, packetBurst: 3 }, egress: {} } });
-    const passed = countPassed(20);
-    expect(passed).toBeGreaterThanOrEqual(3);
-    expect(passed).toBeLessThan(10);
+  function isIn(set: string, port: number): boolean {
+    return new RegExp(`[^0-9]${port}[^0-9]`).test(lab.nft('-n', 'list', 'set', 'inet', 'probe', set).join(' '));
+  }
+
+  /** How many packets get to the other end. */
+  function countPassed(packets: number, direction: string, family: 4 | 6): number {
+    const [source, destination] =
+      direction === 'ingress' ? [other[family], workload[family]] : [workload[family], other[family]];
+    return Array.from({ length: packets }, () => send(source, destination)).filter((port) => isIn('passed', port))
+      .length;
+  }
+
+  test('packets beyond the rate are dropped, in each direction', async () => {
+    const limit = { packetRate: 1, packetBurst: 3 };
+    await program({ limits: { ingress: limit, egress: limit } });
+    for (const [direction, family] of ways) {
+      const passed = countPassed(20, direction, family);
+      expect(passed).toBeGreaterThanOrEqual(3);
+      expect(passed).toBeLessThan(10);
+    }
   });
 
-  test('connections beyond the limit are refused', async () => {
-    await program({ limits: { ingress: { maxConnections: 4 }, egress: {} } });
-    expect(countPassed(10)).toBe(4);
+  test('connections beyond the limit are refused, in each direction', async () => {
+    await program({ limits: { ingress: { maxConnections: 4 }, egress: { maxConnections: 4 } } });
+    for (const [direction, family] of ways) expect(countPassed(10, direction, family)).toBe(4);
   });
 
   test('what leaves the pools has the endpoint’s code point', async () => {
     await program({ dscp: 46 });
-    const packet = {
-      family: 4,
-      source: parseIp('10.65.0.1'),
-      destination: parseIp('172.16.0.254'),
-      protocol: 17,
-      sourcePort: 1000,
-      destinationPort: 53,
-      conntrackState: 'new',
-    } as const;
-    using route = RouteSocket.open({ netns: `${lab.netns}-1` });
-    using inside = new FrameSender(`${lab.netns}-1`, route.getLink('eth0')!.index);
-    const id = ++lastId;
-    inside.send(encodeFrame(packet, macOf('cali1'), id));
-    const listing = () => lab.nft('-n', 'list', 'set', 'ip', 'probe', 'expedited').join(' ');
-    await expect.poll(listing).toMatch(new RegExp(`[^0-9]${id}[^0-9]`));
+    for (const family of [4, 6] as const) {
+      const port = send(workload[family], other[family]);
+      await expect.poll(() => isIn('expedited', port)).toBe(true);
+    }
   });
 });
