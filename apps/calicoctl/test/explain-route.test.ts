@@ -45,6 +45,8 @@ function serveFelix() {
     waitForEndpoint: absent,
     waitForRevision: absent,
     getStatus: absent,
+    verifyFlow: absent,
+    listConnections: absent,
     listEndpoints: absent,
     explainFlow: absent,
   };

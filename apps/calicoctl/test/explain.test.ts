@@ -44,7 +44,15 @@ function serveFelix() {
         waitForEndpoint: absent,
         waitForRevision: absent,
         getStatus: absent,
+        listConnections: absent,
         lookUpRoute: absent,
+        verifyFlow: unary(({ flow }: felixV1.VerifyFlowRequest) =>
+          felixV1.VerifyFlowResponse.fromPartial({
+            kernel: 'allow',
+            expected: flow?.destinationPort === 80 ? 'allow' : 'deny',
+            half: 'whole',
+          }),
+        ),
         listEndpoints: unary(() => ({ endpoints: [endpoint] })),
         explainFlow: unary(({ from, destinationPort }: felixV1.ExplainFlowRequest) => {
           if (from !== 'a') throw new RpcError('NOT_FOUND', `no workload endpoint is called "${from}"`);
@@ -69,6 +77,15 @@ it('prints the verdict of this node’s Felix', async () => {
     stdout: expect.stringContaining('Verdict:  ALLOW') as string,
   });
   expect((await calicoctl(...flow, '81')).stdout).toContain('Verdict:  DENY');
+  expect(await calicoctl(...flow, '80', '--verify')).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('Kernel:   ALLOW, as policy says') as string,
+  });
+  expect(await calicoctl(...flow, '81', '--verify')).toMatchObject({
+    code: 1,
+    stdout: expect.stringContaining('Kernel:   ALLOW, but policy says DENY') as string,
+    stderr: expect.stringContaining('the kernel does not do what policy says') as string,
+  });
 });
 
 it('prints what applies to an endpoint', async () => {

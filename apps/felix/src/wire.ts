@@ -242,7 +242,15 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
 
   mkdirSync(options.paths.runDir, { recursive: true, mode: 0o755 });
   await using _server = await serveUnix(options.socketPath, [
-    [felixV1.FelixServiceService, felixService(engine, calc, nodePolicyOf(rules))],
+    [
+      felixV1.FelixServiceService,
+      felixService(engine, calc, nodePolicyOf(rules), {
+        hostname: options.hostname,
+        interfacePrefixes: values.InterfacePrefix,
+        filter: choice,
+        maxChainNameLength: rules.maxChainNameLength,
+      }),
+    ],
   ]);
   log.info({ socket: options.socketPath, hostname: options.hostname, packetFilter: choice }, 'felix is running');
   // The slow look behind the kernel's own notices.

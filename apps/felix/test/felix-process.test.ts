@@ -210,6 +210,40 @@ describe.for(filters)('felix with $name', (filter) => {
       expect(await canConnect(a, b.address, 80)).toBe(false);
     });
 
+    it('verifies a flow with a packet that it puts through the kernel', async () => {
+      const flow = { from: 'a', to: 'b', protocol: 6, sourcePort: 0, icmpType: 0, icmpCode: 0 };
+      const verify = (destinationPort: number, more: object = {}) =>
+        callUnary(
+          felix.client.verifyFlow.bind(felix.client),
+          { flow: { ...flow, destinationPort, ...more } },
+          { timeoutMs: 20_000 },
+        );
+      const [allowed, denied] = await Promise.all([verify(81), verify(80)]);
+      expect(allowed).toMatchObject({ kernel: 'allow', expected: 'allow', half: 'whole', packetFilter: filter.name });
+      expect(allowed).toMatchObject({ enteredBy: 'calia', leavesBy: 'calib', gap: '' });
+      const owner = { ownerKind: 'GlobalNetworkPolicy', ownerName: 'to-b', direction: 'ingress' };
+      expect(allowed.rules).toContainEqual(expect.objectContaining(owner));
+      expect(denied).toMatchObject({ kernel: 'deny', expected: 'deny' });
+      expect(denied.rules.at(-1)).toMatchObject({ verdict: 'drop', ownerName: 'default/b' });
+      await expect(verify(80, { from: '172.16.0.7', to: '172.16.0.9' })).rejects.toMatchObject({
+        code: 'FAILED_PRECONDITION',
+      });
+      await expect(verify(80, { from: 'nobody' })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    });
+
+    it('tells the connections that the kernel knows', async () => {
+      const ends = `-s ${a.address} -d ${b.address} --sport 5000 --dport 81`.split(' ');
+      runIn(lab.netns, 'conntrack', '-I', '-p', 'udp', '-t', '60', ...ends);
+      const { node, connections, leftOff } = await callUnary(
+        felix.client.listConnections.bind(felix.client),
+        {},
+        { timeoutMs: 20_000 },
+      );
+      expect({ node, leftOff }).toEqual({ node: 'node1', leftOff: 0 });
+      const known = { protocol: 17, source: a.address, destination: b.address, destinationPort: 81 };
+      expect(connections).toContainEqual(expect.objectContaining(known));
+    });
+
     it('puts back within moments what others take away', async () => {
       const repairs = (): number => {
         const text = felix.httpGet('/metrics');

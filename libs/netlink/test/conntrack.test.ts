@@ -36,3 +36,21 @@ test.each([
   await socket.forget(new Set());
   expect(left('ipv4')).toHaveLength(1);
 });
+
+test('lists connections from where they came to where they went', () => {
+  using netns = scratchNetns();
+  using socket = ConntrackSocket.open({ netns: netns.name });
+  const add = (...args: string[]): void => {
+    const command = [`--net=/run/netns/${netns.name}`, 'conntrack', '-I', '-t', '60', ...args];
+    execFileSync('nsenter', command, { stdio: 'ignore' });
+  };
+  add('-p', 'udp', '-s', '10.0.0.8', '-d', '10.0.0.7', '--sport', '5000', '--dport', '53', '-g', '10.0.0.1:5353');
+  add('-p', 'icmp', '-s', '10.0.0.8', '-d', '10.0.0.9', '--icmp-type', '8', '--icmp-code', '0', '--icmp-id', '7');
+  add('-p', 'tcp', '-s', 'fd00::1', '-d', 'fd00::9', '--sport', '1', '--dport', '2', '--state', 'ESTABLISHED');
+  const flows = [...socket.list(4), ...socket.list(6)].sort((a, b) => a.protocol - b.protocol);
+  expect(flows).toEqual([
+    { family: 4, protocol: 1, source: '10.0.0.8', destination: '10.0.0.9', icmpType: 8, icmpCode: 0 },
+    { family: 6, protocol: 6, source: 'fd00::1', destination: 'fd00::9', sourcePort: 1, destinationPort: 2 },
+    { family: 4, protocol: 17, source: '10.0.0.8', destination: '10.0.0.1', sourcePort: 5000, destinationPort: 5353 },
+  ]);
+});

@@ -32,6 +32,8 @@ export async function startFakeFelix(socket: string): Promise<FakeFelix> {
       appliedUnixNanos: 0n,
     })),
     listEndpoints: unary<felixV1.ListEndpointsRequest, felixV1.ListEndpointsResponse>(() => ({ endpoints: [] })),
+    verifyFlow: unary(() => felixV1.VerifyFlowResponse.fromPartial({})),
+    listConnections: unary(() => felixV1.ListConnectionsResponse.fromPartial({})),
     lookUpRoute: unary(() => ({ entry: undefined, answer: undefined })),
     explainFlow: unary<felixV1.ExplainFlowRequest, felixV1.ExplainFlowResponse>(() =>
       felixV1.ExplainFlowResponse.fromPartial({ allowed: true }),

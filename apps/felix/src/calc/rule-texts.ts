@@ -1,8 +1,9 @@
-import { decodeResource, type Kind, type Profile, type Tier } from '@calico-node/model';
+import { decodeResource, type HostEndpoint, type Kind, type Profile, type Tier } from '@calico-node/model';
 import { kubernetesPolicyOf, type Policy } from '@calico-node/policy';
 
 const ruleKinds: readonly Kind[] = [
   'GlobalNetworkPolicy',
+  'HostEndpoint',
   'NetworkPolicy',
   'Profile',
   'StagedGlobalNetworkPolicy',
@@ -12,7 +13,7 @@ const ruleKinds: readonly Kind[] = [
 ];
 
 /**
- * The stored text of everything that has rules or orders them, kept for explanations: what the graph made of it
+ * The stored text of everything that has rules or orders them, and of host endpoints, kept for explanations: what the graph made of it
  * no longer knows resources and revisions.
  */
 export class RuleTexts {
@@ -30,14 +31,17 @@ export class RuleTexts {
     readonly tiers: readonly Tier[];
     readonly policies: readonly Policy[];
     readonly profiles: readonly Profile[];
+    readonly hostEndpoints: readonly HostEndpoint[];
   } {
     const tiers: Tier[] = [];
     const policies: Policy[] = [];
     const profiles: Profile[] = [];
+    const hostEndpoints: HostEndpoint[] = [];
     for (const { kind, value, revision } of this.#texts.values()) {
       const resource = decodeResource(kind, value, revision);
       if (resource.kind === 'Tier') tiers.push(resource);
       else if (resource.kind === 'Profile') profiles.push(resource);
+      else if (resource.kind === 'HostEndpoint') hostEndpoints.push(resource);
       else if (resource.kind === 'StagedKubernetesNetworkPolicy') policies.push(kubernetesPolicyOf(resource));
       else if (
         resource.kind === 'GlobalNetworkPolicy' ||
@@ -47,6 +51,6 @@ export class RuleTexts {
       )
         policies.push(resource);
     }
-    return { tiers, policies, profiles };
+    return { tiers, policies, profiles, hostEndpoints };
   }
 }

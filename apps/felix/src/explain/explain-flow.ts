@@ -16,7 +16,7 @@ import type { CalcGraph } from '../calc/calc-graph.ts';
 import { namedPortProtocols } from '../calc/ip-set.ts';
 import type { LabelledItem } from '../calc/ip-set-index.ts';
 
-type Graph = Pick<CalcGraph, 'rules' | 'items' | 'endpointsOf' | 'serviceCidrs'>;
+export type ExplainGraph = Pick<CalcGraph, 'rules' | 'items' | 'endpointsOf' | 'serviceCidrs'>;
 
 /** A connection to explain; each end an address, or a workload endpoint by name. */
 export interface Flow {
@@ -32,7 +32,7 @@ export interface Explanation extends PacketDecision {
 /** The question has no one answer; `code` is closed. */
 export class ExplainError extends Error {
   override readonly name = 'ExplainError';
-  readonly code: 'unknown-endpoint' | 'ambiguous-endpoint' | 'no-common-family';
+  readonly code: 'unknown-endpoint' | 'ambiguous-endpoint' | 'no-common-family' | 'elsewhere';
 
   constructor(code: ExplainError['code'], message: string) {
     super(message);
@@ -45,10 +45,8 @@ export class ExplainError extends Error {
  * whichever nodes they are; an address that no endpoint has is outside, where policy has no say. A host endpoint is
  * known by its name or by one of its expected addresses. Throws ExplainError.
  */
-export function explainFlow(graph: Graph, node: NodePolicy, flow: Flow): Explanation {
-  const from = findEnd(graph, flow.from);
-  const to = findEnd(graph, flow.to);
-  const packet = { ...flow.header, ...commonAddresses(from, to) };
+export function explainFlow(graph: ExplainGraph, node: NodePolicy, flow: Flow): Explanation {
+  const { from, to, packet } = readFlow(graph, flow);
   const world = worldOf(graph);
   const steps: Decision[] = [];
   for (const path of pathsOf(from, to)) {
@@ -59,7 +57,17 @@ export function explainFlow(graph: Graph, node: NodePolicy, flow: Flow): Explana
   return { verdict: 'allow', steps, packet };
 }
 
-interface FlowEnd {
+/** A flow's ends, and the first packet that goes from one to the other. Throws ExplainError. */
+export function readFlow(
+  graph: Pick<ExplainGraph, 'items'>,
+  flow: Flow,
+): { readonly from: FlowEnd; readonly to: FlowEnd; readonly packet: PolicyPacket } {
+  const from = findEnd(graph, flow.from);
+  const to = findEnd(graph, flow.to);
+  return { from, to, packet: { ...flow.header, ...commonAddresses(from, to) } };
+}
+
+export interface FlowEnd {
   readonly text: string;
   /** Where the node's network ends: a host endpoint's interface, with a process of the host behind it. */
   readonly attachment: Exclude<Attachment, { type: 'host' }>;
@@ -79,11 +87,12 @@ function pathsOf({ attachment: from }: FlowEnd, { attachment: to }: FlowEnd): re
   ];
 }
 
-function isHostEndpoint(attachment: FlowEnd['attachment']): boolean {
+/** Whether it is a host's process behind one of its interfaces. */
+export function isHostEndpoint(attachment: FlowEnd['attachment']): boolean {
   return attachment.type === 'host-interface' && attachment.endpoint !== undefined;
 }
 
-function findEnd({ items }: Pick<Graph, 'items'>, text: string): FlowEnd {
+function findEnd({ items }: Pick<ExplainGraph, 'items'>, text: string): FlowEnd {
   const ip = tryParseIp(text);
   const found: (FlowEnd & { readonly name: string })[] = [];
   for (const [key, item] of items) {
@@ -129,7 +138,8 @@ function commonAddresses(from: FlowEnd, to: FlowEnd): Pick<PolicyPacket, 'family
   throw new ExplainError('no-common-family', `"${from.text}" and "${to.text}" have no address of the same family`);
 }
 
-function worldOf(graph: Graph): PolicyWorld {
+/** The world that the graph holds. */
+export function worldOf(graph: ExplainGraph): PolicyWorld {
   const { tiers, policies, profiles } = graph.rules();
   const byName = new Map(profiles.map((profile) => [profile.metadata.name, profile]));
   const held = new Map<IpAddress, readonly Member[]>();

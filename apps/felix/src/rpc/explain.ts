@@ -23,12 +23,24 @@ export function answerExplainFlow(
       revision: graph.revision,
     };
   } catch (error) {
-    if (!(error instanceof ExplainError)) throw error;
-    throw new RpcError(error.code === 'unknown-endpoint' ? 'NOT_FOUND' : 'INVALID_ARGUMENT', error.message);
+    throw asRpcError(error);
   }
 }
 
-function flowOf(request: felixV1.ExplainFlowRequest): Flow {
+const codes = {
+  'unknown-endpoint': 'NOT_FOUND',
+  'ambiguous-endpoint': 'INVALID_ARGUMENT',
+  'no-common-family': 'INVALID_ARGUMENT',
+  elsewhere: 'FAILED_PRECONDITION',
+} as const;
+
+/** What a question that has no answer means to who asked; other errors as they are. */
+export function asRpcError(error: unknown): unknown {
+  return error instanceof ExplainError ? new RpcError(codes[error.code], error.message) : error;
+}
+
+/** @throws RpcError INVALID_ARGUMENT */
+export function flowOf(request: felixV1.ExplainFlowRequest): Flow {
   const { from, to, protocol, sourcePort, destinationPort, icmpType, icmpCode } = request;
   if (from === '' || to === '') throw new RpcError('INVALID_ARGUMENT', `${from === '' ? 'from' : 'to'} is missing`);
   if (protocol < 1 || protocol > 255) throw new RpcError('INVALID_ARGUMENT', 'protocol must be from 1 to 255');
@@ -41,7 +53,7 @@ function flowOf(request: felixV1.ExplainFlowRequest): Flow {
   return { from, to, header: isIcmp ? { protocol, icmpType, icmpCode } : { protocol } };
 }
 
-function stepToWire({ endpoint, direction, verdict, reason, tiers, staged }: Decision): felixV1.ExplainStep {
+export function stepToWire({ endpoint, direction, verdict, reason, tiers, staged }: Decision): felixV1.ExplainStep {
   return {
     endpoint,
     direction,

@@ -5,8 +5,11 @@ import { workloadEndpointIdOf, type WorkloadEndpointIdentity } from '../calc/end
 import { policiesOf, type LocalWorkloadEndpoint } from '../calc/intents.ts';
 import type { Engine } from '../dataplane/engine.ts';
 import type { InterfaceState } from '../dataplane/interfaces/workload-interfaces.ts';
+import type { VerifyingNode } from '../explain/verify-flow.ts';
 import { answerExplainFlow } from './explain.ts';
+import { listConnections } from './list-connections.ts';
 import { lookUpRoute } from './look-up-route.ts';
+import type { FlowVerifier } from './verify.ts';
 
 const stateNumber = {
   up: felixV1.EndpointState.UP,
@@ -37,8 +40,23 @@ function toWire(endpoint: LocalWorkloadEndpoint, state: InterfaceState): felixV1
   };
 }
 
+/** What Felix is set to. */
+export type FelixNode = Omit<VerifyingNode, 'endpoints'>;
+
 /** The implementation of proto/calico/felix/v1 on an engine, and on the graph that feeds it. */
-export function felixService(engine: Engine, graph: CalcGraph, node: NodePolicy): felixV1.FelixServiceServer {
+export function felixService(
+  engine: Engine,
+  graph: CalcGraph,
+  policy: NodePolicy,
+  node: FelixNode,
+): felixV1.FelixServiceServer {
+  // Rarely asked for: not loaded before.
+  let verifier: Promise<FlowVerifier> | undefined;
+  const endpoints = () => [...engine.endpoints.values()].map(({ endpoint }) => endpoint);
+  const loadVerifier = async (): Promise<FlowVerifier> => {
+    const verify = await import('./verify.ts');
+    return new verify.FlowVerifier(graph, policy, { ...node, endpoints });
+  };
   return {
     waitForEndpoint: unary(async ({ id, minRevision }: felixV1.WaitForEndpointRequest, { signal }) => {
       const programmed = await engine.whenProgrammed(workloadEndpointIdOf(identityOf(id)), minRevision, signal);
@@ -57,7 +75,12 @@ export function felixService(engine: Engine, graph: CalcGraph, node: NodePolicy)
         .sort(([a], [b]) => (a < b ? -1 : 1))
         .map(([, { endpoint, state }]) => toWire(endpoint, state)),
     })),
-    explainFlow: unary((request: felixV1.ExplainFlowRequest) => answerExplainFlow(graph, node, request)),
+    explainFlow: unary((request: felixV1.ExplainFlowRequest) => answerExplainFlow(graph, policy, request)),
+    verifyFlow: unary(async (request: felixV1.VerifyFlowRequest) => {
+      verifier ??= loadVerifier();
+      return (await verifier).answer(request);
+    }),
+    listConnections: unary(() => listConnections(node)),
     lookUpRoute: unary(({ address }: felixV1.LookUpRouteRequest) => lookUpRoute(address)),
     getStatus: unary(() => {
       const { received, applies, failures, writes, lastError } = engine.status;
@@ -65,7 +88,7 @@ export function felixService(engine: Engine, graph: CalcGraph, node: NodePolicy)
         inSync: engine.isInSync,
         receivedRevision: received,
         appliedRevision: engine.revisions.applied,
-        dataplane: 'nftables',
+        dataplane: node.filter.kind === 'nftables' ? 'nftables' : `iptables-${node.filter.variant}`,
         applies,
         failures,
         kernelWrites: BigInt(writes),

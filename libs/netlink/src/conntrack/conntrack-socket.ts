@@ -3,6 +3,7 @@ import type { NetlinkRequest } from '../message.ts';
 import type { BatchOutcome } from '../netlink-socket.ts';
 import { NetlinkSocket } from '../netlink-socket.ts';
 import type { NetnsRef } from '../netns.ts';
+import { decodeFlow, type ConnectionFlow } from './connection-flow.ts';
 import { addressPlaces, decodeConnection, deleteConnectionsWith, listConnections } from './connection.ts';
 
 /** From so many addresses on, one reading of the whole table costs less than to have the kernel search it for each. */
@@ -37,6 +38,11 @@ export class ConntrackSocket implements Disposable {
       const canFilter = family === 4 && ofFamily.length < this.#manyAddresses;
       if (!canFilter || !(await this.#forgetByFilter(ofFamily))) this.#forgetByReading(family, addresses);
     }
+  }
+
+  /** The connections of a family. @throws NetlinkError */
+  list(family: Family): ConnectionFlow[] {
+    return this.#socket.dump(listConnections(family), (message) => decodeFlow(message, family));
   }
 
   close(): void {

@@ -1,1 +1,2 @@
+export type { ConnectionFlow } from './connection-flow.ts';
 export { ConntrackSocket } from './conntrack-socket.ts';

@@ -37,7 +37,16 @@ function describeHeader({
   return `${name} port ${destinationPort}${sourcePort === 0 ? '' : ` from port ${sourcePort}`}`;
 }
 
-function describeStep({ endpoint, direction, verdict, reason, rule, tiers, staged }: felixV1.ExplainStep): string[] {
+/** One endpoint's say in one direction, tier by tier. */
+export function describeStep({
+  endpoint,
+  direction,
+  verdict,
+  reason,
+  rule,
+  tiers,
+  staged,
+}: felixV1.ExplainStep): string[] {
   const last = tiers.at(-1);
   const isDecidedByTier = last !== undefined && last.outcome !== 'Pass';
   return [

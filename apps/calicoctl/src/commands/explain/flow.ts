@@ -3,6 +3,7 @@ import { callUnary, type felixV1 } from '@calico-node/rpc';
 import { CommandError, type Io } from '../../io.ts';
 import { askFelix, CALL_TIMEOUT_MS } from './ask-felix.ts';
 import { describeFlow } from './describe-flow.ts';
+import { agrees, describeVerification } from './describe-verification.ts';
 
 /** The options as written. */
 export interface FlowOptions {
@@ -13,15 +14,26 @@ export interface FlowOptions {
   readonly protocol: string;
   readonly icmpType: string;
   readonly icmpCode: string;
+  /** Put a packet through the kernel, too. */
+  readonly verify?: boolean;
 }
 
-/** `calicoctl explain flow`. @throws CommandError for options that name no flow, and when Felix does not answer. */
+/**
+ * `calicoctl explain flow`. @throws CommandError for options that name no flow, when Felix does not answer, and when the
+ * kernel was asked and does not do what policy says.
+ */
 export async function explainFlow(options: FlowOptions, io: Io): Promise<void> {
   const request = requestOf(options);
   const answer = await askFelix(io, (client) =>
     callUnary(client.explainFlow.bind(client), request, { timeoutMs: CALL_TIMEOUT_MS }),
   );
   io.out(describeFlow(request, answer));
+  if (options.verify !== true) return;
+  const verified = await askFelix(io, (client) =>
+    callUnary(client.verifyFlow.bind(client), { flow: request }, { timeoutMs: CALL_TIMEOUT_MS }),
+  );
+  io.out(describeVerification(verified));
+  if (!agrees(verified)) throw new CommandError('the kernel does not do what policy says');
 }
 
 function requestOf({

@@ -15,6 +15,10 @@ export function addExplainCommands(program: Command, io: Io): void {
     .option('--protocol <protocol>', 'TCP, UDP, SCTP, ICMP, ICMPv6, UDPLite or a number', 'TCP')
     .option('--icmp-type <number>', 'the type, for ICMP and ICMPv6', '8')
     .option('--icmp-code <number>', 'the code, for ICMP and ICMPv6', '0')
+    .option(
+      '--verify',
+      'put a packet of the flow through the packet filters of this node, and tell what they did to it',
+    )
     .action(async (_options, command: Command) => {
       const { explainFlow } = await import('./flow.ts');
       await explainFlow(command.opts(), io);

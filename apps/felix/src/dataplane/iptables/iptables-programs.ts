@@ -66,6 +66,14 @@ export class IptablesPrograms {
     return this.#read(program, this.#runSync(program, args, ''));
   }
 
+  /** What `iptables-save` prints. @throws IptablesError */
+  async saveText(family: Family): Promise<string> {
+    const [program, args] = this.#save(family);
+    const outcome = await this.#run(program, args, '');
+    this.#read(program, outcome);
+    return outcome.stdout;
+  }
+
   /** @throws IptablesError */
   async restore(family: Family, lines: readonly string[]): Promise<void> {
     const [program, args] = this.#restore(family, lines);

@@ -1,0 +1,113 @@
+import { randomInt } from 'node:crypto';
+import { NftablesSocket, NftablesTrace, type TraceStep } from '@calico-node/netlink/nftables';
+import type { PolicyPacket } from '@calico-node/policy';
+import type { DriverChoice } from '../dataplane/driver-choice.ts';
+import { IptablesPrograms } from '../dataplane/iptables/iptables-programs.ts';
+import { listenToLegacy } from './legacy-trace.ts';
+import { encodeProbe } from './probe-packet.ts';
+import { openProbeSender, type ProbeEntry, type ProbeSenderOptions } from './probe-sender.ts';
+import { probeTable, probeTableOf } from './probe-table.ts';
+import { fromLegacy, fromNftables, type TracedRule } from './traced-rule.ts';
+
+export interface ProbeOptions extends ProbeSenderOptions {
+  readonly filter: DriverChoice;
+}
+
+export interface ProbeOutcome {
+  /** `lost`: neither let through nor dropped by a packet filter, such as for want of a route. */
+  readonly verdict: 'allow' | 'deny' | 'lost';
+  readonly rules: readonly TracedRule[];
+  /** Why `rules` may not be all of them; else ''. */
+  readonly gap: string;
+}
+
+/** How long nothing may be heard before the probe counts as gone, and how long all of it may take. */
+const QUIET_MS = 200;
+const LIMIT_MS = 3000;
+
+/**
+ * Puts a packet through the kernel's packet filters, and tells what they did to it. A table of our own has it traced, and
+ * takes it away at the end, so that nobody gets it. One probe at a time.
+ * @throws NetlinkError, NftablesError or SyscallError when the kernel lacks what it takes, or refuses it.
+ */
+export async function probe(packet: PolicyPacket, into: ProbeEntry, options: ProbeOptions): Promise<ProbeOutcome> {
+  const where = options.netns === undefined ? {} : { netns: options.netns };
+  const mark = { id: randomInt(1, 2 ** 16), cookie: randomInt(1, 2 ** 32) };
+  const heard: { at: number; steps: TraceStep[]; prefixes: string[]; gap: string } = {
+    at: performance.now(),
+    steps: [],
+    prefixes: [],
+    gap: '',
+  };
+  const own = probeTableOf(packet).name;
+  let id: number | undefined;
+  const lost = (): void => {
+    heard.gap = 'the kernel had more to tell than fits';
+  };
+  using _trace = NftablesTrace.open({
+    ...where,
+    onStep: (step) => {
+      if (step.table === own) id ??= step.id;
+      if (step.id !== id) return;
+      heard.at = performance.now();
+      heard.steps.push(step);
+    },
+    onOverrun: lost,
+  });
+  const isLegacy = options.filter.kind === 'iptables' && options.filter.variant === 'legacy';
+  using log = isLegacy
+    ? listenToLegacy(packet, mark, options.netns, (prefix) => {
+        heard.at = performance.now();
+        heard.prefixes.push(prefix);
+      })
+    : undefined;
+  heard.gap = log?.gap ?? '';
+  using filter = NftablesSocket.open(where);
+  filter.commit(probeTable(packet, mark));
+  await using sender = await openProbeSender(packet, into, options);
+  sender.send(encodeProbe(packet, mark));
+
+  const startedAt = performance.now();
+  heard.at = startedAt;
+  const isOver = (): boolean => {
+    const now = performance.now();
+    return now - heard.at > QUIET_MS || now - startedAt > LIMIT_MS || heard.steps.some(isEnd);
+  };
+  while (!isOver()) await turn();
+  // Behind the end of the one trace the other may still be on its way.
+  await turn();
+
+  const outcome = await tracedRules(packet, heard, filter, options);
+  const isThrough = heard.steps.some(({ table, chain }) => table === own && (chain === 'left' || chain === 'reached'));
+  const isDropped = outcome.some(({ verdict }) => verdict === 'drop' || verdict === 'reject');
+  return { verdict: isThrough ? 'allow' : isDropped ? 'deny' : 'lost', rules: outcome, gap: heard.gap };
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, 5);
+  });
+}
+
+/** Nothing comes behind it: the probe was dropped, by whomever. */
+function isEnd({ verdict }: TraceStep): boolean {
+  return verdict?.kind === 'drop';
+}
+
+async function tracedRules(
+  packet: PolicyPacket,
+  heard: { readonly steps: readonly TraceStep[]; readonly prefixes: readonly string[] },
+  filter: NftablesSocket,
+  { netns }: ProbeOptions,
+): Promise<readonly TracedRule[]> {
+  const own = probeTableOf(packet).name;
+  const where = netns === undefined ? {} : { netns };
+  const others = heard.steps.filter(({ table }) => table !== own);
+  const byNftables = fromNftables(others, ({ family: tableFamily, table }) =>
+    filter.listRules({ family: tableFamily, name: table }),
+  );
+  if (heard.prefixes.length === 0) return byNftables;
+  const saved = await new IptablesPrograms({ variant: 'legacy', ...where }).saveText(packet.family);
+  // Which of the two came first nobody tells; policy is in the legacy one.
+  return [...fromLegacy(heard.prefixes, saved), ...byNftables];
+}
