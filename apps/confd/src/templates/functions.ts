@@ -20,7 +20,7 @@ export interface FunctionInputs {
   readonly filters: ReadonlyMap<string, BGPFilter>;
   readonly lookups: Pick<NameLookups, 'addresses' | 'servers'>;
   /** What `getBGPConfig` gives for a family. */
-  bgpConfig(family: Family): unknown;
+  readonly bgpConfig: (family: Family) => unknown;
 }
 
 interface Pair {

@@ -42,7 +42,7 @@ export class NameLookups {
 
   /** Resolves when all that was asked for has had an answer. */
   async settled(): Promise<void> {
-    await Promise.all([...this.#answers.values()].map(({ pending }) => pending));
+    await Promise.all([...this.#answers.values()].flatMap(({ pending }) => pending ?? []));
   }
 
   /** The addresses of a host, sorted. */
