@@ -14,6 +14,11 @@ export function chainNameInKernel(layer: Layer, name: string): string {
   return `${layer}-${name}`;
 }
 
+/** Whether a chain in the kernel is a policy's or a profile's. */
+export function isPolicyChain(name: string): boolean {
+  return /^\w+-cali-(?:pi|po|pri|pro)-/.test(name);
+}
+
 /** The filter layer's dispatch maps, of which there were no others at first, have their names without the layer. */
 export function mapNameInKernel(layer: Layer, name: string): string {
   return layer === 'filter' ? name : `${layer}-${name}`;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { ipToBytes, type Family } from '@calico-node/net';
 import { encodeExpressions, type BaseChain, type Expression, type RuleSpec } from '@calico-node/netlink/nftables';
 import type { Action, Chain, DispatchMap, Hook, Rule } from '../../rules/model.ts';
-import { baseChainName, baseChainOf, chainNameInKernel, mapNameInKernel } from './kernel-names.ts';
+import { baseChainName, baseChainOf, chainNameInKernel, isPolicyChain, mapNameInKernel } from './kernel-names.ts';
 import { renderLookUp } from './render-look-up.ts';
 import { hostWord, portBytes, renderMatch, type RenderContext } from './render-match.ts';
 import { joinReturns, returnsWhenMarked } from './shorten-rules.ts';
@@ -75,7 +75,8 @@ function plan(
   layer: Chain['layer'],
   context: ChainContext,
 ): ChainPlan {
-  const isPolicy = POLICY_CHAIN.test(name);
+  // No packet enters with a mark of theirs on it: endpoints' chains clear marks, and return once one is set.
+  const isPolicy = isPolicyChain(name);
   const short = joinReturns(rules);
   const rendered: RuleSpec[] = [];
   for (let index = 0; index < short.length; index++) {
@@ -87,9 +88,6 @@ function plan(
   }
   return seal(name, base, rendered);
 }
-
-/** Chains that no packet enters with a mark of theirs on it: endpoints' chains clear marks, and return once one is set. */
-const POLICY_CHAIN = /^\w+-cali-(?:pi|po|pri|pro)-/;
 
 const returnVerdict: Expression = { type: 'verdict', verdict: { kind: 'return' } };
 

@@ -1,7 +1,7 @@
 import type { KernelChain, KernelRule } from '@calico-node/netlink/nftables';
 import type { IpSetId } from '../../calc/ip-set.ts';
 import type { Chain, Hook, Layer, Rule } from '../../rules/model.ts';
-import { baseChainName, chainNameInKernel } from './kernel-names.ts';
+import { baseChainName, chainNameInKernel, isPolicyChain } from './kernel-names.ts';
 import {
   expectedFingerprint,
   fingerprintOf,
@@ -24,6 +24,8 @@ interface ActualChain {
 interface DesiredChain {
   readonly plan: (context: ChainContext) => ChainPlan;
   readonly sets: ReadonlySet<IpSetId>;
+  /** The chains that its rules lead to. */
+  readonly targets: ReadonlySet<string>;
 }
 
 /** A difference between what should be and what is. */
@@ -35,12 +37,17 @@ export interface ChainChange {
   readonly hasRules: boolean;
 }
 
-/** The chains of one table: what should be, and what the kernel has. */
+/**
+ * The chains of one table: what should be, and what the kernel has. Chains of policies and profiles are there as long as
+ * a rule leads to them: the kernel passes every chain of a table when policy changes, and most have policy one way only.
+ */
 export class TableChains {
   readonly #desired = new Map<string, DesiredChain>();
   #actual = new Map<string, ActualChain>();
   #dirty = new Set<string>();
   readonly #usersOf = new Map<IpSetId, Set<string>>();
+  /** How many chains lead to a chain. */
+  readonly #callers = new Map<string, number>();
   /** Chains that the kernel refused in the form that they have now, and its word on them. */
   readonly #refused = new Map<string, string>();
 
@@ -60,12 +67,12 @@ export class TableChains {
   }
 
   setChain(chain: Chain): void {
-    this.#set(chainNameInKernel(chain.layer, chain.name), chain.rules, (context) => planChain(chain, context));
+    this.#set(chainNameInKernel(chain.layer, chain.name), chain, chain.rules, (context) => planChain(chain, context));
   }
 
   setHook(hook: Hook): void {
     const rules = [...hook.rules, ...hook.appendedRules];
-    this.#set(baseChainName(hook.layer, hook.hook), rules, (context) => planHook(hook, context));
+    this.#set(baseChainName(hook.layer, hook.hook), hook, rules, (context) => planHook(hook, context));
   }
 
   delete(layer: Layer, name: string): void {
@@ -123,10 +130,13 @@ export class TableChains {
     const changes: ChainChange[] = [];
     for (const name of this.#dirty) {
       const desired = this.#desired.get(name);
-      if (desired === undefined) continue;
+      const actual = this.#actual.get(name);
+      if (desired === undefined || !this.#isWanted(name)) {
+        if (actual === undefined) this.#dirty.delete(name);
+        continue;
+      }
       const wanted = desired.plan(context);
       const plan = this.#refused.has(name) ? planRefusal(wanted) : wanted;
-      const actual = this.#actual.get(name);
       const isSame =
         actual !== undefined &&
         actual.base === baseText(plan.base) &&
@@ -142,7 +152,7 @@ export class TableChains {
 
   /** Chains that the kernel has and nobody wants. */
   deletions(): string[] {
-    return [...this.#dirty].filter((name) => !this.#desired.has(name) && this.#actual.has(name));
+    return [...this.#dirty].filter((name) => !this.#isWanted(name) && this.#actual.has(name));
   }
 
   /** The kernel has made the changes. Nothing was set meanwhile. */
@@ -161,10 +171,17 @@ export class TableChains {
     }
   }
 
-  #set(name: string, rules: readonly Rule[], plan: DesiredChain['plan']): void {
-    this.#unlink(name);
+  #isWanted(name: string): boolean {
+    return this.#desired.has(name) && (!isPolicyChain(name) || this.#callers.has(name));
+  }
+
+  #set(name: string, { layer }: Pick<Chain, 'layer'>, rules: readonly Rule[], plan: DesiredChain['plan']): void {
     const sets = setsOf(rules);
-    this.#desired.set(name, { plan, sets });
+    const targets = targetsOf(layer, rules);
+    // First, so that what both the old and the new rules lead to is not thought to come or go.
+    for (const target of targets) this.#addCaller(target);
+    this.#unlink(name);
+    this.#desired.set(name, { plan, sets, targets });
     this.#refused.delete(name);
     this.#dirty.add(name);
     for (const set of sets) {
@@ -180,6 +197,23 @@ export class TableChains {
       users?.delete(name);
       if (users?.size === 0) this.#usersOf.delete(set);
     }
+    for (const target of this.#desired.get(name)?.targets ?? []) this.#removeCaller(target);
+  }
+
+  #addCaller(target: string): void {
+    const callers = this.#callers.get(target) ?? 0;
+    this.#callers.set(target, callers + 1);
+    if (callers === 0) this.#dirty.add(target);
+  }
+
+  #removeCaller(target: string): void {
+    const callers = this.#callers.get(target) ?? 0;
+    if (callers > 1) {
+      this.#callers.set(target, callers - 1);
+      return;
+    }
+    this.#callers.delete(target);
+    this.#dirty.add(target);
   }
 }
 
@@ -198,4 +232,12 @@ function setsOf(rules: readonly Rule[]): ReadonlySet<IpSetId> {
     for (const match of matches) if (match.kind === 'set' || match.kind === 'port-set') sets.add(match.set);
   }
   return sets;
+}
+
+function targetsOf(layer: Layer, rules: readonly Rule[]): ReadonlySet<string> {
+  const targets = new Set<string>();
+  for (const { action } of rules) {
+    if (action.kind === 'jump' || action.kind === 'goto') targets.add(chainNameInKernel(layer, action.chain));
+  }
+  return targets;
 }
