@@ -1,7 +1,7 @@
 import type { Node } from '@calico-node/model';
 import type { NodePolicy } from '@calico-node/policy';
 import type { ProgrammedRoutes } from './calc/routes/route-resolver.ts';
-import type { FelixParameters } from './config/parameters.ts';
+import { parameters, type FelixParameters } from './config/parameters.ts';
 import { switchesOf } from './config/text-types.ts';
 import type { DriverChoice } from './dataplane/driver-choice.ts';
 import { allocateMarks } from './rules/marks.ts';
@@ -28,6 +28,7 @@ export function ruleOptionsOf(values: FelixParameters, filter: DriverChoice['kin
     serviceLoopPrevention: values.ServiceLoopPrevention,
     logRate: logRateOf(values.LogActionRateLimit, values.LogActionRateLimitBurst),
     floatingIps: values.FloatingIPs === 'Enabled',
+    openstack: openstackOf(values),
     natOutgoingExclusions: values.NATOutgoingExclusions,
     natOutgoingAddress: values.NATOutgoingAddress,
     fullyRandom: {
@@ -37,6 +38,20 @@ export function ruleOptionsOf(values: FelixParameters, filter: DriverChoice['kin
     natPortRange: values.NATPortRange,
     natOutgoingInterface: values.IptablesNATOutgoingInterfaceFilter,
   };
+}
+
+/**
+ * OpenStack is there when the type of the cluster says so, when guests' interfaces are among the workloads', or when the
+ * metadata service is where only OpenStack has it.
+ */
+function openstackOf(values: FelixParameters): RuleOptions['openstack'] {
+  const { ClusterType, InterfacePrefix, MetadataAddr: address, MetadataPort: port } = values;
+  const isThere =
+    ClusterType.toLowerCase().includes('openstack') ||
+    InterfacePrefix.includes('tap') ||
+    (address !== undefined && address !== parameters.MetadataAddr.default) ||
+    port !== parameters.MetadataPort.default;
+  return isThere ? { metadata: address && { address, port } } : undefined;
 }
 
 function logRateOf(limit: FelixParameters['LogActionRateLimit'], burst: number): LogRate | undefined {

@@ -1,4 +1,4 @@
-import type { Cidr } from '@calico-node/net';
+import { parseIp, type Cidr } from '@calico-node/net';
 import { ebpfParameters } from './idle/ebpf.ts';
 import { networkParameters } from './idle/network.ts';
 import { processParameters } from './idle/process.ts';
@@ -152,6 +152,9 @@ export const parameters = {
   EndpointStatusPathPrefix: parameter(text, '/var/run/calico', 'endpointStatusPathPrefix'),
   ReportingIntervalSecs: parameter(seconds, 30, 'reportingInterval'),
   ReportingTTLSecs: parameter(seconds, 90, 'reportingTTL'),
+  ClusterType: parameter(text, ''),
+  MetadataAddr: parameter(address(4), parseIp('127.0.0.1'), 'metadataAddr', { fatal: true }),
+  MetadataPort: parameter(int(0, 65535), 8775, 'metadataPort', { fatal: true }),
   OpenstackRegion: parameter(text, '', 'openstackRegion', { fatal: true }),
 
   LogSeverityScreen: parameter(severity, 'INFO', 'logSeverityScreen', { live: true }),

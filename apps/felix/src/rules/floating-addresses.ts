@@ -4,15 +4,27 @@ import { chain, hook, rule } from './build.ts';
 import { jump, matchNet } from './matches.ts';
 import type { Chain, Hook } from './model.ts';
 import { chainNames } from './names.ts';
+import { openstackMetadata } from './openstack.ts';
 import type { RuleOptions } from './options.ts';
 
-/** What is sent to a floating address is looked at before it is routed, the host's own packets too. */
-export function floatingHooks({ floatingIps }: RuleOptions): readonly Hook[] {
-  if (!floatingIps) return [];
+/** What is sent to an address that leads elsewhere is looked at before it is routed, the host's own packets too. */
+export function translationHooks({ floatingIps, openstack }: RuleOptions): readonly Hook[] {
   return [
-    hook('nat', 'prerouting', [rule([], jump(chainNames.prerouting))]),
-    hook('nat', 'output', [rule([], jump(chainNames.output))]),
+    ...(floatingIps || openstack?.metadata !== undefined
+      ? [hook('nat', 'prerouting', [rule([], jump(chainNames.prerouting))])]
+      : []),
+    ...(floatingIps ? [hook('nat', 'output', [rule([], jump(chainNames.output))])] : []),
   ];
+}
+
+/** The chains that those hooks lead to. */
+export function renderTranslationChains(family: Family, options: RuleOptions): readonly Chain[] {
+  const toFloating = options.floatingIps ? [rule([], jump(chainNames.floatingDnat))] : [];
+  return translationHooks(options).map((entry) =>
+    entry.hook === 'output'
+      ? chain('nat', chainNames.output, toFloating)
+      : chain('nat', chainNames.prerouting, [...toFloating, ...openstackMetadata(family, options)]),
+  );
 }
 
 /**
@@ -27,8 +39,6 @@ export function renderFloatingChains(
   if (!floatingIps) return [];
   const translations = translationsOf(endpoints, family);
   return [
-    chain('nat', chainNames.prerouting, [rule([], jump(chainNames.floatingDnat))]),
-    chain('nat', chainNames.output, [rule([], jump(chainNames.floatingDnat))]),
     chain(
       'nat',
       chainNames.floatingDnat,

@@ -3,6 +3,7 @@ import type { Failsafes } from '@calico-node/policy';
 import type { PortRange } from '../calc/parsed-rule.ts';
 import { allocateMarks, type MarkBits } from './marks.ts';
 import type { RateUnit } from './model.ts';
+import type { OpenstackOptions } from './openstack.ts';
 import type { Tunnels } from './tunnel-rules.ts';
 
 /** How many packets a rule logs. */
@@ -43,6 +44,8 @@ export interface RuleOptions {
   readonly serviceLoopPrevention: 'Drop' | 'Reject' | 'Disabled';
   /** Workloads' floating addresses lead to them (FloatingIPs). */
   readonly floatingIps: boolean;
+  /** The host's workloads are OpenStack's guests. */
+  readonly openstack: OpenstackOptions | undefined;
   /** NATOutgoingExclusions. */
   readonly natOutgoingExclusions: 'IPPoolsOnly' | 'IPPoolsAndHostIPs';
   /** IPv4 (NATOutgoingAddress); undefined: that of the interface. */
@@ -76,6 +79,7 @@ export const defaultRuleOptions: RuleOptions = Object.freeze({
   verdictMaps: false,
   serviceLoopPrevention: 'Drop',
   floatingIps: false,
+  openstack: undefined,
   natOutgoingExclusions: 'IPPoolsOnly',
   natOutgoingAddress: undefined,
   fullyRandom: Object.freeze({ masquerade: true, snat: true }),

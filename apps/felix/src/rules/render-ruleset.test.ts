@@ -183,6 +183,38 @@ describe('static chains', () => {
   });
 });
 
+describe('for OpenStack’s guests', () => {
+  const metadata = { address: parseIp('127.0.0.1'), port: 8775 };
+
+  test('the host gives leases, names and metadata', () => {
+    expect(show('cali-wl-to-host', { openstack: { metadata } })).toContain(`
+  protocol(6) net(destination 127.0.0.1/32) ports(destination [{"first":8775,"last":8775}]) => accept
+  protocol(17) ports(source [{"first":68,"last":68}]) ports(destination [{"first":67,"last":67}]) => accept
+  protocol(17) ports(destination [{"first":53,"last":53}]) => accept
+  => jump(cali-from-wl-dispatch)`);
+    expect(show('cali-wl-to-host', { openstack: { metadata } }, 6)).toContain('"first":547');
+    expect(show('cali-PREROUTING', { openstack: { metadata } })).toContain(`=> jump(cali-rpf-skip)
+  protocol(17) net(source 0.0.0.0/32) ports(source [{"first":68,"last":68}]) ports(destination [{"first":67,"last":67}]) => accept
+  mark(0x80000 0x80000) reverse-path-failed => drop`);
+  });
+
+  test('what they ask the metadata service goes to where it is', () => {
+    const entry = (openstack: RuleOptions['openstack'], family: 4 | 6) => {
+      const { chains, hooks } = renderRuleset(state, family, { ...defaultRuleOptions, openstack });
+      const rules = chains.find(({ layer, name }) => layer === 'nat' && name === 'cali-PREROUTING')?.rules ?? [];
+      expect(hooks.some(({ layer, hook }) => layer === 'nat' && hook === 'prerouting')).toBe(
+        openstack?.metadata !== undefined,
+      );
+      return rules.map(showRule);
+    };
+    expect(entry({ metadata }, 4)).toEqual([
+      'protocol(6) net(destination 169.254.169.254/32) ports(destination [{"first":80,"last":80}]) => dnat(127.0.0.1 8775)',
+    ]);
+    expect(entry({ metadata }, 6)).toEqual([]);
+    expect(entry({ metadata: undefined }, 4)).toEqual([]);
+  });
+});
+
 describe('chain values', () => {
   test('are frozen, and their hash tells whether they differ', () => {
     const one = chain('filter', 'c', [rule([], { kind: 'drop' })]);

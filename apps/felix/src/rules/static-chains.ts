@@ -33,11 +33,12 @@ import {
   setMarks,
 } from './matches.ts';
 import { renderFailsafeChains } from './failsafe-chains.ts';
-import { floatingHooks } from './floating-addresses.ts';
+import { renderTranslationChains, translationHooks } from './floating-addresses.ts';
 import { renderVerdictChains } from './look-ups.ts';
 import type { Action, Chain, Hook, Rule } from './model.ts';
 import { chainNames } from './names.ts';
 import { renderNatOutgoing } from './nat-outgoing.ts';
+import { openstackLeases, openstackToHost } from './openstack.ts';
 import type { RuleOptions } from './options.ts';
 import { masqueradeIntoTunnels, tunnelInput, tunnelOutput, untrackedVxlan } from './tunnel-rules.ts';
 import { allowAction, denyAction } from './verdicts.ts';
@@ -61,7 +62,7 @@ export function renderHooks(options: RuleOptions): readonly Hook[] {
       rule([], setMarks(acceptMark)),
     ]),
     hook('filter', 'output', enter(chainNames.output)),
-    ...floatingHooks(options),
+    ...translationHooks(options),
     hook('nat', 'postrouting', [], enter(chainNames.postrouting)),
   ];
 }
@@ -89,6 +90,7 @@ export function renderStaticChains(family: Family, options: RuleOptions): readon
       ...masqueradeIntoTunnels(family, options),
     ]),
     renderNatOutgoing(family, options),
+    ...renderTranslationChains(family, options),
   ];
 }
 
@@ -105,6 +107,7 @@ function rawPrerouting(family: Family, options: RuleOptions): readonly Rule[] {
   const check = options.enforceReversePath
     ? [
         rule([matchMarked(fromWorkload)], jump(chainNames.reversePathSkip)),
+        ...openstackLeases(family, options),
         rule([matchMarked(fromWorkload), { kind: 'reverse-path-failed' }], denyAction(options, 'raw')),
       ]
     : [];
@@ -189,6 +192,7 @@ function workloadToHost(family: Family, options: RuleOptions): readonly Rule[] {
   };
   return [
     ...essential,
+    ...openstackToHost(family, options),
     rule([], jump(chainNames.fromWorkloadDispatch)),
     rule([], toHost[options.defaultEndpointToHostAction], 'Configured DefaultEndpointToHostAction'),
   ];

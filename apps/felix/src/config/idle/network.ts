@@ -1,14 +1,6 @@
 import { idle } from '../parameter.ts';
 import { bool, int, oneOf, regexp, seconds, text } from '../parameter-type.ts';
-import {
-  dscp,
-  hostAddress,
-  interfacePattern,
-  keyValues,
-  milliseconds,
-  portRanges,
-  tableRanges,
-} from '../text-types.ts';
+import { dscp, interfacePattern, keyValues, milliseconds, portRanges, tableRanges } from '../text-types.ts';
 
 const noGates = "what Calico's gates open belongs to the eBPF data plane";
 const kernelTells = 'the kernel tells of interfaces and answers at once';
@@ -18,7 +10,6 @@ const noIpvs = "kube-proxy's IPVS gets no rules of its own";
 const noIstio = 'there is no ambient mode';
 const noMigration = 'live migration gets no routes of its own';
 const noOffload = 'there are no flow tables';
-const noOpenstack = "OpenStack's metadata service gets no rules of its own";
 const noPolicySync = 'policy is not served to proxies';
 const noWindows = 'there is no Windows here';
 const noWireguard = 'there is no WireGuard';
@@ -52,8 +43,6 @@ export const networkParameters = {
   XDPRefreshInterval: idle(seconds, '90', noXdp, 'xdpRefreshInterval'),
   PolicySyncPathPrefix: idle(text, '', noPolicySync, 'policySyncPathPrefix'),
   NetlinkTimeoutSecs: idle(seconds, '10', kernelTells, 'netlinkTimeout'),
-  MetadataAddr: idle(hostAddress, '127.0.0.1', noOpenstack, 'metadataAddr'),
-  MetadataPort: idle(int(0, 65535), '8775', noOpenstack, 'metadataPort'),
   LocalSubnetL2Reachability: idle(
     oneOf('Disabled', 'PodsAndLoadBalancers'),
     'Disabled',

@@ -44,7 +44,6 @@ export const processParameters = {
   UsageReportingInitialDelaySecs: idle(seconds, '300', noUsageReports, 'usageReportingInitialDelay'),
   UsageReportingIntervalSecs: idle(seconds, '86400', noUsageReports, 'usageReportingInterval'),
   ClusterGUID: idle(text, 'baddecaf', noUsageReports),
-  ClusterType: idle(text, '', noUsageReports),
   CalicoVersion: idle(text, '', noUsageReports),
   DebugDisableLogDropping: idle(bool, 'false', noLogDropping, 'debugDisableLogDropping'),
   DebugSimulateDataRace: idle(bool, 'false', oneThread),
