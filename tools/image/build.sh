@@ -2,27 +2,46 @@
 # Makes the calico-node image without pulling anything: dist/image/calico-node-ARCH.tar is the root file system that
 # deploy/Dockerfile makes too, and where a Docker engine answers, it is imported with the settings of that file.
 # Does nothing when it is up to date. Prints the sizes.
-# Usage: tools/image/build.sh [TAG]   (default calico-node:latest; SOURCE_DATE_EPOCH dates the files)
+# Usage: tools/image/build.sh [--arch amd64|arm64] [TAG]
+#   default: this machine's processor, calico-node:latest (of another processor calico-node:latest-ARCH)
+#   SOURCE_DATE_EPOCH dates the files
 set -eu
 cd "$(dirname "$0")/../.."
-tag=${1:-calico-node:latest}
+usage() {
+  sed -n 's/^# //p' "tools/image/build.sh" >&2
+  exit 2
+}
+own=$(dpkg --print-architecture)
+arch=$own
+tag=
+while [ $# -gt 0 ]; do
+  case $1 in
+    --arch) [ $# -gt 1 ] || usage; arch=$2; shift ;;
+    -*) usage ;;
+    *) [ -z "$tag" ] || usage; tag=$1 ;;
+  esac
+  shift
+done
+case $arch in amd64 | arm64) ;; *) usage ;; esac
+if [ "$arch" = "$own" ]; then suffix=; else suffix=-$arch; fi
+tag=${tag:-calico-node:latest$suffix}
 out=dist/image
-archive=$out/calico-node-$(dpkg --print-architecture).tar
+archive=$out/calico-node-$arch.tar
 mkdir -p "$out"
 
 stamp=$archive.inputs
-inputs=$(find dist/bin dist/lib dist/proto tools/image package-lock.json -type f ! -path 'dist/lib/*.snapshot' \
-  -exec cksum {} + | sort | cksum)
+inputs=$(find dist/bin dist/lib dist/proto tools/image package-lock.json apps/cni-plugin/native libs/netlink/native/netsock.c \
+  -type f ! -path 'dist/lib/*.snapshot' -exec cksum {} + | sort | cksum)
 if [ "$(cat "$stamp" 2>/dev/null)" != "$inputs" ] || [ ! -s "$archive" ]; then
   root=$(mktemp -d)
   trap 'rm -rf "$root"' EXIT
-  tools/image/rootfs.sh "$root/rootfs" "$PWD/$out/debs"
+  tools/image/rootfs.sh "$root/rootfs" "$PWD/$out/debs" "$arch"
   # One byte sequence for one content: sorted, owned by root, of one time.
   tar -c -C "$root/rootfs" --sort=name --mtime="@${SOURCE_DATE_EPOCH:-0}" --owner=0 --group=0 --numeric-owner \
     --format=posix --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime -f "$archive.new" .
   mv "$archive.new" "$archive"
   gzip -6 -n -c "$archive" | wc -c >"$archive.gzip-bytes"
-  cp "$root/rootfs/usr/share/sbom/calico-node.cdx.json" "$out/"
+  cp "$root/rootfs/usr/share/sbom/calico-node.cdx.json" "$out/calico-node-$arch.cdx.json"
   echo "$inputs" >"$stamp"
 fi
 awk -v name="$archive" -v gzip="$(cat "$archive.gzip-bytes")" -v raw="$(wc -c <"$archive")" -v sum="$(sha256sum <"$archive")" \
@@ -32,4 +51,4 @@ if [ "${IMAGE_IMPORT:-auto}" = never ] || ! docker version >/dev/null 2>&1; then
   echo "no Docker engine answers: not imported" >&2
   exit 0
 fi
-tools/image/import.sh "$archive" "$tag"
+tools/image/import.sh "$archive" "$tag" calico-node "$arch"

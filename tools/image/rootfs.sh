@@ -1,9 +1,10 @@
 #!/bin/sh
 # Makes the image's root file system from `make build` and Debian's packages: the same in deploy/Dockerfile and on a
 # developer's machine (tools/image/build.sh). Debian's packages come through apt, from the sources that the machine has.
-# Usage: tools/image/rootfs.sh ROOT PACKAGE_CACHE
+# For another processor than this machine's nothing is emulated: what depends on it is cross-compiled or fetched.
+# Usage: tools/image/rootfs.sh ROOT PACKAGE_CACHE [amd64|arm64]
 set -eu
-[ $# = 2 ] || { sed -n 's/^# //p' "$0" >&2; exit 2; }
+[ $# = 2 ] || [ $# = 3 ] || { sed -n 's/^# //p' "$0" >&2; exit 2; }
 here=$(cd "$(dirname "$0")" && pwd)
 repository=$here/../..
 root=$1
@@ -15,13 +16,30 @@ fail() {
 }
 
 [ -x "$repository/dist/bin/calico-node" ] || fail "there is no dist/; 'make build' makes it"
+own=$(dpkg --print-architecture)
+arch=${3:-$own}
+case $arch in
+  amd64) gnu=x86_64-linux-gnu ;;
+  arm64) gnu=aarch64-linux-gnu ;;
+  *) fail "the processor is $arch; amd64 or arm64 is needed" ;;
+esac
+node=$repository/dist/lib/node/bin/node
 umask 022
 rm -rf "$root"
 mkdir -p "$root" "$cache"
 
+parts=$repository/dist
+strip=strip
+if [ "$arch" != "$own" ]; then
+  parts=$cache/parts-$arch
+  strip=$gnu-strip
+  "$node" "$here/native-parts.ts" "$arch" "$parts"
+  APT_CONFIG=$("$here/foreign-apt.sh" "$cache/apt-$arch" "$arch") || fail "apt cannot list the packages for $arch"
+  export APT_CONFIG
+fi
+
 # Debian's packages, in the versions that apt would install now; a download that is there already is not repeated.
 packages=$(grep -v '^#' "$here/debian-packages")
-arch=$(dpkg --print-architecture)
 debs=
 wanted=
 # shellcheck disable=SC2086
@@ -82,13 +100,13 @@ printf 'root:x:0:\nnogroup:x:65534:\n' >"$root/etc/group"
 printf 'passwd: files\ngroup: files\nhosts: files dns\nprotocols: files\nservices: files\n' >"$root/etc/nsswitch.conf"
 : >"$root/etc/ld.so.conf"
 
-"$repository/dist/lib/node/bin/node" "$here/place-product.ts" "$root/opt/calico-node"
-strip "$root/opt/calico-node/lib/node/bin/node"
+"$node" "$here/place-product.ts" "$root/opt/calico-node" "$arch" "$parts"
+"$strip" "$root/opt/calico-node/lib/node/bin/node"
 for launcher in "$root"/opt/calico-node/bin/*; do
   ln -s "/opt/calico-node/bin/${launcher##*/}" "$root/usr/bin/${launcher##*/}"
 done
 mkdir -p "$root/usr/share/sbom"
-"$repository/dist/lib/node/bin/node" "$here/sbom.ts" "$root" >"$root/usr/share/sbom/calico-node.cdx.json"
+"$node" "$here/sbom.ts" "$root" "$arch" >"$root/usr/share/sbom/calico-node.cdx.json"
 
 # Every program finds its libraries in the image.
 libraries=$(find "$root/usr/lib" "$root/usr/lib64" -name '*.so*' -printf '%f\n' | sort -u)

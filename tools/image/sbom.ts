@@ -1,11 +1,12 @@
 /*
  * The image's bill of materials, as CycloneDX 1.6 on standard output: what the lockfile pins of npm's packages (without
  * those for development), Node.js itself, and the Debian packages of a root file system that rootfs.sh made. The same
- * input gives the same bytes: no time and no random serial number. Usage: sbom.ts ROOT
+ * input gives the same bytes: no time and no random serial number. Usage: sbom.ts ROOT ARCHITECTURE
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../build/programs.ts';
+import { architectures, type Architecture, parseArchitecture } from './architectures.ts';
 
 interface Component {
   readonly type: 'library' | 'application' | 'operating-system';
@@ -32,8 +33,6 @@ interface Manifest {
   readonly license: string;
 }
 
-const architectures: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
-
 function npmComponent(path: string, locked: LockedPackage, version: string): Component {
   const name = path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
   const purl = `pkg:npm/${name.replace('@', '%40')}@${version}`;
@@ -52,10 +51,13 @@ function npmComponent(path: string, locked: LockedPackage, version: string): Com
 }
 
 /** Packages from the registry that a running node may hold, by the lockfile. */
-export function npmComponents(lock: { readonly packages: Readonly<Record<string, LockedPackage>> }): Component[] {
-  const otherNode = Object.keys(architectures)
-    .filter((arch) => arch !== process.arch)
-    .map((arch) => `node_modules/node-linux-${arch}`);
+export function npmComponents(
+  lock: { readonly packages: Readonly<Record<string, LockedPackage>> },
+  architecture: Architecture,
+): Component[] {
+  const otherNode = Object.entries(architectures)
+    .filter(([name]) => name !== architecture)
+    .map(([, { node }]) => `node_modules/node-linux-${node}`);
   const found = Object.entries(lock.packages).flatMap(([path, locked]) => {
     const isShipped = locked.dev !== true && locked.devOptional !== true && locked.link !== true;
     if (!isShipped || locked.version === undefined || !path.includes('node_modules/')) return [];
@@ -79,7 +81,7 @@ function osComponent(osRelease: string): Component {
   return { type: 'operating-system', name, version, 'bom-ref': `os:${name}@${version}` };
 }
 
-function main(rootfs: string): void {
+function main(rootfs: string, architecture: Architecture): void {
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
   const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as Parameters<typeof npmComponents>[0];
   const osRelease = readFileSync(join(rootfs, 'etc/os-release'), 'utf8');
@@ -103,14 +105,14 @@ function main(rootfs: string): void {
       ...readdirSync(status)
         .sort()
         .map((name) => debianComponent(readFileSync(join(status, name), 'utf8'), codename)),
-      ...npmComponents(lock),
+      ...npmComponents(lock, architecture),
     ],
   };
   process.stdout.write(`${JSON.stringify(bill, undefined, 1)}\n`);
 }
 
 if (import.meta.main) {
-  const [rootfs] = process.argv.slice(2);
-  if (rootfs === undefined) throw new Error('usage: sbom.ts ROOT');
-  main(rootfs);
+  const [rootfs, architecture] = process.argv.slice(2);
+  if (rootfs === undefined) throw new Error('usage: sbom.ts ROOT ARCHITECTURE');
+  main(rootfs, parseArchitecture(architecture));
 }

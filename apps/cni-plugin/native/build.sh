@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the CNI client: build.sh OUTDIR makes OUTDIR/calico and OUTDIR/calico-ipam, static.
 # Does nothing when they are up to date. Without a C compiler, both become scripts that run the bundled Node
-# program, which does the same work in 90 ms instead of 1 ms.
+# program, which does the same work in 90 ms instead of 1 ms. CC overrides the compiler.
 set -eu
 [ $# -eq 1 ] || { echo "usage: build.sh OUTDIR" >&2; exit 2; }
 here=$(cd "$(dirname "$0")" && pwd)
@@ -16,10 +16,10 @@ if is_binary "$out" && is_binary "$1/calico-ipam" &&
   exit 0
 fi
 
-if command -v musl-gcc >/dev/null 2>&1; then
-  compiler=musl-gcc
-elif command -v "${CC:-gcc}" >/dev/null 2>&1; then
-  compiler=${CC:-gcc}
+if command -v "${CC:-musl-gcc}" >/dev/null 2>&1; then
+  compiler=${CC:-musl-gcc}
+elif command -v gcc >/dev/null 2>&1; then
+  compiler=gcc
 else
   echo "cni-client: no C compiler (install gcc, or better musl-tools): the CNI plug-in is the slower Node program" >&2
   for name in calico calico-ipam; do
