@@ -35,4 +35,5 @@ export {
 export { PrefixTrie, type PrefixEntry } from './prefix-trie.ts';
 export { macFromBytes, macToBytes, parseMac, type Mac } from './mac.ts';
 export { parseAsn, type Asn } from './asn.ts';
+export { parseWireguardKey, wireguardKeyFromBytes, wireguardKeyToBytes, type WireguardKey } from './wireguard-key.ts';
 export { parseNodeName, type NodeName } from './node-name.ts';

@@ -5,6 +5,7 @@ export type NetParseErrorCode =
   | 'invalid-prefix-length'
   | 'host-bits-set'
   | 'invalid-mac'
+  | 'invalid-wireguard-key'
   | 'invalid-asn'
   | 'invalid-node-name';
 

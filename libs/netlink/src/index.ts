@@ -34,6 +34,7 @@ export {
 } from './route/link-requests.ts';
 export { addAddress, deleteAddress, type InterfaceIp, type InterfaceIpSpec } from './route/address.ts';
 export { addRoute, deleteRoute, replaceRoute } from './route/route-codec.ts';
+export { addRule, deleteRule, type RoutingRule, type RoutingRuleSpec } from './route/rule.ts';
 export {
   routeProtocol,
   routeTable,

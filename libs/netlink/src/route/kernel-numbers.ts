@@ -15,6 +15,9 @@ export const rtm = {
   newNeighbour: 28,
   deleteNeighbour: 29,
   getNeighbour: 30,
+  newRule: 32,
+  deleteRule: 33,
+  getRule: 34,
 } as const;
 
 export const AF_UNSPEC = 0;

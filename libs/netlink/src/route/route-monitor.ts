@@ -8,6 +8,7 @@ import { decodeLink, type Link } from './link.ts';
 import { decodeFdbEntry, decodeNeighbour, type FdbEntry, type Neighbour } from './neighbour.ts';
 import { decodeRoute, isCloned } from './route-codec.ts';
 import type { Route } from './route.ts';
+import { decodeRule, type RoutingRule } from './rule.ts';
 
 /** RTNLGRP_*. */
 const groupNumbers = {
@@ -16,6 +17,7 @@ const groupNumbers = {
   'ipv4-route': [7],
   'ipv6-route': [11],
   neighbour: [3],
+  rule: [8, 19],
 } as const;
 
 export type RouteGroup = keyof typeof groupNumbers;
@@ -33,6 +35,7 @@ export type RouteEvent = EventBase &
     | { readonly object: 'link'; readonly link: Link }
     | { readonly object: 'address'; readonly address: InterfaceIp }
     | { readonly object: 'route'; readonly route: Route }
+    | { readonly object: 'rule'; readonly rule: RoutingRule }
     | { readonly object: 'neighbour'; readonly neighbour: Neighbour }
     | { readonly object: 'forwarding-entry'; readonly entry: FdbEntry }
   );
@@ -51,7 +54,7 @@ export interface RouteMonitorOptions {
 }
 
 /**
- * Tells of every change in the kernel's links, addresses, routes and neighbours from `open` on; open it first and list
+ * Tells of every change in the kernel's links, addresses, routes, rules and neighbours from `open` on; open it first and list
  * afterwards, and nothing is missed. It says nothing of IPv4 routes that go because their interface went down or away:
  * the kernel does not either, so take a link event as the end of its routes.
  */
@@ -111,6 +114,12 @@ export function decodeEvent(message: NetlinkMessage): RouteEvent | undefined {
       const route = isCloned(message) ? undefined : decodeRoute(message);
       const action = message.type === rtm.newRoute ? 'set' : 'delete';
       return route && { object: 'route', action, route, originPortId };
+    }
+    case rtm.newRule:
+    case rtm.deleteRule: {
+      const rule = decodeRule(message);
+      const action = message.type === rtm.newRule ? 'set' : 'delete';
+      return rule && { object: 'rule', action, rule, originPortId };
     }
     case rtm.newNeighbour:
     case rtm.deleteNeighbour: {

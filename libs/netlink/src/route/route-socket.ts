@@ -17,6 +17,7 @@ import {
 } from './neighbour.ts';
 import { decodeRoute, isCloned, listRoutesRequest, lookupRouteRequest } from './route-codec.ts';
 import { routeTable, type Route } from './route.ts';
+import { decodeRule, listRulesRequest, type RoutingRule } from './rule.ts';
 
 /** Links, addresses, routes and neighbours of one network namespace. */
 export class RouteSocket implements Disposable {
@@ -63,6 +64,10 @@ export class RouteSocket implements Disposable {
       ),
     );
     return (routes ?? []).filter((route) => table === undefined || route.table === table);
+  }
+
+  listRules(family: Family): RoutingRule[] {
+    return this.#socket.dump(listRulesRequest(family), decodeRule);
   }
 
   /**

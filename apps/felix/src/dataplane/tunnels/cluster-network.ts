@@ -292,6 +292,8 @@ export class ClusterNetwork implements Disposable {
       case 'forwarding-entry':
         this.#isStale = this.#isDevice(event.entry.interfaceIndex);
         return this.#isStale;
+      case 'rule':
+        return false;
     }
   }
 
