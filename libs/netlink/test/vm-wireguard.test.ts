@@ -42,7 +42,8 @@ describe.skipIf(!isPossible)('a WireGuard device', () => {
       ],
     });
     const device = socket.getDevice(index)!;
-    expect(device).toMatchObject({ listenPort: 51820, mark: 0x200000, publicKey: expect.stringMatching(/=$/) });
+    expect(device).toMatchObject({ listenPort: 51820, mark: 0x200000 });
+    expect(device.publicKey).toMatch(/=$/);
     const peer = device.peers.find(({ publicKey }) => publicKey === first)!;
     expect(peer).toMatchObject({ endpoint, keepaliveSeconds: 25, lastHandshakeSeconds: 0, receivedBytes: 0n });
     expect(new Set(peer.allowedIps)).toEqual(new Set(allowedIps));

@@ -61,7 +61,11 @@ export function setDeviceRequests(
     }
     if (entries.length > 0) {
       writer.nested(deviceAttribute.peers, (list) => {
-        for (const [at, entry] of entries.entries()) list.nested(at, (peer) => writePeer(peer, entry));
+        for (const [at, entry] of entries.entries()) {
+          list.nested(at, (peer) => {
+            writePeer(peer, entry);
+          });
+        }
       });
     }
     return { type: familyId, flags: 0, body: writer.finish(), label: 'set WireGuard device' };
