@@ -6,8 +6,8 @@
  *                                    ├─► endpoint-status files, status keys ─► etcd
  *                                    └─► gRPC: who waits for an endpoint or a revision
  */
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { connectDatastore, startSyncer, type DatastoreConfig } from '@calico-node/datastore';
 import { blockPrefix, resourcePrefix, type Kind } from '@calico-node/model';
 import type { Family, NodeName } from '@calico-node/net';
@@ -35,6 +35,7 @@ import { nodePolicyOf, ownNodeOf, programmedRoutesOf, ruleOptionsOf } from './ru
 import { SimulatedFaults } from './simulated-faults.ts';
 import { EndpointStatusFiles } from './status/endpoint-status-files.ts';
 import { HostEndpointStates, type HostEndpointChange } from './status/host-endpoint-states.ts';
+import { MtuFile } from './status/mtu-file.ts';
 import { StatusReporter } from './status/status-reporter.ts';
 import { workLimitOf } from './status/work-limits.ts';
 import { syncMetrics } from './sync-metrics.ts';
@@ -108,6 +109,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     excluded: interfacePatternsOf(values.InterfaceExclude),
     onDirty,
   });
+  const mtuFile = new MtuFile(options.paths.mtuFile, values.RequireMTUFile, log);
   using network = new ClusterNetwork({
     hostname: options.hostname,
     families,
@@ -117,7 +119,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     vxlan: { vni: values.VXLANVNI, port: values.VXLANPort },
     mtus: { ipip: values.IpInIpMtu, vxlan4: values.VXLANMTU, vxlan6: values.VXLANMTUV6 },
     onWorkloadMtu: (mtu) => {
-      writeMtu(options.paths.mtuFile, mtu, log);
+      mtuFile.write(mtu);
     },
     onDirty,
   });
@@ -275,7 +277,8 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
   ];
   // A task that fails ends Felix; the supervisor starts it anew.
   try {
-    return await Promise.race([...tasks.map((task) => untilFailure(task)), restart.promise, stopped(signal)]);
+    const ends = [restart.promise, mtuFile.failed, stopped(signal)];
+    return await Promise.race([...tasks.map((task) => untilFailure(task)), ...ends]);
   } finally {
     stop.abort();
     await Promise.allSettled(tasks);
@@ -324,18 +327,6 @@ function stopped(signal: AbortSignal): Promise<'stopped'> {
     if (signal.aborted) done();
     signal.addEventListener('abort', done, { once: true });
   });
-}
-
-/** For the plug-ins that attach workloads. They find the old one or the new one, whole. */
-function writeMtu(file: string, mtu: number, log: ServiceContext['log']): void {
-  try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o755 });
-    writeFileSync(`${file}.new`, String(mtu), { mode: 0o644 });
-    renameSync(`${file}.new`, file);
-    log.info({ mtu, file }, 'workloads attached from now on have this MTU');
-  } catch (error) {
-    log.error({ err: error, mtu, file }, 'the MTU for workloads is not written');
-  }
 }
 
 /** Routes that are not over workload interfaces have a protocol of their own, unless the operator chose one for all. */

@@ -126,6 +126,7 @@ export const parameters = {
   ),
   IpInIpMtu: parameter(int(0, 65535), 0, 'ipipMTU'),
   MTUIfacePattern: parameter(regexp, /^((en|wl|ww|sl|ib)[Pcopsvx].*|(eth|wlan|wwan).*)/, 'mtuIfacePattern'),
+  RequireMTUFile: parameter(bool, false, 'requireMTUFile'),
   AllowVXLANPacketsFromWorkloads: parameter(bool, false, 'allowVXLANPacketsFromWorkloads'),
   AllowIPIPPacketsFromWorkloads: parameter(bool, false, 'allowIPIPPacketsFromWorkloads'),
   LogPrefix: parameter(text, 'calico-packet', 'logPrefix'),

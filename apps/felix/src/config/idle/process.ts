@@ -12,7 +12,6 @@ const noFlowLogs = 'there are no flow logs';
 const noGo = 'Felix does not run on Go here';
 const noTypha = 'Felix watches the store itself';
 const noUsageReports = 'nothing is reported to anybody';
-const notYet = 'the data plane does not have this yet';
 
 /** Parameters of the process that Calico's Felix is, and of services around it, that this one does without. */
 export const processParameters = {
@@ -51,5 +50,4 @@ export const processParameters = {
   GoGCThreshold: idle(int(-1, 0x7fffffff), '40', noGo, 'goGCThreshold'),
   GoMemoryLimitMB: idle(int(-1, 0x7fffffff), '-1', noGo, 'goMemoryLimitMB'),
   GoMaxProcs: idle(int(-1, 0x7fffffff), '-1', noGo, 'goMaxProcs'),
-  RequireMTUFile: idle(bool, 'false', notYet, 'requireMTUFile'),
 } as const;
