@@ -11,6 +11,7 @@ export {
   type PacketDecision,
   type PacketPath,
 } from './decide-packet.ts';
+export { decideFlow, isHostEndpoint, outside, type FlowAttachment } from './flow-decision.ts';
 export { isFailsafe, isUntrackedFailsafe, type FailsafePort, type Failsafes } from './failsafe.ts';
 export { hostEndpointOf, type HostInterface } from './host-endpoints.ts';
 export { memberOfHostEndpoint, memberOfNetworkSet, memberOfWorkloadEndpoint } from './members.ts';

@@ -1,5 +1,6 @@
 import { parseCidrLoose, type Cidr } from '@calico-node/net';
 import type { Profile, Resource, Tier } from '@calico-node/model';
+import { NetIndex } from './net-index.ts';
 import { kubernetesPolicyOf } from './kubernetes-policy.ts';
 import { memberOfHostEndpoint, memberOfNetworkSet, memberOfWorkloadEndpoint } from './members.ts';
 import type { Member, Policy, PolicyWorld } from './world.ts';
@@ -9,7 +10,10 @@ export function worldOf(resources: Iterable<Resource>): PolicyWorld {
   const tiers: Tier[] = [];
   const policies: Policy[] = [];
   const profiles = new Map<string, Profile>();
-  const members: Member[] = [];
+  const index = new NetIndex<Member>();
+  const add = (member: Member): void => {
+    for (const net of member.nets) index.add(net, member);
+  };
   const serviceCidrs: Cidr[] = [];
   for (const resource of resources) {
     switch (resource.kind) {
@@ -29,10 +33,10 @@ export function worldOf(resources: Iterable<Resource>): PolicyWorld {
         profiles.set(resource.metadata.name, resource);
         break;
       case 'WorkloadEndpoint':
-        members.push(memberOfWorkloadEndpoint(resource));
+        add(memberOfWorkloadEndpoint(resource));
         break;
       case 'HostEndpoint':
-        members.push(memberOfHostEndpoint(resource));
+        add(memberOfHostEndpoint(resource));
         break;
       case 'BGPConfiguration': {
         const { serviceClusterIPs = [], serviceExternalIPs = [], serviceLoadBalancerIPs = [] } = resource.spec;
@@ -43,10 +47,10 @@ export function worldOf(resources: Iterable<Resource>): PolicyWorld {
       }
       case 'GlobalNetworkSet':
       case 'NetworkSet':
-        members.push(memberOfNetworkSet(resource));
+        add(memberOfNetworkSet(resource));
         break;
       default:
     }
   }
-  return { tiers, policies, profile: (name) => profiles.get(name), membersAt: () => members, serviceCidrs };
+  return { tiers, policies, profile: (name) => profiles.get(name), membersAt: (ip) => index.at(ip), serviceCidrs };
 }

@@ -77,33 +77,48 @@ function entityMatches(
   { ip, port }: End,
   rule: Rule,
   packet: PolicyPacket,
-  { world, selection, namespace }: RuleContext,
+  context: RuleContext,
 ): boolean {
-  const { nets = [], notNets = [], ports = [], notPorts = [], notSelector = '' } = entity;
-  const inNet = (net: string): boolean => cidrContains(parseCidrLoose(net), ip);
-  if (nets.length > 0 && !nets.some(inNet)) return false;
-  if (notNets.some(inNet)) return false;
-
-  const holders = (): readonly Member[] =>
-    [...world.membersAt(ip)].filter((member) => member.nets.some((net) => cidrContains(net, ip)));
+  const { ports = [], notPorts = [] } = entity;
+  const { world, selection, namespace } = context;
   const isSelected = (labels: Labels): boolean => selection.entityHolds(entity, namespace, labels);
-  const isHeldBy = (wanted: (labels: Labels) => boolean): boolean =>
-    holders().some((member) => wanted(effectiveLabels(world, member)));
   const hasPort = (candidate: string | number): boolean => {
     const match = portMatchOf(candidate);
     if (match.type === 'range') return port !== undefined && match.min <= port && port <= match.max;
     // A rule without protocol means TCP by a named port.
     const wanted = rule.protocol === undefined ? 6 : protocolNumber(rule.protocol);
     if (packet.protocol !== wanted) return false;
-    return holders()
+    return holdersOf(world, ip)
       .filter((member) => isSelected(effectiveLabels(world, member)))
       .some((member) =>
         member.ports.some((own) => own.name === match.name && own.protocol === wanted && own.port === port),
       );
   };
-
-  if (selection.asksForLabels(entity, namespace) && !isHeldBy(isSelected)) return false;
-  if (notSelector !== '' && isHeldBy((labels) => selection.isRefused(entity, labels))) return false;
+  if (!isInNets(entity, ip) || !isHeld(entity, () => holdersOf(world, ip), context)) return false;
   if (ports.length > 0 && !ports.some(hasPort)) return false;
   return !notPorts.some(hasPort);
+}
+
+/** The members that have the address. */
+export function holdersOf(world: PolicyWorld, ip: IpAddress): readonly Member[] {
+  return [...world.membersAt(ip)].filter((member) => member.nets.some((net) => cidrContains(net, ip)));
+}
+
+/** Whether the address lies where the end of a rule asks. */
+export function isInNets({ nets = [], notNets = [] }: EntityRule, ip: IpAddress): boolean {
+  const inNet = (net: string): boolean => cidrContains(parseCidrLoose(net), ip);
+  return (nets.length === 0 || nets.some(inNet)) && !notNets.some(inNet);
+}
+
+/** Whether those who hold an address are such as the end of a rule asks for by labels. */
+export function isHeld(
+  entity: EntityRule,
+  holders: () => readonly Member[],
+  { world, selection, namespace }: RuleContext,
+): boolean {
+  const isHeldBy = (wanted: (labels: Labels) => boolean): boolean =>
+    holders().some((member) => wanted(effectiveLabels(world, member)));
+  const isSelected = (labels: Labels): boolean => selection.entityHolds(entity, namespace, labels);
+  if (selection.asksForLabels(entity, namespace) && !isHeldBy(isSelected)) return false;
+  return (entity.notSelector ?? '') === '' || !isHeldBy((labels) => selection.isRefused(entity, labels));
 }

@@ -1,13 +1,12 @@
 import { parseResourceKey, parseWorkloadEndpointName } from '@calico-node/model';
 import { cidrContains, familyOf, splitCidr, tryParseIp, type IpAddress } from '@calico-node/net';
 import {
-  decidePacket,
-  type Attachment,
-  type Decision,
+  decideFlow,
+  outside,
+  type FlowAttachment,
   type Member,
   type NodePolicy,
   type PacketDecision,
-  type PacketPath,
   type PolicyPacket,
   type PolicyWorld,
   type ServiceEndpoint,
@@ -48,13 +47,7 @@ export class ExplainError extends Error {
 export function explainFlow(graph: ExplainGraph, node: NodePolicy, flow: Flow): Explanation {
   const { from, to, packet } = readFlow(graph, flow);
   const world = worldOf(graph);
-  const steps: Decision[] = [];
-  for (const path of pathsOf(from, to)) {
-    const decision = decidePacket(world, node, path, packet);
-    steps.push(...decision.steps);
-    if (decision.verdict === 'deny') return { verdict: 'deny', steps, packet };
-  }
-  return { verdict: 'allow', steps, packet };
+  return { ...decideFlow(world, node, from.attachment, to.attachment, packet), packet };
 }
 
 /** A flow's ends, and the first packet that goes from one to the other. Throws ExplainError. */
@@ -70,26 +63,8 @@ export function readFlow(
 export interface FlowEnd {
   readonly text: string;
   /** Where the node's network ends: a host endpoint's interface, with a process of the host behind it. */
-  readonly attachment: Exclude<Attachment, { type: 'host' }>;
+  readonly attachment: FlowAttachment;
   readonly addresses: readonly IpAddress[];
-}
-
-const outside = { type: 'host-interface', interfaceName: 'outside' } as const;
-
-/** The way through each node where policy is asked: a host sends and receives on a node of its own. */
-function pathsOf({ attachment: from }: FlowEnd, { attachment: to }: FlowEnd): readonly PacketPath[] {
-  const [isFromHost, isToHost] = [isHostEndpoint(from), isHostEndpoint(to)];
-  const between = { from: isFromHost ? outside : from, to: isToHost ? outside : to };
-  return [
-    ...(isFromHost ? [{ from: { type: 'host' } as const, to: from }] : []),
-    ...(isFromHost && isToHost ? [] : [between]),
-    ...(isToHost ? [{ from: to, to: { type: 'host' } as const }] : []),
-  ];
-}
-
-/** Whether it is a host's process behind one of its interfaces. */
-export function isHostEndpoint(attachment: FlowEnd['attachment']): boolean {
-  return attachment.type === 'host-interface' && attachment.endpoint !== undefined;
 }
 
 function findEnd({ items }: Pick<ExplainGraph, 'items'>, text: string): FlowEnd {
@@ -106,7 +81,7 @@ function findEnd({ items }: Pick<ExplainGraph, 'items'>, text: string): FlowEnd 
     const { labels, profiles } = item;
     if (kind === 'HostEndpoint') {
       const endpoint = { kind: 'host', name, labels, profiles } as const;
-      found.push({ name, text, attachment: { ...outside, interfaceName: name, endpoint }, addresses });
+      found.push({ name, text, attachment: { type: 'host-interface', interfaceName: name, endpoint }, addresses });
     } else {
       const endpoint = { kind: 'workload', name: `${namespace}/${name}`, labels, profiles } as const;
       found.push({ name: endpoint.name, text, attachment: { type: 'workload', endpoint }, addresses });

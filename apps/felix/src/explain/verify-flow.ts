@@ -1,16 +1,14 @@
 import { DEFAULT_ALLOW_PROFILE } from '@calico-node/model';
-import { decidePacket, type NodePolicy, type PacketDecision, type PolicyPacket } from '@calico-node/policy';
+import {
+  decidePacket,
+  isHostEndpoint,
+  type NodePolicy,
+  type PacketDecision,
+  type PolicyPacket,
+} from '@calico-node/policy';
 import type { DriverChoice } from '../dataplane/driver-choice.ts';
 import { chainMeanings, withoutLayer, type ChainMeaning } from './chain-meaning.ts';
-import {
-  ExplainError,
-  isHostEndpoint,
-  readFlow,
-  worldOf,
-  type ExplainGraph,
-  type Flow,
-  type FlowEnd,
-} from './explain-flow.ts';
+import { ExplainError, readFlow, worldOf, type ExplainGraph, type Flow, type FlowEnd } from './explain-flow.ts';
 import { OwnPaths, type OwnEnd, type OwnNode } from './own-paths.ts';
 import { probe, type ProbeOutcome } from './probe.ts';
 import type { TracedRule } from './traced-rule.ts';
