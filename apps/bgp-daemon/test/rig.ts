@@ -79,9 +79,10 @@ export class Host {
   }
 }
 
+/** Waits for its output too: the last of it may come after its exit. */
 export async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = new Promise((resolve) => child.once('exit', resolve));
+  const gone = new Promise((resolve) => child.once('close', resolve));
   child.kill(signal);
   await gone;
 }
