@@ -95,8 +95,9 @@ export class NetlinkSocket implements Disposable {
    */
   execute(requests: readonly NetlinkRequest[]): BatchOutcome {
     const outcome: BatchOutcome = [];
-    for (const { start, end } of chunksOf(requests)) {
-      for (const error of this.#exchange(requests.slice(start, end), {})) outcome.push(reindex(error, start));
+    while (outcome.length < requests.length) {
+      const start = outcome.length;
+      for (const error of this.#exchange(pieceOf(requests, start), {})) outcome.push(reindex(error, start));
     }
     return outcome;
   }
@@ -105,9 +106,10 @@ export class NetlinkSocket implements Disposable {
   async executeAsync(requests: readonly NetlinkRequest[]): Promise<BatchOutcome> {
     return this.#inTurn(async () => {
       const outcome: BatchOutcome = [];
-      for (const { start, end } of chunksOf(requests)) {
-        const part = await this.#exchangeAsync(requests.slice(start, end), {});
-        for (const error of part) outcome.push(reindex(error, start));
+      while (outcome.length < requests.length) {
+        const start = outcome.length;
+        for (const error of await this.#exchangeAsync(pieceOf(requests, start), {}))
+          outcome.push(reindex(error, start));
       }
       return outcome;
     });
@@ -332,20 +334,16 @@ export class NetlinkSocket implements Disposable {
   }
 }
 
-/** Cuts a batch so that each piece fits into one send. */
-function* chunksOf(requests: readonly NetlinkRequest[]): Generator<{ start: number; end: number }> {
-  let start = 0;
+/** The requests from `start` on that go into one send; all of a small batch as they are. */
+function pieceOf(requests: readonly NetlinkRequest[], start: number): readonly NetlinkRequest[] {
   let bytes = 0;
-  for (const [index, request] of requests.entries()) {
-    const size = request.body.length + 16;
-    if (index > start && (bytes + size > CHUNK_BYTES || index - start === CHUNK_REQUESTS)) {
-      yield { start, end: index };
-      start = index;
-      bytes = 0;
-    }
-    bytes += size;
+  let end = start;
+  while (end < requests.length && end - start < CHUNK_REQUESTS) {
+    bytes += (requests[end]?.body.length ?? 0) + 16;
+    if (bytes > CHUNK_BYTES && end > start) break;
+    end++;
   }
-  if (start < requests.length) yield { start, end: requests.length };
+  return start === 0 && end === requests.length ? requests : requests.slice(start, end);
 }
 
 /** Notes what an NLMSG_ERROR or the end of a dump says of one request. */
