@@ -155,3 +155,33 @@ describe('routes of an IPIP pool', () => {
     expect(ours.routes('bird')).toEqual([outside, 'blackhole 10.244.1.0/26']);
   });
 });
+
+describe('an address for workloads to peer with', () => {
+  it("is the node's own on any interface, until nobody needs it", async () => {
+    theirs.ip('route', 'add', '169.254.0.179', 'via', ours.address);
+    bird = new Bird(
+      theirs,
+      `router id ${theirs.address};
+log stderr all;
+protocol device { scan time 1; }
+protocol static { ipv4; route 10.123.0.0/26 blackhole; }
+protocol bgp node {
+  local ${theirs.address} as 65401;
+  neighbor 169.254.0.179 as 64512;
+  multihop;
+  connect retry time 1; connect delay time 1; error wait time 1, 2;
+  ipv4 { import all; export where source = RTS_STATIC; };
+}
+`,
+    );
+    const kernel = bgpV1.KernelConfig.fromPartial({ learn: true, program: true, localAddresses: ['169.254.0.179'] });
+    const whole = config(65401, { kernel });
+    Object.assign(whole.neighbors[0]!, { passive: true, multihop: true });
+    await daemon.apply(whole);
+    await daemon.established();
+    await ourRoutes('their route', (routes) => routes.includes(`10.123.0.0/26 via ${theirs.address} dev eth0`));
+    expect(ours.routes('bird')).toContain('local 169.254.0.179 dev lo scope host');
+    await daemon.apply(config(65401));
+    await ourRoutes('its end', (routes) => !routes.some((route) => route.includes('169.254')));
+  });
+});

@@ -1,10 +1,13 @@
 import { basename } from 'node:path';
 import type { Backend } from '@calico-node/datastore';
+import { resourcePrefix, type WorkloadEndpoint } from '@calico-node/model';
 import type { ConfdConfig } from './config.ts';
+import { isForWorkloads } from './derive/peers.ts';
 import type { BgpResources, RenderProblem } from './derive/resources.ts';
 import { NotApplied } from './destination.ts';
 import { birdCommands } from './files/bird-commands.ts';
 import { writeFileSet, type DaemonCommands } from './files/file-set-writer.ts';
+import { applyWorkloads } from './local-workloads.ts';
 import { renderFiles } from './render-files.ts';
 import { renderBgpConfig } from './render/render.ts';
 import { ResourceCache, watchedPrefixes } from './resource-cache.ts';
@@ -56,7 +59,14 @@ async function readResources(nodeName: string, backend: Backend, signal: AbortSi
       process.stderr.write(`${key}: not readable, treated as absent: ${String(error)}\n`);
     }
   }
-  return cache.resources();
+  const resources = cache.resources();
+  if (!resources.peers.some(isForWorkloads)) return resources;
+  const endpoints = new Map<string, WorkloadEndpoint>();
+  const { items } = await backend.list(resourcePrefix('WorkloadEndpoint'), { signal });
+  applyWorkloads(endpoints, items, nodeName, (key, error) => {
+    process.stderr.write(`${key}: not readable, treated as absent: ${String(error)}\n`);
+  });
+  return { ...resources, workloads: [...endpoints.values()] };
 }
 
 function printProblems(problems: readonly RenderProblem[]): void {

@@ -57,7 +57,7 @@ export class ResourceCache {
     return unreadable;
   }
 
-  /** All that it holds; no services, which the store does not have. */
+  /** All that it holds; no services, which the store does not have, and no workloads, which it is not told of. */
   resources(): BgpResources {
     return {
       nodes: [...this.#nodes.values()],
@@ -66,6 +66,7 @@ export class ResourceCache {
       filters: [...this.#filters.values()],
       pools: [...this.#pools.values()],
       blocks: [...this.#blocks.values()],
+      workloads: [],
       services: [],
     };
   }

@@ -1,5 +1,7 @@
+import { isForWorkloads } from './derive/peers.ts';
 import type { BgpResources, RenderOptions } from './derive/resources.ts';
 import type { ClusterObjects } from './kubernetes/cluster-objects.ts';
+import type { LocalWorkloads } from './local-workloads.ts';
 import type { ResourceCache } from './resource-cache.ts';
 
 /** All that a node's configuration is rendered from: what the store holds, and what Kubernetes adds to it. */
@@ -7,10 +9,17 @@ export class StoreView {
   readonly options: RenderOptions;
   readonly #cache: ResourceCache;
   readonly #cluster: ClusterObjects | undefined;
+  readonly #workloads: LocalWorkloads;
 
-  constructor(cache: ResourceCache, options: RenderOptions, cluster: ClusterObjects | undefined) {
+  constructor(
+    cache: ResourceCache,
+    options: RenderOptions,
+    cluster: ClusterObjects | undefined,
+    workloads: LocalWorkloads,
+  ) {
     this.#cache = cache;
     this.#cluster = cluster;
+    this.#workloads = workloads;
     const { secretOf } = options;
     this.options = {
       ...options,
@@ -19,14 +28,15 @@ export class StoreView {
     };
   }
 
-  /** Whether the API owes an answer without which the configuration would be another. */
+  /** Whether somebody owes an answer without which the configuration would be another. */
   get isWaiting(): boolean {
-    return this.#cluster?.isWaiting ?? false;
+    return this.#workloads.isWaiting || (this.#cluster?.isWaiting ?? false);
   }
 
-  /** Services are asked for only where they are announced. */
+  /** Services are asked for only where they are announced, workloads where they may be peers. */
   resources(): BgpResources {
-    const resources = this.#cache.resources();
+    const known = this.#cache.resources();
+    const resources = known.peers.some(isForWorkloads) ? { ...known, workloads: this.#workloads.list() } : known;
     if (this.#cluster === undefined || !this.#announcesServices(resources)) return resources;
     return { ...resources, services: this.#cluster.services() };
   }

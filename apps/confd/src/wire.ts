@@ -11,6 +11,7 @@ import { readConfig, type ConfdConfig, type Target } from './config.ts';
 import { linkDaemon } from './daemon-link.ts';
 import { FileDestination } from './files/file-destination.ts';
 import { birdCommands } from './files/bird-commands.ts';
+import { LocalWorkloads } from './local-workloads.ts';
 import { NativeDestination } from './native-destination.ts';
 import { runOnce } from './once.ts';
 import { Reconciler } from './reconciler.ts';
@@ -66,7 +67,16 @@ async function keepApplied(config: ConfdConfig, backend: Backend, context: Servi
   const cluster = openCluster(config.render.nodeName, context, () => {
     work.reconciler.othersChanged();
   });
-  const view = new StoreView(cache, config.render, cluster);
+  const workloads = new LocalWorkloads({
+    backend,
+    nodeName: config.render.nodeName,
+    onChange: () => {
+      work.reconciler.othersChanged();
+    },
+    log,
+    signal,
+  });
+  const view = new StoreView(cache, config.render, cluster, workloads);
   const work = startWork(config, view, context);
   store.report({ ready: false, reason: 'reading the store' });
   const syncer = startSyncer({

@@ -128,6 +128,34 @@ describe('confd', () => {
     expect(daemon.applied).toHaveLength(2);
   });
 
+  it('has sessions with the workloads of this node that a BGPPeer selects, while they are there', async () => {
+    await using daemon = await recordDaemon(socket());
+    await putNodes('n2');
+    await put('BGPConfiguration', 'default', { localWorkloadPeeringIPV4: '169.254.0.179' });
+    const keyOn = (node: string): string => resourceKey('WorkloadEndpoint', `${node}-k8s-vm-eth0`, 'default');
+    const endpoint = (node: string, ip: string): string =>
+      JSON.stringify({
+        kind: 'WorkloadEndpoint',
+        apiVersion: 'projectcalico.org/v3',
+        metadata: { name: `${node}-k8s-vm-eth0`, namespace: 'default', labels: { role: 'router' } },
+        spec: { node, orchestrator: 'k8s', pod: 'vm', endpoint: 'eth0', ipNetworks: [`${ip}/32`] },
+      });
+    await backend.put(keyOn('n2'), endpoint('n2', '10.65.0.9'));
+    await backend.put(keyOn('n3'), endpoint('n3', '10.65.3.9'));
+    startConfd();
+    await daemon.waitFor(hasNeighbors());
+    await put('BGPPeer', 'routers', { localWorkloadSelector: "role == 'router'", asNumber: 65401 });
+    const { kernel } = await daemon.waitFor(hasNeighbors('10.65.0.9'));
+    expect(kernel?.localAddresses).toEqual(['169.254.0.179']);
+    await backend.put(keyOn('n2'), endpoint('n2', '10.65.0.10'));
+    await daemon.waitFor(hasNeighbors('10.65.0.10'));
+    await backend.delete(keyOn('n2'));
+    await eventually(
+      () => Promise.resolve(daemon.applied.slice(-1)),
+      (last) => last.every(hasNeighbors()),
+    );
+  });
+
   it('hands it over again to a daemon that was restarted, and is not ready meanwhile', async () => {
     await putNodes('n1', 'n2');
     const before = await recordDaemon(socket());

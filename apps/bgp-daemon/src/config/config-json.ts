@@ -111,6 +111,7 @@ const config = message({
     announceWithin: list(text),
     neverAnnounce: list(text),
     maxPaths: number,
+    localAddresses: list(text),
     tunnels: list(message({ prefix: text, interfaceName: text, directWithin: list(text) })),
   }),
   filters: list(

@@ -105,6 +105,8 @@ export interface KernelSettings {
   /** How many next hops a route has at most. */
   readonly maxPaths: number;
   readonly tunnels: readonly TunnelConfig[];
+  /** Packets to these end here, though no interface has them. */
+  readonly localAddresses: readonly IpAddress[];
 }
 
 /** Where peers' routes within a prefix lead into a tunnel device, to its far end at the next hop. */

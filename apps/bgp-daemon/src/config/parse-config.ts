@@ -100,6 +100,7 @@ export function parseConfig(wire: bgpV1.BgpConfig): DaemonConfig {
       program: kernel.program,
       neverProgram: cidrs(kernel.neverProgram, 'kernel.never_program'),
       maxPaths: kernel.maxPaths === 0 ? defaultMaxPaths : kernel.maxPaths,
+      localAddresses: kernel.localAddresses.map((text, index) => ip(text, `kernel.local_addresses[${index}]`)),
       tunnels: kernel.tunnels.map((one, index) => tunnel(one, `kernel.tunnels[${index}]`)),
     },
     announce: {

@@ -9,6 +9,8 @@ export type FibRoute = FibTarget & {
 
 type FibTarget =
   | { readonly kind: 'blackhole' }
+  /** Packets to it are the node's own. */
+  | { readonly kind: 'local' }
   | {
       readonly kind: 'via';
       /** At least one; packets are spread over several (ECMP). */
@@ -31,7 +33,7 @@ export interface KernelHop {
 /** A route of the main table, as the kernel has it. */
 export interface KernelRoute {
   readonly destination: Cidr;
-  readonly kind: 'unicast' | 'blackhole' | 'unreachable' | 'other';
+  readonly kind: 'unicast' | 'blackhole' | 'unreachable' | 'local' | 'other';
   readonly gateway: IpAddress | undefined;
   /** Zero: none. */
   readonly interfaceIndex: number;
@@ -99,7 +101,7 @@ export function toKernelRoute(route: FibRoute): KernelRoute {
   const [first, ...others] = route.kind === 'via' ? route.hops : [];
   return {
     destination: route.destination,
-    kind: first === undefined ? 'blackhole' : 'unicast',
+    kind: route.kind === 'via' ? 'unicast' : route.kind,
     gateway: first?.gateway,
     interfaceIndex: first?.interfaceIndex ?? 0,
     ...(others.length === 0

@@ -282,7 +282,7 @@ export class KernelTable {
 }
 
 function isAsWanted(actual: KernelRoute, wanted: FibRoute): boolean {
-  if (wanted.kind === 'blackhole') return actual.kind === 'blackhole';
+  if (wanted.kind !== 'via') return actual.kind === wanted.kind;
   if (actual.kind !== 'unicast') return false;
   const [hop] = wanted.hops;
   if (hop !== undefined && wanted.hops.length === 1 && actual.others === undefined) {

@@ -24,6 +24,8 @@ import {
 } from './fib.ts';
 
 const families: readonly Family[] = [4, 6];
+/** Of every network namespace's own (linux/netdevice.h, LOOPBACK_IFINDEX). */
+const loopbackIndex = 1;
 
 /** The kernel's main table over netlink, in the namespace of the process. */
 export class NetlinkFib implements Fib {
@@ -91,6 +93,7 @@ function base(destination: Cidr, metric: number): RouteSpec {
 function toSpec(route: FibRoute): RouteSpec {
   const common = base(route.destination, metricOf(route));
   if (route.kind === 'blackhole') return { ...common, type: 'blackhole' };
+  if (route.kind === 'local') return { ...common, type: 'local', interfaceIndex: loopbackIndex };
   const hops = route.hops.map(({ gateway, interfaceIndex, onlink }) => ({
     gateway,
     interfaceIndex,
@@ -102,7 +105,7 @@ function toSpec(route: FibRoute): RouteSpec {
 function toKernelRoute(route: Route): KernelRoute {
   const [hop = route, ...others] = route.multipath ?? [];
   const { type } = route;
-  const isKnown = type === 'unicast' || type === 'blackhole' || type === 'unreachable';
+  const isKnown = type === 'unicast' || type === 'blackhole' || type === 'unreachable' || type === 'local';
   return {
     destination: route.destination,
     kind: isKnown ? type : 'other',

@@ -73,5 +73,5 @@ function kernelAttributes({ destination, metric }: KernelRoute): PathAttributes 
 
 /** Link-local and multicast routes of IPv6 are the interface's business. */
 function isLearnable({ destination, kind }: KernelRoute): boolean {
-  return kind !== 'other' && !/^(fe80|ff)/.test(destination);
+  return kind !== 'other' && kind !== 'local' && !/^(fe80|ff)/.test(destination);
 }

@@ -7,7 +7,7 @@
  * Changes only mark prefixes dirty. Once per turn of the loop a slice of them is decided on, and what
  * follows from it is sent and written; long work is spread over turns, so that no keepalive is late.
  */
-import { cidrContains, familyOf, type Cidr, type Family, type IpAddress } from '@calico-node/net';
+import { cidrContains, familyOf, hostCidr, type Cidr, type Family, type IpAddress } from '@calico-node/net';
 import type { Logger } from '@calico-node/service';
 import { isDeepStrictEqual } from 'node:util';
 import type { Socket } from 'node:net';
@@ -231,6 +231,7 @@ export class Speaker {
       config.staticRoutes.flatMap(({ prefix, nextHop }) => (nextHop === undefined ? [] : [[prefix, nextHop] as const])),
     );
     this.#local.setStatics(config.staticRoutes);
+    this.#wantLocal(before?.kernel.localAddresses ?? [], config.kernel.localAddresses);
     const isLearnChanged = before?.kernel.learn !== config.kernel.learn;
     if (isLearnChanged) for (const destination of [...this.#kernel.foreignDestinations()]) this.#learn(destination);
     const result = this.#applyNeighbors(before, config);
@@ -343,6 +344,14 @@ export class Speaker {
       this.#neighbors.delete(name);
       this.#dynamic.delete(name);
       this.#leaving.add(neighbor);
+    }
+  }
+
+  #wantLocal(before: readonly IpAddress[], wanted: readonly IpAddress[]): void {
+    for (const address of before) if (!wanted.includes(address)) this.#kernel.want(hostCidr(address), undefined);
+    for (const address of wanted) {
+      const destination = hostCidr(address);
+      this.#kernel.want(destination, { kind: 'local', destination });
     }
   }
 

@@ -1,5 +1,16 @@
 import { parseAsn } from '@calico-node/net';
-import { block, configuration, filter, node, peer, pool, service, store, threeNodes } from '../derive/fixtures.ts';
+import {
+  block,
+  configuration,
+  filter,
+  node,
+  peer,
+  pool,
+  service,
+  store,
+  threeNodes,
+  workload,
+} from '../derive/fixtures.ts';
 import type { BgpResources, RenderOptions } from '../derive/resources.ts';
 
 /** Stores for tests: their rendering is compared with golden text, and given to a real BIRD. */
@@ -184,6 +195,33 @@ export const birdCases: readonly BirdCase[] = [
       filter('bad', { exportV4: [{ action: 'Accept', matchOperator: 'In', cidr: '10.65.0.0/99' }] }),
       filter('x'.repeat(70), { exportV4: [{ action: 'Accept', interface: '"; drop' }] }),
       filter('unused', { exportV4: [{ action: 'Reject' }] }),
+    ],
+  }),
+  birdCase('local-workloads', {
+    nodes: dualStack.slice(1, 2),
+    pools: [workloads, workloads6],
+    configurations: [
+      configuration({ localWorkloadPeeringIPV4: '169.254.0.179', localWorkloadPeeringIPV6: 'fd12::179' }),
+    ],
+    workloads: [
+      workload('vm1', { role: 'router' }, '10.65.1.9/32', 'fd65::9/128', '10.65.1.10/32'),
+      workload('vm2', { role: 'router', tier: 'second' }, '10.65.1.8/32'),
+      workload('pod', {}, '10.65.1.7/32'),
+    ],
+    peers: [
+      peer('routers', { localWorkloadSelector: "role == 'router'", asNumber: parseAsn(65401), filters: ['child'] }),
+      peer('second', { node: 'n2', localWorkloadSelector: 'has(tier)', asNumber: parseAsn(65402) }),
+      peer('elsewhere', { node: 'n1', localWorkloadSelector: 'all()', asNumber: parseAsn(65403) }),
+      peer('unreadable', { localWorkloadSelector: 'has(', asNumber: parseAsn(65403) }),
+    ],
+    filters: [
+      filter('child', {
+        importV4: [
+          { action: 'Accept', matchOperator: 'In', cidr: '10.123.0.0/16', prefixLength: { min: 26, max: 26 } },
+          { action: 'Reject' },
+        ],
+        exportV4: [{ action: 'Reject' }],
+      }),
     ],
   }),
   birdCase('priorities', {

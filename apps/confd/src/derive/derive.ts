@@ -11,13 +11,14 @@
  */
 import type { BGPFilter } from '@calico-node/model';
 import { bgpNodes, type BgpNode } from './bgp-node.ts';
-import { peerTargets } from './peers.ts';
+import { peerTargets, workloadPeers } from './peers.ts';
 import { derivePrefixes, type Prefixes } from './prefixes.ts';
 import { byName, compareText, type BgpResources, type Complain, type RenderOptions } from './resources.ts';
 import { routerId } from './router-id.ts';
 import type { Session } from './session.ts';
 import { meshSessions, peerSessions } from './sessions.ts';
 import { settingsFor, type Settings } from './settings.ts';
+import { workloadSessions } from './workload-sessions.ts';
 
 /** Kubernetes' label of nodes that draw no traffic to services. */
 const EXCLUDING_LABEL = 'node.kubernetes.io/exclude-from-external-load-balancers';
@@ -46,7 +47,15 @@ export function deriveBgp(resources: BgpResources, options: RenderOptions, compl
   const targets = peerTargets(resources.peers, me, nodes, settings.globalAsn, complain);
   const filters = new Map(byName(resources.filters).map((filter) => [filter.metadata.name, filter]));
   const context = { me, filterNames: new Set(filters.keys()), secretOf, complain };
-  const sessions = distinct([...peerSessions(targets, context), ...meshSessions(me, nodes, settings)], complain);
+  const forWorkloads = workloadPeers(resources.peers, me, complain);
+  const sessions = distinct(
+    [
+      ...peerSessions(targets, context),
+      ...workloadSessions(forWorkloads, resources.workloads, settings, context),
+      ...meshSessions(me, nodes, settings),
+    ],
+    complain,
+  );
   const used = new Set(sessions.flatMap((session) => session.filters));
   return {
     me,

@@ -1,4 +1,4 @@
-import type { BGPConfiguration, BGPFilter, BGPPeer, IPPool, Node } from '@calico-node/model';
+import type { BGPConfiguration, BGPFilter, BGPPeer, IPPool, Node, WorkloadEndpoint } from '@calico-node/model';
 import { parseCidr, parseIp } from '@calico-node/net';
 import type { BgpResources, BlockClaim } from './resources.ts';
 import type { ServiceFacts } from './services.ts';
@@ -27,6 +27,15 @@ export function pool(name: string, spec: IPPool['spec']): IPPool {
   return { kind: 'IPPool', apiVersion, metadata: { name }, spec };
 }
 
+export function workload(name: string, labels: Record<string, string>, ...ipNetworks: string[]): WorkloadEndpoint {
+  return {
+    kind: 'WorkloadEndpoint',
+    apiVersion,
+    metadata: { name, namespace: 'default', labels },
+    spec: { node: 'n2', interfaceName: `cali${name}`, ipNetworks },
+  };
+}
+
 export function block(cidr: string, state = 'confirmed'): BlockClaim {
   return { cidr: parseCidr(cidr), state };
 }
@@ -49,7 +58,17 @@ export function service(
 }
 
 export function store(resources: Partial<BgpResources>): BgpResources {
-  return { nodes: [], configurations: [], peers: [], filters: [], pools: [], blocks: [], services: [], ...resources };
+  return {
+    nodes: [],
+    configurations: [],
+    peers: [],
+    filters: [],
+    pools: [],
+    blocks: [],
+    workloads: [],
+    services: [],
+    ...resources,
+  };
 }
 
 /** Three nodes of a mesh, as node start-up writes them. */

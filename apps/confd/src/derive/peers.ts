@@ -34,11 +34,7 @@ export function peerTargets(
   complain: Complain,
 ): PeerTargets {
   const scope: Scope = { me, nodes, globalAsn, complain };
-  const resources = byName(peers).filter((peer) => {
-    if (peer.spec.localWorkloadSelector === undefined || peer.spec.localWorkloadSelector === '') return true;
-    complain(subjectOf(peer), 'peering with local workloads is left out: localWorkloadSelector');
-    return false;
-  });
+  const resources = byName(peers).filter((peer) => !isForWorkloads(peer));
   const global = new Map<string, PeerTarget>();
   const node = new Map<string, PeerTarget>();
   const addToNode = (targets: readonly PeerTarget[]): void => {
@@ -54,6 +50,17 @@ export function peerTargets(
     if (peer.spec.reversePeering !== 'Manual') addToNode(reversed(peer, scope));
   }
   return { global: [...global.values()], node: [...node.values()] };
+}
+
+/** Whether the BGPPeer is for workloads on the nodes that it tells to peer. */
+export function isForWorkloads({ spec }: BGPPeer): boolean {
+  return (spec.localWorkloadSelector ?? '') !== '';
+}
+
+/** The BGPPeers for workloads that concern the rendering node, in the order of their names. */
+export function workloadPeers(peers: BgpResources['peers'], me: BgpNode, complain: Complain): readonly BGPPeer[] {
+  const scope: Scope = { me, nodes: [me], globalAsn: me.asn, complain };
+  return byName(peers).filter((peer) => isForWorkloads(peer) && localSide(peer, scope).includes(me));
 }
 
 function subjectOf(peer: BGPPeer): string {

@@ -1,4 +1,4 @@
-import type { BGPConfiguration, BGPFilter, BGPPeer, IPPool, Node } from '@calico-node/model';
+import type { BGPConfiguration, BGPFilter, BGPPeer, IPPool, Node, WorkloadEndpoint } from '@calico-node/model';
 import { familyOf, NetParseError, parseCidrLoose, splitCidr, type Cidr } from '@calico-node/net';
 import type { SecretLookup } from './password.ts';
 import type { ServiceFacts } from './services.ts';
@@ -19,6 +19,8 @@ export interface BgpResources {
   readonly pools: readonly IPPool[];
   /** Only those of the rendering node. */
   readonly blocks: readonly BlockClaim[];
+  /** Those on the rendering node; none where no BGPPeer asks for them. */
+  readonly workloads: readonly WorkloadEndpoint[];
   /** Kubernetes' services; none where there is no Kubernetes. */
   readonly services: readonly ServiceFacts[];
 }

@@ -1,7 +1,7 @@
 import type { IpAddress } from '@calico-node/net';
 
 /** What makes a session exist, as in Calico's table of peers. */
-export type SessionType = 'mesh' | 'global' | 'node';
+export type SessionType = 'mesh' | 'global' | 'node' | 'workload';
 
 /** One BGP session of the rendering node. */
 export interface Session {

@@ -10,8 +10,10 @@ import type { Settings } from './settings.ts';
 
 const FAMILIES: readonly Family[] = [4, 6];
 
+const namePrefixes = { mesh: 'Mesh', global: 'Global', node: 'Node', workload: 'Local_Workload' } as const;
+
 /** BIRD's protocol names in Calico: an address with `_` for each separator. */
-function sessionName(prefix: 'Mesh' | 'Global' | 'Node', ip: string, port: number): string {
+function sessionName(prefix: (typeof namePrefixes)[SessionType], ip: string, port: number): string {
   return `${prefix}_${ip.replaceAll(/[.:]/g, '_')}${port === 0 ? '' : `_port_${port}`}`;
 }
 
@@ -83,7 +85,8 @@ export function peerSessions(targets: PeerTargets, context: PeerContext): readon
   ];
 }
 
-function peerSession(mine: IpAddress, target: PeerTarget, type: SessionType, context: PeerContext): Session {
+/** @param mine this node's address of the peer's family */
+export function peerSession(mine: IpAddress, target: PeerTarget, type: SessionType, context: PeerContext): Session {
   const { me, secretOf, complain } = context;
   const { spec, metadata } = target.resource;
   const subject = `BGPPeer(${metadata.name})`;
@@ -92,7 +95,7 @@ function peerSession(mine: IpAddress, target: PeerTarget, type: SessionType, con
   const isSameAs = localAsn === target.asn;
   const isReflectorClient = isSameAs && me.clusterId !== '' && target.clusterId !== me.clusterId;
   return {
-    name: sessionName(isGlobal ? 'Global' : 'Node', target.ip, target.port),
+    name: sessionName(namePrefixes[type], target.ip, target.port),
     type,
     address: target.ip,
     port: target.port,

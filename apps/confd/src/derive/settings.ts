@@ -1,6 +1,6 @@
 import { parseCommunity } from '@calico-node/bgp';
 import type { BGPConfiguration } from '@calico-node/model';
-import type { Cidr } from '@calico-node/net';
+import { tryParseIp, type Cidr, type Family, type IpAddress } from '@calico-node/net';
 import { compareText, givenAsn, readCidr, type BgpResources, type Complain } from './resources.ts';
 import { wholeSeconds } from './duration.ts';
 import { readPassword, type SecretLookup } from './password.ts';
@@ -28,6 +28,8 @@ export interface Settings {
   readonly bindsToNodeIp: boolean;
   readonly logLevel: LogLevel;
   readonly ignoredInterfaces: readonly string[];
+  /** The addresses that workloads of the node peer with. */
+  readonly workloadPeering: Readonly<Record<Family, IpAddress | undefined>>;
   readonly prefixCommunities: readonly AdvertisedPrefix[];
   /** Whether routes within pools without encapsulation are the BGP daemon's to program. */
   readonly programsPlainPools: boolean;
@@ -67,6 +69,10 @@ export function settingsFor(
     bindsToNodeIp: (own?.bindMode ?? global?.bindMode) === 'NodeIP',
     logLevel: logLevelOf(own?.logSeverityScreen ?? global?.logSeverityScreen),
     ignoredInterfaces: own?.ignoredInterfaces ?? global?.ignoredInterfaces ?? [],
+    workloadPeering: {
+      4: tryParseIp(global?.localWorkloadPeeringIPV4 ?? ''),
+      6: tryParseIp(global?.localWorkloadPeeringIPV6 ?? ''),
+    },
     prefixCommunities: prefixCommunitiesOf(byConfigurationName.get(advertising), complain),
     programsPlainPools: programming === undefined || programming === 'Enabled' || programming === 'EnabledNoEncapOnly',
     programsIpipPools: programming === 'Enabled' || programming === 'EnabledIPIPOnly',

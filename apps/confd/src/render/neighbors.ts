@@ -6,6 +6,7 @@ const types: Readonly<Record<Session['type'], bgpV1.PeerType>> = {
   mesh: bgpV1.PeerType.NODE_MESH,
   global: bgpV1.PeerType.GLOBAL,
   node: bgpV1.PeerType.NODE,
+  workload: bgpV1.PeerType.NODE,
 };
 
 const nextHopModes: Readonly<Record<Session['nextHop'], bgpV1.NextHopMode>> = {

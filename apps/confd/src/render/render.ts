@@ -2,14 +2,18 @@
  * A node's BGP as the native daemon's whole configuration. Pure: equal resources in any order give an
  * equal message, so that comparing messages tells whether anything changed.
  */
+import { familyOf, type Family, type IpAddress } from '@calico-node/net';
 import { bgpV1 } from '@calico-node/rpc';
 import { deriveBgp } from '../derive/derive.ts';
 import { Problems } from '../derive/problems.ts';
 import type { BgpResources, RenderOptions, RenderProblem } from '../derive/resources.ts';
-import type { LogLevel } from '../derive/settings.ts';
+import type { Session } from '../derive/session.ts';
+import type { LogLevel, Settings } from '../derive/settings.ts';
 import { renderFilters } from './filters.ts';
 import { renderNeighbor } from './neighbors.ts';
 import { renderPrefixes } from './prefixes.ts';
+
+const FAMILIES: readonly Family[] = [4, 6];
 
 export interface Rendered<Config> {
   readonly config: Config;
@@ -22,6 +26,14 @@ const logLevels: Readonly<Record<LogLevel, bgpV1.LogLevel>> = {
   info: bgpV1.LogLevel.INFO,
   debug: bgpV1.LogLevel.DEBUG,
 };
+
+/** What local workloads that are peers connect to. */
+function peeringAddresses(sessions: readonly Session[], { workloadPeering }: Settings): IpAddress[] {
+  return FAMILIES.flatMap((family) => {
+    const isNeeded = sessions.some(({ type, address }) => type === 'workload' && familyOf(address) === family);
+    return (isNeeded ? workloadPeering[family] : undefined) ?? [];
+  });
+}
 
 /** Renders a node's configuration. Never throws on what a store may hold. */
 export function renderBgpConfig(resources: BgpResources, options: RenderOptions): Rendered<bgpV1.BgpConfig> {
@@ -38,7 +50,9 @@ export function renderBgpConfig(resources: BgpResources, options: RenderOptions)
     nodeName: me.name,
     routerId,
     localAs: me.asn,
-    listenAddresses: settings.bindsToNodeIp ? [me.ipv4, me.ipv6].filter((ip) => ip !== undefined) : [],
+    listenAddresses: settings.bindsToNodeIp
+      ? [me.ipv4, me.ipv6, ...peeringAddresses(sessions, settings)].filter((ip) => ip !== undefined)
+      : [],
     listenPort: me.listenPort,
     neighbors: sessions.map((session) => renderNeighbor(session, me.asn, filterNames)),
     staticRoutes,
@@ -50,6 +64,7 @@ export function renderBgpConfig(resources: BgpResources, options: RenderOptions)
       announceWithin,
       neverAnnounce,
       tunnels,
+      localAddresses: peeringAddresses(sessions, settings),
     },
     filters: [...renderedFilters],
     logLevel: logLevels[settings.logLevel],

@@ -53,7 +53,12 @@ export function birdConfig(node: NodeBgp, family: Family): Readonly<Record<strin
   };
 }
 
-const types: Readonly<Record<Session['type'], string>> = { mesh: 'mesh', global: 'global', node: 'node' };
+const types: Readonly<Record<Session['type'], string>> = {
+  mesh: 'mesh',
+  global: 'global',
+  node: 'node',
+  workload: 'local_workload',
+};
 
 function birdPeer(session: Session, { me }: NodeBgp): Readonly<Record<string, unknown>> {
   return {

@@ -90,7 +90,7 @@ function peerKey(session: Session, { me }: NodeBgp): readonly Entry[] {
     filters: session.filters,
     reachable_by: session.reachableBy,
     passive_mode: session.isPassive,
-    local_bgp_peer: false,
+    local_bgp_peer: session.type === 'workload',
     next_hop_mode: { auto: '', self: 'Self', keep: 'Keep' }[session.nextHop],
   };
   return [[`${start}/peer_v${familyOf(session.address)}/${session.address}${port}`, JSON.stringify(value)]];
