@@ -113,12 +113,21 @@ async function completeAlone(context: ServiceContext): Promise<void> {
   }
 }
 
-async function runEarly({ env, log, signal }: ServiceContext): Promise<void> {
+async function runEarly({ env, log, signal, health }: ServiceContext): Promise<void> {
   readStartupConfig(env);
   const setup = readEarlySetup(env);
   if (setup === undefined) throw new ConfigError('CALICO_EARLY_NETWORKING is not set: must be an absolute path');
   const ownFile = import.meta.filename;
-  const early = await EarlyNetworking.start({ setup, env, log, ownFile, name: 'early-only', startsOwn: false });
+  const reporter = health.register('early-networking');
+  const early = await EarlyNetworking.start({
+    setup,
+    env,
+    log,
+    ownFile,
+    name: 'early-only',
+    startsOwn: false,
+    reporter,
+  });
   using _reaper = reapWhenTold(() => early.pids());
   await aborted(signal);
   await early.stop();

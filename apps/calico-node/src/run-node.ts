@@ -34,7 +34,7 @@ export function aborted(signal: AbortSignal): Promise<void> {
 
 /** Runs a whole node until the signal fires: start-up, then the processes. `ownFile` tells where they lie. */
 export async function runNode(context: ServiceContext, ownFile: string): Promise<void> {
-  const { env, log } = context;
+  const { env, log, health } = context;
   // A node goes on when whoever read its log has gone.
   process.stderr.on('error', () => undefined);
   const paths = nodePaths(env);
@@ -48,7 +48,10 @@ export async function runNode(context: ServiceContext, ownFile: string): Promise
     supervisor?.statuses().some(({ name, ready }) => speakers.includes(name) && ready) ?? false;
   const early =
     setup &&
-    (await EarlyNetworking.start({ setup, env, log, ownFile, name: 'early', startsOwn: true, isOwnSpeakerReady }));
+    (await EarlyNetworking.start({
+      ...{ setup, env, log, ownFile, name: 'early', startsOwn: true, isOwnSpeakerReady },
+      reporter: health.register('early-networking'),
+    }));
   try {
     await runWithin(context, {
       ownFile,
@@ -87,7 +90,10 @@ async function runWithin(
     signal,
     early: setup?.node,
     onWait: (reason) => {
-      startup.report({ ready: false, reason });
+      startup.report({
+        ready: false,
+        reason: [reason, early?.trouble].filter((part) => part !== undefined).join(' <- '),
+      });
     },
   });
   startup.report({ ready: true });

@@ -1,7 +1,7 @@
 export { runService, ConfigError, type ServiceContext, type ServiceSpec } from './run-service.ts';
 export { serveHealth } from './http.ts';
 export type { ServerTls } from './server-tls.ts';
-export { Health, type HealthReport, type Reporter } from './health.ts';
+export { type ComponentReport, Health, type HealthReport, type Reporter } from './health.ts';
 export {
   copyLog,
   createLogger,

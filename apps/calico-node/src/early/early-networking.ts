@@ -4,11 +4,14 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { tryParseIp, type IpAddress } from '@calico-node/net';
 import { writeSysctl } from '@calico-node/netlink';
-import { nodePaths, sleep, type Logger } from '@calico-node/service';
+import { nodePaths, sleep, type Logger, type Reporter } from '@calico-node/service';
+import { nativeSource } from '../bgp/native-source.ts';
+import type { ComponentSpec } from '../supervisor/component.ts';
 import { earlySpeaker } from '../supervisor/node-components.ts';
 import { endOrphans } from '../supervisor/orphans.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
 import type { EarlySetup } from './early-file.ts';
+import { earlyReport, speakerReadiness } from './early-readiness.ts';
 import { applyHostPlan, readHostState } from './host.ts';
 import { planHost } from './host-plan.ts';
 import { earlyPort, speakerConfig } from './speaker-config.ts';
@@ -34,6 +37,8 @@ export interface EarlyOptions {
   readonly startsOwn: boolean;
   /** Whether that is at work, where more is known than that somebody listens on port 179. */
   readonly isOwnSpeakerReady?: () => boolean;
+  /** Is told how it goes. */
+  readonly reporter: Reporter;
 }
 
 function listens(port: number): boolean {
@@ -68,6 +73,8 @@ export class EarlyNetworking {
   readonly #stopping = new AbortController();
   #supervisor: Supervisor | undefined;
   #following: Promise<void> = Promise.resolve();
+  #hostTrouble: string | undefined;
+  #trouble: string | undefined;
 
   private constructor(options: EarlyOptions, dir: string, bootstraps: readonly IpAddress[]) {
     this.#options = options;
@@ -104,6 +111,11 @@ export class EarlyNetworking {
     return this.#supervisor?.pids() ?? new Set();
   }
 
+  /** What keeps the host from its network, as far as it is known here; undefined for nothing. */
+  get trouble(): string | undefined {
+    return this.#trouble;
+  }
+
   /** Ends the speaker; the host stays as it is. */
   async stop(): Promise<void> {
     this.#stopping.abort();
@@ -127,7 +139,7 @@ export class EarlyNetworking {
 
   async #follow(start: Turn): Promise<void> {
     const { signal } = this.#stopping;
-    const { log, isOwnSpeakerReady = () => false } = this.#options;
+    const { isOwnSpeakerReady = () => false } = this.#options;
     const isStopped = (): boolean => signal.aborted;
     let turn = start;
     let checkedMs = Date.now();
@@ -137,28 +149,55 @@ export class EarlyNetworking {
       else if (this.#supervisor === undefined && !listens(earlyPort)) this.#begin();
       if (Date.now() - checkedMs >= recheckMs) {
         checkedMs = Date.now();
-        try {
-          this.#setUpHost();
-        } catch (error) {
-          log.warn({ err: error }, "the host's addresses and routes towards the ToRs cannot be kept up");
-        }
+        this.#keepUpHost();
       }
+      this.#report(turn);
       await sleep(lookMs, signal);
     }
     await this.#end();
   }
 
+  #keepUpHost(): void {
+    try {
+      this.#setUpHost();
+      this.#hostTrouble = undefined;
+    } catch (error) {
+      this.#hostTrouble = error instanceof Error ? error.message : String(error);
+      this.#options.log.warn({ err: error }, "the host's addresses and routes towards the ToRs cannot be kept up");
+    }
+  }
+
+  #report(turn: Turn): void {
+    const report = earlyReport({
+      turn,
+      hostTrouble: this.#hostTrouble,
+      causes: this.#supervisor?.causes() ?? [],
+      isLost: this.#supervisor?.statuses().some(({ phase }) => phase === 'crash-loop') ?? false,
+    });
+    this.#trouble = report.ready ? undefined : report.reason;
+    this.#options.reporter.report(report);
+  }
+
   #begin(): void {
     const { env, log, ownFile } = this.#options;
     log.info('early BGP speaks');
-    const component = earlySpeaker({
-      ownFile,
-      nodeBinary: process.execPath,
-      runDir: this.#dir,
-      env,
-      configFile: this.#configFile,
-      port: earlyPort,
-    });
+    const component: ComponentSpec = {
+      ...earlySpeaker({
+        ownFile,
+        nodeBinary: process.execPath,
+        runDir: this.#dir,
+        env,
+        configFile: this.#configFile,
+        port: earlyPort,
+      }),
+      probe: async () => {
+        try {
+          return speakerReadiness(await nativeSource(join(this.#dir, 'bgp.sock')).sessions(4));
+        } catch (error) {
+          return { ready: false, reason: error instanceof Error ? error.message : String(error) };
+        }
+      },
+    };
     this.#supervisor = new Supervisor({
       components: [component],
       log,
