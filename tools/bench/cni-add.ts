@@ -3,9 +3,9 @@
  * policy in the kernel, beside `ptp` with `host-local` of containernetworking-plugins, by turns on one node that
  * fills up with workloads:
  *
- *   node tools/bench/cni-add.ts [--workloads 250] [--json FILE]
+ *   node tools/bench/cni-add.ts [--workloads 250] [--alone] [--json FILE]
  *
- * Needs root and `make build`. The node is a lab's, in network namespaces.
+ * `--alone`: ours without the peer, and how much processor time each process takes for an ADD. Needs root and `make build`. The node is a lab's, in network namespaces.
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,10 +13,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { down, nodeDirs, nodeEnvironment, program, run, up } from '@calico-node/lab';
-import type { Orders, Timings } from './cni/attach-many.ts';
+import type { Measured, Orders, Timings } from './cni/attach-many.ts';
 
 const peerPath = '/usr/lib/cni';
-const { values } = parseArgs({ options: { workloads: { type: 'string', default: '250' }, json: { type: 'string' } } });
+const { values } = parseArgs({
+  options: {
+    workloads: { type: 'string', default: '250' },
+    alone: { type: 'boolean', default: false },
+    json: { type: 'string' },
+  },
+});
 const count = Number(values.workloads);
 
 const quantile = (numbers: readonly number[], part: number): string => {
@@ -85,7 +91,8 @@ try {
       ipam: { type: 'host-local', dataDir, ranges: [[{ subnet: '10.99.0.0/16' }]], routes: [{ dst: '0.0.0.0/0' }] },
     },
   };
-  const orders: Orders = { count, prefix: `${name}w`, plugins: existsSync(peer.path) ? [ours, peer] : [ours] };
+  const hasPeer = !values.alone && existsSync(peer.path);
+  const orders: Orders = { count, prefix: `${name}w`, plugins: hasPeer ? [ours, peer] : [ours] };
   const finished = await run({
     lab: name,
     netns: node.netns,
@@ -93,13 +100,21 @@ try {
     args: [join(import.meta.dirname, 'cni/attach-many.ts'), JSON.stringify(orders)],
   });
   if (finished.code !== 0) throw new Error(finished.stderr);
-  const timings = JSON.parse(finished.stdout) as Record<string, Timings>;
+  const { timings, addProcessorMs } = JSON.parse(finished.stdout) as Measured;
   const rows = Object.entries(timings).map(([plugin, measured]) => row(plugin, measured));
   const [first, second] = rows;
   if (first !== undefined && second !== undefined) rows.push(ratios(first, second));
   console.log('milliseconds from exec to exit:');
   console.table(rows);
-  console.log(JSON.stringify({ bench: 'cni-add', workloads: count, rows }));
+  const processorMs = Object.entries(addProcessorMs)
+    .map(([process, ms]) => ({ process, 'ms for an ADD': Number((ms / count).toFixed(2)) }))
+    .filter(({ 'ms for an ADD': ms }) => ms > 0)
+    .sort((a, b) => b['ms for an ADD'] - a['ms for an ADD']);
+  if (values.alone) {
+    console.log('processor time:');
+    console.table(processorMs);
+  }
+  console.log(JSON.stringify({ bench: 'cni-add', workloads: count, rows, ...(values.alone ? { processorMs } : {}) }));
   if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(timings));
 } finally {
   await down(name);

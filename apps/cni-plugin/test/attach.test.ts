@@ -447,6 +447,8 @@ describe('an attachment', () => {
         .map((line) => JSON.parse(line) as Record<string, unknown>);
     const logged = (level: string): string => config({ log_level: level, log_file_path: path });
     await add('logged', netns, logged('Info'));
+    // The line is written after the answer.
+    await vi.waitUntil(() => existsSync(path), { timeout: 10_000 });
     expect(said()).toMatchObject([{ level: 'info', command: 'ADD', container: 'logged', msg: 'served a CNI call' }]);
     await del('logged', netns, logged('error'));
     expect(said()).toHaveLength(1);

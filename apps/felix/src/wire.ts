@@ -222,7 +222,10 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
       work[Symbol.dispose]();
       if (inSync) calcHealth.report({ ready: true });
       const seconds = (performance.now() - startedAt) / 1000;
-      sync.calculated({ updates: updates.length, intents: batch.intents, seconds, inSync });
+      // The kernel comes first.
+      setImmediate(() => {
+        sync.calculated({ updates: updates.length, intents: batch.intents, seconds, inSync });
+      });
       for (const warning of batch.warnings) log.warn({ ...warning }, 'the store holds what cannot be programmed');
       const isObsolete = batch.intents.some(
         (intent) => intent.type === 'config-update' && options.needsRestart(intent),

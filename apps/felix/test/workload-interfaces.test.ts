@@ -235,6 +235,27 @@ describe('WorkloadInterfaces', () => {
     expect(readSysctl('net/ipv4/conf/calia/proxy_arp', { netns })).toBe('1');
   });
 
+  test('names the endpoints whose state may have changed', async () => {
+    for (const [name, address] of [['a', '10.0.0.1/32'] as const, ['b', '10.0.0.2/32'] as const]) {
+      addLink(name);
+      interfaces.update(idOf(name), endpoint(name, address));
+    }
+    apply();
+    expect(interfaces.takeTouched()).toEqual(new Set([idOf('a'), idOf('b')]));
+    expect(interfaces.takeTouched().size).toBe(0);
+    interfaces.update(idOf('c'), endpoint('c', '10.0.0.2/32', { interfaceName: 'calib' }));
+    apply();
+    expect(interfaces.takeTouched()).toEqual(new Set([idOf('b'), idOf('c')]));
+    socket.apply([setLink({ name: 'calia', up: false })]);
+    const touched = new Set<WorkloadEndpointId>();
+    await eventually(() => {
+      apply();
+      for (const id of interfaces.takeTouched()) touched.add(id);
+      return interfaces.stateOf(idOf('a')).state === 'down';
+    });
+    expect(touched).toContain(idOf('a'));
+  });
+
   test('an endpoint that is administratively down has no route', () => {
     addLink('a');
     interfaces.update(idOf('a'), endpoint('a', '10.0.0.1/32'));

@@ -14,6 +14,7 @@ export function connectUnix<C>(client: ClientConstructor<C>, socketPath: string)
     'grpc.min_reconnect_backoff_ms': 50,
     'grpc.max_reconnect_backoff_ms': 1000,
     'grpc.enable_http_proxy': 0,
+    'grpc.enable_channelz': 0,
   });
 }
 

@@ -24,13 +24,16 @@ export function unary<Req, Res>(
 ): handleUnaryCall<Req, Res> {
   return (call, callback) => {
     const abort = new AbortController();
+    let isAnswered = false;
     call.on('cancelled', () => {
-      abort.abort();
+      // Every stream that ends says so, an answered one too.
+      if (!isAnswered) abort.abort();
     });
     Promise.resolve()
       .then(() => handle(call.request, { signal: abort.signal }))
       .then(
         (response) => {
+          isAnswered = true;
           callback(null, response);
         },
         (error: unknown) => {
@@ -77,7 +80,7 @@ export async function serveUnix(
   }
   mkdirSync(dirname(path), { recursive: true });
   rmSync(path, { force: true });
-  const server = new Server();
+  const server = new Server({ 'grpc.enable_channelz': 0 });
   for (const [definition, implementation] of services) server.addService(definition, implementation);
   const mask = process.umask(0o177);
   try {

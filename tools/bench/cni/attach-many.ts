@@ -5,6 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createNetns, deleteNetns } from '@calico-node/netlink';
+import { processorMs, processesBeside } from './processor-time.ts';
 
 export interface Orders {
   readonly count: number;
@@ -20,6 +21,12 @@ export interface Orders {
 export interface Timings {
   readonly add: number[];
   readonly del: number[];
+}
+
+export interface Measured {
+  readonly timings: Readonly<Record<string, Timings>>;
+  /** Processor time of all ADDs, in milliseconds, by the name of the process that took it. */
+  readonly addProcessorMs: Readonly<Record<string, number>>;
 }
 
 const orders = JSON.parse(process.argv[2] ?? '') as Orders;
@@ -54,15 +61,21 @@ function forEach(work: (plugin: Orders['plugins'][number], netns: string) => voi
 }
 try {
   for (const { name } of orders.plugins) timings[name] = { add: [], del: [] };
+  const processes = processesBeside();
+  const before = processorMs(processes);
   forEach((plugin, netns) => {
     createNetns(netns);
     made.push(netns);
     timings[plugin.name]?.add.push(exec(plugin, 'ADD', netns));
   });
+  const after = processorMs(processes);
   forEach((plugin, netns) => {
     timings[plugin.name]?.del.push(exec(plugin, 'DEL', netns));
   });
-  process.stdout.write(JSON.stringify(timings));
+  const addProcessorMs = Object.fromEntries(
+    Object.entries(after).map(([name, ms]) => [name, ms - (before[name] ?? 0)]),
+  );
+  process.stdout.write(JSON.stringify({ timings, addProcessorMs } satisfies Measured));
 } finally {
   for (const netns of made) deleteNetns(netns);
 }

@@ -114,7 +114,11 @@ export async function handleCall(call: Call, own: HandlerContext, signal: AbortS
     requireCommand(environment.command, version);
     const output = await runCommand(call, environment, config, context, signal);
     const facts = { command, container, ifName, durationMs: Math.round(performance.now() - startedMs) };
-    context.log[changing.has(command) ? 'info' : 'debug'](facts, 'served a CNI call');
+    const { log } = context;
+    // The runtime waits for the answer, nobody for the line.
+    setImmediate(() => {
+      log[changing.has(command) ? 'info' : 'debug'](facts, 'served a CNI call');
+    });
     return { stdout: output === '' ? '' : `${output}\n`, exitCode: 0 };
   } catch (error) {
     const failure = signal.aborted

@@ -81,6 +81,8 @@ export class Engine {
   readonly revisions = new RevisionLog();
   readonly #options: EngineOptions;
   readonly #wanted = new Map<WorkloadEndpointId, LocalWorkloadEndpoint>();
+  /** What calc changed of that since the last apply began. */
+  #changed = new Set<WorkloadEndpointId>();
   /** As of the last successful apply. */
   readonly #programmed = new Map<WorkloadEndpointId, Programmed>();
   readonly #waiters = new Set<EndpointWaiter>();
@@ -90,11 +92,13 @@ export class Engine {
   #oldestPending: bigint | undefined;
   #isInSync = false;
   #isDirty = false;
+  #isApplying = false;
   #wake = Promise.withResolvers<undefined>();
   #applies = 0n;
   #failures = 0n;
   #lastError = '';
   #networkProblem: string | undefined;
+  #hadPolicyProblems = false;
   #bandwidthProblem: string | undefined;
   /** Until the connections of withdrawn addresses are forgotten: whoever gets one next must not lose its own. */
   #forgetting: Promise<void> = Promise.resolve();
@@ -126,9 +130,15 @@ export class Engine {
   /** Takes one flush of calc. `inSync`: the store's first snapshot is in. */
   take(batch: IntentBatch, inSync: boolean): void {
     const { policy, interfaces } = this.#options;
+    const now = this.#options.now();
+    const isIdle = this.isInSync && !this.#isDirty && !this.#isApplying;
     this.#isInSync ||= inSync;
     this.#received = batch.revision;
-    const now = this.#options.now();
+    if (batch.intents.length === 0 && isIdle) {
+      // Much that the store tells changes nothing here.
+      this.#record(batch.revision, now);
+      return;
+    }
     this.#isStream = now - this.#receivedAt < STREAM_NS;
     this.#receivedAt = now;
     this.#oldestPending ??= now;
@@ -138,9 +148,11 @@ export class Engine {
     this.#options.hostEndpoints.take(batch.intents);
     for (const intent of batch.intents) {
       if (intent.type === 'workload-endpoint-update') {
+        this.#changed.add(intent.id);
         this.#wanted.set(intent.id, intent.endpoint);
         interfaces.update(intent.id, this.#options.floatingIps ? withFloating(intent.endpoint) : intent.endpoint);
       } else if (intent.type === 'workload-endpoint-remove') {
+        this.#changed.add(intent.id);
         this.#wanted.delete(intent.id);
         interfaces.remove(intent.id);
       }
@@ -194,7 +206,10 @@ export class Engine {
       this.#wake = Promise.withResolvers<undefined>();
       // Nothing is written before the store is in sync: what is there may be right.
       if (!this.#isDirty || !this.#isInSync) continue;
-      if (!(await this.#attempt())) {
+      this.#isApplying = true;
+      const isDone = await this.#attempt();
+      this.#isApplying = false;
+      if (!isDone) {
         await sleep(this.#options.backoff.nextMs(), signal);
         this.touch();
       }
@@ -207,8 +222,10 @@ export class Engine {
     const startedAt = now();
     const revision = this.#received;
     const pendingSince = this.#oldestPending;
-    const wanted = new Map(this.#wanted);
     let hostStates: ReturnType<HostEndpointStates['snapshot']> = new Map();
+    const changed = this.#changed;
+    const wanted = new Map([...changed].map((id) => [id, this.#wanted.get(id)]));
+    this.#changed = new Set();
     this.#isDirty = false;
     this.#oldestPending = undefined;
     using _work = health.work();
@@ -227,6 +244,7 @@ export class Engine {
       this.#failures += 1n;
       this.#lastError = error instanceof Error ? error.message : String(error);
       this.#oldestPending = pendingSince;
+      for (const id of changed) this.#changed.add(id);
       metrics.failed();
       log.error({ err: error }, 'could not bring the kernel to what is wanted; trying again');
       health.report({ ready: false, reason: `the kernel refused a change: ${this.#lastError}` });
@@ -237,15 +255,16 @@ export class Engine {
     this.#lastError = '';
     backoff.reset();
     health.report({ ready: true });
-    metrics.applied(Number(finishedAt - startedAt) / 1e9);
-    if (pendingSince !== undefined) metrics.latency(Number(finishedAt - pendingSince) / 1e9);
-    const changes = this.#settle(wanted);
+    const changes = this.#settle(this.#unsettled(wanted));
     this.#forgetting = this.#forgetConnections(changes);
-    this.revisions.record(revision, finishedAt);
-    for (const wake of this.#waiters) wake();
+    this.#record(revision, finishedAt);
+    // Who waits for an endpoint gets the answer before metrics, files and the store do.
+    setImmediate(() => {
+      metrics.applied(Number(finishedAt - startedAt) / 1e9);
+      if (pendingSince !== undefined) metrics.latency(Number(finishedAt - pendingSince) / 1e9);
+    });
     const hostChanges = hostEndpoints.changesTo(hostStates);
     if (changes.length + hostChanges.length === 0) return true;
-    // Who waits for an endpoint gets the answer before files and the store do.
     setTimeout(() => {
       this.#options.onStates(changes, hostChanges);
     }, ANSWER_MS);
@@ -257,6 +276,12 @@ export class Engine {
     const changes = hostInterfaces.takeChanges();
     policy.update(changes);
     hostEndpoints.take(changes);
+  }
+
+  /** Everything up to a revision is in the kernel. */
+  #record(revision: bigint, unixNanos: bigint): void {
+    this.revisions.record(revision, unixNanos);
+    for (const wake of this.#waiters) wake();
   }
 
   async #forgetConnections(changes: readonly EndpointChange[]): Promise<void> {
@@ -308,23 +333,41 @@ export class Engine {
     this.#networkProblem = problem;
   }
 
-  /** Takes the endpoints' states after an apply, and gives those that changed. */
-  #settle(wanted: ReadonlyMap<WorkloadEndpointId, LocalWorkloadEndpoint>): EndpointChange[] {
+  /** The endpoints, as they were when the apply began, whose state may be another after it. */
+  #unsettled(
+    changed: ReadonlyMap<WorkloadEndpointId, LocalWorkloadEndpoint | undefined>,
+  ): ReadonlyMap<WorkloadEndpointId, LocalWorkloadEndpoint | undefined> {
+    const { policy, interfaces } = this.#options;
+    const unsettled = new Map(changed);
+    const touched = interfaces.takeTouched();
+    // A chain that the kernel refuses may be anybody's.
+    const isAny = policy.hasProblems || this.#hadPolicyProblems;
+    this.#hadPolicyProblems = policy.hasProblems;
+    for (const id of isAny ? this.#wanted.keys() : touched) {
+      // What calc has changed meanwhile is the next apply's.
+      if (!this.#changed.has(id) && !unsettled.has(id)) unsettled.set(id, this.#wanted.get(id));
+    }
+    return unsettled;
+  }
+
+  /** Takes endpoints' states after an apply, and gives those that changed. */
+  #settle(wanted: ReadonlyMap<WorkloadEndpointId, LocalWorkloadEndpoint | undefined>): EndpointChange[] {
     const changes: EndpointChange[] = [];
     for (const [id, endpoint] of wanted) {
       const before = this.#programmed.get(id);
+      if (endpoint === undefined) {
+        if (before === undefined) continue;
+        this.#programmed.delete(id);
+        const state: InterfaceState = { state: 'down', reason: 'the endpoint is gone' };
+        changes.push({ id, endpoint, before: before.endpoint, state });
+        continue;
+      }
       const problem = this.#options.policy.problemOf(endpoint);
       const state: InterfaceState =
         problem === undefined ? this.#options.interfaces.stateOf(id) : { state: 'error', reason: problem };
       if (before?.endpoint === endpoint && sameState(before.state, state)) continue;
       this.#programmed.set(id, { endpoint, state });
       changes.push({ id, endpoint, before: before?.endpoint, state });
-    }
-    for (const [id, before] of this.#programmed) {
-      if (wanted.has(id)) continue;
-      this.#programmed.delete(id);
-      const state: InterfaceState = { state: 'down', reason: 'the endpoint is gone' };
-      changes.push({ id, endpoint: undefined, before: before.endpoint, state });
     }
     return changes;
   }

@@ -32,6 +32,8 @@ export interface PolicyDriver {
   apply(): Promise<void>;
   /** Reads the kernel anew at the next `apply`. */
   resync(): void;
+  /** Whether there is an endpoint with a problem. */
+  readonly hasProblems: boolean;
   /** Why the endpoint's traffic is dropped although policy may allow it, as of the last `apply`; else nothing. */
   problemOf(endpoint: LocalWorkloadEndpoint): string | undefined;
   /** Messages that asked the kernel for a change, since start. */

@@ -55,6 +55,10 @@ export class ReplacingDriver implements PolicyDriver {
     this.#driver.resync();
   }
 
+  get hasProblems(): boolean {
+    return this.#driver.hasProblems;
+  }
+
   problemOf(endpoint: LocalWorkloadEndpoint): string | undefined {
     return this.#driver.problemOf(endpoint);
   }

@@ -16,6 +16,7 @@ export const channelOptions: ChannelOptions = {
   'grpc.max_send_message_length': -1,
   'grpc.use_local_subchannel_pool': 1,
   'grpc.enable_http_proxy': 0,
+  'grpc.enable_channelz': 0,
   'grpc.service_config_disable_resolution': 1,
 };
 

@@ -48,6 +48,9 @@ function claimed(claims: EndpointClaims): Record<string, WorkloadEndpointId> {
   return outcome;
 }
 
+const lossesOf = (claims: EndpointClaims, ids: Iterable<WorkloadEndpointId>): Map<WorkloadEndpointId, string> =>
+  new Map(Array.from(ids, (id) => [id, claims.lossOf(id) ?? '']));
+
 const step = fc.record({
   name: fc.constantFrom(...names),
   interfaceName: fc.constantFrom('cali1', 'cali2'),
@@ -65,6 +68,7 @@ describe('EndpointClaims', () => {
         for (const { name, interfaceName, own, adminUp, isRemoved } of steps) {
           const id = idOf(name);
           const before = claimed(claims);
+          const lossesBefore = lossesOf(claims, world.keys());
           const now = isRemoved ? undefined : endpoint(name, interfaceName, own, adminUp);
           if (now === undefined) world.delete(id);
           else world.set(id, now);
@@ -75,6 +79,14 @@ describe('EndpointClaims', () => {
           const named = new Set<string>([...interfaces, ...destinations]);
           for (const what of new Set([...Object.keys(before), ...Object.keys(after)])) {
             if (before[what] !== after[what]) expect(named).toContain(what);
+          }
+          // Whoever lost or regained something claims one of that.
+          const claimants = new Set([
+            ...[...interfaces].flatMap((name) => claims.claimantsOfInterface(name)),
+            ...[...destinations].flatMap((destination) => claims.claimantsOfAddress(destination)),
+          ]);
+          for (const [other, loss] of lossesOf(claims, world.keys())) {
+            if (loss !== lossesBefore.get(other)) expect(claimants).toContain(other);
           }
         }
       }),

@@ -82,6 +82,16 @@ export class EndpointClaims {
     return { interfaces, destinations };
   }
 
+  /** Whose state may follow an interface's. */
+  claimantsOfInterface(name: string): readonly WorkloadEndpointId[] {
+    return this.#interfaces.of(name);
+  }
+
+  /** Whose state may follow a route's. */
+  claimantsOfAddress(destination: Cidr): readonly WorkloadEndpointId[] {
+    return this.#destinations.of(destination);
+  }
+
   ownerOf(interfaceName: string): Owner | undefined {
     const [id] = this.#interfaces.of(interfaceName);
     const endpoint = id === undefined ? undefined : this.#endpoints.get(id);

@@ -88,6 +88,8 @@ export class WorkloadInterfaces implements Disposable {
   readonly #toRoute = new Set<Cidr>();
   /** Interfaces whose settings and neighbours are in place, by name, for the index they had then. */
   readonly #configured = new Map<string, { readonly index: number; readonly endpoint: LocalWorkloadEndpoint }>();
+  /** Endpoints whose state may be another since it was last taken. */
+  readonly #toSettle = new Set<WorkloadEndpointId>();
   /** What the kernel refused at the last try, by interface or address. */
   readonly #problems = new Map<string, string>();
   #needsResync = true;
@@ -176,7 +178,16 @@ export class WorkloadInterfaces implements Disposable {
     const names = [...this.#toConfigure];
     this.#toConfigure.clear();
     for (const name of names) this.#configure(name);
+    for (const name of names) this.#settleLater(this.#claims.claimantsOfInterface(name));
+    for (const destination of this.#toRoute) this.#settleLater(this.#claims.claimantsOfAddress(destination));
     this.#addRoutes();
+  }
+
+  /** The endpoints whose `stateOf` may have changed by what was established since this was last called. */
+  takeTouched(): ReadonlySet<WorkloadEndpointId> {
+    const touched = new Set(this.#toSettle);
+    this.#toSettle.clear();
+    return touched;
   }
 
   /** Whose the interface is, as of the changes taken. */
@@ -208,6 +219,10 @@ export class WorkloadInterfaces implements Disposable {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  #settleLater(ids: readonly WorkloadEndpointId[]): void {
+    for (const id of ids) this.#toSettle.add(id);
   }
 
   #touch({ interfaces, destinations }: Touched): void {

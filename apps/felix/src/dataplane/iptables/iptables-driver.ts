@@ -147,6 +147,10 @@ export class IptablesDriver implements PolicyDriver {
     this.#needsRead = true;
   }
 
+  get hasProblems(): boolean {
+    return this.#families.some(({ target }) => target.refused.size > 0);
+  }
+
   problemOf(endpoint: LocalWorkloadEndpoint): string | undefined {
     for (const { target, intents } of this.#families) {
       if (target.refused.size === 0) continue;

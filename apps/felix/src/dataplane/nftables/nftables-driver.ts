@@ -125,6 +125,10 @@ export class NftablesDriver implements PolicyDriver {
     for (const { table } of this.#tables) table.resync();
   }
 
+  get hasProblems(): boolean {
+    return this.#tables.some(({ table }) => table.chains.refused.size > 0);
+  }
+
   problemOf(endpoint: LocalWorkloadEndpoint): string | undefined {
     for (const { table, intents } of this.#tables) {
       if (table.chains.refused.size === 0) continue;
