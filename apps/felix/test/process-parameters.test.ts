@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectDatastore, loadDatastoreConfig, Resources, type Backend } from '@calico-node/datastore';
 import { startEtcd, type EtcdProcess } from '@calico-node/datastore/testing';
+import { parseResource, type Kind } from '@calico-node/model';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FelixProcess, relayInto } from './support/felix-process.ts';
-import { NodeLab } from './support/node-lab.ts';
+import { NodeLab, runIn } from './support/node-lab.ts';
 
 let lab: NodeLab;
 let etcd: EtcdProcess;
@@ -60,6 +61,31 @@ describe('felix is found out', () => {
     expect(await felix.ended()).toBe(1);
     expect(felix.output).toContain('DebugPanicAfter asks Felix to fail');
   });
+});
+
+it('felix follows its configuration: the node’s before the cluster’s, its own environment before both', async () => {
+  const resources = new Resources(backend);
+  const apply = async (name: string, spec: object, kind: Kind = 'FelixConfiguration'): Promise<void> => {
+    await resources.apply(parseResource({ kind, apiVersion: 'projectcalico.org/v3', metadata: { name }, spec }));
+  };
+  const ports = (): string | undefined =>
+    /masquerade to :(\S+)/.exec(runIn(lab.netns, 'nft', 'list', 'chain', 'ip', 'calico', 'nat-cali-nat-outgoing'))?.[1];
+  const eventually = () => expect.poll(ports, { timeout: 20_000 });
+  await using felix = start({ FELIX_LOGPREFIX: 'mine', FELIX_NFTABLESMODE: 'Enabled' });
+  await expect.poll(() => felix.status(), { timeout: 20_000 }).toMatchObject({ inSync: true });
+  await apply('pool', { cidr: '10.65.0.0/16', natOutgoing: true }, 'IPPool');
+  await apply('default', { natPortRange: '1000:2000', logPrefix: 'theirs' });
+  await eventually().toBe('1000-2000');
+  await apply('node.node1', { natPortRange: '3000:4000' });
+  await eventually().toBe('3000-4000');
+  await apply('node.node2', { natPortRange: '5000:6000' });
+  await apply('node.node1', { logPrefix: 'also theirs' });
+  await eventually().toBe('1000-2000');
+  await resources.delete('FelixConfiguration', 'default');
+  await eventually().toBe(undefined);
+  await resources.delete('FelixConfiguration', 'node.node1');
+  await resources.delete('FelixConfiguration', 'node.node2');
+  await felix.end('SIGTERM');
 });
 
 describe('felix lets itself be looked into', () => {

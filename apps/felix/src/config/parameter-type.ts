@@ -76,10 +76,10 @@ export const seconds: ParameterType<number> = {
 
 export const text: ParameterType<string> = { allowed: 'text', zero: '', parse: (value) => value };
 
-/** One of several words, in any case; read as it is spelt in the list. */
+/** One of several words, in any case; read as it is spelt in the list. `none` is the word for off, else the first. */
 export const oneOf = <const W extends string>(...words: readonly [W, ...W[]]): ParameterType<W> => ({
   allowed: `one of ${words.join(', ')}`,
-  zero: words[0],
+  zero: words.find((word) => /^(?:disabled|off)$/i.test(word)) ?? words[0],
   parse: (value) => words.find((word) => word.toLowerCase() === value.toLowerCase()),
 });
 

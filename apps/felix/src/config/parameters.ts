@@ -85,7 +85,7 @@ export const parameters = {
   NFTablesMode: parameter(oneOf('Enabled', 'Disabled', 'Auto'), 'Auto', 'nftablesMode'),
   NftablesMarkMask: parameter(markMask, 0xffff0000, 'nftablesMarkMask', { nonZero: true, fatal: true }),
   NftablesRefreshInterval: parameter(seconds, 180, 'nftablesRefreshInterval'),
-  IptablesBackend: parameter(oneOf('legacy', 'nft', 'auto'), 'auto', 'iptablesBackend'),
+  IptablesBackend: parameter(oneOf('auto', 'legacy', 'nft'), 'auto', 'iptablesBackend'),
   ChainInsertMode: parameter(oneOf('insert', 'append'), 'insert', 'chainInsertMode', { nonZero: true, fatal: true }),
   IptablesFilterAllowAction: parameter(oneOf('ACCEPT', 'RETURN'), 'ACCEPT', 'iptablesFilterAllowAction', {
     nonZero: true,

@@ -67,6 +67,8 @@ describe('resolveParameters', () => {
     ['FELIX_VXLANTUNNELMACADDR', '66:00:00:00:00:01', { VXLANTunnelMACAddr: '66:00:00:00:00:01' }],
     ['FELIX_EXTERNALNODESCIDRLIST', '192.0.2.1, fd00::/64', { ExternalNodesCIDRList: ['192.0.2.1/32', 'fd00::/64'] }],
     ['FELIX_ROUTESOURCE', 'workloadips', { RouteSource: 'WorkloadIPs' }],
+    ['FELIX_FLOATINGIPS', 'none', { FloatingIPs: 'Disabled' }],
+    ['FELIX_SERVICELOOPPREVENTION', 'None', { ServiceLoopPrevention: 'Disabled' }],
     ['FELIX_NATPORTRANGE', '1000', { NATPortRange: { first: 1000, last: 1000 } }],
   ])('reads %s=%s', (variable, value, expected) => {
     expect(resolveParameters([fromEnvironment({ [variable]: value })]).values).toMatchObject(expected);

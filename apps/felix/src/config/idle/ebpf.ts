@@ -27,7 +27,7 @@ export const ebpfParameters = {
   ),
   BPFIPFragTimeout: idle(seconds, '0', noEbpf, 'bpfIPFragTimeout'),
   BPFLogFilters: idle(keyValues, '', noEbpf, 'bpfLogFilters'),
-  BPFCTLBLogFilter: idle(oneOf('all'), '', noEbpf, 'bpfCTLBLogFilter'),
+  BPFCTLBLogFilter: idle({ ...oneOf('all'), zero: '' }, '', noEbpf, 'bpfCTLBLogFilter'),
   BPFDataIfacePattern: idle(
     regexp,
     '^((en|wl|ww|sl|ib)[Popsx].*|(eth|wlan|wwan|bond).*)',

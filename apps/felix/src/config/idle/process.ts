@@ -9,7 +9,7 @@ const noSyslog = 'there is no connection to syslog: standard error goes to the j
 const oneThread = 'one thread has all data, so that nothing races';
 const noExternalDataplane = 'there is one data plane, built in';
 const noFlowLogs = 'there are no flow logs';
-const noGo = 'Felix does not run on Go here';
+const noGo = 'Felix does not run on Go here; NODE_OPTIONS has the limits of its engine';
 const noTypha = 'Felix watches the store itself';
 const noUsageReports = 'nothing is reported to anybody';
 
