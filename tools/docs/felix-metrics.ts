@@ -6,31 +6,76 @@ import { dataplaneMetrics } from '../../apps/felix/src/dataplane/metrics.ts';
 import { syncMetrics } from '../../apps/felix/src/sync-metrics.ts';
 import { cell, code } from './reference-page.ts';
 
+/** Calico's metrics that Felix here does not have, by the reason. */
+const absent: readonly (readonly [reason: string, ...names: readonly string[]])[] = [
+  ['no eBPF data plane', 'felix_bpf_*'],
+  ['no flow logs', 'felix_collector_*', 'felix_nflog_*'],
+  [
+    'counting them would cost on the way of each endpoint',
+    'felix_label_index_selector_evals',
+    'felix_label_index_strategy_evals',
+  ],
+  [
+    'sets and maps change in the transactions that rules change in, which `felix_nft_calls` counts',
+    'felix_nft_set_calls',
+    'felix_nft_set_errors',
+  ],
+  ['no flow tables', 'felix_nft_flowtable_devices', 'felix_nft_flowtable_missing_devices'],
+  ['links are followed one by one, not in batches', 'felix_int_dataplane_iface_msg_batch_size'],
+  [
+    'one interface is never listed by itself: the kernel tells of its changes',
+    'felix_route_table_partial_resync_seconds',
+  ],
+  [
+    'lines are written at once, with no queue between that could drop some or fail later',
+    'felix_logs_dropped',
+    'felix_log_errors',
+  ],
+];
+
+const latency = `\`felix_apply_latency_seconds\` counts from the write of a change to the store until the kernel has it. The store keeps no time for a revision, and clocks of hosts differ. So Felix measures from the change's arrival, the calculation included, and adds the time that its own last report (\`status\`, every \`ReportingIntervalSecs\`) took to the store and back on the stream that all changes come on, which is \`felix_store_delay_seconds\`: the result is too long by the report's own way to the store, and never too short by more than the delay has grown since. Until the second report, and with \`ReportingIntervalSecs\` 0, nothing is added.`;
+
 /** Felix's metrics, as Markdown, as it registers them. */
 export function renderFelixMetrics(): string {
   const nftables = metricsWith('nftables');
   const iptables = metricsWith('iptables');
   const rows = [...new Map([...nftables, ...iptables])]
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, { type, help }]) => {
+    .map(([name, { type, labels, help }]) => {
       const when = !iptables.has(name) ? 'nftables' : nftables.has(name) ? 'always' : 'iptables';
-      return `| ${[code(name), type, when, help].map(cell).join(' | ')} |`;
+      return `| ${[code(name), type, labels.map(code).join(', '), when, help].map(cell).join(' | ')} |`;
     });
   return [
     "# Felix's metrics",
-    "Names are Calico's where Calico has the metric. `felix_apply_latency_seconds`, `felix_kernel_writes`, `felix_cluster_num_staged_policies` and those that end in `_repairs` are not in Calico. They are served by `/metrics`, beside those of the process (`process_`, `nodejs_`).",
-    ['| Name | Type | With the packet filter | Meaning |', '| --- | --- | --- | --- |', ...rows].join('\n'),
+    "Names and labels are Calico's where Calico has the metric. `felix_apply_latency_seconds`, `felix_store_delay_seconds`, `felix_kernel_writes`, `felix_cluster_num_staged_policies` and those that end in `_repairs` are not in Calico. They are served by `/metrics`, beside those of the process (`process_`, `nodejs_`).",
+    ['| Name | Type | Labels | With the packet filter | Meaning |', '| --- | --- | --- | --- | --- |', ...rows].join(
+      '\n',
+    ),
+    '## How long a change takes',
+    latency,
+    "## Calico's metrics that are not here",
+    [
+      '| Name | Why |',
+      '| --- | --- |',
+      ...absent.map(([reason, ...names]) => `| ${names.map(code).join(', ')} | ${cell(reason)} |`),
+    ].join('\n'),
     'This page is made from what Felix registers by `node tools/docs/generate-reference.ts`.',
   ]
     .join('\n\n')
     .concat('\n');
 }
 
-function metricsWith(packetFilter: 'nftables' | 'iptables'): ReadonlyMap<string, { type: string; help: string }> {
+interface MetricText {
+  readonly type: string;
+  readonly labels: readonly string[];
+  readonly help: string;
+}
+
+function metricsWith(packetFilter: 'nftables' | 'iptables'): ReadonlyMap<string, MetricText> {
   const registry = new Registry();
   const hostname = parseNodeName('node');
   const none = (): number => 0;
-  const counts = () => ({ chains: 0, rules: 0, sets: 0 });
+  const counts = () => ({ chains: 0, rules: 0, sets: 0, tables: [], families: [] });
   using _sync = syncMetrics(registry, hostname);
   using _calc = calcMetrics(registry, () => new CalcGraph({ hostname }).counts);
   using _dataplane = dataplaneMetrics(registry, {
@@ -38,9 +83,21 @@ function metricsWith(packetFilter: 'nftables' | 'iptables'): ReadonlyMap<string,
     localEndpoints: none,
     counts,
     routes: none,
+    interfaces: none,
     writes: none,
     repairs: none,
     bandwidthRepairs: none,
+    storeDelaySeconds: none,
   });
-  return new Map(registry.getMetricsAsArray().map(({ name, type, help }) => [name, { type: String(type), help }]));
+  return new Map(
+    registry.getMetricsAsArray().map((metric) => {
+      const { name, type, help } = metric;
+      return [name, { type: String(type), labels: labelNamesOf(metric), help }];
+    }),
+  );
+}
+
+/** They are there, though the library's types do not tell of them. */
+function labelNamesOf(metric: object): readonly string[] {
+  return 'labelNames' in metric && Array.isArray(metric.labelNames) ? metric.labelNames.map(String) : [];
 }

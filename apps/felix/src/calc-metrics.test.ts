@@ -11,7 +11,10 @@ test('policies are counted, staged ones apart, and those that this host needs', 
   const read = async (name: string) => (await registry.getSingleMetric(name)?.get())?.values[0]?.value;
   {
     using _metrics = calcMetrics(registry, () => graph.counts);
-    const spec = { types: ['Ingress' as const], ingress: [] };
+    const spec = {
+      types: ['Ingress' as const],
+      ingress: [{ action: 'Allow' as const, source: { selector: "app == 'c'" } }],
+    };
     graph.update(storedEndpoint({ workload: 'w', labels: { app: 'a' } }));
     graph.update(stored('GlobalNetworkPolicy', { name: 'here' }, { ...spec, selector: "app == 'a'" }));
     graph.update(stored('GlobalNetworkPolicy', { name: 'elsewhere' }, { ...spec, selector: "app == 'b'" }));
@@ -25,6 +28,8 @@ test('policies are counted, staged ones apart, and those that this host needs', 
     expect(await read('felix_cluster_num_tiers')).toBe(1);
     expect(await read('felix_cluster_num_workload_endpoints')).toBe(1);
     expect(await read('felix_cluster_num_hosts')).toBe(0);
+    expect(await read('felix_active_local_selectors')).toBe(1);
+    expect(await registry.metrics()).toContain('felix_label_index_num_active_selectors{optimized="true"} 1');
   }
   expect(registry.getMetricsAsArray()).toEqual([]);
 });

@@ -9,7 +9,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { connectDatastore, startSyncer, type DatastoreConfig } from '@calico-node/datastore';
-import { blockPrefix, resourcePrefix, type Kind } from '@calico-node/model';
+import { blockPrefix, felixStatusKey, resourcePrefix, type Kind } from '@calico-node/model';
 import type { Family, NodeName } from '@calico-node/net';
 import { routeProtocol } from '@calico-node/netlink';
 import { ConntrackSocket } from '@calico-node/netlink/conntrack';
@@ -36,6 +36,7 @@ import { SimulatedFaults } from './simulated-faults.ts';
 import { EndpointStatusFiles } from './status/endpoint-status-files.ts';
 import { HostEndpointStates, type HostEndpointChange } from './status/host-endpoint-states.ts';
 import { MtuFile } from './status/mtu-file.ts';
+import { StoreDelay } from './status/store-delay.ts';
 import { StatusReporter } from './status/status-reporter.ts';
 import { workLimitOf } from './status/work-limits.ts';
 import { syncMetrics } from './sync-metrics.ts';
@@ -90,7 +91,27 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
 
   const choice = chooseDriver(values, probeFilters());
   const rules = ruleOptionsOf(values, choice.kind);
-  const policy = openDriver({ choice, parameters: values, families, rules, log, onDirty });
+  const storeDelay = new StoreDelay(() => performance.now());
+  using metrics = dataplaneMetrics(context.metrics.registry, {
+    packetFilter: choice.kind,
+    localEndpoints: () => engine.endpoints.size,
+    counts: () => policy.counts(),
+    routes: () => interfaces.routeCount,
+    interfaces: () => interfaces.interfaceCount,
+    writes: () => engine.status.writes,
+    repairs: () => policy.repairs,
+    bandwidthRepairs: () => bandwidth.repairs,
+    storeDelaySeconds: () => storeDelay.seconds,
+  });
+  const policy = openDriver({
+    choice,
+    parameters: values,
+    families,
+    rules,
+    log,
+    onDirty,
+    onProgramStart: metrics.programStarted,
+  });
   using _policy = disposable(policy);
   policy.installSkeleton();
   using interfaces = new WorkloadInterfaces({
@@ -102,6 +123,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     source: sourceOf(values.DeviceRouteSourceAddress, values.DeviceRouteSourceAddressIPv6),
     removesExternalRoutes: values.RemoveExternalRoutes,
     withoutRoutes: values.RouteSyncDisabled,
+    onListed: metrics.routesListed,
     onDirty,
   });
   using hostInterfaces = new HostInterfaces({
@@ -148,6 +170,9 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     ttlSeconds: values.ReportingTTLSecs,
     reportsEndpoints: values.EndpointReportingEnabled,
     endpointDelaySeconds: values.EndpointReportingDelaySecs,
+    onReport: (value) => {
+      storeDelay.sent(value);
+    },
     log,
     now: Date.now,
   });
@@ -157,16 +182,6 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     for (const change of changes) reportState(change, files, reporter);
     for (const { name, status } of hosts) reporter.setHostEndpoint(name, status);
   };
-  const endpoints = (): number => engine.endpoints.size;
-  using metrics = dataplaneMetrics(context.metrics.registry, {
-    packetFilter: choice.kind,
-    localEndpoints: endpoints,
-    counts: () => policy.counts(),
-    routes: () => interfaces.routeCount,
-    writes: () => engine.status.writes,
-    repairs: () => policy.repairs,
-    bandwidthRepairs: () => bandwidth.repairs,
-  });
   const engine = new Engine({
     policy,
     interfaces,
@@ -184,7 +199,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     backoff: new Backoff(50, 5000),
     beforeApply: faults.beforeApply,
     onStates,
-    now: () => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6)),
+    now: unixNanos,
   });
   touch = () => {
     engine.touch();
@@ -200,11 +215,13 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
   });
   using sync = syncMetrics(context.metrics.registry, options.hostname);
   using _calcMetrics = calcMetrics(context.metrics.registry, () => calc.counts);
+  const ownStatusKey = felixStatusKey(options.hostname, values.OpenstackRegion);
   const syncer = startSyncer({
     backend,
     prefixes: [
       ...watchedKinds.map((kind) => resourcePrefix(kind)),
       ...(values.RouteSource === 'CalicoIPAM' ? [blockPrefix()] : []),
+      ownStatusKey,
     ],
     log,
     signal,
@@ -212,7 +229,11 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
       storeHealth.report({ ready: connected, reason });
       sync.connected(connected);
     },
-    onBatch: ({ updates, revision, inSync }) => {
+    onBatch: ({ updates: all, revision, inSync }) => {
+      const arrivedAt = unixNanos();
+      for (const { key, value } of all) if (key === ownStatusKey) storeDelay.arrived(value, inSync && !isFirst);
+      const updates = all.filter(({ key }) => key !== ownStatusKey);
+      if (updates.length === 0 && all.length > 0 && !isFirst) return;
       const work = calcHealth.work();
       if (faults.calculationHangs) return;
       const startedAt = performance.now();
@@ -232,7 +253,8 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
       );
       if (isObsolete) restart.resolve('restart');
       if (isObsolete || stop.signal.aborted) return;
-      engine.take({ ...batch, revision: batch.revision > revision ? batch.revision : revision }, inSync);
+      const upTo = batch.revision > revision ? batch.revision : revision;
+      engine.take({ ...batch, revision: upTo }, inSync, arrivedAt);
       if (inSync && isFirst) {
         isFirst = false;
         reporter.inSync();
@@ -287,6 +309,11 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     await Promise.allSettled(tasks);
     backend.close();
   }
+}
+
+/** Steady, unlike the clock, which may be set. */
+function unixNanos(): bigint {
+  return BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6));
 }
 
 /** What an endpoint's new state means to those who look from outside. */

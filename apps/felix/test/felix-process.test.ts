@@ -69,6 +69,7 @@ describe.for(filters)('felix with $name', (filter) => {
     felix = new FelixProcess(lab.netns, {
       ETCD_ENDPOINTS: `http://127.0.0.1:${etcd.port}`,
       FELIX_ENDPOINTREPORTINGENABLED: 'true',
+      FELIX_REPORTINGINTERVALSECS: '0.5',
       ...filter.env,
     });
     felix.start();
@@ -258,6 +259,30 @@ describe.for(filters)('felix with $name', (filter) => {
       runIn(lab.netns, 'ip', 'route', 'del', '10.65.0.2', 'dev', 'calib', 'metric', '1024');
       await until(() => runIn(lab.netns, 'ip', 'route').includes('10.65.0.2 dev calib'));
       expect(await canConnect(a, b.address, 81)).toBe(true);
+    });
+
+    it('measures under Calico’s names what it has in the kernel and how long that took', async () => {
+      const metric = (name: string, labels = ''): number => {
+        const line = new RegExp(`^${name}${labels} (.*)$`, 'm').exec(felix.httpGet('/metrics'));
+        return Number(line?.[1] ?? NaN);
+      };
+      await until(() => metric('felix_store_delay_seconds') > 0);
+      const table = filter.metrics === 'felix_nft' ? 'calico' : 'filter';
+      expect(metric(`${filter.metrics}_chains`, `{ip_version="4",table="${table}"}`)).toBeGreaterThan(5);
+      expect(metric(`${filter.metrics}_rules`, `{ip_version="6",table="${table}"}`)).toBeGreaterThan(5);
+      expect(metric('felix_route_table_num_routes', '{table="main"}')).toBe(2);
+      expect(metric('felix_route_table_num_ifaces', '{table="main"}')).toBe(2);
+      const positive = [
+        'felix_int_dataplane_initial_resync_time_seconds',
+        'felix_apply_latency_seconds_count',
+        'felix_route_table_resync_seconds_count',
+        'felix_int_dataplane_addr_msg_batch_size_count',
+        'felix_active_local_selectors',
+        ...(filter.metrics === 'felix_nft'
+          ? ['felix_nft_calls', 'felix_nft_list_calls']
+          : ['felix_exec_time_micros_count', 'felix_ipset_calls', 'felix_ipset_lines_executed', 'felix_ipsets_total']),
+      ];
+      expect(positive.filter((name) => !(metric(name) > 0))).toEqual([]);
     });
 
     it('leaves the kernel as it is when it is killed and started again', async () => {

@@ -100,6 +100,8 @@ export interface CalcCounts {
   readonly hostEndpoints: number;
   /** Endpoints and network sets. */
   readonly selectable: number;
+  /** Of rules that this host needs. */
+  readonly activeSelectors: number;
 }
 
 export class CalcGraph {
@@ -237,6 +239,7 @@ export class CalcGraph {
       workloadEndpoints: countOf('WorkloadEndpoint'),
       hostEndpoints: countOf('HostEndpoint'),
       selectable: keys.length,
+      activeSelectors: this.#ipSets.selectorCount,
       policies: this.#policies.count,
       activePolicies: this.#policies.activeCount,
       stagedPolicies: this.#staged.size,

@@ -54,6 +54,13 @@ export class IpSetIndex {
     return this.#items;
   }
 
+  /** Selectors that some active rule asks for. */
+  get selectorCount(): number {
+    let count = 0;
+    for (const { definition } of this.#sets.values()) if ('selector' in definition) count += 1;
+    return count;
+  }
+
   /** Adds a user of the set; the first one makes it exist. */
   retain(definition: IpSetDefinition): void {
     const set = this.#sets.get(definition.id) ?? { definition, members: new SetMembers(), users: 0 };

@@ -27,6 +27,10 @@ import { RevisionLog } from './revision-log.ts';
 export interface EngineMetrics {
   applied(seconds: number): void;
   failed(): void;
+  /** So many of the host's interfaces have other addresses than before. */
+  hostAddresses(count: number): void;
+  /** An apply waited for the connections of withdrawn addresses to be forgotten. */
+  waitedForConnections(seconds: number): void;
   /** From the arrival of the oldest change in the batch to the kernel. */
   latency(seconds: number): void;
 }
@@ -101,7 +105,7 @@ export class Engine {
   #hadPolicyProblems = false;
   #bandwidthProblem: string | undefined;
   /** Until the connections of withdrawn addresses are forgotten: whoever gets one next must not lose its own. */
-  #forgetting: Promise<void> = Promise.resolve();
+  #forgetting: Promise<void> | undefined;
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -128,7 +132,7 @@ export class Engine {
   }
 
   /** Takes one flush of calc. `inSync`: the store's first snapshot is in. */
-  take(batch: IntentBatch, inSync: boolean): void {
+  take(batch: IntentBatch, inSync: boolean, arrivedAt = this.#options.now()): void {
     const { policy, interfaces } = this.#options;
     const now = this.#options.now();
     const isIdle = this.isInSync && !this.#isDirty && !this.#isApplying;
@@ -141,7 +145,7 @@ export class Engine {
     }
     this.#isStream = now - this.#receivedAt < STREAM_NS;
     this.#receivedAt = now;
-    this.#oldestPending ??= now;
+    this.#oldestPending ??= arrivedAt;
     policy.update(batch.intents);
     this.#options.network.update(batch.intents);
     this.#options.bandwidth.update(batch.intents);
@@ -218,7 +222,7 @@ export class Engine {
 
   async #attempt(): Promise<boolean> {
     const { policy, interfaces, hostEndpoints, log, health, metrics, backoff, now } = this.#options;
-    await this.#forgetting;
+    await this.#waitForConnections();
     const startedAt = now();
     const revision = this.#received;
     const pendingSince = this.#oldestPending;
@@ -256,7 +260,7 @@ export class Engine {
     backoff.reset();
     health.report({ ready: true });
     const changes = this.#settle(this.#unsettled(wanted));
-    this.#forgetting = this.#forgetConnections(changes);
+    this.#forgetConnections(changes);
     this.#record(revision, finishedAt);
     // Who waits for an endpoint gets the answer before metrics, files and the store do.
     setImmediate(() => {
@@ -272,8 +276,10 @@ export class Engine {
   }
 
   #takeHostInterfaces(): void {
-    const { policy, hostInterfaces, hostEndpoints } = this.#options;
+    const { policy, hostInterfaces, hostEndpoints, metrics } = this.#options;
     const changes = hostInterfaces.takeChanges();
+    const updates = changes.filter(({ type }) => type === 'host-interface-update').length;
+    if (updates > 0) metrics.hostAddresses(updates);
     policy.update(changes);
     hostEndpoints.take(changes);
   }
@@ -284,7 +290,14 @@ export class Engine {
     for (const wake of this.#waiters) wake();
   }
 
-  async #forgetConnections(changes: readonly EndpointChange[]): Promise<void> {
+  async #waitForConnections(): Promise<void> {
+    if (this.#forgetting === undefined) return;
+    const startedAt = this.#options.now();
+    await this.#forgetting;
+    this.#options.metrics.waitedForConnections(Number(this.#options.now() - startedAt) / 1e9);
+  }
+
+  #forgetConnections(changes: readonly EndpointChange[]): void {
     const { connections, floatingIps, log } = this.#options;
     const addresses = withdrawnAddresses(
       floatingIps
@@ -295,15 +308,16 @@ export class Engine {
         : changes,
     );
     if (addresses.size === 0) return;
-    try {
-      await connections.forget(addresses);
-    } catch (error) {
+    const forgetting = connections.forget(addresses).catch((error: unknown) => {
       // They end by themselves in time, and routes and rules are as they should be.
       log.warn(
         { err: error, addresses: [...addresses] },
         'the kernel still knows connections of workloads that are gone',
       );
-    }
+    });
+    this.#forgetting = forgetting.finally(() => {
+      this.#forgetting = undefined;
+    });
   }
 
   /** A workload without its limit is better than one without a network: the node stays ready, with the reason. */

@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, Summary, type Registry } from 'prom-client';
 import type { EngineMetrics } from './engine.ts';
-import type { PolicyCounts, ProgramCounts } from './policy-driver.ts';
+import { filterMetrics, type FilterMetric } from './filter-metrics.ts';
+import type { PolicyCounts } from './policy-driver.ts';
 
 /** What is measured when metrics are read. */
 export interface Measured {
@@ -9,89 +10,94 @@ export interface Measured {
   localEndpoints(): number;
   counts(): PolicyCounts;
   routes(): number;
+  interfaces(): number;
   writes(): number;
   repairs(): number;
   bandwidthRepairs(): number;
+  /** See `StoreDelay`. */
+  storeDelaySeconds(): number;
 }
 
-const filterNames = {
-  nftables: { prefix: 'felix_nft', sets: 'felix_nft_sets' },
-  iptables: { prefix: 'felix_iptables', sets: 'felix_ipsets_calico' },
-} as const;
+/** What is told of when it happens. */
+export interface DataplaneMetrics extends EngineMetrics, Disposable {
+  /** A program of iptables was started, which took so long. */
+  readonly programStarted: (micros: number) => void;
+  /** Interfaces and routes were listed. */
+  readonly routesListed: (seconds: number) => void;
+}
 
-const programCounters: readonly {
-  readonly name: string;
-  readonly help: string;
-  readonly read: (counts: ProgramCounts) => number;
-}[] = [
-  {
-    name: 'felix_iptables_restore_calls',
-    help: 'Runs of iptables-restore.',
-    read: ({ restoreCalls }) => restoreCalls,
-  },
-  {
-    name: 'felix_iptables_restore_errors',
-    help: 'Runs of iptables-restore that failed.',
-    read: ({ restoreErrors }) => restoreErrors,
-  },
-  { name: 'felix_iptables_save_calls', help: 'Runs of iptables-save.', read: ({ saveCalls }) => saveCalls },
-  {
-    name: 'felix_iptables_save_errors',
-    help: 'Runs of iptables-save that failed.',
-    read: ({ saveErrors }) => saveErrors,
-  },
-  {
-    name: 'felix_iptables_lines_executed',
-    help: 'Lines that iptables-restore was given.',
-    read: ({ linesExecuted }) => linesExecuted,
-  },
-];
+/** The one that Felix has its routes in, as a label. */
+const mainTable = { table: 'main' };
 
 /** The dataplane's metrics, under Felix's names where Felix has them; they leave the registry when disposed of. */
-export function dataplaneMetrics(registry: Registry, measured: Measured): EngineMetrics & Disposable {
+export function dataplaneMetrics(registry: Registry, measured: Measured): DataplaneMetrics {
   const registers = [registry];
   const before = new Set(registry.getMetricsAsArray().map(({ name }) => name));
-  const gauge = (name: string, help: string, read: () => number): void => {
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(read());
-      },
-    });
-  };
-  const counter = (name: string, help: string, read: () => number): void => {
+  const lookUp = (metric: Omit<FilterMetric, 'read'>, read: () => ReturnType<FilterMetric['read']>): void => {
+    const { name, help, type, labels = [] } = metric;
+    const options = { name, help, labelNames: labels, registers };
+    if (type === 'gauge') {
+      new Gauge({
+        ...options,
+        collect() {
+          this.reset();
+          for (const { labels: values = {}, value } of read()) this.set(values, value);
+        },
+      });
+      return;
+    }
     new Counter({
-      name,
-      help,
-      registers,
+      ...options,
       collect() {
         this.reset();
-        this.inc(read());
+        for (const { labels: values = {}, value } of read()) this.inc(values, value);
       },
     });
   };
+  const gauge = (name: string, help: string, read: () => number): void => {
+    lookUp({ name, help, type: 'gauge' }, () => [{ value: read() }]);
+  };
+  const counter = (name: string, help: string, read: () => number): void => {
+    lookUp({ name, help, type: 'counter' }, () => [{ value: read() }]);
+  };
+  const ofMainTable = (name: string, help: string, read: () => number): void => {
+    lookUp({ name, help, type: 'gauge', labels: ['table'] }, () => [{ labels: mainTable, value: read() }]);
+  };
+  for (const metric of filterMetrics[measured.packetFilter]) lookUp(metric, () => metric.read(measured.counts()));
   gauge('felix_active_local_endpoints', 'Active workload endpoints on this host.', () => measured.localEndpoints());
-  const { prefix, sets } = filterNames[measured.packetFilter];
-  gauge(`${prefix}_chains`, 'Chains in the kernel.', () => measured.counts().chains);
-  gauge(`${prefix}_rules`, 'Rules in the kernel.', () => measured.counts().rules);
-  gauge(sets, 'Sets in the kernel.', () => measured.counts().sets);
-  gauge('felix_route_table_num_routes', 'Routes over workload interfaces in the kernel.', () => measured.routes());
+  ofMainTable('felix_route_table_num_routes', 'Routes over workload interfaces in the kernel.', () =>
+    measured.routes(),
+  );
+  ofMainTable('felix_route_table_num_ifaces', 'Workload interfaces that there are.', () => measured.interfaces());
   gauge('felix_kernel_writes', 'Requests for a change sent to the kernel since start.', () => measured.writes());
-  for (const { name, help, read } of measured.packetFilter === 'iptables' ? programCounters : []) {
-    counter(name, help, () => {
-      const { programs } = measured.counts();
-      return programs === undefined ? 0 : read(programs);
-    });
-  }
+  gauge(
+    'felix_store_delay_seconds',
+    "How long Felix's last report took to the store and back: no less than what a change takes from the store here.",
+    () => measured.storeDelaySeconds(),
+  );
+  const prefix = measured.packetFilter === 'nftables' ? 'felix_nft' : 'felix_iptables';
   counter(`${prefix}_repairs`, "Foreign changes to Felix's tables that were put right.", () => measured.repairs());
   counter('felix_bandwidth_repairs', 'Foreign changes to bandwidth limits that were put right.', () =>
     measured.bandwidthRepairs(),
   );
-  const applySeconds = new Summary({
-    name: 'felix_int_dataplane_apply_time_seconds',
-    help: 'Time for one apply of the dataplane.',
+  const summary = (name: string, help: string): Summary => new Summary({ name, help, registers });
+  const applySeconds = summary('felix_int_dataplane_apply_time_seconds', 'Time for one apply of the dataplane.');
+  const addressBatches = summary(
+    'felix_int_dataplane_addr_msg_batch_size',
+    'Interfaces of the host that had other addresses, at once.',
+  );
+  const conntrackWaits = summary(
+    'felix_route_table_conntrack_wait_seconds',
+    'Time that an apply waited until connections of withdrawn addresses were forgotten.',
+  );
+  const routesListed = summary('felix_route_table_resync_seconds', 'Time to list all interfaces and routes.');
+  const execMicros =
+    measured.packetFilter === 'iptables'
+      ? summary('felix_exec_time_micros', 'Time to start a program of iptables.')
+      : undefined;
+  const firstApply = new Gauge({
+    name: 'felix_int_dataplane_initial_resync_time_seconds',
+    help: 'Time for the first apply that succeeded; 0 before.',
     registers,
   });
   const failures = new Counter({
@@ -101,19 +107,34 @@ export function dataplaneMetrics(registry: Registry, measured: Measured): Engine
   });
   const latency = new Histogram({
     name: 'felix_apply_latency_seconds',
-    help: 'From the arrival of a store revision to its being in the kernel.',
+    help: 'From the write of the oldest change of an apply to the store, to its being in the kernel: from its arrival in Felix, and felix_store_delay_seconds for the way there.',
     buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10],
     registers,
   });
+  let isFirst = true;
   return {
     applied: (seconds) => {
       applySeconds.observe(seconds);
+      if (isFirst) firstApply.set(seconds);
+      isFirst = false;
     },
     failed: () => {
       failures.inc();
     },
+    hostAddresses: (count) => {
+      addressBatches.observe(count);
+    },
+    waitedForConnections: (seconds) => {
+      conntrackWaits.observe(seconds);
+    },
     latency: (seconds) => {
-      latency.observe(seconds);
+      latency.observe(measured.storeDelaySeconds() + seconds);
+    },
+    programStarted: (micros) => {
+      execMicros?.observe(micros);
+    },
+    routesListed: (seconds) => {
+      routesListed.observe(seconds);
     },
     [Symbol.dispose]: () => {
       for (const { name } of registry.getMetricsAsArray()) if (!before.has(name)) registry.removeSingleMetric(name);

@@ -32,6 +32,8 @@ export interface OpenDriverOptions {
   readonly rules: RuleOptions;
   readonly log: Pick<Logger, 'info' | 'warn'>;
   readonly onDirty: () => void;
+  /** Told how long it took to start a program of iptables, in microseconds. */
+  readonly onProgramStart?: (micros: number) => void;
 }
 
 /** The driver of the chosen packet filter, which takes the place of any other that was driven before. */

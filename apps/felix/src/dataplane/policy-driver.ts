@@ -1,3 +1,4 @@
+import type { Family } from '@calico-node/net';
 import type { Intent, LocalWorkloadEndpoint } from '../calc/intents.ts';
 
 /** What a driver has in the kernel now. */
@@ -5,8 +6,48 @@ export interface PolicyCounts {
   readonly chains: number;
   readonly rules: number;
   readonly sets: number;
+  /** What those chains and rules are in. */
+  readonly tables: readonly TableCounts[];
+  readonly families: readonly FamilyCounts[];
   /** Of a driver that runs iptables' programs. */
   readonly programs?: ProgramCounts;
+  /** Of one that fills ipset's sets. */
+  readonly ipsets?: IpsetCounts;
+  /** Of one that speaks nf_tables. */
+  readonly nftables?: NftablesCounts;
+}
+
+export interface TableCounts {
+  readonly family: Family;
+  readonly table: string;
+  readonly chains: number;
+  readonly rules: number;
+}
+
+export interface FamilyCounts {
+  readonly family: Family;
+  /** IP sets. */
+  readonly sets: number;
+  /** Verdict maps of nf_tables. */
+  readonly maps: number;
+}
+
+/** Since start. */
+export interface IpsetCounts {
+  /** Batches of changes. */
+  readonly calls: number;
+  readonly errors: number;
+  readonly operations: number;
+  /** Asks the kernel how many sets it has, whoever made them. */
+  readonly total: () => number;
+}
+
+/** Since start. */
+export interface NftablesCounts {
+  readonly commits: number;
+  readonly commitErrors: number;
+  readonly reads: number;
+  readonly readErrors: number;
 }
 
 /** Runs of `iptables-save` and `iptables-restore` since start. */
@@ -15,8 +56,8 @@ export interface ProgramCounts {
   readonly restoreErrors: number;
   readonly saveCalls: number;
   readonly saveErrors: number;
-  /** Lines that restore was given. */
-  readonly linesExecuted: number;
+  /** Lines that restore was given, by family and table. */
+  readonly linesExecuted: readonly { readonly family: Family; readonly table: string; readonly lines: number }[];
 }
 
 /**

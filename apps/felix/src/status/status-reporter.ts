@@ -26,6 +26,8 @@ export interface StatusReporterOptions {
   readonly reportsEndpoints: boolean;
   /** The pause between two writes of endpoint states, in seconds (EndpointReportingDelaySecs). */
   readonly endpointDelaySeconds: number;
+  /** Called with each report on the process, right before it is written. */
+  readonly onReport?: (value: string) => void;
   readonly log: Logger;
   /** Unix time in milliseconds. */
   readonly now: () => number;
@@ -95,7 +97,7 @@ export class StatusReporter {
   }
 
   async #reportProcess(signal: AbortSignal): Promise<void> {
-    const { backend, hostname, region, intervalSeconds, ttlSeconds, now } = this.#options;
+    const { backend, hostname, region, intervalSeconds, ttlSeconds, onReport, now } = this.#options;
     if (intervalSeconds === 0) return;
     const startedAt = now();
     let isFirst = true;
@@ -105,6 +107,7 @@ export class StatusReporter {
       const value = encodeFelixStatus({ time, uptime, first_update: isFirst });
       const limits = { timeoutMs: writeTimeoutMs, signal };
       const isWritten = await this.#attempt('felix status', async () => {
+        onReport?.(value);
         await backend.put(felixStatusKey(hostname, region), value, { ...limits, ttlSeconds: Math.ceil(ttlSeconds) });
         await backend.put(felixLastStatusKey(hostname, region), value, limits);
       });

@@ -45,6 +45,7 @@ const NFGENMSG_BYTES = 4;
 export class IpsetSocket implements Disposable {
   readonly #socket: NetlinkSocket;
   readonly #revisions = new Map<string, number>();
+  readonly #counts = { calls: 0, errors: 0, operations: 0 };
 
   private constructor(socket: NetlinkSocket) {
     this.#socket = socket;
@@ -60,13 +61,18 @@ export class IpsetSocket implements Disposable {
    */
   change(changes: readonly IpsetChange[]): void {
     const requests = this.#requestsOf(changes);
-    if (requests.length > 0) check(this.#socket.execute(requests));
+    if (requests.length > 0) this.#check(this.#socket.execute(requests));
   }
 
   /** `change` with the kernel's work off the main thread. */
   async changeAsync(changes: readonly IpsetChange[]): Promise<void> {
     const requests = this.#requestsOf(changes);
-    if (requests.length > 0) check(await this.#socket.executeAsync(requests));
+    if (requests.length > 0) this.#check(await this.#socket.executeAsync(requests));
+  }
+
+  /** Batches of changes, those of them that had an error, and single operations, since it was opened. */
+  get counts(): { readonly calls: number; readonly errors: number; readonly operations: number } {
+    return { ...this.#counts };
   }
 
   /** All sets of the namespace, whoever made them. */
@@ -90,6 +96,15 @@ export class IpsetSocket implements Disposable {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  #check(outcome: BatchOutcome): void {
+    const error = outcome.find((candidate) => candidate !== undefined);
+    this.#counts.calls += 1;
+    this.#counts.operations += outcome.length;
+    if (error === undefined) return;
+    this.#counts.errors += 1;
+    throw new IpsetError(error);
   }
 
   #requestsOf(changes: readonly IpsetChange[]): NetlinkRequest[] {
@@ -139,9 +154,4 @@ function readMembers(message: NetlinkMessage): IpsetMember[] {
     .list(commandAttribute.members)
     .map(readMember)
     .filter((member) => member !== undefined);
-}
-
-function check(outcome: BatchOutcome): void {
-  const error = outcome.find((candidate) => candidate !== undefined);
-  if (error !== undefined) throw new IpsetError(error);
 }

@@ -21,6 +21,11 @@ export class KernelView {
     this.#protocols = protocols;
   }
 
+  /** Workload interfaces. */
+  get linkCount(): number {
+    return this.#links.size;
+  }
+
   get routeCount(): number {
     return this.#routeCount;
   }

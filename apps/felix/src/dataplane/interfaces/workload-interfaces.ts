@@ -47,6 +47,8 @@ export interface WorkloadInterfacesOptions {
   readonly removesExternalRoutes?: boolean;
   /** Leaves routes and neighbours to others (RouteSyncDisabled). */
   readonly withoutRoutes?: boolean;
+  /** Told how long it took to list what the kernel has, in seconds. */
+  readonly onListed?: (seconds: number) => void;
   /** The kernel changed beneath us, by somebody else's hand or by itself: apply again. */
   readonly onDirty: () => void;
 }
@@ -124,6 +126,10 @@ export class WorkloadInterfaces implements Disposable {
   /** Routes over workload interfaces that the kernel holds now. */
   get routeCount(): number {
     return this.#kernel.routeCount;
+  }
+
+  get interfaceCount(): number {
+    return this.#kernel.linkCount;
   }
 
   /** @throws the file error when the host cannot be made to route. */
@@ -243,7 +249,9 @@ export class WorkloadInterfaces implements Disposable {
 
   #refresh(): void {
     if (!this.#needsResync) return;
+    const startedAt = performance.now();
     this.#kernel.list(this.#socket, this.#options.ipv6 ? [4, 6] : [4]);
+    this.#options.onListed?.((performance.now() - startedAt) / 1000);
     this.#configured.clear();
     for (const name of this.#claims.interfaces()) this.#toConfigure.add(name);
     for (const destination of this.#claims.destinations()) this.#touchDestination(destination);

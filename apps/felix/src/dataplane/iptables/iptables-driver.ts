@@ -38,6 +38,8 @@ export interface IptablesDriverOptions {
   /** How soon after a write the tables are read again, at first; 0: not at all. Each time doubles it, up to the next. */
   readonly postWriteCheckSeconds?: number;
   readonly refreshSeconds?: number;
+  /** Told how long it took to start a program, in microseconds. */
+  readonly onProgramStart?: (micros: number) => void;
   readonly log: Pick<Logger, 'info' | 'warn'>;
   /** Somebody else may have changed our tables: apply again. */
   readonly onDirty: () => void;
@@ -69,7 +71,12 @@ export class IptablesDriver implements PolicyDriver {
     const { netns, variant, families, rules, insertMode = 'insert', maxIpSetSize = 1 << 20 } = options;
     const where = netns === undefined ? {} : { netns };
     this.#options = options;
-    this.#programs = new IptablesPrograms({ variant, restoreTakesLock: options.restoreTakesLock ?? true, ...where });
+    this.#programs = new IptablesPrograms({
+      variant,
+      restoreTakesLock: options.restoreTakesLock ?? true,
+      ...where,
+      ...(options.onProgramStart === undefined ? {} : { onStart: options.onProgramStart }),
+    });
     this.#ipsets = IpsetSocket.open(where);
     this.#families = families.map((family) => {
       const tools = { programs: this.#programs, ipsets: this.#ipsets };
@@ -163,15 +170,19 @@ export class IptablesDriver implements PolicyDriver {
   }
 
   counts(): PolicyCounts {
-    const counts = { chains: 0, rules: 0, sets: 0, programs: this.#programs.counts };
-    for (const { target } of this.#families) {
-      counts.sets += target.sets.count;
-      for (const table of target.tables) {
-        counts.chains += table.chainCount;
-        counts.rules += table.ruleCount;
-      }
-    }
-    return counts;
+    const tables = this.#families.flatMap(({ target: { family, tables } }) =>
+      tables.map(({ layer: table, chainCount: chains, ruleCount: rules }) => ({ family, table, chains, rules })),
+    );
+    const families = this.#families.map(({ target: { family, sets } }) => ({ family, sets: sets.count, maps: 0 }));
+    return {
+      chains: tables.reduce((sum, { chains }) => sum + chains, 0),
+      rules: tables.reduce((sum, { rules }) => sum + rules, 0),
+      sets: families.reduce((sum, { sets }) => sum + sets, 0),
+      tables,
+      families,
+      programs: this.#programs.counts,
+      ipsets: { ...this.#ipsets.counts, total: () => this.#ipsets.list().length },
+    };
   }
 
   close(): void {

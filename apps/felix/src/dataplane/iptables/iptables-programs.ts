@@ -14,6 +14,8 @@ export interface IptablesProgramsOptions {
   readonly restoreTakesLock?: boolean;
   /** The node's namespace; the process's own when absent. */
   readonly netns?: NetnsRef;
+  /** Told how long it took to start each program, in microseconds. */
+  readonly onStart?: (micros: number) => void;
 }
 
 /** How long restore waits for somebody else who has the xtables lock. */
@@ -36,17 +38,23 @@ export class IptablesPrograms {
   readonly #netns: NetnsRef | undefined;
   readonly #lockArgs: readonly string[];
   readonly #children: number[] = [];
-  readonly #counts = { restoreCalls: 0, restoreErrors: 0, saveCalls: 0, saveErrors: 0, linesExecuted: 0 };
+  readonly #onStart: (micros: number) => void;
+  readonly #counts = { restoreCalls: 0, restoreErrors: 0, saveCalls: 0, saveErrors: 0 };
+  readonly #lines: Readonly<Record<Family, Map<string, number>>> = { 4: new Map(), 6: new Map() };
 
-  constructor({ variant, netns, restoreTakesLock = true }: IptablesProgramsOptions) {
+  constructor({ variant, netns, restoreTakesLock = true, onStart = () => undefined }: IptablesProgramsOptions) {
     this.variant = variant;
+    this.#onStart = onStart;
     this.#netns = netns;
     // nf_tables has transactions of its own, and its programs no lock.
     this.#lockArgs = variant === 'nft' || !restoreTakesLock ? [] : ['--wait', `${LOCK_SECONDS}`];
   }
 
   get counts(): ProgramCounts {
-    return { ...this.#counts };
+    const linesExecuted = ([4, 6] as const).flatMap((family) =>
+      [...this.#lines[family]].map(([table, lines]) => ({ family, table, lines })),
+    );
+    return { ...this.#counts, linesExecuted };
   }
 
   /** Whether the process was one of ours: the kernel names those that change nf_tables. */
@@ -93,7 +101,7 @@ export class IptablesPrograms {
 
   #restore(family: Family, lines: readonly string[]): [string, readonly string[]] {
     this.#counts.restoreCalls++;
-    this.#counts.linesExecuted += lines.length;
+    this.#countLines(this.#lines[family], lines);
     return [programName(this.variant, family, 'restore', isInstalled), ['--noflush', ...this.#lockArgs]];
   }
 
@@ -110,7 +118,7 @@ export class IptablesPrograms {
   }
 
   async #run(program: string, args: readonly string[], input: string): Promise<Outcome> {
-    const child = this.#inNamespace(() =>
+    const child = this.#measured(() =>
       spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], timeout: TIMEOUT_MS, env: programEnvironment() }),
     );
     this.#remember(child.pid);
@@ -138,8 +146,25 @@ export class IptablesPrograms {
     return { status, stdout: stdout.toString(), stderr: stderr.toString() };
   }
 
+  #countLines(byTable: Map<string, number>, lines: readonly string[]): void {
+    let table = '';
+    for (const line of lines) {
+      if (line.startsWith('*')) table = line.slice(1);
+      byTable.set(table, (byTable.get(table) ?? 0) + 1);
+    }
+  }
+
   #inNamespace<T>(start: () => T): T {
     return this.#netns === undefined ? start() : inNetns(this.#netns, start);
+  }
+
+  #measured<T>(start: () => T): T {
+    const startedAt = performance.now();
+    try {
+      return this.#inNamespace(start);
+    } finally {
+      this.#onStart((performance.now() - startedAt) * 1000);
+    }
   }
 
   #remember(pid: number | undefined): void {

@@ -148,6 +148,18 @@ export class NftablesDriver implements PolicyDriver {
       chains: sum(({ chains }) => chains.chainCount),
       rules: sum(({ chains }) => chains.ruleCount),
       sets: sum(({ sets, dispatch }) => sets.count + dispatch.count),
+      tables: this.#tables.map(({ table: { family, chains } }) => {
+        return { family, table: 'calico', chains: chains.chainCount, rules: chains.ruleCount };
+      }),
+      families: this.#tables.map(({ table: { family, sets, dispatch } }) => {
+        return { family, sets: sets.count, maps: dispatch.count };
+      }),
+      nftables: {
+        commits: sum(({ counts }) => counts.commits),
+        commitErrors: sum(({ counts }) => counts.commitErrors),
+        reads: sum(({ counts }) => counts.reads),
+        readErrors: sum(({ counts }) => counts.readErrors),
+      },
     };
   }
 

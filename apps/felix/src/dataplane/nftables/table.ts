@@ -10,6 +10,7 @@
  */
 import type { Family } from '@calico-node/net';
 import { NftablesError, Transaction, type NftablesSocket } from '@calico-node/netlink/nftables';
+import type { NftablesCounts } from '../policy-driver.ts';
 import { tableOf } from './kernel-names.ts';
 import type { ChainContext } from './render-chain.ts';
 import { planRules, type RulesPlan } from './rules-plan.ts';
@@ -33,6 +34,7 @@ export class Table {
   readonly #context: ChainContext;
   /** Messages that asked for a change, since start. */
   #writes = 0;
+  readonly #counts = { commits: 0, commitErrors: 0, reads: 0, readErrors: 0 };
   #state: 'missing' | 'dormant' | 'live' = 'missing';
   #needsResync = true;
   #needsRebuild = false;
@@ -53,6 +55,10 @@ export class Table {
 
   get writes(): number {
     return this.#writes;
+  }
+
+  get counts(): NftablesCounts {
+    return this.#counts;
   }
 
   /** Reads the kernel anew at the next step, and gives refused chains another try. */
@@ -113,6 +119,16 @@ export class Table {
   }
 
   #read(): void {
+    this.#counts.reads += 1;
+    try {
+      this.#takeActual();
+    } catch (error) {
+      this.#counts.readErrors += 1;
+      throw error;
+    }
+  }
+
+  #takeActual(): void {
     const id = tableOf(this.family);
     const table = this.#socket.getTable(id);
     this.#state = table === undefined ? 'missing' : table.isDormant ? 'dormant' : 'live';
@@ -205,9 +221,16 @@ export class Table {
 
   async #commit(transactions: readonly Transaction[]): Promise<void> {
     const size = transactions.reduce((sum, { requests }) => sum + requests.length, 0);
-    // Another thread costs more than a small commit does, and a new endpoint waits for it.
-    if (size <= SMALL_COMMIT) this.#socket.commit(...transactions);
-    else await this.#socket.commitAsync(...transactions);
+    if (size === 0) return;
+    this.#counts.commits += 1;
+    try {
+      // Another thread costs more than a small commit does, and a new endpoint waits for it.
+      if (size <= SMALL_COMMIT) this.#socket.commit(...transactions);
+      else await this.#socket.commitAsync(...transactions);
+    } catch (error) {
+      this.#counts.commitErrors += 1;
+      throw error;
+    }
     for (const { requests } of transactions) this.#writes += requests.length;
   }
 
