@@ -28,6 +28,9 @@ tag=${tag:-calico-node:latest$suffix}
 out=dist/image
 archive=$out/calico-node-$arch.tar
 mkdir -p "$out"
+# One at a time: tests that run side by side ask for the same image.
+exec 9>"$out/.lock"
+flock 9
 
 stamp=$archive.inputs
 inputs=$(find dist/bin dist/lib dist/proto tools/image package-lock.json apps/cni-plugin/native libs/netlink/native/netsock.c \
@@ -36,9 +39,7 @@ if [ "$(cat "$stamp" 2>/dev/null)" != "$inputs" ] || [ ! -s "$archive" ]; then
   root=$(mktemp -d)
   trap 'rm -rf "$root"' EXIT
   tools/image/rootfs.sh "$root/rootfs" "$PWD/$out/debs" "$arch"
-  # One byte sequence for one content: sorted, owned by root, of one time.
-  tar -c -C "$root/rootfs" --sort=name --mtime="@${SOURCE_DATE_EPOCH:-0}" --owner=0 --group=0 --numeric-owner \
-    --format=posix --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime -f "$archive.new" .
+  tools/image/archive.sh "$root/rootfs" "$archive.new"
   mv "$archive.new" "$archive"
   gzip -6 -n -c "$archive" | wc -c >"$archive.gzip-bytes"
   cp "$root/rootfs/usr/share/sbom/calico-node.cdx.json" "$out/calico-node-$arch.cdx.json"

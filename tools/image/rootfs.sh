@@ -43,16 +43,17 @@ packages=$(grep -v '^#' "$here/debian-packages")
 debs=
 wanted=
 # shellcheck disable=SC2086
-apt-cache show --no-all-versions $packages >"$cache/.show" || fail "apt does not know all packages; 'apt-get update'?"
-for file in $(sed -n 's/^Filename: .*\/\([^/]*\)$/\1/p' "$cache/.show" | sort); do
+apt-cache show --no-all-versions $packages >"$root/.show" || fail "apt does not know all packages; 'apt-get update'?"
+for file in $(sed -n 's/^Filename: .*\/\([^/]*\)$/\1/p' "$root/.show" | sort); do
   # apt keeps the epoch in the name that it gives a file; archives leave it out.
   package=${file%%_*}
-  version=$(sed -n "/^Package: $package\$/,/^\$/s/^Version: //p" "$cache/.show" | head -n 1)
+  version=$(sed -n "/^Package: $package\$/,/^\$/s/^Version: //p" "$root/.show" | head -n 1)
   suffix=${file##*_}
   name=${package}_$(printf %s "$version" | sed 's/:/%3a/')_$suffix
   debs="$debs $name"
   [ -s "$cache/$name" ] || wanted="$wanted $package=$version"
 done
+rm "$root/.show"
 if [ -n "$wanted" ]; then
   echo "rootfs: fetching$wanted for $arch"
   # shellcheck disable=SC2086
