@@ -18,6 +18,7 @@ import { NetlinkFib } from './fib/netlink-fib.ts';
 import { dial } from './session/dial.ts';
 import { MrtUpdateLog } from './mrt/update-log.ts';
 import { Listener } from './session/listener.ts';
+import type { Neighbor } from './speaker/neighbor.ts';
 import { Speaker } from './speaker/speaker.ts';
 import { warmUp } from './speaker/warm-up.ts';
 
@@ -51,12 +52,15 @@ export async function runDaemon(context: ServiceContext): Promise<void> {
   const bfd = new Bfd((name, keepsRoutes) => {
     speaker.neighbors.find(({ config }) => config.name === name)?.pathFailed(keepsRoutes);
   }, log);
-  /** Dynamic neighbours come and go; who is shut down needs no watching. */
+  /** Dynamic neighbours come and go; who is shut down, or not on a network of ours as wanted, needs no watching. */
   const syncBfd = (): void => {
-    bfd.sync(speaker.neighbors.filter(({ isShutDown }) => !isShutDown).map(({ config }) => config));
+    const isWatched = ({ isShutDown, config: { bfd: settings, address } }: Neighbor): boolean =>
+      !isShutDown && (settings?.ifConnected !== true || speaker.isConnected(address));
+    bfd.sync(speaker.neighbors.filter(isWatched).map(({ config }) => config));
   };
   registerMetrics(metrics.registry, speaker, bfd, bmp);
   const readiness = setInterval(() => {
+    syncBfd();
     report(reporter, speaker, owner.configuredMs);
   }, 1000);
 

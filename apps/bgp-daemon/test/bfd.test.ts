@@ -55,7 +55,7 @@ async function peerWith(bfd: Partial<bgpV1.Bfd>, bird: Bird): Promise<void> {
     bgpV1.BgpConfig.fromPartial({
       routerId: ours.address,
       localAs: 64512,
-      neighbors: [{ name: 'bird', address: theirs.address, remoteAs: 64512, bfd }],
+      neighbors: [{ name: 'bird', address: theirs.address, remoteAs: 64512, multihop: bfd.ifConnected === true, bfd }],
       kernel: { learn: true, program: true },
     }),
   );
@@ -106,9 +106,10 @@ describe('BFD with BIRD 2', () => {
     },
   );
 
-  it('keeps the routes over a failure when it is graceful', async () => {
+  it('keeps the routes over a failure when it is graceful, of a session that may go over several hops as well', async () => {
     const bird = startBird('direct; graceful restart on;');
-    await peerWith({ graceful: true }, bird);
+    await peerWith({ graceful: true, ifConnected: true }, bird);
+    expect((await daemon.peers())[0]?.bfd?.multihop).toBe(false);
     connect(theirs, false);
     expect(await lost()).toMatchObject({ stale: true, lastError: 'Socket: BFD down' });
     expect(route()).not.toBe('');

@@ -142,7 +142,8 @@ export class Bfd {
 }
 
 function targetOf({ address, sourceAddress, multihop }: NeighborConfig, settings: BfdSettings): BfdTarget {
-  return { address, sourceAddress, hops: settings.multihop || multihop ? 'multi' : 'single' };
+  const isMulti = settings.multihop || (multihop && !settings.ifConnected);
+  return { address, sourceAddress, hops: isMulti ? 'multi' : 'single' };
 }
 
 function machineConfig({ minTxMs, minRxMs, multiplier, passive }: BfdSettings, discriminator: number): BfdConfig {

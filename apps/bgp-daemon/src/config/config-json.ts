@@ -88,6 +88,7 @@ const neighbor = {
     multihop: flag,
     passive: flag,
     graceful: flag,
+    ifConnected: flag,
   }),
 };
 

@@ -53,6 +53,8 @@ export interface BfdSettings {
   readonly multiplier: number;
   readonly multihop: boolean;
   readonly passive: boolean;
+  /** Over one hop, and only while the neighbour is on a network of ours. */
+  readonly ifConnected: boolean;
   /** The neighbour's routes stay for its restart time when the path fails. */
   readonly graceful: boolean;
 }

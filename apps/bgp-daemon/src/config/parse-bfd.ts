@@ -17,7 +17,8 @@ function interval(value: number, path: string): number {
 
 export function bfdSettings(wire: bgpV1.Bfd | undefined, path: string): BfdSettings | undefined {
   if (wire === undefined) return undefined;
-  const { multiplier, multihop, passive, graceful } = wire;
+  const { multiplier, multihop, passive, graceful, ifConnected } = wire;
+  if (multihop && ifConnected) throw new BgpConfigError(`${path}.if_connected`, 'is for one hop only');
   if (multiplier > 255) throw new BgpConfigError(`${path}.multiplier`, 'must be from 1 to 255');
   return {
     minRxMs: interval(wire.minRxMillis, `${path}.min_rx_millis`),
@@ -26,5 +27,6 @@ export function bfdSettings(wire: bgpV1.Bfd | undefined, path: string): BfdSetti
     multihop,
     passive,
     graceful,
+    ifConnected,
   };
 }

@@ -182,6 +182,11 @@ export class Speaker {
     return this.#dynamic.has(neighbor.config.name);
   }
 
+  /** Whether the address is on a network of this node. */
+  isConnected(address: IpAddress): boolean {
+    return this.#kernel.nextHops.resolve(address)?.cost === 0;
+  }
+
   get kernelRoutes(): number {
     return this.#kernel.size;
   }
@@ -313,8 +318,7 @@ export class Speaker {
 
   /** A peer in another AS has to be on a network of this node, unless it is configured to be further away. */
   #isNear({ address, remoteAs, localAs, multihop, ttlSecurityHops }: NeighborConfig): boolean {
-    if (remoteAs === localAs || multihop || ttlSecurityHops > 1) return true;
-    return this.#kernel.nextHops.resolve(address)?.cost === 0;
+    return remoteAs === localAs || multihop || ttlSecurityHops > 1 || this.isConnected(address);
   }
 
   /** Makes a neighbour of whoever comes from a network of dynamic ones, as long as there is room. */

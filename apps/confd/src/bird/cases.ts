@@ -197,6 +197,32 @@ export const birdCases: readonly BirdCase[] = [
       filter('unused', { exportV4: [{ action: 'Reject' }] }),
     ],
   }),
+  birdCase('failure-detection', {
+    nodes: dualStack.slice(1, 2),
+    pools: [workloads],
+    peers: [
+      peer('near', {
+        peerIP: '10.0.0.254',
+        asNumber: parseAsn(65001),
+        failureDetectionMode: 'BFDIfDirectlyConnected',
+        restartMode: 'LongLivedGracefulRestart',
+      }),
+      peer('far', {
+        peerIP: '192.0.2.1',
+        asNumber: parseAsn(65001),
+        failureDetectionMode: 'BFDIfDirectlyConnected',
+        maxRestartTime: '10s',
+      }),
+      peer('plain', { peerIP: '10.0.0.253', failureDetectionMode: 'BFDIfDirectlyConnected', ttlSecurity: 1 }),
+      peer('near6', {
+        peerIP: 'fd00::fe',
+        asNumber: parseAsn(65001),
+        failureDetectionMode: 'BFDIfDirectlyConnected',
+        restartMode: 'LongLivedGracefulRestart',
+        maxRestartTime: '10m',
+      }),
+    ],
+  }),
   birdCase('local-workloads', {
     nodes: dualStack.slice(1, 2),
     pools: [workloads, workloads6],

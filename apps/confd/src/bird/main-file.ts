@@ -7,7 +7,7 @@ import { addCommunity, birdCommunity } from './community.ts';
 import { debugging } from './debugging.ts';
 import { filterFunctions } from './filter-functions.ts';
 import { hasOwnMetrics } from './priority.ts';
-import { familySessions, sessionProtocol, sessionTemplate } from './sessions.ts';
+import { familySessions, hasDirectBfd, sessionProtocol, sessionTemplate } from './sessions.ts';
 import { block, document, functionOf, plain, quote, type Lines } from './syntax.ts';
 
 /** Workload and kube-proxy interfaces, whose addresses are nobody's way to anywhere. */
@@ -28,6 +28,7 @@ export function renderMainFile(node: NodeBgp, family: Family, includes: readonly
     ...(addressOf(node.me, family) === undefined
       ? [[`# The node has no IPv${family} address for BGP, hence no sessions.`]]
       : [
+          ...(sessions.some((session) => hasDirectBfd(session, node.me)) ? [bfdProtocol(family)] : []),
           sessionTemplate(node, family),
           ...functions.sections,
           ...sessions.map((session) => sessionProtocol(session, node, functions, complain)),
@@ -55,6 +56,14 @@ function kernelProtocol({ filters }: NodeBgp, family: Family): Lines {
     'merge paths on; # ECMP',
     ...(hasOwnMetrics(filters, family) ? ['metric 0; # Each route has its own.'] : []),
     ...block(`ipv${family}`, ['import all;', 'export filter calico_kernel_programming;'], ';'),
+  ]);
+}
+
+/** The other family has a BIRD of its own. */
+function bfdProtocol(family: Family): Lines {
+  return block('protocol bfd', [
+    `accept ipv${family} direct;`,
+    ...block('interface "*"', ['interval 300 ms;', 'multiplier 3;'], ';'),
   ]);
 }
 

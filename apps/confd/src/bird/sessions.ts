@@ -1,5 +1,5 @@
-import { familyOf, type Family } from '@calico-node/net';
-import { addressOf } from '../derive/bgp-node.ts';
+import { cidrContains, familyOf, type Family } from '@calico-node/net';
+import { addressOf, type BgpNode } from '../derive/bgp-node.ts';
 import type { NodeBgp } from '../derive/derive.ts';
 import type { Complain } from '../derive/resources.ts';
 import { isInternal, type Session } from '../derive/session.ts';
@@ -71,13 +71,16 @@ export function sessionProtocol(
 ): Lines {
   const { port, ttlSecurityHops } = session;
   const { imports, exports } = sessionFilters(session, node, functions);
+  if (session.hasBfd && !hasDirectBfd(session, node.me))
+    complain(session.name, "goes without BFD: the peer is not on the network of the node's address");
   return block(`protocol bgp ${session.name} from bgp_template`, [
     `neighbor ${session.address}${port === 0 ? '' : ` port ${port}`} as ${session.remoteAsn};`,
     ...(session.localAsn === node.me.asn ? [] : [`local as ${session.localAsn};`]),
     ...localEnd(session, node),
-    ...(ttlSecurityHops > 0
-      ? ['ttl security on;', `multihop ${ttlSecurityHops};`]
-      : ['ttl security off;', 'multihop;']),
+    `ttl security ${ttlSecurityHops > 0 ? 'on' : 'off'};`,
+    ...(hasDirectBfd(session, node.me)
+      ? ['direct;', `bfd ${session.isBfdGraceful ? 'graceful' : 'on'};`]
+      : [ttlSecurityHops > 0 ? `multihop ${ttlSecurityHops};` : 'multihop;']),
     ...(session.isPassive ? ['passive on;'] : []),
     ...timers(session),
     ...(session.allowedLocalAsns > 0 ? [`allow local as ${session.allowedLocalAsns};`] : []),
@@ -105,8 +108,15 @@ function localEnd({ source, address }: Session, { me, settings }: NodeBgp): Line
   return [`source address ${local};`, ...(settings.bindsToNodeIp ? ['strict bind on;'] : [])];
 }
 
-function timers({ restartSeconds, keepaliveSeconds }: Session): Lines {
+/** Whether BFD watches the session. BIRD has to be told who is on a network of the node: here, on that of its address. */
+export function hasDirectBfd({ hasBfd, address }: Session, { subnet4, subnet6 }: BgpNode): boolean {
+  const subnet = familyOf(address) === 4 ? subnet4 : subnet6;
+  return hasBfd && subnet !== undefined && cidrContains(subnet, address);
+}
+
+function timers({ restartSeconds, longLivedSeconds, keepaliveSeconds }: Session): Lines {
   return [
+    ...(longLivedSeconds > 0 ? ['long lived graceful restart on;', `long lived stale time ${longLivedSeconds};`] : []),
     ...(restartSeconds > 0 ? [`graceful restart time ${Math.min(restartSeconds, MAX_RESTART_SECONDS)};`] : []),
     ...(keepaliveSeconds > 0 ? [`keepalive time ${keepaliveSeconds};`] : []),
   ];

@@ -10,8 +10,9 @@ export interface BgpNode {
   readonly labels: Labels;
   readonly ipv4: IpAddress | undefined;
   readonly ipv6: IpAddress | undefined;
-  /** The subnet that the node's IPv4 address is in, where it says so. */
+  /** The subnets that the node's addresses are in, where it says so. */
   readonly subnet4: Cidr | undefined;
+  readonly subnet6: Cidr | undefined;
   /** Its own AS number, or the global one. */
   readonly asn: number;
   /** Dotted quad of a route reflector; empty otherwise. */
@@ -31,6 +32,7 @@ export function bgpNodes(nodes: BgpResources['nodes'], settings: Settings, compl
       ipv4: addressIn(node, 4, bgp?.ipv4Address, complain),
       ipv6: addressIn(node, 6, bgp?.ipv6Address, complain),
       subnet4: subnetIn(bgp?.ipv4Address),
+      subnet6: subnetIn(bgp?.ipv6Address),
       asn: givenAsn(bgp?.asNumber) ?? settings.globalAsn,
       clusterId: bgp?.routeReflectorClusterID ?? '',
       listenPort: settings.listenPortOf(name),

@@ -102,6 +102,7 @@ function strangerNode(name: string, settings: Settings): BgpNode {
     ipv4: undefined,
     ipv6: undefined,
     subnet4: undefined,
+    subnet6: undefined,
     asn: settings.globalAsn,
     clusterId: '',
     listenPort: settings.listenPortOf(name),

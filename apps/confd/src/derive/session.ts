@@ -27,6 +27,12 @@ export interface Session {
   readonly nextHop: 'auto' | 'self' | 'keep';
   /** Graceful restart time; 0: the daemon's default. */
   readonly restartSeconds: number;
+  /** How long the peer's routes are kept as the last resort beyond that (RFC 9494); 0: not. */
+  readonly longLivedSeconds: number;
+  /** BFD watches the path while the peer is on a network of the node. */
+  readonly hasBfd: boolean;
+  /** What BFD finds failed is taken for a restart. */
+  readonly isBfdGraceful: boolean;
   /** 0: the daemon's default. */
   readonly keepaliveSeconds: number;
   /** How often our AS may stand in a received path. */

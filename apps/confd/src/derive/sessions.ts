@@ -1,3 +1,4 @@
+import type { BGPPeer } from '@calico-node/model';
 import { familyOf, tryParseIp, type Family, type IpAddress } from '@calico-node/net';
 import { addressOf, type BgpNode } from './bgp-node.ts';
 import { wholeSeconds } from './duration.ts';
@@ -44,6 +45,9 @@ export function meshSessions(me: BgpNode, nodes: readonly BgpNode[], settings: S
         clusterId: undefined,
         nextHop: 'auto',
         restartSeconds: settings.meshRestartSeconds,
+        longLivedSeconds: 0,
+        hasBfd: false,
+        isBfdGraceful: false,
         keepaliveSeconds: 0,
         allowedLocalAsns: 0,
         password: settings.meshPassword,
@@ -107,7 +111,9 @@ export function peerSession(mine: IpAddress, target: PeerTarget, type: SessionTy
     isReflectorClient,
     clusterId: isReflectorClient ? clusterIdOf(me, complain) : undefined,
     nextHop: nextHopOf(target, isSameAs),
-    restartSeconds: wholeSeconds(spec.maxRestartTime),
+    ...restartTimes(spec),
+    hasBfd: spec.failureDetectionMode === 'BFDIfDirectlyConnected',
+    isBfdGraceful: isLongLived(spec) || spec.maxRestartTime !== undefined,
     keepaliveSeconds: wholeSeconds(spec.keepaliveTime),
     allowedLocalAsns: spec.numAllowedLocalASNumbers ?? 0,
     password: readPassword(spec.password, secretOf, subject, complain),
@@ -116,6 +122,20 @@ export function peerSession(mine: IpAddress, target: PeerTarget, type: SessionTy
     reachableBy: spec.reachableBy ?? '',
     filters: existing(spec.filters ?? [], subject, context),
   };
+}
+
+/** How long routes are kept as the last resort where nothing is said. */
+const LONG_LIVED_SECONDS = 3600;
+
+function isLongLived({ restartMode }: BGPPeer['spec']): boolean {
+  return restartMode === 'LongLivedGracefulRestart';
+}
+
+/** Long-lived, routes become the last resort at once: another path is better while there is one. */
+function restartTimes(spec: BGPPeer['spec']): Pick<Session, 'restartSeconds' | 'longLivedSeconds'> {
+  const seconds = wholeSeconds(spec.maxRestartTime);
+  if (!isLongLived(spec)) return { restartSeconds: seconds, longLivedSeconds: 0 };
+  return { restartSeconds: 1, longLivedSeconds: seconds === 0 ? LONG_LIVED_SECONDS : seconds };
 }
 
 /** The reflector's cluster (RFC 4456 7); none, so that the router ID stands for it, when it can't be read. */

@@ -24,7 +24,8 @@ function short(item: unknown): string {
     if (isDefault(value)) return [];
     if (name === 'type') return [`type=${peerTypes.get(Number(value)) ?? ''}`];
     if (value === true) return [name];
-    return [`${name}=${Array.isArray(value) ? `[${value.map(short).join('; ')}]` : String(value)}`];
+    if (Array.isArray(value)) return [`${name}=[${value.map(short).join('; ')}]`];
+    return [`${name}=${typeof value === 'object' ? `{${short(value)}}` : short(value)}`];
   });
   return parts.join(' ');
 }

@@ -42,6 +42,15 @@ const fields = {
     unset: 'Auto',
     description: 'Whether the peers that peerSelector selects get a session back by themselves.',
   }),
+  // These two are Calico Enterprise's.
+  failureDetectionMode: optional(oneOf('None', 'BFDIfDirectlyConnected'), {
+    unset: 'None',
+    description: 'Whether BFD watches the path to a peer on a network of the node.',
+  }),
+  restartMode: optional(oneOf('GracefulRestart', 'LongLivedGracefulRestart'), {
+    unset: 'GracefulRestart',
+    description: "How the peer's routes are kept while it restarts: as they are, or as the last resort but for longer.",
+  }),
 };
 
 type BGPPeerSpec = StructValue<typeof fields>;
