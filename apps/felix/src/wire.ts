@@ -18,10 +18,9 @@ import { Backoff, type NodePaths, type ServiceContext } from '@calico-node/servi
 import { CalcGraph } from './calc/calc-graph.ts';
 import type { ConfigUpdate } from './calc/intents.ts';
 import { calcMetrics } from './calc-metrics.ts';
-import type { FelixParameters } from './config/parameters.ts';
 import type { Resolved } from './config/resolve.ts';
 import { interfacePatternsOf } from './config/text-types.ts';
-import { chooseDriver, probeFilters, type DriverChoice } from './dataplane/driver-choice.ts';
+import { chooseDriver, probeFilters } from './dataplane/driver-choice.ts';
 import { Engine, type EndpointChange } from './dataplane/engine.ts';
 import { HostInterfaces } from './dataplane/interfaces/host-interfaces.ts';
 import { WorkloadInterfaces } from './dataplane/interfaces/workload-interfaces.ts';
@@ -29,7 +28,7 @@ import { ClusterNetwork } from './dataplane/tunnels/cluster-network.ts';
 import { BandwidthLimits } from './dataplane/qos/bandwidth-limits.ts';
 import { dataplaneMetrics } from './dataplane/metrics.ts';
 import { openDriver } from './dataplane/open-driver.ts';
-import { refreshPeriodically } from './dataplane/refresh.ts';
+import { filterRefreshSeconds, type Refresh, refreshPeriodically } from './dataplane/refresh.ts';
 import { felixService } from './rpc/felix-service.ts';
 import { nodePolicyOf, ownNodeOf, programmedRoutesOf, ruleOptionsOf } from './rule-options.ts';
 import { SimulatedFaults } from './simulated-faults.ts';
@@ -280,18 +279,17 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     ],
   ]);
   log.info({ socket: options.socketPath, hostname: options.hostname, packetFilter: choice }, 'felix is running');
-  // The slow look behind the kernel's own notices.
-  const resyncAll = (): void => {
-    engine.resync();
-  };
-  const resyncInterfaces = (): void => {
-    interfaces.resync();
-    hostInterfaces.resync();
-    engine.touch();
-  };
+  const refresh = (seconds: number, ...parts: readonly { resync(): void }[]): Refresh => ({
+    seconds,
+    run: () => {
+      for (const part of parts) part.resync();
+      engine.touch();
+    },
+  });
   const refreshes = [
-    { seconds: refreshSeconds(values, choice), run: resyncAll },
-    { seconds: values.InterfaceRefreshInterval, run: resyncInterfaces },
+    refresh(values.RouteRefreshInterval, interfaces, network),
+    refresh(values.InterfaceRefreshInterval, interfaces, hostInterfaces, bandwidth),
+    refresh(filterRefreshSeconds(values, choice.kind), policy),
   ];
   const tasks = [
     engine.run(signal),
@@ -328,16 +326,6 @@ function reportState(change: EndpointChange, files: EndpointStatusFiles | undefi
   if (state.state === 'up') files?.set(endpoint.identity);
   else files?.delete(endpoint.identity);
   reporter.setEndpoint(endpoint.identity, state.state);
-}
-
-/** The shortest of the intervals that are not off; 0: all are. */
-function refreshSeconds(values: FelixParameters, choice: DriverChoice): number {
-  const ofFilter =
-    choice.kind === 'nftables'
-      ? [values.NftablesRefreshInterval]
-      : [values.IptablesRefreshInterval, values.IpsetsRefreshInterval];
-  const intervals = [values.RouteRefreshInterval, ...ofFilter].filter((seconds) => seconds > 0);
-  return intervals.length === 0 ? 0 : Math.min(...intervals);
 }
 
 /** Never resolves; rejects when the task does. */

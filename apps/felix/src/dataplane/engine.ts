@@ -40,8 +40,8 @@ export interface EngineOptions {
   readonly interfaces: WorkloadInterfaces;
   readonly hostInterfaces: Pick<HostInterfaces, 'takeChanges'>;
   readonly hostEndpoints: Pick<HostEndpointStates, 'take' | 'snapshot' | 'changesTo'>;
-  readonly network: Pick<ClusterNetwork, 'update' | 'apply' | 'resync' | 'writes'>;
-  readonly bandwidth: Pick<BandwidthLimits, 'update' | 'apply' | 'resync' | 'writes'>;
+  readonly network: Pick<ClusterNetwork, 'update' | 'apply' | 'writes'>;
+  readonly bandwidth: Pick<BandwidthLimits, 'update' | 'apply' | 'writes'>;
   /** Floating addresses get routes as workloads' own do, so that they are told of by BGP. */
   readonly floatingIps: boolean;
   readonly connections: Pick<ConntrackSocket, 'forget'>;
@@ -168,15 +168,6 @@ export class Engine {
   touch(): void {
     this.#isDirty = true;
     this.#wake.resolve(undefined);
-  }
-
-  /** Reads the kernel anew and applies: the slow check behind the kernel's own notifications. */
-  resync(): void {
-    this.#options.policy.resync();
-    this.#options.interfaces.resync();
-    this.#options.network.resync();
-    this.#options.bandwidth.resync();
-    this.touch();
   }
 
   /**

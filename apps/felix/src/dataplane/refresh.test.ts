@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { refreshPeriodically } from './refresh.ts';
+import { filterRefreshSeconds, refreshPeriodically } from './refresh.ts';
 
 test('each part is looked at again and again until the end, and never where its interval is 0', async () => {
   const stop = new AbortController();
@@ -14,4 +14,13 @@ test('each part is looked at again and again until the end, and never where its 
   await refreshPeriodically([look('routes', 0.01), look('filter', 0.01), look('interfaces', 0)], stop.signal);
   expect(new Set(seen)).toEqual(new Set(['routes', 'filter']));
   expect(seen).toHaveLength(6);
+});
+
+test('the packet filter is read as often as its own parameters say', () => {
+  const values = { NftablesRefreshInterval: 180, IptablesRefreshInterval: 180, IpsetsRefreshInterval: 90 };
+  expect(filterRefreshSeconds(values, 'nftables')).toBe(180);
+  expect(filterRefreshSeconds({ ...values, NftablesRefreshInterval: 0 }, 'nftables')).toBe(0);
+  expect(filterRefreshSeconds(values, 'iptables')).toBe(90);
+  expect(filterRefreshSeconds({ ...values, IpsetsRefreshInterval: 0 }, 'iptables')).toBe(180);
+  expect(filterRefreshSeconds({ ...values, IpsetsRefreshInterval: 0, IptablesRefreshInterval: 0 }, 'iptables')).toBe(0);
 });

@@ -1,4 +1,6 @@
 import { sleep } from '@calico-node/service';
+import type { FelixParameters } from '../config/parameters.ts';
+import type { DriverChoice } from './driver-choice.ts';
 
 /** A look at a part of the kernel's state again and again, behind what the kernel itself notifies. */
 export interface Refresh {
@@ -20,4 +22,17 @@ export async function refreshPeriodically(refreshes: readonly Refresh[], signal:
         }
       }),
   );
+}
+
+/**
+ * How often the packet filter is read again, in seconds; 0: never. iptables and its sets are read together, as often as
+ * the one that is read more often.
+ */
+export function filterRefreshSeconds(
+  values: Pick<FelixParameters, 'IpsetsRefreshInterval' | 'IptablesRefreshInterval' | 'NftablesRefreshInterval'>,
+  filter: DriverChoice['kind'],
+): number {
+  if (filter === 'nftables') return values.NftablesRefreshInterval;
+  const intervals = [values.IptablesRefreshInterval, values.IpsetsRefreshInterval].filter((seconds) => seconds > 0);
+  return intervals.length === 0 ? 0 : Math.min(...intervals);
 }
