@@ -6,6 +6,7 @@ import {
   type PacketPath,
 } from './decide-packet.ts';
 import type { Decision } from './decision.ts';
+import type { PolicyEndpoint } from './endpoint.ts';
 import type { PolicyPacket } from './packet.ts';
 import type { PolicyWorld } from './world.ts';
 
@@ -33,6 +34,11 @@ export function decideFlow(
     if (decision.verdict === 'deny') return { verdict: 'deny', steps };
   }
   return { verdict: 'allow', steps };
+}
+
+/** The endpoint whose policy is asked, if it is one. */
+export function endpointOf(attachment: FlowAttachment): PolicyEndpoint | undefined {
+  return attachment.type === 'unknown-workload' ? undefined : attachment.endpoint;
 }
 
 /** Whether it is a host's process behind one of its interfaces. */

@@ -16,3 +16,5 @@ export { isFailsafe, isUntrackedFailsafe, type FailsafePort, type Failsafes } fr
 export { hostEndpointOf, type HostInterface } from './host-endpoints.ts';
 export { memberOfHostEndpoint, memberOfNetworkSet, memberOfWorkloadEndpoint } from './members.ts';
 export { worldOf } from './resource-world.ts';
+export { defaultNodePolicy } from './default-node-policy.ts';
+export { ImpactAnalysis, type FlowImpact, type Impact, type ImpactGroup, type VerdictChange } from './impact/impact.ts';

@@ -1,0 +1,250 @@
+import type { Resource, Rule, WorkloadEndpoint } from '@calico-node/model';
+import { parseIp } from '@calico-node/net';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { decideFlow, type FlowAttachment } from '../flow-decision.ts';
+import { memberOfWorkloadEndpoint } from '../members.ts';
+import { worldOf } from '../resource-world.ts';
+import { nodePolicy, packet, resource } from '../testing/resources.ts';
+import { ImpactAnalysis, type Impact } from './impact.ts';
+
+const open = resource('Profile', 'open', { ingress: [{ action: 'Allow' }], egress: [{ action: 'Allow' }] });
+
+function endpoint(name: string, labels: Record<string, string>, ipNetworks: string[], profiles = ['open']): Resource {
+  const spec = { node: 'n', orchestrator: 'k8s', pod: name, endpoint: 'eth0', ipNetworks, profiles };
+  return resource('WorkloadEndpoint', `n-k8s-${name}-eth0`, spec as never, { namespace: 'ns', labels });
+}
+
+function policy(name: string, selector: string, ingress: Rule[], more: object = {}): Resource {
+  return resource('GlobalNetworkPolicy', name, { selector, types: ['Ingress'], ingress, ...more });
+}
+
+const impact = (before: Resource[], after: Resource[], limit?: number): Impact =>
+  new ImpactAnalysis(before, after, nodePolicy, limit).pairs();
+
+const web = ['1', '2', '3'].map((number) => endpoint(`web${number}`, { app: 'web' }, [`10.0.0.${number}/32`]));
+const db = endpoint('db', { app: 'db' }, ['10.0.1.1/32']);
+const other = endpoint('other', {}, ['10.0.2.1/32']);
+const world = [open, ...web, db, other];
+
+test('pairs whose verdict changes are told by groups, with the traffic and what denies', () => {
+  const allow = { action: 'Allow' as const, protocol: 'TCP', source: { selector: "app == 'web'" } };
+  const toDb = policy('to-db', "app == 'db'", [
+    { ...allow, destination: { ports: [5432, '6000:6001'] } },
+    { ...allow, protocol: 'ICMP', icmp: { type: 8 } },
+  ]);
+  const found = impact(world, [...world, toDb]);
+  const denied = { before: 'allow', after: 'deny', because: 'end of tier default, ingress' };
+  expect(found.unexamined).toBe(0);
+  expect(found.groups).toEqual([
+    {
+      from: ['ns/web1', 'ns/web2', 'ns/web3'],
+      to: ['ns/db'],
+      pairs: 3,
+      changes: [{ ...denied, traffic: 'TCP 0-5431, 5433-5999, 6002-65535; UDP; ICMP of other types; other protocols' }],
+    },
+    { from: ['anywhere else', 'ns/other'], to: ['ns/db'], pairs: 2, changes: [{ ...denied, traffic: 'all traffic' }] },
+  ]);
+  expect(found.pairs).toBe(5);
+  const back = impact([...world, toDb], world);
+  expect(back.groups[0]?.changes[0]).toMatchObject({ before: 'deny', after: 'allow', because: denied.because });
+});
+
+test('nothing changes where nothing means anything else', () => {
+  const same = policy('p', "app == 'db'", [{ action: 'Allow' }]);
+  expect(impact([...world, same], [...world, { ...same, metadata: { name: 'p', resourceVersion: '9' } }])).toEqual({
+    groups: [],
+    pairs: 0,
+    unexamined: 0,
+  });
+  expect(impact(world, [...world, policy('q', "app == 'nobody'", [{ action: 'Deny' }])]).pairs).toBe(0);
+  expect(impact(world, [...world, same]).pairs).toBe(0);
+  const staged = resource('StagedGlobalNetworkPolicy', 's', { types: ['Ingress'], ingress: [{ action: 'Deny' }] });
+  expect(impact(world, [...world, staged]).pairs).toBe(0);
+});
+
+test('a network set, a label, a tier and a profile change verdicts too', () => {
+  const set = (nets: string[]) => resource('GlobalNetworkSet', 'bad', { nets }, { labels: { bad: '' } });
+  const deny = policy('no-bad', "app == 'db'", [
+    { action: 'Deny', source: { selector: 'has(bad)' } },
+    { action: 'Allow' },
+  ]);
+  const sets = impact([...world, deny, set([])], [...world, deny, set(['10.0.2.0/24', '203.0.113.0/24'])]);
+  expect(sets.groups).toMatchObject([
+    {
+      from: ['10.0.2.0/24 (GlobalNetworkSet bad)', '203.0.113.0/24 (GlobalNetworkSet bad)', 'ns/other'],
+      to: ['ns/db'],
+    },
+  ]);
+  const bad = endpoint('other', { bad: '' }, ['10.0.2.1/32']);
+  const labels = impact([...world, deny], [...world.filter((each) => each !== other), bad, deny]);
+  expect(labels.groups).toMatchObject([{ from: ['ns/other'], to: ['ns/db'], pairs: 1 }]);
+  const tier = (defaultAction: 'Deny' | 'Pass') => resource('Tier', 't', { order: 1, defaultAction });
+  const inTier = policy('t.p', "app == 'db'", [{ action: 'Pass', protocol: 'UDP' }], { tier: 't' });
+  expect(impact([...world, inTier, tier('Pass')], [...world, inTier, tier('Deny')]).groups).toMatchObject([
+    { to: ['ns/db'], pairs: 5, changes: [{ because: 'end of tier t, ingress' }] },
+  ]);
+  const closed = resource('Profile', 'open', { ingress: [], egress: [{ action: 'Allow' }] });
+  expect(impact(world, [closed, ...world.slice(1)]).pairs).toBe(25);
+});
+
+test('the families of addresses are told apart where they differ', () => {
+  const both = [
+    open,
+    endpoint('a', { app: 'a' }, ['10.0.0.1/32', 'fd00::1/128']),
+    endpoint('b', {}, ['10.0.0.2/32', 'fd00::2/128']),
+  ];
+  const v6 = policy('v6', "app == 'a'", [{ action: 'Allow', ipVersion: 4 }]);
+  expect(impact(both, [...both, v6]).groups).toMatchObject([
+    { from: ['anywhere else', 'ns/b'], changes: [{ traffic: 'IPv6 all traffic', after: 'deny' }] },
+  ]);
+});
+
+test('named ports, source ports and protocols without ports are told as the rules cut them', () => {
+  const served = resource(
+    'WorkloadEndpoint',
+    'n-k8s-db-eth0',
+    {
+      node: 'n',
+      orchestrator: 'k8s',
+      pod: 'db',
+      endpoint: 'eth0',
+      ipNetworks: ['10.0.1.1/32'],
+      profiles: ['open'],
+      ports: [{ name: 'sql', protocol: 'TCP', port: 5432 }],
+    },
+    { namespace: 'ns', labels: { app: 'db' } },
+  );
+  const rules: Rule[] = [
+    { action: 'Deny', protocol: 'TCP', destination: { ports: ['sql'] } },
+    { action: 'Deny', protocol: 'UDP', source: { ports: [53] }, destination: { ports: ['1000:2000'] } },
+    { action: 'Deny', protocol: 47 },
+    { action: 'Allow' },
+  ];
+  const [group] = impact([open, served, other], [open, served, other, policy('p', "app == 'db'", rules)]).groups;
+  expect(group?.changes.map(({ traffic, because }) => [traffic, because])).toEqual([
+    ['TCP 5432', 'GlobalNetworkPolicy p, ingress[0]'],
+    ['UDP 1000-2000 from port 53', 'GlobalNetworkPolicy p, ingress[1]'],
+    ['protocol 47', 'GlobalNetworkPolicy p, ingress[2]'],
+  ]);
+});
+
+test('past the limit pairs are counted only', () => {
+  const found = impact(world, [...world, policy('p', 'all()', [{ action: 'Deny' }])], 1);
+  // From five endpoints and elsewhere to five endpoints, and from five to elsewhere, but none to itself.
+  expect(found.pairs + found.unexamined).toBe(30);
+  expect(found.unexamined).toBeGreaterThan(0);
+});
+
+test('a live connection is judged by who has its addresses', () => {
+  const after = [
+    ...world,
+    policy('p', "app == 'db'", [
+      { action: 'Deny', protocol: 'TCP', destination: { ports: [80] } },
+      { action: 'Allow' },
+    ]),
+  ];
+  const analysis = new ImpactAnalysis(world, after, nodePolicy);
+  const to = (destinationPort: number, source = '10.0.0.1') =>
+    analysis.flow(packet({ source: parseIp(source), destination: parseIp('10.0.1.1'), destinationPort }));
+  expect(to(80)).toEqual({
+    from: 'ns/web1',
+    to: 'ns/db',
+    before: 'allow',
+    after: 'deny',
+    because: 'GlobalNetworkPolicy p, ingress[0]',
+  });
+  expect(to(81)).toMatchObject({ before: 'allow', after: 'allow' });
+  expect(to(80, '8.8.8.8')).toMatchObject({ from: '8.8.8.8', after: 'deny' });
+  expect(analysis.flow(packet({ source: parseIp('8.8.8.8'), destination: parseIp('9.9.9.9') }))).toBeUndefined();
+});
+
+const selectors = fc.constantFrom('all()', "a == '1'", "b == '1'", "a == '1' || b == '2'", '!has(a)');
+const entity = fc.record(
+  {
+    selector: selectors,
+    notSelector: selectors,
+    nets: fc.constantFrom(['10.0.0.0/30'], ['10.0.0.1/32', '10.0.0.5/32']),
+    notNets: fc.constantFrom(['10.0.0.4/30']),
+  },
+  { requiredKeys: [] },
+);
+const rule = fc
+  .record(
+    {
+      action: fc.constantFrom('Allow', 'Deny', 'Pass'),
+      protocol: fc.constantFrom('TCP', 'UDP', 'ICMP'),
+      source: entity,
+      destination: entity,
+      ports: fc.constantFrom([1], ['2:3'], [4, 1]),
+    },
+    { requiredKeys: ['action'] },
+  )
+  .map(({ ports, ...each }): Rule => {
+    const hasPorts = each.protocol === 'TCP' || each.protocol === 'UDP';
+    return hasPorts && ports !== undefined ? { ...each, destination: { ...each.destination, ports } } : each;
+  });
+const policies = fc.array(
+  fc.record({
+    name: fc.constantFrom('p', 'q', 'r'),
+    spec: fc.record({
+      selector: selectors,
+      order: fc.nat(3),
+      types: fc.constantFrom(['Ingress'], ['Egress'], ['Ingress', 'Egress']),
+      ingress: fc.array(rule, { maxLength: 2 }),
+      egress: fc.array(rule, { maxLength: 2 }),
+    }),
+  }),
+  { maxLength: 3 },
+);
+const labels = fc.record({ a: fc.constantFrom('1', '2'), b: fc.constantFrom('1', '2') }, { requiredKeys: [] });
+const worlds = fc
+  .tuple(fc.array(labels, { minLength: 5, maxLength: 5 }), policies)
+  .map(([each, chosen]) => [
+    open,
+    ...each.map((own, index) => endpoint(`w${index}`, own, [`10.0.0.${index + 1}/32`])),
+    ...new Map(chosen.map(({ name, spec }) => [name, resource('GlobalNetworkPolicy', name, spec as never)])).values(),
+  ]);
+const headers = [
+  ...[0, 1, 2, 3, 4, 5].flatMap((destinationPort) =>
+    [6, 17].map((protocol) => ({ protocol, destinationPort, sourcePort: 9 })),
+  ),
+  { protocol: 1, icmpType: 8, icmpCode: 0 },
+  { protocol: 253 },
+];
+
+function attached(each: Resource): FlowAttachment {
+  const { labels, profiles } = memberOfWorkloadEndpoint(each as WorkloadEndpoint);
+  return { type: 'workload', endpoint: { kind: 'workload', name: 'w', labels, profiles } };
+}
+
+test('the pairs found are those that differ when every pair is asked alone', () => {
+  fc.assert(
+    fc.property(worlds, worlds, (before, after) => {
+      const analysis = new ImpactAnalysis(before, after, nodePolicy);
+      const found = new Set(
+        analysis
+          .pairs()
+          .groups.flatMap(({ from, to }) => from.flatMap((a) => to.flatMap((b) => (a === b ? [] : [`${a} ${b}`]))))
+          .filter((pair) => /^ns\/\S+ ns\/\S+$/.test(pair)),
+      );
+      const asked = new Set<string>();
+      for (let a = 0; a < 5; a++) {
+        for (let b = 0; b < 5; b++) {
+          const [source, destination] = [parseIp(`10.0.0.${a + 1}`), parseIp(`10.0.0.${b + 1}`)];
+          for (const header of a === b ? [] : headers) {
+            const packet = { family: 4, source, destination, ...header } as const;
+            const [then, now] = [before, after].map(
+              (each) =>
+                decideFlow(worldOf(each), nodePolicy, attached(each[a + 1]!), attached(each[b + 1]!), packet).verdict,
+            );
+            expect(analysis.flow(packet)).toMatchObject({ before: then, after: now });
+            if (then !== now) asked.add(`ns/w${a} ns/w${b}`);
+          }
+        }
+      }
+      expect([...found].sort()).toEqual([...asked].sort());
+    }),
+    { numRuns: 60 },
+  );
+});
