@@ -106,6 +106,11 @@ test('leaves alone what others shape, and takes over what stands in its way', as
   take(limited());
   applied();
   expect([rateOn('cali1'), redirects()]).toEqual([125_000, [indexOf('bwp1234')]]);
+  // Where nobody is limited nothing is followed either.
+  take(limited());
+  limits.resync();
+  applied();
+  expect([limits.writes, dirty]).toEqual([0, 0]);
   take(limited({ rate: 8_000_000 }, { rate: 8_000_000 }));
   applied();
   expect([rateOn('cali1'), redirects()]).toEqual([1_000_000, [indexOf(ifb)]]);

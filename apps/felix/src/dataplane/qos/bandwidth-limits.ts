@@ -64,11 +64,6 @@ export class BandwidthLimits implements Disposable {
     return this.#repairs;
   }
 
-  /** Interfaces that have a limit. */
-  get count(): number {
-    return this.#limited.size;
-  }
-
   /** Takes changes into what should be; no I/O. */
   update(intents: readonly Intent[]): void {
     for (const intent of intents) {
@@ -94,6 +89,8 @@ export class BandwidthLimits implements Disposable {
     this.#problems.delete('');
     try {
       if (this.#isStale) this.#list();
+      // What the kernel had at the start is not known any more, and of no interest.
+      else if (!this.#isFollowing) this.#touched.clear();
       for (const name of this.#touched) this.#shape(name);
       this.#touched.clear();
     } catch (error) {
@@ -198,9 +195,11 @@ export class BandwidthLimits implements Disposable {
     if (action === 'delete') kernel.deleteLink(link);
     else kernel.setLink(link);
     if (action === 'set' && known?.index === link.index && known.up === link.up && known.mtu === link.mtu) return;
-    const concerned = [...this.#limited.keys()].filter((name) => name === link.name || ifbNameOf(name) === link.name);
-    if (concerned.length === 0) return;
-    for (const name of concerned) this.#touched.add(name);
+    const isOurs = (name: string): boolean =>
+      kernel.isWorkload(link.name) ? name === link.name : ifbNameOf(name) === link.name;
+    const limited = [...this.#limited.keys()].find(isOurs);
+    if (limited === undefined) return;
+    this.#touched.add(limited);
     this.#options.onDirty();
   }
 }

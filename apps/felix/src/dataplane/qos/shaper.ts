@@ -94,10 +94,10 @@ export class Shaper implements Disposable {
 
   /** Devices of ours for none of the workload interfaces. */
   strayIfbs(interfaces: Iterable<string>): string[] {
+    const ifbs = [...this.kernel.links()].map(({ name }) => name).filter((name) => name.startsWith(ifbPrefix));
+    if (ifbs.length === 0) return ifbs;
     const used = new Set(Array.from(interfaces, ifbNameOf));
-    return [...this.kernel.links()]
-      .map(({ name }) => name)
-      .filter((name) => name.startsWith(ifbPrefix) && !used.has(name));
+    return ifbs.filter((name) => !used.has(name));
   }
 
   [Symbol.dispose](): void {
