@@ -291,6 +291,37 @@ protocol static s2 { ipv4 { preference 200; }; route ${prefix} via ${b.address};
     await daemon.established();
   });
 
+  it('takes packets from as near as it is told only (GTSM), and its own AS number as often as allowed', async () => {
+    const [near, far] = [rig.addHost(), rig.addHost()];
+    const change = {
+      channel: 'export filter { if source != RTS_STATIC then reject; bgp_path.prepend(64512); accept; };',
+    };
+    startBird(near, { asn: 64777, session: 'ttl security on;', ...change });
+    // A BIRD that does not send with the largest TTL is no nearer than one from far away.
+    startBird(far, { asn: 64777, session: 'multihop;', ...change });
+    const neighbor = { remoteAs: 64777, ttlSecurityHops: 1 };
+    const both = (allowedLocalAs: number): bgpV1.BgpConfig =>
+      config([
+        { ...neighbor, address: near.address, allowedLocalAs },
+        { ...neighbor, address: far.address, multihop: true },
+      ]);
+    await daemon.apply(both(1));
+    const [route] = await until(
+      'a route with our AS number',
+      () => daemon.routes(prefix),
+      (routes) => routes.length > 0,
+    );
+    expect(route).toMatchObject({ asPath: '64777 64512', source: near.address });
+    await daemon.apply(both(0));
+    await until(
+      'the session without it',
+      () => peerAt(near),
+      ({ state, messagesReceived }) => state === bgpV1.SessionState.ESTABLISHED && messagesReceived > 3n,
+    );
+    expect(await daemon.routes(prefix)).toEqual([]);
+    expect((await peerAt(far)).state).not.toBe(bgpV1.SessionState.ESTABLISHED);
+  });
+
   it('shuts a session down with words for the operator there, until it is reloaded', async () => {
     const theirs = rig.addHost();
     startBird(theirs);

@@ -173,4 +173,22 @@ describe('RFC 7606', () => {
       [parseCidr('2001:db8::/32'), '2001:db8::1'],
     ]);
   });
+
+  it.each<readonly [string, readonly number[]]>([
+    ['IPv4 multicast', [0, 1, 2, 4, 10, 0, 0, 9, 0, 24, 198, 51, 100]],
+    ['labelled IPv4', [0, 1, 4, 4, 10, 0, 0, 9, 0, 48, 0, 1, 1, 198, 51, 100]],
+    ['VPNv4', [0, 1, 128, 12, 0, 0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 9, 0, 112, 0, 1, 1, 0, 0, 0, 1, 0, 0, 0, 1, 10, 1, 1]],
+    ['EVPN', [0, 25, 70, 4, 10, 0, 0, 9, 0, 3, 17, 0, 0, 0]],
+    ['FlowSpec', [0, 1, 133, 0, 0, 6, 1, 24, 192, 0, 2, 3]],
+    ['BGP-LS', [0x40, 4, 71, 4, 10, 0, 0, 9, 0, 0, 1, 0, 0]],
+    ['a family that nobody has heard of', [0xff, 0xff, 255, 0, 0, 1, 2, 3]],
+  ])('passes over %s, and takes the unicast routes beside it', (_name, reach) => {
+    const unreach = [...reach.slice(0, 3), 1, 2, 3];
+    const more = [0x80, 14, reach.length, ...reach, 0x80, 15, unreach.length, ...unreach];
+    const result = decode({ more });
+    if (result.kind === 'reset') throw new Error(result.reason);
+    expect(result.problems).toEqual([]);
+    expect(result.announced.map(({ block }) => nlriToArray(block))).toEqual([[{ prefix: '192.0.2.0/24' }]]);
+    expect([result.withdrawn, result.endOfRib]).toEqual([[], undefined]);
+  });
 });
