@@ -32,6 +32,14 @@ export interface KernelListener {
 /** Connected and redirected routes are the kernel's own business (rtnetlink(7): RTPROT_REDIRECT, RTPROT_KERNEL). */
 const kernelProtocols: ReadonlySet<number> = new Set([1, 2]);
 
+/** What is wanted for a destination, and what of ours the kernel has. */
+interface Entry {
+  readonly destination: Cidr;
+  wanted: FibRoute | undefined;
+  actual: KernelRoute | undefined;
+  isDirty: boolean;
+}
+
 /**
  * Keeps the daemon's routes in the kernel as wanted: desired against actual, per prefix; only the
  * difference is written, and what somebody removes or changes is put back. Routes of others are known,
@@ -43,12 +51,15 @@ export class KernelTable {
   readonly nextHops = new NextHops();
   readonly #fib: Fib;
   readonly #listener: KernelListener;
-  readonly #desired = new Map<Cidr, FibRoute>();
-  readonly #actual = new Map<Cidr, KernelRoute>();
+  /** Every destination that has anything wanted or actual, or is dirty. */
+  readonly #entries = new Map<Cidr, Entry>();
   /** By destination and identity: every interface has routes to `fe80::/64` and `ff00::/8`. */
   readonly #foreign = new Map<Cidr, Map<string, KernelRoute>>();
-  readonly #dirty = new Set<Cidr>();
+  /** In the order in which they are looked at; those before `#nextDirty` have been. */
+  #dirty: Entry[] = [];
+  #nextDirty = 0;
   readonly #failed = new Set<Cidr>();
+  #actualCount = 0;
   #interfaces = new Map<number, string>();
   #addresses: ReadonlySet<IpAddress> = new Set();
   #isConverged = false;
@@ -64,7 +75,7 @@ export class KernelTable {
 
   /** How many routes of ours the kernel has. */
   get size(): number {
-    return this.#actual.size;
+    return this.#actualCount;
   }
 
   get needsResync(): boolean {
@@ -72,7 +83,7 @@ export class KernelTable {
   }
 
   get hasDirty(): boolean {
-    return this.#dirty.size > 0;
+    return this.#nextDirty < this.#dirty.length;
   }
 
   isLocalAddress(address: IpAddress): boolean {
@@ -106,44 +117,54 @@ export class KernelTable {
 
   /** Wants a route for a prefix, or none. */
   want(destination: Cidr, route: FibRoute | undefined): void {
-    if (route !== undefined) this.#desired.set(destination, route);
-    else if (!this.#desired.delete(destination) && !this.#actual.has(destination)) return;
-    this.#markDirty(destination);
+    const entry = route === undefined ? this.#entries.get(destination) : this.#entry(destination);
+    if (entry === undefined) return;
+    entry.wanted = route;
+    this.#markDirty(entry);
   }
 
   /** Nothing is wanted, and nothing of ours is there. */
   get isEmpty(): boolean {
-    return this.#desired.size === 0 && this.#actual.size === 0;
+    return this.#entries.size === 0;
   }
 
   /** All that is wanted has been told: leftovers of an earlier life go now. */
   converge(): void {
     this.#isConverged = true;
-    for (const destination of this.#actual.keys()) if (!this.#desired.has(destination)) this.#markDirty(destination);
+    for (const entry of this.#entries.values()) if (entry.wanted === undefined) this.#markDirty(entry);
   }
 
   /** Has failed changes tried again. */
   retryFailed(): void {
-    for (const destination of this.#failed) this.#markDirty(destination);
+    for (const destination of this.#failed) this.#markDirty(this.#entry(destination));
     this.#failed.clear();
   }
 
   /** Writes up to `limit` differences. True when none is left. */
   reconcile(limit: number): boolean {
     const changes: FibChange[] = [];
-    for (const destination of this.#dirty) {
-      if (changes.length >= limit) break;
-      this.#dirty.delete(destination);
-      const change = this.#difference(destination);
-      if (change !== undefined) changes.push(change);
-    }
-    if (changes.length > 0) {
-      for (const [index, error] of this.#fib.apply(changes).entries()) {
-        const change = changes[index];
-        if (change !== undefined) this.#settle(change, error);
+    const entries: Entry[] = [];
+    while (this.#nextDirty < this.#dirty.length && changes.length < limit) {
+      const entry = this.#dirty[this.#nextDirty++];
+      if (entry === undefined) break;
+      entry.isDirty = false;
+      const change = this.#difference(entry);
+      if (change === undefined) this.#forgetIfEmpty(entry);
+      else {
+        changes.push(change);
+        entries.push(entry);
       }
     }
-    return this.#dirty.size === 0;
+    if (!this.hasDirty) {
+      this.#dirty = [];
+      this.#nextDirty = 0;
+    }
+    const errors = changes.length === 0 ? [] : this.#fib.apply(changes);
+    for (const [index, entry] of entries.entries()) {
+      const change = changes[index];
+      if (change !== undefined) this.#settle(entry, change, errors[index]);
+    }
+    return !this.hasDirty;
   }
 
   /** Reads the whole table and treats every difference to what was known as an event. */
@@ -163,12 +184,8 @@ export class KernelTable {
         foreign.set(route.destination, others.set(identityOf(route), route));
       }
     }
-    for (const destination of new Set([...this.#actual.keys(), ...own.keys()])) {
-      const route = own.get(destination);
-      if (route === undefined) this.#actual.delete(destination);
-      else this.#actual.set(destination, route);
-      if (this.#difference(destination) !== undefined) this.#markDirty(destination);
-    }
+    for (const destination of own.keys()) this.#entry(destination);
+    for (const entry of this.#entries.values()) this.#setActual(entry, own.get(entry.destination));
     for (const destination of new Set([...this.#foreign.keys(), ...foreign.keys()])) {
       const now = foreign.get(destination);
       const before = this.#foreign.get(destination);
@@ -198,10 +215,12 @@ export class KernelTable {
     const { route } = event;
     const { destination } = route;
     if (route.protocol === ownProtocol) {
-      const known = this.#actual.get(destination);
-      if (event.kind === 'route-added') this.#actual.set(destination, route);
-      else if (known !== undefined && identityOf(known) === identityOf(route)) this.#actual.delete(destination);
-      if (this.#difference(destination) !== undefined) this.#markDirty(destination);
+      if (event.kind === 'route-added') this.#setActual(this.#entry(destination), route);
+      else {
+        const entry = this.#entries.get(destination);
+        if (entry?.actual !== undefined && identityOf(entry.actual) === identityOf(route))
+          this.#setActual(entry, undefined);
+      }
       return;
     }
     if (event.kind === 'route-added') this.#addForeign(identityOf(route), route);
@@ -234,7 +253,8 @@ export class KernelTable {
   }
 
   #toldForeign(destination: Cidr): void {
-    if (this.#desired.has(destination)) this.#markDirty(destination);
+    const entry = this.#entries.get(destination);
+    if (entry?.wanted !== undefined) this.#markDirty(entry);
     this.#listener.foreignChanged(destination);
   }
 
@@ -243,14 +263,40 @@ export class KernelTable {
     if (changed.size > 0) this.#listener.nextHopsChanged(changed);
   }
 
-  #markDirty(destination: Cidr): void {
-    this.#dirty.add(destination);
+  #entry(destination: Cidr): Entry {
+    let entry = this.#entries.get(destination);
+    if (entry === undefined) {
+      entry = { destination, wanted: undefined, actual: undefined, isDirty: false };
+      this.#entries.set(destination, entry);
+    }
+    return entry;
+  }
+
+  #forgetIfEmpty({ destination, wanted, actual, isDirty }: Entry): void {
+    if (wanted === undefined && actual === undefined && !isDirty) this.#entries.delete(destination);
+  }
+
+  /** Notes what somebody else made of our route. */
+  #setActual(entry: Entry, route: KernelRoute | undefined): void {
+    this.#record(entry, route);
+    if (this.#difference(entry) === undefined) this.#forgetIfEmpty(entry);
+    else this.#markDirty(entry);
+  }
+
+  #record(entry: Entry, route: KernelRoute | undefined): void {
+    this.#actualCount += Number(route !== undefined) - Number(entry.actual !== undefined);
+    entry.actual = route;
+  }
+
+  #markDirty(entry: Entry): void {
+    if (!entry.isDirty) {
+      entry.isDirty = true;
+      this.#dirty.push(entry);
+    }
     this.#listener.dirty();
   }
 
-  #difference(destination: Cidr): FibChange | undefined {
-    const wanted = this.#desired.get(destination);
-    const actual = this.#actual.get(destination);
+  #difference({ destination, wanted, actual }: Entry): FibChange | undefined {
     if (wanted === undefined) {
       if (actual === undefined || !this.#isConverged) return undefined;
       return { kind: 'delete', destination, metric: actual.metric };
@@ -258,25 +304,21 @@ export class KernelTable {
     const isMoving = actual !== undefined && actual.metric !== metricOf(wanted);
     if (actual === undefined || isMoving) {
       // Another's route with our metric stands there: it stays, ours waits until it goes.
-      const isTaken = this.#foreignAt(destination).some(({ metric }) => metric === metricOf(wanted));
-      if (isTaken) return undefined;
+      const others = this.#foreign.get(destination);
+      if (others !== undefined && [...others.values()].some(({ metric }) => metric === metricOf(wanted)))
+        return undefined;
       return isMoving ? { kind: 'move', route: wanted, oldMetric: actual.metric } : { kind: 'add', route: wanted };
     }
     return isAsWanted(actual, wanted) ? undefined : { kind: 'replace', route: wanted };
   }
 
-  #settle(change: FibChange, error: FibError | undefined): void {
-    if (error === undefined) {
-      const destination = change.kind === 'delete' ? change.destination : change.route.destination;
-      if (change.kind === 'delete') this.#actual.delete(destination);
-      else this.#actual.set(destination, toKernelRoute(change.route));
+  #settle(entry: Entry, change: FibChange, error: FibError | undefined): void {
+    if (error === undefined || (change.kind === 'delete' && error.code === 'ESRCH')) {
+      this.#record(entry, change.kind === 'delete' ? undefined : toKernelRoute(change.route));
+      this.#forgetIfEmpty(entry);
       return;
     }
-    if (change.kind === 'delete' && error.code === 'ESRCH') {
-      this.#actual.delete(change.destination);
-      return;
-    }
-    this.#failed.add(change.kind === 'delete' ? change.destination : change.route.destination);
+    this.#failed.add(entry.destination);
     this.#listener.failed(change, error);
   }
 }

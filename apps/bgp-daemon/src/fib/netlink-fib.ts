@@ -58,12 +58,19 @@ export class NetlinkFib implements Fib {
   }
 
   apply(changes: readonly FibChange[]): readonly (FibError | undefined)[] {
-    const requests = changes.map(toRequests);
-    const errors = this.#socket.execute(requests.flat());
-    return requests.map(({ length }) => {
-      const error = errors.splice(0, length).find((one) => one !== undefined);
-      return error && { code: error.code, message: error.message };
-    });
+    const requests: NetlinkRequest[] = [];
+    const changeOf: number[] = [];
+    for (const [index, change] of changes.entries()) {
+      for (const request of toRequests(change)) {
+        requests.push(request);
+        changeOf.push(index);
+      }
+    }
+    const errors = new Array<FibError | undefined>(changes.length).fill(undefined);
+    for (const [index, error] of this.#socket.execute(requests).entries()) {
+      if (error !== undefined) errors[changeOf[index] ?? 0] ??= { code: error.code, message: error.message };
+    }
+    return errors;
   }
 
   close(): void {
@@ -94,12 +101,8 @@ function toSpec(route: FibRoute): RouteSpec {
   const common = base(route.destination, metricOf(route));
   if (route.kind === 'blackhole') return { ...common, type: 'blackhole' };
   if (route.kind === 'local') return { ...common, type: 'local', interfaceIndex: loopbackIndex };
-  const hops = route.hops.map(({ gateway, interfaceIndex, onlink }) => ({
-    gateway,
-    interfaceIndex,
-    ...(onlink ? { onlink } : {}),
-  }));
-  return { ...common, ...(hops.length === 1 ? hops[0] : { multipath: hops }) };
+  const [first, ...others] = route.hops;
+  return others.length === 0 ? { ...common, ...first } : { ...common, multipath: route.hops };
 }
 
 function toKernelRoute(route: Route): KernelRoute {
