@@ -3,7 +3,6 @@ import { parseCidr, parseIp, type Family } from '@calico-node/net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Intent } from '../src/calc/intents.ts';
 import { allHostsSet, masqueradePoolsSet, networkPoolsSet, type IpSetId } from '../src/calc/ip-set.ts';
-import type { PolicyDriver } from '../src/dataplane/policy-driver.ts';
 import { defaultRuleOptions, type RuleOptions } from '../src/rules/options.ts';
 import { drivers } from './support/drivers.ts';
 import { endpoint, policy, rule, start } from './support/intents.ts';
@@ -39,16 +38,20 @@ const netSet = (id: IpSetId, ...members: readonly string[]): Intent => ({
 const pools = families.map((family) => network[family].pool);
 
 describe.each(Object.entries(drivers))('%s', (_, openDriver) => {
+  let stack: DisposableStack;
   let lab: NodeLab;
   let outside: Workload;
   let workloads: Record<'a' | 'b', Workload>;
-  let driver: PolicyDriver;
 
   beforeEach(() => {
-    lab = new NodeLab();
+    stack = new DisposableStack();
+    lab = stack.use(new NodeLab());
     workloads = { a: lab.addWorkload('a', network[4].a), b: lab.addWorkload('b', network[4].b) };
     const netns = `${lab.netns}-x`;
     createNetns(netns);
+    stack.defer(() => {
+      deleteNetns(netns);
+    });
     outside = { netns, interfaceName: 'fabric', address: network[4].outside };
     runIn(lab.netns, 'ip', 'link', 'set', 'fabric', 'netns', netns);
     runIn(netns, 'ip', 'link', 'set', 'lo', 'up');
@@ -81,9 +84,7 @@ describe.each(Object.entries(drivers))('%s', (_, openDriver) => {
   });
 
   afterEach(() => {
-    driver.close();
-    lab[Symbol.dispose]();
-    deleteNetns(outside.netns);
+    stack.dispose();
   });
 
   async function open(
@@ -91,7 +92,12 @@ describe.each(Object.entries(drivers))('%s', (_, openDriver) => {
     options: Partial<RuleOptions>,
     ...nats: readonly string[]
   ): Promise<void> {
-    driver = openDriver({ netns: lab.netns, families, rules: { ...defaultRuleOptions, ...options } });
+    const driver = stack.adopt(
+      openDriver({ netns: lab.netns, families, rules: { ...defaultRuleOptions, ...options } }),
+      (it) => {
+        it.close();
+      },
+    );
     const allow = [rule('allow')];
     const of = (name: 'a' | 'b', floating: readonly string[]): Intent =>
       endpoint(name, network[4][name], ['all'], {

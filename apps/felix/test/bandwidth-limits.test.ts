@@ -9,6 +9,7 @@ import { endpoint, removeEndpoint } from './support/intents.ts';
 import { NodeLab, runIn } from './support/node-lab.ts';
 import { encodeFrame, FrameSender } from './support/raw-packet.ts';
 
+let stack: DisposableStack;
 let lab: NodeLab;
 let route: RouteSocket;
 let tc: TrafficControlSocket;
@@ -18,32 +19,33 @@ let repaired: string[];
 const endpoints = new Map<string, LocalWorkloadEndpoint>();
 
 beforeEach(() => {
-  lab = new NodeLab();
+  endpoints.clear();
+  stack = new DisposableStack();
+  lab = stack.use(new NodeLab());
   lab.addWorkload('1', '10.65.0.1');
-  route = RouteSocket.open({ netns: lab.netns });
-  tc = TrafficControlSocket.open({ netns: lab.netns });
+  route = stack.use(RouteSocket.open({ netns: lab.netns }));
+  tc = stack.use(TrafficControlSocket.open({ netns: lab.netns }));
   limits = open();
 });
 
 afterEach(() => {
-  limits[Symbol.dispose]();
-  tc.close();
-  route.close();
-  endpoints.clear();
-  lab[Symbol.dispose]();
+  stack.dispose();
 });
 
 function open(): BandwidthLimits {
   [dirty, repaired] = [0, []];
-  return new BandwidthLimits({
+  const options = {
     netns: lab.netns,
     prefixes: ['cali'],
-    endpointOn: (name) => endpoints.get(name),
+    endpointOn: (name: string) => endpoints.get(name),
     onDirty: () => {
       dirty += 1;
     },
-    onRepair: (name) => repaired.push(name),
-  });
+    onRepair: (name: string) => {
+      repaired.push(name);
+    },
+  };
+  return stack.use(new BandwidthLimits(options));
 }
 
 function take(...intents: readonly Intent[]): void {

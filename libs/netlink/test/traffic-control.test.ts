@@ -18,6 +18,7 @@ import { scratchNetns, until } from './scratch.ts';
 
 const HANDLE = 0xca11_0000;
 
+let stack: DisposableStack;
 let netns: ReturnType<typeof scratchNetns>;
 let route: RouteSocket;
 let socket: TrafficControlSocket;
@@ -25,9 +26,10 @@ let veth: number;
 let ifb: number;
 
 beforeEach(() => {
-  netns = scratchNetns();
-  route = RouteSocket.open({ netns: netns.name });
-  socket = TrafficControlSocket.open({ netns: netns.name });
+  stack = new DisposableStack();
+  netns = stack.use(scratchNetns());
+  route = stack.use(RouteSocket.open({ netns: netns.name }));
+  socket = stack.use(TrafficControlSocket.open({ netns: netns.name }));
   route.apply([
     createVeth({ name: 'cali1', peer: { name: 'peer' } }),
     createIfb({ name: 'bwcali1', mtu: 1400 }),
@@ -38,9 +40,7 @@ beforeEach(() => {
 });
 
 afterEach(() => {
-  socket.close();
-  route.close();
-  netns[Symbol.dispose]();
+  stack.dispose();
 });
 
 const tc = (...args: string[]): string =>
