@@ -1,9 +1,9 @@
-import { join } from 'node:path';
 import { Ipam } from '@calico-node/ipam';
 import { parseIp } from '@calico-node/net';
-import { felixV1, RpcError, serveUnix, unary } from '@calico-node/rpc';
+import { type felixV1, unary } from '@calico-node/rpc';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { manifest, startCli, type Cli } from './cli.ts';
+import { serveFelix } from './support/fake-felix.ts';
 
 let cli: Cli;
 
@@ -31,30 +31,19 @@ afterAll(async () => {
   await cli[Symbol.asyncDispose]();
 });
 
-function serveFelix() {
-  const absent = unary((): never => {
-    throw new RpcError('UNIMPLEMENTED', 'not asked for here');
-  });
+function felix() {
   const nextHops = [{ gateway: '', interfaceName: 'cali1', onlink: false }];
-  const lookUpRoute = unary(({ address }: felixV1.LookUpRouteRequest) => {
-    const destination = `${address}/32`;
-    const entry = { destination, type: 'unicast', protocol: 3, table: 254, metric: 1024, source: '', nextHops };
-    return { entry, answer: entry };
+  return serveFelix(cli.directory, {
+    lookUpRoute: unary(({ address }: felixV1.LookUpRouteRequest) => {
+      const destination = `${address}/32`;
+      const entry = { destination, type: 'unicast', protocol: 3, table: 254, metric: 1024, source: '', nextHops };
+      return { entry, answer: entry };
+    }),
   });
-  const others = {
-    waitForEndpoint: absent,
-    waitForRevision: absent,
-    getStatus: absent,
-    verifyFlow: absent,
-    listConnections: absent,
-    listEndpoints: absent,
-    explainFlow: absent,
-  };
-  return serveUnix(join(cli.directory, 'felix.sock'), [[felixV1.FelixServiceService, { ...others, lookUpRoute }]]);
 }
 
 it('says which objects are behind an address, with their revisions, and what is borrowed', async () => {
-  await using _felix = await serveFelix();
+  await using _felix = await felix();
   const own = await cli.succeed('explain route 10.65.0.5');
   expect(own).toMatch(/^Why: +a workload of this node is behind cali1$/m);
   expect(own).toMatch(/^Pool: +pool 10\.65\.0\.0\/16, no encapsulation \(revision \d+\)$/m);

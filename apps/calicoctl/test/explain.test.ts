@@ -1,10 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { felixV1, RpcError, serveUnix, unary } from '@calico-node/rpc';
+import { felixV1, RpcError, unary } from '@calico-node/rpc';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { fakeIo } from '../src/fake-io.ts';
 import { runCalicoctl } from '../src/program.ts';
+import { serveFelix } from './support/fake-felix.ts';
 
 let directory: string;
 
@@ -33,44 +34,31 @@ const endpoint: felixV1.Endpoint = {
 };
 
 /** A Felix that knows endpoint `a`, and answers every flow from it with a verdict and no steps. */
-function serveFelix() {
-  const absent = unary((): never => {
-    throw new RpcError('UNIMPLEMENTED', 'not asked for here');
+function felix() {
+  return serveFelix(directory, {
+    verifyFlow: unary(({ flow }: felixV1.VerifyFlowRequest) =>
+      felixV1.VerifyFlowResponse.fromPartial({
+        kernel: 'allow',
+        expected: flow?.destinationPort === 80 ? 'allow' : 'deny',
+        half: 'whole',
+      }),
+    ),
+    listEndpoints: unary(() => ({ endpoints: [endpoint] })),
+    explainFlow: unary(({ from, destinationPort }: felixV1.ExplainFlowRequest) => {
+      if (from !== 'a') throw new RpcError('NOT_FOUND', `no workload endpoint is called "${from}"`);
+      return {
+        allowed: destinationPort === 80,
+        source: '10.0.0.1',
+        destination: '10.0.0.2',
+        steps: [],
+        revision: 3n,
+      };
+    }),
   });
-  return serveUnix(join(directory, 'felix.sock'), [
-    [
-      felixV1.FelixServiceService,
-      {
-        waitForEndpoint: absent,
-        waitForRevision: absent,
-        getStatus: absent,
-        listConnections: absent,
-        lookUpRoute: absent,
-        verifyFlow: unary(({ flow }: felixV1.VerifyFlowRequest) =>
-          felixV1.VerifyFlowResponse.fromPartial({
-            kernel: 'allow',
-            expected: flow?.destinationPort === 80 ? 'allow' : 'deny',
-            half: 'whole',
-          }),
-        ),
-        listEndpoints: unary(() => ({ endpoints: [endpoint] })),
-        explainFlow: unary(({ from, destinationPort }: felixV1.ExplainFlowRequest) => {
-          if (from !== 'a') throw new RpcError('NOT_FOUND', `no workload endpoint is called "${from}"`);
-          return {
-            allowed: destinationPort === 80,
-            source: '10.0.0.1',
-            destination: '10.0.0.2',
-            steps: [],
-            revision: 3n,
-          };
-        }),
-      },
-    ],
-  ]);
 }
 
 it('prints the verdict of this node’s Felix', async () => {
-  await using _server = await serveFelix();
+  await using _server = await felix();
   const flow = ['explain', 'flow', '--from', 'a', '--to', '10.0.0.2', '--port'];
   expect(await calicoctl(...flow, '80')).toMatchObject({
     code: 0,
@@ -89,7 +77,7 @@ it('prints the verdict of this node’s Felix', async () => {
 });
 
 it('prints what applies to an endpoint', async () => {
-  await using _server = await serveFelix();
+  await using _server = await felix();
   for (const name of ['a', 'default/a', 'calia']) {
     expect((await calicoctl('explain', 'endpoint', name)).stdout).toBe(`Endpoint:   default/a eth0 (k8s)
 Interface:  calia
@@ -112,6 +100,6 @@ it('says what is wrong with a question', async () => {
   expect(await refusal('--from', 'a', '--protocol', 'ICMP', '--port', '1')).toContain('ICMP has no ports');
   expect(await refusal('--from', 'a', '--protocol', 'nonsense')).toContain('no such protocol: nonsense');
   expect(await refusal('--from', 'a', '--port', '1')).toContain('Felix is not running');
-  await using _server = await serveFelix();
+  await using _server = await felix();
   expect(await refusal('--from', 'x', '--port', '1')).toContain('no workload endpoint is called "x"');
 });

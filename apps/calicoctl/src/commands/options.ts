@@ -30,6 +30,7 @@ interface CommonFlags {
   readonly allowVersionMismatch?: boolean;
   readonly namespace?: string;
   readonly dryRun?: boolean;
+  readonly impact?: boolean;
 }
 
 /** Flags of commands that read files, under the names that the commands use. */

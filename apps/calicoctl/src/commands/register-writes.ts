@@ -15,6 +15,7 @@ export function addWriteCommands(program: Command, io: Io): void {
     });
   withInput(withNamespace(program.command('apply').description('create resources, or update those that exist')))
     .option(...DRY_RUN)
+    .option('--impact', 'with --dry-run: whose verdicts would change, and of which live connections of this node')
     .action(async (_options, command: Command) => {
       const { apply } = await import('./write.ts');
       await apply(inputOptions(command), io);

@@ -3,8 +3,10 @@ import type { Resource } from '@calico-node/model';
 import { DryRun } from '../diff/dry-run.ts';
 import type { LoadOptions } from '../input/load.ts';
 import { stageResources } from '../input/stage.ts';
-import type { Io } from '../io.ts';
+import { CommandError, type Io } from '../io.ts';
 import { withSession, type DatastoreOptions } from '../session.ts';
+import type { DryRunImpact } from './impact/impact.ts';
+import type { Named } from './named.ts';
 import { reportOutcome, type Verb } from './outcome.ts';
 import { refuseReadOnly } from './read-only.ts';
 import { runAll } from './run-all.ts';
@@ -15,6 +17,8 @@ export type WriteOptions = DatastoreOptions &
     readonly skipExists?: boolean;
     /** Say what would be written, and write nothing. */
     readonly dryRun?: boolean;
+    /** Of a dry run: say what it does to verdicts. */
+    readonly impact?: boolean;
   };
 
 /** Writes one resource. */
@@ -65,8 +69,14 @@ export async function applyOne(resource: Resource, resources: Resources): Promis
   }
 }
 
+async function openImpact(resources: Resources): Promise<DryRunImpact> {
+  const { DryRunImpact } = await import('./impact/impact.ts');
+  return DryRunImpact.open(resources);
+}
+
 async function writeAll(options: WriteOptions, io: Io, verb: Verb, one: WriteOne): Promise<void> {
   const isDryRun = options.dryRun === true;
+  if (options.impact === true && !isDryRun) throw new CommandError('--impact needs --dry-run');
   await using staged = await stageResources(options, io);
   const { total, kind } = staged;
   const run = { io, total, kind, past: isDryRun ? 'compared' : verb.past };
@@ -76,12 +86,16 @@ async function writeAll(options: WriteOptions, io: Io, verb: Verb, one: WriteOne
     async ({ backend, resources }) => {
       await resources.ensureInitialized({}).catch(() => undefined); // the write itself will say what is wrong
       const dryRun = isDryRun ? new DryRun(backend, io) : undefined;
+      const impact = options.impact === true ? await openImpact(resources) : undefined;
+      const written: Named[] = [];
       const outcome = await runAll(staged.items(), run, (resource, index) => {
         const write = (): Promise<void> => one(resource, resources);
+        if (impact !== undefined) written.push(resource);
         return dryRun === undefined ? write() : dryRun.observe(resource, index, write);
       });
       if (dryRun === undefined) reportOutcome(verb, outcome, io);
       else dryRun.report(verb, outcome);
+      await impact?.report(written, io);
     },
     { isDryRun },
   );
