@@ -21,8 +21,9 @@ import { calcMetrics } from './calc-metrics.ts';
 import type { Resolved } from './config/resolve.ts';
 import { interfacePatternsOf } from './config/text-types.ts';
 import { chooseDriver, probeFilters } from './dataplane/driver-choice.ts';
-import { Engine, type EndpointChange } from './dataplane/engine.ts';
+import { Engine, type EndpointChange, type EngineOptions } from './dataplane/engine.ts';
 import { HostInterfaces } from './dataplane/interfaces/host-interfaces.ts';
+import { LocalReachability } from './dataplane/interfaces/local-reachability.ts';
 import { WorkloadInterfaces } from './dataplane/interfaces/workload-interfaces.ts';
 import { ClusterNetwork } from './dataplane/tunnels/cluster-network.ts';
 import { BandwidthLimits } from './dataplane/qos/bandwidth-limits.ts';
@@ -125,11 +126,12 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     onListed: metrics.routesListed,
     onDirty,
   });
-  using hostInterfaces = new HostInterfaces({
-    prefixes: values.InterfacePrefix,
-    excluded: interfacePatternsOf(values.InterfaceExclude),
-    onDirty,
-  });
+  const excluded = interfacePatternsOf(values.InterfaceExclude);
+  using hostInterfaces = new HostInterfaces({ prefixes: values.InterfacePrefix, excluded, onDirty });
+  using reachability =
+    values.LocalSubnetL2Reachability === 'Disabled'
+      ? undefined
+      : new LocalReachability({ prefixes: values.InterfacePrefix, excluded, onDirty });
   const mtuFile = new MtuFile(options.paths.mtuFile, values.RequireMTUFile, log);
   using network = new ClusterNetwork({
     hostname: options.hostname,
@@ -186,7 +188,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     interfaces,
     hostInterfaces,
     hostEndpoints: new HostEndpointStates(hostInterfaces),
-    network,
+    network: reachability === undefined ? network : together(network, reachability),
     bandwidth,
     floatingIps: values.FloatingIPs === 'Enabled',
     connections,
@@ -287,9 +289,10 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     },
   });
   const refreshes = [
-    refresh(values.RouteRefreshInterval, interfaces, network),
+    refresh(values.RouteRefreshInterval, interfaces, network, ...(reachability === undefined ? [] : [reachability])),
     refresh(values.InterfaceRefreshInterval, interfaces, hostInterfaces, bandwidth),
     refresh(filterRefreshSeconds(values, choice.kind), policy),
+    { seconds: values.LocalSubnetL2ReachabilityRefreshInterval, run: () => reachability?.announce() },
   ];
   const tasks = [
     engine.run(signal),
@@ -326,6 +329,19 @@ function reportState(change: EndpointChange, files: EndpointStatusFiles | undefi
   if (state.state === 'up') files?.set(endpoint.identity);
   else files?.delete(endpoint.identity);
   reporter.setEndpoint(endpoint.identity, state.state);
+}
+
+/** Several parts of the way to and from others as one. */
+function together(...parts: readonly EngineOptions['network'][]): EngineOptions['network'] {
+  return {
+    update: (intents) => {
+      for (const part of parts) part.update(intents);
+    },
+    apply: () => parts.flatMap((part) => part.apply()),
+    get writes() {
+      return parts.reduce((sum, { writes }) => sum + writes, 0);
+    },
+  };
 }
 
 /** Never resolves; rejects when the task does. */

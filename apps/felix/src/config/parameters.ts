@@ -144,6 +144,12 @@ export const parameters = {
   IPv4NormalRoutePriority: parameter(int(1, 2147483646), 1024, 'ipv4NormalRoutePriority'),
   IPv6NormalRoutePriority: parameter(int(1, 2147483646), 1024, 'ipv6NormalRoutePriority'),
   RemoveExternalRoutes: parameter(bool, true, 'removeExternalRoutes'),
+  LocalSubnetL2Reachability: parameter(
+    oneOf('Disabled', 'PodsAndLoadBalancers'),
+    'Disabled',
+    'localSubnetL2Reachability',
+  ),
+  LocalSubnetL2ReachabilityRefreshInterval: parameter(seconds, 120, 'localSubnetL2ReachabilityRefreshInterval'),
   RouteSyncDisabled: parameter(bool, false, 'routeSyncDisabled'),
   RouteSource: parameter(oneOf('WorkloadIPs', 'CalicoIPAM'), 'CalicoIPAM', 'routeSource'),
   RouteRefreshInterval: parameter(seconds, 90, 'routeRefreshInterval'),

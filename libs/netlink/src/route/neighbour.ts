@@ -14,7 +14,7 @@ import { messageFlag, type NetlinkMessage, type NetlinkRequest } from '../messag
 import { addressFamily, AF_BRIDGE, AF_UNSPEC, familyOfNumber, nameOf, rtm } from './kernel-numbers.ts';
 
 /** NDA_* (include/uapi/linux/neighbour.h). */
-const neighbourAttribute = { destination: 1, linkAddress: 2, interfaceIndex: 8 } as const;
+const neighbourAttribute = { destination: 1, linkAddress: 2, interfaceIndex: 8, protocol: 12 } as const;
 const neighbourFlag = { self: 0x2, proxy: 0x8 } as const;
 const NEIGHBOUR_HEADER_BYTES = 12;
 
@@ -42,6 +42,8 @@ export interface Neighbour {
   readonly state: NeighbourState;
   /** We answer for this address on the interface. */
   readonly isProxy: boolean;
+  /** Who made it, as of routes (RTPROT_*); `undefined` where nobody said. */
+  readonly protocol: number | undefined;
 }
 
 /** An entry of a bridge's or VXLAN device's forwarding database. */
@@ -61,6 +63,7 @@ export interface NeighbourSpec {
   /** Permanent when absent. */
   readonly state?: NeighbourState;
   readonly isProxy?: boolean;
+  readonly protocol?: number;
 }
 
 export interface FdbSpec {
@@ -85,7 +88,8 @@ function encodeNeighbour(spec: NeighbourSpec): AttributeWriter {
   const state = stateNumber[spec.state ?? 'permanent'];
   const header = neighbourHeader(addressFamily(familyOf(spec.ip)), spec.interfaceIndex, state, flags);
   const writer = new AttributeWriter(header).bytes(neighbourAttribute.destination, ipToBytes(spec.ip));
-  return spec.mac === undefined ? writer : writer.bytes(neighbourAttribute.linkAddress, macToBytes(spec.mac));
+  if (spec.mac !== undefined) writer.bytes(neighbourAttribute.linkAddress, macToBytes(spec.mac));
+  return spec.protocol === undefined ? writer : writer.u8(neighbourAttribute.protocol, spec.protocol);
 }
 
 /** Sets the entry for this address, whether or not there is one. */
@@ -171,6 +175,7 @@ export function decodeNeighbour(message: NetlinkMessage): Neighbour | undefined 
     mac: mac?.length === 6 ? macFromBytes(mac) : undefined,
     state: nameOf(stateNumber, view.getUint16(8, true)) ?? 'none',
     isProxy: (view.getUint8(10) & neighbourFlag.proxy) !== 0,
+    protocol: attributes.bytes(neighbourAttribute.protocol)?.[0],
   };
 }
 

@@ -14,7 +14,6 @@ const noPolicySync = 'policy is not served to proxies';
 const noWindows = 'there is no Windows here';
 const noWireguard = 'there is no WireGuard';
 const noXdp = 'there is no XDP';
-const notYet = 'the data plane does not have this yet';
 
 /** Parameters of what Calico's Felix does to the network and this one does not. */
 export const networkParameters = {
@@ -43,13 +42,6 @@ export const networkParameters = {
   XDPRefreshInterval: idle(seconds, '90', noXdp, 'xdpRefreshInterval'),
   PolicySyncPathPrefix: idle(text, '', noPolicySync, 'policySyncPathPrefix'),
   NetlinkTimeoutSecs: idle(seconds, '10', kernelTells, 'netlinkTimeout'),
-  LocalSubnetL2Reachability: idle(
-    oneOf('Disabled', 'PodsAndLoadBalancers'),
-    'Disabled',
-    notYet,
-    'localSubnetL2Reachability',
-  ),
-  LocalSubnetL2ReachabilityRefreshInterval: idle(seconds, '120', notYet, 'localSubnetL2ReachabilityRefreshInterval'),
   WindowsManageFirewallRules: idle(oneOf('Enabled', 'Disabled'), 'Disabled', noWindows, 'windowsManageFirewallRules'),
   AWSSrcDstCheck: idle(oneOf('DoNothing', 'Enable', 'Disable'), 'DoNothing', noCloud, 'awsSrcDstCheck', {
     nonZero: true,

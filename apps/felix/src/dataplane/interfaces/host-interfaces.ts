@@ -91,16 +91,11 @@ export class HostInterfaces implements Disposable {
     this.#socket.close();
   }
 
-  #isPassedOver(name: string): boolean {
-    const { prefixes, excluded = [] } = this.#options;
-    return prefixes.some((prefix) => name.startsWith(prefix)) || excluded.some((pattern) => pattern.test(name));
-  }
-
   /** Takes a notice over. False: it is about an interface that is passed over; of workloads' many come and go. */
   #take(event: RouteEvent): boolean {
     if (event.object === 'link') {
       const { index, name } = event.link;
-      if (event.action === 'set' && !this.#isPassedOver(name)) {
+      if (event.action === 'set' && isOwnInterface(name, this.#options)) {
         this.#setLink(event.link);
         return true;
       }
@@ -135,9 +130,17 @@ export class HostInterfaces implements Disposable {
     this.#names.clear();
     this.#addresses.clear();
     this.#running.clear();
-    for (const link of this.#socket.listLinks()) if (!this.#isPassedOver(link.name)) this.#setLink(link);
+    for (const link of this.#socket.listLinks()) if (isOwnInterface(link.name, this.#options)) this.#setLink(link);
     for (const { interfaceIndex, ip } of this.#socket.listAddresses()) {
       if (this.#names.has(interfaceIndex)) this.#addressesOf(interfaceIndex).add(ip);
     }
   }
+}
+
+/** Whether an interface is one of the host's own, by its name: no workload's, and not passed over. */
+export function isOwnInterface(
+  name: string,
+  { prefixes, excluded = [] }: Pick<HostInterfacesOptions, 'prefixes' | 'excluded'>,
+): boolean {
+  return !prefixes.some((prefix) => name.startsWith(prefix)) && !excluded.some((pattern) => pattern.test(name));
 }
