@@ -1,4 +1,4 @@
-import { familyOf, type Family, type IpAddress } from '@calico-node/net';
+import { familyOf, ipToBytes, type Family, type IpAddress } from '@calico-node/net';
 import type { NetlinkRequest } from '../message.ts';
 import type { BatchOutcome } from '../netlink-socket.ts';
 import { NetlinkSocket } from '../netlink-socket.ts';
@@ -36,7 +36,7 @@ export class ConntrackSocket implements Disposable {
   async forget(addresses: ReadonlySet<IpAddress>): Promise<void> {
     for (const [family, ofFamily] of Map.groupBy(addresses, familyOf)) {
       const canFilter = family === 4 && ofFamily.length < this.#manyAddresses;
-      if (!canFilter || !(await this.#forgetByFilter(ofFamily))) this.#forgetByReading(family, addresses);
+      if (!canFilter || !(await this.#forgetByFilter(ofFamily))) this.#forgetByReading(family, ofFamily);
     }
   }
 
@@ -65,13 +65,25 @@ export class ConntrackSocket implements Disposable {
     return this.#canFilter;
   }
 
-  #forgetByReading(family: Family, addresses: ReadonlySet<IpAddress>): void {
+  #forgetByReading(family: Family, ofFamily: readonly IpAddress[]): void {
+    const addresses = new Set(ofFamily);
+    const mayConcern = holdsAnyOf(ofFamily);
     const deletions = this.#socket.dump(listConnections(family), (message): NetlinkRequest | undefined => {
+      if (!mayConcern(message.body)) return undefined;
       const connection = decodeConnection(message, family);
       return connection?.addresses.some((ip) => addresses.has(ip)) === true ? connection.deletion : undefined;
     });
     throwFirst(this.#socket.execute(deletions));
   }
+}
+
+/** Whether the bytes of one of the addresses occur: to look costs a fraction of what it takes to read a connection. */
+function holdsAnyOf(addresses: readonly IpAddress[]): (body: Uint8Array) => boolean {
+  const wanted = addresses.map((address) => Buffer.from(ipToBytes(address)));
+  return (body) => {
+    const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+    return wanted.some((address) => bytes.includes(address));
+  };
 }
 
 function throwFirst(outcome: BatchOutcome): void {
