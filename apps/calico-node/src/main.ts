@@ -16,6 +16,7 @@ import { completeStartup } from './services/complete-startup.ts';
 import { runServices, type ServiceFacts } from './services/run-services.ts';
 import { kubernetesOf, shutdownFile, shutDown } from './services/shutdown.ts';
 import { reconcileTunnels } from './services/tunnels/tunnel-addresses.ts';
+import { checkFelixVariables } from './startup/check-felix.ts';
 import { determineNodeName } from './startup/node-name.ts';
 import { runStartup } from './startup/run-startup.ts';
 import { readStartupConfig } from './startup/startup-config.ts';
@@ -170,6 +171,7 @@ async function run(mode: Mode): Promise<number | undefined> {
       return runOne(mode.program, mode.rest);
     case 'startup':
       return runHere(mode.rest, async ({ env, log, signal }) => {
+        await checkFelixVariables(env, import.meta.filename, signal);
         await runStartup({ env, log, signal });
       });
     case 'early':

@@ -6,8 +6,9 @@ import { readEarlySetup, type EarlySetup } from './early/early-file.ts';
 import { completeStartup } from './services/complete-startup.ts';
 import { runServices } from './services/run-services.ts';
 import { kubernetesOf, shutdownFile } from './services/shutdown.ts';
+import { checkFelixVariables } from './startup/check-felix.ts';
 import { readStartupConfig } from './startup/startup-config.ts';
-import { runStartup } from './startup/run-startup.ts';
+import { datastoreConfigOf, runStartup } from './startup/run-startup.ts';
 import { renderCause } from './supervisor/component.ts';
 import { nodeComponents } from './supervisor/node-components.ts';
 import { nodeService } from './supervisor/node-service.ts';
@@ -42,6 +43,8 @@ export async function runNode(context: ServiceContext, ownFile: string): Promise
   const runDir = realpathSync(paths.runDir);
   // All that can be wrong is looked at before the host is touched.
   readStartupConfig(env);
+  datastoreConfigOf(env);
+  await checkFelixVariables(env, ownFile, context.signal);
   const setup = readEarlySetup(env);
   let supervisor: Supervisor | undefined;
   const isOwnSpeakerReady = (): boolean =>

@@ -15,7 +15,7 @@ import {
 import type { ConfigUpdate } from './calc/intents.ts';
 import { datastoreEnvironment } from './config/datastore-environment.ts';
 import { logLevelOf } from './config/log-level.ts';
-import { resolveParameters, startingValues, type Resolved } from './config/resolve.ts';
+import { resolveParameters, startingValues, type ConfigProblem, type Resolved } from './config/resolve.ts';
 import { fromEnvironment, fromFile, fromResource, type Source } from './config/sources.ts';
 import { openForDebugging } from './status/debugger.ts';
 import { serveAsConfigured } from './status/listeners.ts';
@@ -34,11 +34,21 @@ function readConfigFile(path: string | undefined): Source {
   }
 }
 
+function textOf({ parameter, source, value, message }: ConfigProblem): string {
+  return `${parameter} is '${value}' in ${source}: ${message}`;
+}
+
+/** @throws ConfigError with all that is malformed, also what Felix would go on without. */
+function check(local: readonly Source[]): void {
+  const { problems } = resolveParameters(local);
+  if (problems.length > 0) throw new ConfigError(problems.map(textOf).join('\n  '));
+}
+
 function resolve(context: ServiceContext, local: readonly Source[], update?: ConfigUpdate): Resolved {
   const resolved = resolveParameters([...local, fromResource(update?.node), fromResource(update?.global)]);
   for (const problem of resolved.problems) {
-    const { parameter, source, value, message } = problem;
-    const text = `${parameter} is '${value}' in ${source}: ${message}`;
+    const { parameter, source, value } = problem;
+    const text = textOf(problem);
     if (problem.fatal) throw new ConfigError(text);
     context.log.warn({ parameter, source, value }, text);
   }
@@ -80,6 +90,10 @@ async function run(context: ServiceContext): Promise<void> {
     for (const each of followers) each(config);
   };
   const local = [fromEnvironment(context.env), readConfigFile(context.option('config-file'))];
+  if (context.flag('check')) {
+    check(local);
+    return;
+  }
   const paths = nodePaths(context.env);
   // The datastore's part of the configuration comes with the first snapshot: start with what is here, and if that is
   // another configuration, once more.
@@ -125,6 +139,10 @@ await runService({
       type: 'string',
       value: 'FILE',
       help: `parameters as Key = value lines (default ${defaultConfigFile})`,
+    },
+    check: {
+      type: 'boolean',
+      help: 'only say what is malformed in the environment and the file; exit code 2 if anything',
     },
     socket: { type: 'string', value: 'PATH', help: 'where to serve gRPC (default felix.sock in CALICO_RUN_DIR)' },
   },

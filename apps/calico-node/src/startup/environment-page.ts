@@ -28,7 +28,7 @@ export function renderEnvironmentPage(): string {
     [
       '- `HOSTNAME`: the name of a node without `NODENAME`, in lower case.',
       '- `ETCD_*`, `DATASTORE_TYPE`: where the store is; [calicoctl.md](calicoctl.md) and `calico-node` read them alike.',
-      "- `FELIX_*`: Felix's parameters, [one for each](reference/felixconfiguration.md) of FelixConfiguration; Felix refuses what is malformed. `FELIX_HEALTHHOST` and `FELIX_HEALTHPORT` also say where the probes ask.",
+      "- `FELIX_*`: Felix's parameters, [one for each](reference/felixconfiguration.md) of FelixConfiguration; a node does not start with one that is malformed. `FELIX_HEALTHHOST` and `FELIX_HEALTHPORT` also say where the probes ask.",
       '- `CALICO_RUN_DIR`, `CALICO_LIB_DIR`: the directories of sockets and of state; [operating.md](operating.md).',
       "- `CALICO_BIRD_CONFIG_DIR`, `CALICO_BIRD_RELOAD`, `CALICO_CONFD_DIR`, `CALICO_CONFD_DIR`, `CALICO_BGP_SECRETS_DIR`: confd's; its README.",
       "- `CALICO_LIBNETWORK_*`: the Docker drivers'; `libnetwork-plugin --help`.",

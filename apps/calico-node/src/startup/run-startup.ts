@@ -8,6 +8,7 @@ import {
   loadDatastoreConfig,
   Resources,
   type Backend,
+  type DatastoreConfig,
 } from '@calico-node/datastore';
 import type { Node } from '@calico-node/model';
 import type { NodeName } from '@calico-node/net';
@@ -67,9 +68,10 @@ function storyOf(node: Node, config: StartupConfig, interfaces: readonly HostInt
     .join(' <- ');
 }
 
-function openStore(env: Variables, log: Logger, signal: AbortSignal): Backend {
+/** Where the store is. @throws ConfigError for variables of it that are wrong. */
+export function datastoreConfigOf(env: Variables): DatastoreConfig {
   try {
-    return connectDatastore(loadDatastoreConfig({ env }), { log, signal });
+    return loadDatastoreConfig({ env });
   } catch (error) {
     if (isDatastoreError(error, 'config')) throw new ConfigError(error.message, { cause: error });
     throw error;
@@ -85,13 +87,15 @@ async function whenStoreAnswers<T>(
   config: StartupConfig,
   { log, signal, onWait }: StartupInput,
 ): Promise<T> {
+  let told = '';
   for (;;) {
     try {
       return await work();
     } catch (error) {
       if (!(error instanceof DatastoreError) || error.code !== 'unavailable') throw error;
       if (!config.waitForDatastore || signal.aborted) throw error;
-      log.warn({ err: error }, 'the datastore does not answer; waiting for it');
+      if (error.message !== told) log.warn({ reason: error.message }, 'the datastore does not answer; waiting for it');
+      told = error.message;
       onWait?.(`datastore: ${error.message}`);
       await sleep(retryMs, signal);
     }
@@ -141,7 +145,7 @@ export async function runStartup(input: StartupInput): Promise<StartupOutcome> {
   if (config.logLevel !== undefined) setLogLevel(log, config.logLevel);
   const { name, source } = determineNodeName(env, readNodenameFile(paths.nodenameFile), hostname());
   log.info({ nodeName: name, source }, 'starting up');
-  const backend = openStore(env, log, signal);
+  const backend = connectDatastore(datastoreConfigOf(env), { log, signal });
   try {
     const resources = new Resources(backend);
     const interfaces = readHostInterfaces();
