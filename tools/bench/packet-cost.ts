@@ -1,11 +1,11 @@
 /**
  * What policy costs packets, with nftables:
  *
- *   node tools/bench/packet-cost.ts [--chains 10000] [--seconds 0.1] [--rounds 61] [--mbit 1000] [--json FILE]
+ *   node tools/bench/packet-cost.ts [--chains 10000] [--seconds 0.1] [--rounds 61] [--mbit 1000] [--only-across] [--json FILE]
  *
  * - from one workload to another of its node, where the node has 10 workloads and where it has 10,000, by turns;
  * - from a workload to one of another node under policy, beside from node to node, over a wire of 1 Gbit/s, and over one
- *   that is as fast as the machine.
+ *   that is as fast as the machine; and beside the same between nodes that have no rule at all.
  *
  * rr: TCP round trips a second on one connection; crr: connections a second, which have to pass all of policy; stream:
  * Mbit/s. Needs root, gcc, ip, tc. Sender, receiver and all that is between share one CPU.
@@ -24,6 +24,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '0.1' },
     rounds: { type: 'string', default: '61' },
     mbit: { type: 'string', default: '1000' },
+    'only-across': { type: 'boolean', default: false },
     json: { type: 'string' },
   },
 });
@@ -115,25 +116,50 @@ async function nodeSizes(load: TcpLoad, namespaces: Namespaces, drivers: Disposa
   return rows;
 }
 
-async function acrossNodes(load: TcpLoad, namespaces: Namespaces, drivers: DisposableStack): Promise<Row[]> {
-  const nodes = [`${prefix}-a`, `${prefix}-b`] as const;
+/** Two nodes with a workload each, and the way between them and their workloads. */
+interface NodePair {
+  readonly nodes: readonly [string, string];
+  readonly workloads: Path;
+  readonly hosts: Path;
+}
+
+async function joined(
+  load: TcpLoad,
+  namespaces: Namespaces,
+  names: readonly [string, string],
+  drivers: DisposableStack | undefined,
+): Promise<NodePair> {
+  const nodes = [`${prefix}-${names[0]}`, `${prefix}-${names[1]}`] as const;
   for (const node of nodes) {
     namespaces.addNode(node);
-    await drive(node, 100, drivers);
+    if (drivers !== undefined) await drive(node, 100, drivers);
   }
   joinNodes(nodes, [address(3), address(7)]);
   const from = namespaces.addWorkload(nodes[0], interfaceOf(3), address(3));
   const to = namespaces.addWorkload(nodes[1], interfaceOf(7), address(7));
   await load.serve(to, port);
   await load.serve(nodes[1], port);
-  const workloads: Path = { name: 'workload to workload', from, to: address(7) };
-  const hosts: Path = { name: 'host to host', from: nodes[0], to: '192.0.2.2' };
+  return {
+    nodes,
+    workloads: { name: 'workload to workload', from, to: address(7) },
+    hosts: { name: 'host to host', from: nodes[0], to: '192.0.2.2' },
+  };
+}
+
+/** What nodes without a rule of anybody's do beside it tells what the way costs, and what policy. */
+async function acrossNodes(load: TcpLoad, namespaces: Namespaces, drivers: DisposableStack): Promise<Row[]> {
+  const { nodes, workloads, hosts } = await joined(load, namespaces, ['a', 'b'], drivers);
+  const plain = await joined(load, namespaces, ['c', 'd'], undefined);
   limitWire(nodes, mbit);
   const limited = await compare(load, `workloads beside hosts, ${mbit} Mbit/s`, 'stream', workloads, hosts);
   limitWire(nodes, undefined);
   const rows = [limited];
-  for (const mode of ['stream', 'rr'] as const) {
-    rows.push(await compare(load, 'workloads beside hosts, no limit', mode, workloads, hosts));
+  for (const mode of ['stream', 'rr', 'crr'] as const) {
+    rows.push(
+      await compare(load, 'workloads beside hosts, no limit', mode, workloads, hosts),
+      await compare(load, 'the same, no rule on either node', mode, plain.workloads, plain.hosts),
+      await compare(load, 'workloads with policy beside workloads without', mode, workloads, plain.workloads),
+    );
   }
   return rows;
 }
@@ -141,7 +167,10 @@ async function acrossNodes(load: TcpLoad, namespaces: Namespaces, drivers: Dispo
 await using load = new TcpLoad(1);
 using namespaces = new Namespaces();
 using drivers = new DisposableStack();
-const rows = [...(await nodeSizes(load, namespaces, drivers)), ...(await acrossNodes(load, namespaces, drivers))];
+const rows = [
+  ...(values['only-across'] ? [] : await nodeSizes(load, namespaces, drivers)),
+  ...(await acrossNodes(load, namespaces, drivers)),
+];
 console.table(rows);
 if (values.json !== undefined) {
   writeFileSync(values.json, `${JSON.stringify({ chains, seconds, rounds, mbit, rows }, null, 2)}\n`);

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseCidr } from '@calico-node/net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { HostEndpointId } from '../src/calc/endpoint-id.ts';
 import type { Intent } from '../src/calc/intents.ts';
 import { masqueradePoolsSet, networkPoolsSet } from '../src/calc/ip-set.ts';
 import { NftablesDriver } from '../src/dataplane/nftables/nftables-driver.ts';
@@ -153,10 +154,32 @@ describe('a new driver on an old table', () => {
     driver = open();
     driver.installSkeleton();
     const changed = state.filter((intent) => intent.type !== 'workload-endpoint-update');
-    // Of b, which is gone, per family: two map entries, and two chains to flush and to delete. And its source network.
-    expect(await apply(...changed, endpoint('a', '10.65.0.1', ['p']))).toBe(2 * 6 + 1);
+    // Of b, which is gone, per family: two map entries, and two chains to flush and to delete. And its source network, for
+    // which a chain of four requests need not ask any more.
+    expect(await apply(...changed, endpoint('a', '10.65.0.1', ['p']))).toBe(2 * 6 + 1 + 4);
     expect(listing().join()).not.toContain('calib');
     expect(listing().join()).toContain('"calia" : goto filter-cali-tw-calia');
+  });
+
+  it('goes on asking host endpoints where it closes the door before it knows them, and no longer than that', async () => {
+    await apply(...state, {
+      type: 'host-endpoint-update',
+      id: 'h' as HostEndpointId,
+      endpoint: {
+        ...{ name: 'h', revision: 1n, interfaceName: 'eth0', expectedIps: [], profiles: [] },
+        ...{ tiers: [], forwardTiers: [], untrackedTiers: [], preDnatTiers: [] },
+      },
+    });
+    const hooks = listing().filter((line) => line.includes('hook'));
+    driver.close();
+    lab.nft('flush', 'chain', 'ip', 'calico', 'filter-FORWARD');
+    driver = open();
+    driver.installSkeleton();
+    expect(listing().join()).toContain('jump filter-cali-from-hep-forward');
+    expect(listing().filter((line) => line.includes('hook'))).toEqual(hooks);
+    await apply(...state);
+    expect(listing().join()).not.toContain('jump filter-cali-from-hep-forward');
+    expect(listing().filter((line) => line.includes('hook')).length).toBeLessThan(hooks.length);
   });
 
   it('takes out of an old set what is in it no more', async () => {

@@ -83,10 +83,19 @@ function plan(
     const rule = short[index];
     if (rule === undefined) continue;
     const isMarkAndReturn = isPolicy && returnsWhenMarked(rule, short[index + 1]);
-    rendered.push(...renderRule(rule, layer, context, isMarkAndReturn ? [returnVerdict] : []));
+    const then = isMarkAndReturn ? [returnVerdict] : [];
+    rendered.push(...renderRule(rule, layer, context, then, isPolicy || !isPassing(rule.action)));
     if (isMarkAndReturn) index++;
   }
   return seal(name, base, rendered);
+}
+
+/**
+ * Actions that only lead on. In chains other than policies' and profiles' they have no counter, which every packet would
+ * have to update; where they lead there is one.
+ */
+function isPassing({ kind }: Action): boolean {
+  return kind === 'jump' || kind === 'dispatch' || kind === 'set-mark';
 }
 
 const returnVerdict: Expression = { type: 'verdict', verdict: { kind: 'return' } };
@@ -111,6 +120,7 @@ function renderRule(
   layer: Chain['layer'],
   context: ChainContext,
   then: readonly Expression[],
+  isCounted: boolean,
 ): RuleSpec[] {
   const isDisjoint = !isIdempotent(action);
   let combinations: readonly (readonly Expression[])[] = [[]];
@@ -118,9 +128,10 @@ function renderRule(
     const alternatives = renderMatch(match, context, isDisjoint);
     combinations = combinations.flatMap((prefix) => alternatives.map((suffix) => [...prefix, ...suffix]));
   }
+  const counter: readonly Expression[] = isCounted ? [{ type: 'counter' }] : [];
   const effect = [...renderAction(action, layer, context), ...then];
   return combinations.map((expressions) => ({
-    expressions: [...expressions, { type: 'counter' }, ...effect],
+    expressions: [...expressions, ...counter, ...effect],
     ...(comment === undefined ? {} : { comment }),
   }));
 }

@@ -1,7 +1,8 @@
 import type { KernelChain, KernelRule } from '@calico-node/netlink/nftables';
 import type { IpSetId } from '../../calc/ip-set.ts';
 import type { Chain, Hook, Layer, Rule } from '../../rules/model.ts';
-import { baseChainName, chainNameInKernel, isPolicyChain } from './kernel-names.ts';
+import { ChainGraph } from './chain-graph.ts';
+import { baseChainName, chainNameInKernel } from './kernel-names.ts';
 import {
   expectedFingerprint,
   fingerprintOf,
@@ -22,10 +23,8 @@ interface ActualChain {
 }
 
 interface DesiredChain {
-  readonly plan: (context: ChainContext) => ChainPlan;
+  readonly plan: (rules: readonly Rule[], context: ChainContext) => ChainPlan;
   readonly sets: ReadonlySet<IpSetId>;
-  /** The chains that its rules lead to. */
-  readonly targets: ReadonlySet<string>;
 }
 
 /** A difference between what should be and what is. */
@@ -40,16 +39,21 @@ export interface ChainChange {
 /**
  * The chains of one table: what should be, and what the kernel has. Chains of policies and profiles are there as long as
  * a rule leads to them: the kernel passes every chain of a table when policy changes, and most have policy one way only.
+ * Hooks are there as long as their rules make a difference, since every packet passes them (`ChainGraph`).
  */
 export class TableChains {
   readonly #desired = new Map<string, DesiredChain>();
   #actual = new Map<string, ActualChain>();
   #dirty = new Set<string>();
   readonly #usersOf = new Map<IpSetId, Set<string>>();
-  /** How many chains lead to a chain. */
-  readonly #callers = new Map<string, number>();
+  readonly #graph: ChainGraph;
   /** Chains that the kernel refused in the form that they have now, and its word on them. */
   readonly #refused = new Map<string, string>();
+
+  /** @param hasEntries of a dispatch map, by its name in the kernel: whether it is to have any. */
+  constructor(hasEntries: (map: string) => boolean) {
+    this.#graph = new ChainGraph(hasEntries);
+  }
 
   get chainCount(): number {
     return this.#actual.size;
@@ -67,17 +71,22 @@ export class TableChains {
   }
 
   setChain(chain: Chain): void {
-    this.#set(chainNameInKernel(chain.layer, chain.name), chain, chain.rules, (context) => planChain(chain, context));
+    const name = chainNameInKernel(chain.layer, chain.name);
+    this.#graph.set(name, chain.layer, undefined, chain.rules);
+    this.#set(name, chain.rules, (rules, context) => planChain({ ...chain, rules }, context));
   }
 
   setHook(hook: Hook): void {
-    const rules = [...hook.rules, ...hook.appendedRules];
-    this.#set(baseChainName(hook.layer, hook.hook), hook, rules, (context) => planHook(hook, context));
+    const name = baseChainName(hook.layer, hook.hook);
+    const all = [...hook.rules, ...hook.appendedRules];
+    this.#graph.set(name, hook.layer, hook.hook, all);
+    this.#set(name, all, (rules, context) => planHook({ ...hook, rules, appendedRules: [] }, context));
   }
 
   delete(layer: Layer, name: string): void {
     const kernelName = chainNameInKernel(layer, name);
     this.#unlink(kernelName);
+    this.#graph.delete(kernelName);
     this.#desired.delete(kernelName);
     this.#refused.delete(kernelName);
     this.#dirty.add(kernelName);
@@ -119,23 +128,26 @@ export class TableChains {
 
   /** Whether the kernel calls chains of ours at every hook, so that it drops what it does not know. */
   isHookedIn(): boolean {
+    this.#settle();
     return [...this.#desired.keys()].every((name) => {
       const actual = this.#actual.get(name);
-      return !isBaseName(name) || (actual?.base !== undefined && actual.fingerprint !== undefined);
+      const isThere = actual?.base !== undefined && actual.fingerprint !== undefined;
+      return !isBaseName(name) || isThere || !this.#graph.isNeeded(name);
     });
   }
 
   /** Chains to create or to fill anew. */
   changes(context: ChainContext): ChainChange[] {
+    this.#settle();
     const changes: ChainChange[] = [];
     for (const name of this.#dirty) {
       const desired = this.#desired.get(name);
       const actual = this.#actual.get(name);
-      if (desired === undefined || !this.#isWanted(name)) {
+      if (desired === undefined || !this.#graph.isNeeded(name)) {
         if (actual === undefined) this.#dirty.delete(name);
         continue;
       }
-      const wanted = desired.plan(context);
+      const wanted = desired.plan(this.#graph.effectiveRules(name), context);
       const plan = this.#refused.has(name) ? planRefusal(wanted) : wanted;
       const isSame =
         actual !== undefined &&
@@ -152,7 +164,7 @@ export class TableChains {
 
   /** Chains that the kernel has and nobody wants. */
   deletions(): string[] {
-    return [...this.#dirty].filter((name) => !this.#isWanted(name) && this.#actual.has(name));
+    return [...this.#dirty].filter((name) => !this.#graph.isNeeded(name) && this.#actual.has(name));
   }
 
   /** The kernel has made the changes. Nothing was set meanwhile. */
@@ -171,17 +183,14 @@ export class TableChains {
     }
   }
 
-  #isWanted(name: string): boolean {
-    return this.#desired.has(name) && (!isPolicyChain(name) || this.#callers.has(name));
+  #settle(): void {
+    for (const name of this.#graph.settle()) this.#dirty.add(name);
   }
 
-  #set(name: string, { layer }: Pick<Chain, 'layer'>, rules: readonly Rule[], plan: DesiredChain['plan']): void {
-    const sets = setsOf(rules);
-    const targets = targetsOf(layer, rules);
-    // First, so that what both the old and the new rules lead to is not thought to come or go.
-    for (const target of targets) this.#addCaller(target);
+  #set(name: string, rules: readonly Rule[], plan: DesiredChain['plan']): void {
     this.#unlink(name);
-    this.#desired.set(name, { plan, sets, targets });
+    const sets = setsOf(rules);
+    this.#desired.set(name, { plan, sets });
     this.#refused.delete(name);
     this.#dirty.add(name);
     for (const set of sets) {
@@ -197,23 +206,6 @@ export class TableChains {
       users?.delete(name);
       if (users?.size === 0) this.#usersOf.delete(set);
     }
-    for (const target of this.#desired.get(name)?.targets ?? []) this.#removeCaller(target);
-  }
-
-  #addCaller(target: string): void {
-    const callers = this.#callers.get(target) ?? 0;
-    this.#callers.set(target, callers + 1);
-    if (callers === 0) this.#dirty.add(target);
-  }
-
-  #removeCaller(target: string): void {
-    const callers = this.#callers.get(target) ?? 0;
-    if (callers > 1) {
-      this.#callers.set(target, callers - 1);
-      return;
-    }
-    this.#callers.delete(target);
-    this.#dirty.add(target);
   }
 }
 
@@ -232,12 +224,4 @@ function setsOf(rules: readonly Rule[]): ReadonlySet<IpSetId> {
     for (const match of matches) if (match.kind === 'set' || match.kind === 'port-set') sets.add(match.set);
   }
   return sets;
-}
-
-function targetsOf(layer: Layer, rules: readonly Rule[]): ReadonlySet<string> {
-  const targets = new Set<string>();
-  for (const { action } of rules) {
-    if (action.kind === 'jump' || action.kind === 'goto') targets.add(chainNameInKernel(layer, action.chain));
-  }
-  return targets;
 }

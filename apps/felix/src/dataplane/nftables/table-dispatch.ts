@@ -56,6 +56,16 @@ export class TableDispatch {
     this.#maps.get(mapNameInKernel(layer, name))?.set.members.delete(entry.interfaceName);
   }
 
+  /** By the kernel's name of the map: whether it is to have entries. */
+  wantsEntries(map: string): boolean {
+    return (this.#maps.get(map)?.set.members.desiredSize ?? 0) > 0;
+  }
+
+  /** Whether the kernel has entries in it. */
+  hasEntries(map: string): boolean {
+    return (this.#maps.get(map)?.set.members.actualSize ?? 0) > 0;
+  }
+
   /** By the kernel's name of the map. */
   keyOf(map: string): DispatchMap['key'] {
     const state = this.#maps.get(map);

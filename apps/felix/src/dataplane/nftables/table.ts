@@ -28,7 +28,7 @@ const FAILURES_BEFORE_REBUILD = 3;
 export class Table {
   readonly family: Family;
   readonly sets: TableSets;
-  readonly chains = new TableChains();
+  readonly chains: TableChains;
   readonly dispatch: TableDispatch;
   readonly #socket: NftablesSocket;
   readonly #context: ChainContext;
@@ -36,6 +36,8 @@ export class Table {
   #writes = 0;
   readonly #counts = { commits: 0, commitErrors: 0, reads: 0, readErrors: 0 };
   #state: 'missing' | 'dormant' | 'live' = 'missing';
+  /** Whether it is known what should be, so that what should not be is taken away. */
+  #mayDelete = false;
   #needsResync = true;
   #needsRebuild = false;
   #failures = 0;
@@ -45,6 +47,9 @@ export class Table {
     this.family = family;
     this.sets = new TableSets(family);
     this.dispatch = new TableDispatch(family);
+    this.chains = new TableChains(
+      (map) => this.dispatch.wantsEntries(map) || (!this.#mayDelete && this.dispatch.hasEntries(map)),
+    );
     this.#socket = socket;
     this.#context = {
       family,
@@ -97,6 +102,7 @@ export class Table {
    */
   async apply(): Promise<readonly string[]> {
     this.#changed = [];
+    this.#mayDelete = true;
     try {
       if (this.#needsResync || this.sets.hasUnread) this.#read();
       this.#touchReshaped();
