@@ -52,6 +52,7 @@ function felix() {
         destination: '10.0.0.2',
         steps: [],
         revision: 3n,
+        stagedVerdict: '',
       };
     }),
   });

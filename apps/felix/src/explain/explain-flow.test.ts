@@ -69,8 +69,10 @@ test('a staged policy is told of', () => {
     { name: 's' },
     { stagedAction: 'Set', types: ['Ingress'], ingress: [{ action: 'Deny' }] },
   );
+  expect(explain([a, b], 'a', 'b').stagedVerdict).toBeUndefined();
   expect(explain([a, b, staged], 'a', 'b')).toMatchObject({
     verdict: 'allow',
+    stagedVerdict: 'deny',
     steps: [{}, { staged: [{ owner: { name: 's' }, hit: { action: 'Deny' } }] }],
   });
 });

@@ -2,6 +2,7 @@ import { parseResourceKey, parseWorkloadEndpointName } from '@calico-node/model'
 import { cidrContains, familyOf, splitCidr, tryParseIp, type IpAddress } from '@calico-node/net';
 import {
   decideFlow,
+  enforceStaged,
   outside,
   type FlowAttachment,
   type Member,
@@ -26,6 +27,8 @@ export interface Flow {
 
 export interface Explanation extends PacketDecision {
   readonly packet: PolicyPacket;
+  /** If every staged policy were enforced; absent where none has a say. */
+  readonly stagedVerdict?: PacketDecision['verdict'];
 }
 
 /** The question has no one answer; `code` is closed. */
@@ -47,7 +50,10 @@ export class ExplainError extends Error {
 export function explainFlow(graph: ExplainGraph, node: NodePolicy, flow: Flow): Explanation {
   const { from, to, packet } = readFlow(graph, flow);
   const world = worldOf(graph);
-  return { ...decideFlow(world, node, from.attachment, to.attachment, packet), packet };
+  const ask = (asked: PolicyWorld): PacketDecision => decideFlow(asked, node, from.attachment, to.attachment, packet);
+  const decision = ask(world);
+  const isStaged = [...world.policies].some(({ kind }) => kind.startsWith('Staged'));
+  return { ...decision, packet, ...(isStaged ? { stagedVerdict: ask(enforceStaged(world)).verdict } : {}) };
 }
 
 /** A flow's ends, and the first packet that goes from one to the other. Throws ExplainError. */

@@ -14,13 +14,14 @@ export function answerExplainFlow(
   request: felixV1.ExplainFlowRequest,
 ): felixV1.ExplainFlowResponse {
   try {
-    const { verdict, steps, packet } = explainFlow(graph, node, flowOf(request));
+    const { verdict, steps, packet, stagedVerdict = '' } = explainFlow(graph, node, flowOf(request));
     return {
       allowed: verdict === 'allow',
       source: packet.source,
       destination: packet.destination,
       steps: steps.map(stepToWire),
       revision: graph.revision,
+      stagedVerdict,
     };
   } catch (error) {
     throw asRpcError(error);

@@ -10,6 +10,7 @@ test('a flow is described tier by tier, with rule and revision, and what staged 
     source: '10.0.0.1',
     destination: '10.0.0.2',
     revision: 9n,
+    stagedVerdict: 'allow',
     steps: [
       {
         endpoint: 'ns/a',
@@ -48,6 +49,7 @@ test('a flow is described tier by tier, with rule and revision, and what staged 
   });
   expect(text).toBe(`Flow:     10.0.0.1 -> 10.0.0.2, TCP port 80
 Verdict:  DENY (policy as of store revision 9)
+Staged:   ALLOW, if all staged policies were enforced
 
 Egress of ns/a: ALLOW
   tier first: Pass
@@ -81,7 +83,14 @@ test('a rule of a profile stands where no tier decides', () => {
     tiers: [],
     staged: [],
   };
-  const answer = { allowed: true, source: '10.0.0.1', destination: '10.9.9.9', revision: 9n, steps: [step] };
+  const answer = {
+    allowed: true,
+    source: '10.0.0.1',
+    destination: '10.9.9.9',
+    revision: 9n,
+    stagedVerdict: '',
+    steps: [step],
+  };
   expect(describeFlow({ ...request, protocol: 1, destinationPort: 0 }, answer))
     .toBe(`Flow:     10.0.0.1 -> 10.9.9.9, ICMP type 8 code 0
 Verdict:  ALLOW (policy as of store revision 9)

@@ -13,10 +13,11 @@ const reasons: Readonly<Record<string, string>> = {
 
 /** The answer for a reader: verdict, then each endpoint's say, tier by tier. */
 export function describeFlow(request: felixV1.ExplainFlowRequest, answer: felixV1.ExplainFlowResponse): string {
-  const { allowed, source, destination, steps, revision } = answer;
+  const { allowed, source, destination, steps, revision, stagedVerdict } = answer;
   const lines = [
     `Flow:     ${source} -> ${destination}, ${describeHeader(request)}`,
     `Verdict:  ${allowed ? 'ALLOW' : 'DENY'} (policy as of store revision ${revision})`,
+    ...(stagedVerdict === '' ? [] : [`Staged:   ${stagedVerdict.toUpperCase()}, if all staged policies were enforced`]),
     ...steps.flatMap((step) => ['', ...describeStep(step)]),
     ...(steps.length === 0 ? ['', 'Neither end is a workload endpoint: policy has no say.'] : []),
   ];
