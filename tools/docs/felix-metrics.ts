@@ -86,6 +86,7 @@ function metricsWith(packetFilter: 'nftables' | 'iptables'): ReadonlyMap<string,
     interfaces: none,
     writes: none,
     repairs: none,
+    routeRepairs: none,
     bandwidthRepairs: none,
     storeDelaySeconds: none,
   });

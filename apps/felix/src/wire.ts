@@ -100,6 +100,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     interfaces: () => interfaces.interfaceCount,
     writes: () => engine.status.writes,
     repairs: () => policy.repairs,
+    routeRepairs: () => interfaces.repairs,
     bandwidthRepairs: () => bandwidth.repairs,
     storeDelaySeconds: () => storeDelay.seconds,
   });
@@ -124,6 +125,9 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     removesExternalRoutes: values.RemoveExternalRoutes,
     withoutRoutes: values.RouteSyncDisabled,
     onListed: metrics.routesListed,
+    onRepair: (routes) => {
+      log.warn({ routes }, 'somebody else changed routes of workloads, which were put right');
+    },
     onDirty,
   });
   const excluded = interfacePatternsOf(values.InterfaceExclude);

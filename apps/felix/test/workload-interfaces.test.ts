@@ -21,6 +21,7 @@ let netns: string;
 let socket: RouteSocket;
 let interfaces: WorkloadInterfaces;
 let dirty: number;
+let repaired: string[];
 
 const identity = (name: string) => ({ orchestratorId: 'cni', workloadId: `default/${name}`, endpointId: 'eth0' });
 const idOf = (name: string): WorkloadEndpointId => workloadEndpointIdOf(identity(name));
@@ -42,6 +43,7 @@ function endpoint(name: string, address: string, more: Partial<LocalWorkloadEndp
 
 function open(more: Partial<WorkloadInterfacesOptions> = {}): WorkloadInterfaces {
   dirty = 0;
+  repaired = [];
   return new WorkloadInterfaces({
     netns,
     prefixes: ['cali'],
@@ -52,6 +54,7 @@ function open(more: Partial<WorkloadInterfacesOptions> = {}): WorkloadInterfaces
     onDirty: () => {
       dirty += 1;
     },
+    onRepair: (destinations) => repaired.push(...destinations),
     ...more,
   });
 }
@@ -181,7 +184,7 @@ describe('WorkloadInterfaces', () => {
     expect(interfaces.stateOf(idOf('a'))).toEqual({ state: 'up' });
   });
 
-  test('repairs a route that somebody removed', async () => {
+  test('repairs routes that somebody removed or made, counts that and tells of it', async () => {
     addLink('a');
     interfaces.update(idOf('a'), endpoint('a', '10.0.0.1/32'));
     apply();
@@ -192,6 +195,15 @@ describe('WorkloadInterfaces', () => {
     await eventually(() => dirty > 0);
     apply();
     expect(workloadRoutes()).toEqual(before);
+    dirty = 0;
+    other.apply([addRoute({ destination: parseCidr('10.9.9.0/24'), interfaceIndex: route!.interfaceIndex! })]);
+    await eventually(() => dirty > 0);
+    apply();
+    expect(workloadRoutes()).toEqual(before);
+    expect([interfaces.repairs, repaired]).toEqual([2, ['10.0.0.1/32', '10.9.9.0/24']]);
+    interfaces.remove(idOf('a'));
+    apply();
+    expect(interfaces.repairs).toBe(2);
   });
 
   test('an address that moves to another endpoint keeps one route, over the new interface', () => {

@@ -13,6 +13,7 @@ export interface Measured {
   interfaces(): number;
   writes(): number;
   repairs(): number;
+  routeRepairs(): number;
   bandwidthRepairs(): number;
   /** See `StoreDelay`. */
   storeDelaySeconds(): number;
@@ -77,6 +78,9 @@ export function dataplaneMetrics(registry: Registry, measured: Measured): Datapl
   );
   const prefix = measured.packetFilter === 'nftables' ? 'felix_nft' : 'felix_iptables';
   counter(`${prefix}_repairs`, "Foreign changes to Felix's tables that were put right.", () => measured.repairs());
+  counter('felix_route_table_repairs', "Foreign changes to workloads' routes that were put right.", () =>
+    measured.routeRepairs(),
+  );
   counter('felix_bandwidth_repairs', 'Foreign changes to bandwidth limits that were put right.', () =>
     measured.bandwidthRepairs(),
   );

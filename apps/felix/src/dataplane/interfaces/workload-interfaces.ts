@@ -26,6 +26,7 @@ import {
 } from '@calico-node/netlink';
 import type { WorkloadEndpointId } from '../../calc/endpoint-id.ts';
 import type { LocalWorkloadEndpoint } from '../../calc/intents.ts';
+import { Repairs } from '../repairs.ts';
 import { EndpointClaims, type Owner, type Touched } from './endpoint-claims.ts';
 import { KernelSettings } from './interface-settings.ts';
 import { KernelView } from './kernel-view.ts';
@@ -49,12 +50,17 @@ export interface WorkloadInterfacesOptions {
   readonly withoutRoutes?: boolean;
   /** Told how long it took to list what the kernel has, in seconds. */
   readonly onListed?: (seconds: number) => void;
+  /** Told of routes that somebody else had changed and that were put right. */
+  readonly onRepair?: (destinations: readonly string[]) => void;
   /** The kernel changed beneath us, by somebody else's hand or by itself: apply again. */
   readonly onDirty: () => void;
 }
 
 /** How an endpoint's interface is. */
 export type InterfaceState = { readonly state: 'up' } | { readonly state: 'down' | 'error'; readonly reason: string };
+
+/** The origin of what the kernel changes by itself. */
+const KERNEL = 0;
 
 const UP: InterfaceState = { state: 'up' };
 
@@ -94,11 +100,13 @@ export class WorkloadInterfaces implements Disposable {
   readonly #toSettle = new Set<WorkloadEndpointId>();
   /** What the kernel refused at the last try, by interface or address. */
   readonly #problems = new Map<string, string>();
+  readonly #repairs: Repairs;
   #needsResync = true;
   #writes = 0;
 
   constructor(options: WorkloadInterfacesOptions) {
     this.#options = options;
+    this.#repairs = new Repairs(options.onRepair);
     const where = options.netns === undefined ? {} : { netns: options.netns };
     const ownProtocols = new Set([options.routeProtocol, routeProtocol.felix]);
     this.#kernel = new KernelView(options.prefixes, options.removesExternalRoutes === false ? ownProtocols : undefined);
@@ -126,6 +134,11 @@ export class WorkloadInterfaces implements Disposable {
   /** Routes over workload interfaces that the kernel holds now. */
   get routeCount(): number {
     return this.#kernel.routeCount;
+  }
+
+  /** How often routes that somebody else had changed were put right. */
+  get repairs(): number {
+    return this.#repairs.count;
   }
 
   get interfaceCount(): number {
@@ -163,6 +176,9 @@ export class WorkloadInterfaces implements Disposable {
     if (stale.length === 0 || this.#options.withoutRoutes === true) return [];
     const outcome = this.#socket.execute(stale.map((route) => deleteRoute(route)));
     this.#writes += stale.length;
+    this.#repairs.changed(
+      stale.filter((_, index) => outcome[index] === undefined).map(({ destination }) => destination),
+    );
     return stale.flatMap((route, index) => {
       const error = outcome[index];
       // Gone already, with its interface or by another hand.
@@ -296,6 +312,9 @@ export class WorkloadInterfaces implements Disposable {
     if (missing.length === 0 || this.#options.withoutRoutes === true) return;
     const outcome = this.#socket.execute(missing.map((spec) => replaceRoute(spec)));
     this.#writes += missing.length;
+    this.#repairs.changed(
+      missing.filter((_, index) => outcome[index] === undefined).map(({ destination }) => destination),
+    );
     for (const [index, spec] of missing.entries()) {
       const error = outcome[index];
       if (error === undefined) {
@@ -346,7 +365,7 @@ export class WorkloadInterfaces implements Disposable {
   #onEvent(event: RouteEvent): void {
     if (event.object === 'link') this.#onLink(event.action, event.link);
     else if (event.object === 'route' && event.originPortId !== this.#socket.portId) {
-      this.#onRoute(event.action, event.route);
+      this.#onRoute(event.action, event.route, event.originPortId !== KERNEL);
     }
   }
 
@@ -367,7 +386,7 @@ export class WorkloadInterfaces implements Disposable {
   }
 
   /** Somebody else's doing, or the kernel's. */
-  #onRoute(action: 'set' | 'delete', route: Route): void {
+  #onRoute(action: 'set' | 'delete', route: Route, isForeign: boolean): void {
     if (!this.#kernel.isOurs(route)) return;
     const { destination, metric } = route;
     const known = this.#kernel.routesTo(destination).find((other) => (other.metric ?? 0) === (metric ?? 0));
@@ -375,6 +394,7 @@ export class WorkloadInterfaces implements Disposable {
     else if (known?.interfaceIndex === route.interfaceIndex) this.#kernel.deleteRoute(route);
     const isWanted = action === 'delete' ? this.#claims.holderOf(destination) === undefined : this.#isWanted(route);
     if (isWanted) return;
+    if (isForeign) this.#repairs.foreign(destination);
     this.#touchDestination(destination);
     this.#options.onDirty();
   }

@@ -1,0 +1,30 @@
+/** Tells a change that puts right what somebody else did from one that was asked for. */
+export class Repairs {
+  readonly #seen = new Set<string>();
+  readonly #onRepair: (what: readonly string[]) => void;
+  #count = 0;
+
+  /** @param onRepair told of each time that something was put right, and of what. */
+  constructor(onRepair: (what: readonly string[]) => void = () => undefined) {
+    this.#onRepair = onRepair;
+  }
+
+  /** How often something was put right. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Somebody else changed it to what it should not be. */
+  foreign(what: string): void {
+    this.#seen.add(what);
+  }
+
+  /** These were changed by us. */
+  changed(whats: Iterable<string>): void {
+    if (this.#seen.size === 0) return;
+    const repaired = [...new Set(whats)].filter((what) => this.#seen.delete(what));
+    if (repaired.length === 0) return;
+    this.#count += 1;
+    this.#onRepair(repaired);
+  }
+}
