@@ -27,7 +27,7 @@ export function renderFelixParameters(fields: readonly FieldDescription[]): stri
   return [
     "# Felix's parameters",
     `Calico has ${names.length} of them. ${idleCount} have no effect here: they are read and checked all the same, and Felix logs a warning where one is set to something else than its default.`,
-    'A parameter is taken from the first of these that sets it to something that can be read: the variable of the environment (in any case); the line `Name = value` of `/etc/calico/felix.cfg` (in any case); FelixConfiguration `node.NAME`; FelixConfiguration `default`; else the default. What cannot be read is logged with its name, value, source and what is allowed. `none` stands for off, zero or an empty list. Durations are seconds in environment and file, and as in Go (`1m30s`) in FelixConfiguration.',
+    'A parameter is taken from the first of these that sets it to something that can be read: the variable of the environment (in any case); the line `Name = value` of `/etc/calico/felix.cfg` (in any case); FelixConfiguration `node.NAME`; those whose `nodeSelector` selects the node, the last by name first; FelixConfiguration `default`; else the default. What cannot be read is logged with its name, value, source and what is allowed. `none` stands for off, zero or an empty list. Durations are seconds in environment and file, and as in Go (`1m30s`) in FelixConfiguration.',
     'When one changes that has an effect, Felix starts over, in the same process and without a gap in policy; those that are live are changed while it runs.',
     [
       '| Name, also in the file | Environment | FelixConfiguration | Allowed | Default | Unit | Acts on it | Changed | Meaning |',

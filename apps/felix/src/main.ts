@@ -45,7 +45,8 @@ function check(local: readonly Source[]): void {
 }
 
 function resolve(context: ServiceContext, local: readonly Source[], update?: ConfigUpdate): Resolved {
-  const resolved = resolveParameters([...local, fromResource(update?.node), fromResource(update?.global)]);
+  const stored = [update?.node, ...(update?.selected ?? []), update?.global];
+  const resolved = resolveParameters([...local, ...stored.map((resource) => fromResource(resource))]);
   for (const problem of resolved.problems) {
     const { parameter, source, value } = problem;
     const text = textOf(problem);

@@ -8,7 +8,7 @@ import { policyIdOf, type PolicyId } from '../../../apps/felix/src/calc/policy-i
 
 /** What calc announces first of all. */
 export const start: readonly Intent[] = [
-  { type: 'config-update', global: undefined, node: undefined, clusterInformation: undefined },
+  { type: 'config-update', global: undefined, selected: [], node: undefined, clusterInformation: undefined },
   ...[networkPoolsSet, masqueradePoolsSet, allHostsSet].map(
     (id) => ({ type: 'ip-set-update', id, kind: 'net', members: [] }) as const,
   ),

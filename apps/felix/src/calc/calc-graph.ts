@@ -361,7 +361,7 @@ export class CalcGraph {
         this.#setPool(name, text === undefined ? undefined : convertPool(decodeResource(kind, text, revision), name));
         return;
       case 'Node':
-        this.#setNode(name, text === undefined ? undefined : this.#convertNode(name, text, revision));
+        this.#setNode(name, text === undefined ? undefined : decodeResource(kind, text, revision));
         return;
       case 'FelixConfiguration':
         this.#configuration.setFelix(name, text === undefined ? undefined : decodeResource(kind, text, revision));
@@ -392,14 +392,15 @@ export class CalcGraph {
     this.#routes.setPool(name, entry?.update);
   }
 
-  #convertNode(name: string, text: string, revision: bigint): ReturnType<typeof convertNode> {
-    const node = decodeResource('Node', text, revision);
+  #convertNode(name: string, node: Node): ReturnType<typeof convertNode> {
     if (name !== this.#hostname) return convertNode(node, name);
     const bgp = { ...node.spec.bgp, ...this.#ownNode.bgp };
     return convertNode({ ...node, spec: { ...node.spec, ...this.#ownNode, bgp } }, name);
   }
 
-  #setNode(name: string, entry: ReturnType<typeof convertNode> | undefined): void {
+  #setNode(name: string, node: Node | undefined): void {
+    const entry = node && this.#convertNode(name, node);
+    if (name === this.#hostname) this.#configuration.setNode(node);
     if (entry === undefined) this.#hosts.delete(name);
     else this.#hosts.set(name, entry);
     this.#routes.setHost(name, entry?.update);

@@ -57,7 +57,9 @@ export interface ConfigUpdate {
   readonly type: 'config-update';
   /** FelixConfiguration `default`, when there is one. */
   readonly global: FelixConfiguration | undefined;
-  /** FelixConfiguration `node.<our host>`, which wins over `default`. */
+  /** Those whose nodeSelector selects our node, which win over `default`, the first over the others. */
+  readonly selected: readonly FelixConfiguration[];
+  /** FelixConfiguration `node.<our host>`, which wins over all. */
   readonly node: FelixConfiguration | undefined;
   readonly clusterInformation: ClusterInformation | undefined;
 }

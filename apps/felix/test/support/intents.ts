@@ -11,7 +11,7 @@ export const endpointId = (name: string) => workloadEndpointIdOf(identityOf(name
 
 /** What calc announces first of all. */
 export const start: readonly Intent[] = [
-  { type: 'config-update', global: undefined, node: undefined, clusterInformation: undefined },
+  { type: 'config-update', global: undefined, selected: [], node: undefined, clusterInformation: undefined },
   ...[networkPoolsSet, masqueradePoolsSet, allHostsSet].map(
     (id) => ({ type: 'ip-set-update', id, kind: 'net', members: [] }) as const,
   ),
