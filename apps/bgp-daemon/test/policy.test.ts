@@ -156,6 +156,30 @@ describe('routes of an IPIP pool', () => {
   });
 });
 
+describe('routes of a VXLAN pool', () => {
+  it("are Felix's to program, and who only routes through another node does not tell our AS of its block", async () => {
+    bird = startBird(64512, ['10.244.2.0/26']);
+    ours.addLink('cali1');
+    ours.ip('route', 'add', '10.244.9.0/26', 'via', '10.9.0.9', 'proto', '80'); // past the tunnel: CrossSubnet
+    ours.ip('route', 'add', '10.244.9.5/32', 'dev', 'cali1', 'proto', 'boot');
+    const pool = ['10.244.0.0/16'];
+    const kernel = { learn: true, program: true, announceWithin: pool, neverProgram: pool };
+    await daemon.apply(config(64512, { kernel: bgpV1.KernelConfig.fromPartial(kernel) }));
+    const shown = (): string => bird.birdc('show', 'route', 'protocol', 'ours');
+    await until('the borrowed address', shown, (text) => text.includes('10.244.9.5/32'));
+    await until(
+      'their block',
+      () => daemon.routes('10.244.2.0/26'),
+      (routes) => routes.length === 1,
+    );
+    expect(shown()).not.toContain('10.244.9.0/26');
+    expect(ours.routes('bird')).toEqual([]);
+    const { exports } = await daemon.explain('10.244.9.0/26');
+    expect(exports).toMatchObject([{ announced: false }]);
+    expect(exports[0]?.reason).toContain('through another node');
+  });
+});
+
 describe('an address for workloads to peer with', () => {
   it("is the node's own on any interface, until nobody needs it", async () => {
     theirs.ip('route', 'add', '169.254.0.179', 'via', ours.address);

@@ -147,6 +147,9 @@ export class Rig {
   }
 }
 
+/** A daemon that has just been started may take long to answer on a busy machine. */
+const call = { timeoutMs: 40_000, waitForReady: true, repeatable: true } as const;
+
 /** Our daemon on a host. */
 export class Daemon {
   readonly host: Host;
@@ -164,34 +167,23 @@ export class Daemon {
   }
 
   async apply(config: bgpV1.BgpConfig): Promise<bgpV1.ApplyConfigResponse> {
-    const options = { timeoutMs: 20_000, waitForReady: true, repeatable: true };
-    return callUnary(this.client.applyConfig.bind(this.client), { config }, options);
+    return callUnary(this.client.applyConfig.bind(this.client), { config }, call);
   }
 
   async peers(): Promise<bgpV1.Peer[]> {
-    const options = { timeoutMs: 20_000, waitForReady: true, repeatable: true };
-    return (await callUnary(this.client.listPeers.bind(this.client), {}, options)).peers;
+    return (await callUnary(this.client.listPeers.bind(this.client), {}, call)).peers;
   }
 
   async routes(prefix = ''): Promise<bgpV1.Route[]> {
-    const options = { timeoutMs: 20_000, waitForReady: true, repeatable: true };
-    return (await callUnary(this.client.listRoutes.bind(this.client), { prefix, peer: '' }, options)).routes;
+    return (await callUnary(this.client.listRoutes.bind(this.client), { prefix, peer: '' }, call)).routes;
   }
 
   async status(): Promise<bgpV1.GetStatusResponse> {
-    return callUnary(
-      this.client.getStatus.bind(this.client),
-      {},
-      { timeoutMs: 20_000, waitForReady: true, repeatable: true },
-    );
+    return callUnary(this.client.getStatus.bind(this.client), {}, call);
   }
 
   async explain(prefix: string): Promise<bgpV1.ExplainRouteResponse> {
-    return callUnary(
-      this.client.explainRoute.bind(this.client),
-      { prefix },
-      { timeoutMs: 20_000, waitForReady: true, repeatable: true },
-    );
+    return callUnary(this.client.explainRoute.bind(this.client), { prefix }, call);
   }
 
   async established(count = 1): Promise<bgpV1.Peer[]> {

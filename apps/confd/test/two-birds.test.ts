@@ -65,6 +65,8 @@ describe('two BIRDs with rendered files', () => {
     one.ip('route', 'add', '10.65.1.5/32', 'dev', 'cali1', 'proto', 'boot'); // in its block: covered
     one.ip('route', 'add', '10.65.2.9/32', 'dev', 'cali1', 'proto', 'boot'); // borrowed from the other's
     one.ip('route', 'add', '10.67.0.5/32', 'dev', 'cali1', 'proto', 'boot'); // not to be exported
+    one.ip('route', 'add', '10.66.9.0/26', 'via', '10.9.0.9', 'proto', '80'); // another's block, routed by Felix
+    one.ip('route', 'add', '10.66.9.5/32', 'dev', 'cali1', 'proto', 'boot'); // borrowed from that
     one.ip('route', 'add', '172.16.0.0/16', 'dev', 'cali1', 'proto', 'static'); // not ours to tell
     one.ip('-6', 'route', 'add', 'fd65::109/128', 'dev', 'cali1', 'proto', 'boot');
     one.ip('-6', 'route', 'add', 'fd65::209/128', 'dev', 'cali1', 'proto', 'boot');
@@ -95,7 +97,8 @@ describe('two BIRDs with rendered files', () => {
     // Felix programs the routes of VXLAN pools; BGP tells of them all the same, and not of the disabled pool's.
     const shown = two.birdc('bird', 'show', 'route', 'all', 'protocol', 'Mesh_10_9_0_1');
     expect(shown).toContain('10.66.1.0/26');
-    expect(shown).not.toMatch(/10\.67\.|172\.16\.|10\.65\.1\.5/);
+    expect(shown).toContain('10.66.9.5/32');
+    expect(shown).not.toMatch(/10\.67\.|172\.16\.|10\.65\.1\.5|10\.66\.9\.0/);
     expect(shown).toContain('(65000,7)');
     expect(shown).toContain('(65000, 1, 2)');
     // Withdrawn where it comes from, it goes.

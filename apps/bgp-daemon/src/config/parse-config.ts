@@ -108,6 +108,7 @@ export function parseConfig(wire: bgpV1.BgpConfig): DaemonConfig {
       aggregates: staticRoutes.filter((route) => route.suppressSpecifics).map(({ prefix }) => prefix),
       originated: staticRoutes.filter((route) => !route.suppressSpecifics).map(({ prefix }) => prefix),
       announceWithin: cidrs(kernel.announceWithin, 'kernel.announce_within'),
+      routedElsewhere: cidrs(kernel.neverProgram, 'kernel.never_program'),
       ignoredInterfaces: kernel.ignoredInterfaces,
     },
     filters,

@@ -408,6 +408,7 @@ export class UpdateGroup {
       prefix: this.#rib.prefixes.view(prefix),
       fromPeer: source.route.kind === 'bgp',
       interfaceName: this.#rib.interfaceNameOf(path),
+      isForwarding: source.route.kind === 'kernel' && source.route.isForwarding === true,
       route: set,
     };
   }

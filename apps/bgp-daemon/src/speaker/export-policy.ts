@@ -18,6 +18,7 @@ const verdicts: Readonly<Record<AnnounceReason, ExportVerdict>> = {
   'never-announce': { announce: false, reason: 'it is in a pool whose export is disabled' },
   'ignored-interface': { announce: false, reason: 'it leads to an ignored interface' },
   'overlay-interface': { announce: false, reason: 'it leads to an overlay device of this node' },
+  'routed-elsewhere': { announce: false, reason: 'somebody else routes it through another node, which announces it' },
   'covered-by-aggregate': { announce: false, reason: 'it is covered by a block of this node' },
   'not-within': { announce: false, reason: 'it is in none of the pools and ranges that are announced' },
   aggregate: { announce: true, reason: 'it is a block of this node' },

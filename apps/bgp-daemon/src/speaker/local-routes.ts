@@ -8,10 +8,15 @@ import type { Rib, RibSource } from '../rib/rib.ts';
 
 const localAttributes: PathAttributes = { origin: 'IGP', asPath: [] };
 
+/** Numbers of sources from here on are for peers. */
+export const firstPeerSource = 3;
+
 /** The node's own routes in the RIB: those configured, and those that others have put into the kernel. */
 export class LocalRoutes {
   readonly staticSource: RibSource = { id: 0, name: 'static', route: { kind: 'static' } };
   readonly kernelSource: RibSource = { id: 1, name: 'kernel', route: { kind: 'kernel' } };
+  /** Of the kernel's routes those through a gateway. */
+  readonly forwardingSource: RibSource = { id: 2, name: 'kernel', route: { kind: 'kernel', isForwarding: true } };
   readonly #ribs: Readonly<Record<Family, Rib>>;
   readonly #attributes: AttributeTable;
   readonly #statics = new Map<Cidr, StaticRouteConfig>();
@@ -22,6 +27,7 @@ export class LocalRoutes {
     for (const rib of [ribs[4], ribs[6]]) {
       rib.addSource(this.staticSource);
       rib.addSource(this.kernelSource);
+      rib.addSource(this.forwardingSource);
     }
   }
 
@@ -50,8 +56,12 @@ export class LocalRoutes {
   /** Takes what others have in the kernel for a prefix into the RIB, or out of it. */
   learn(kernel: KernelTable, prefix: Cidr, isLearning: boolean): void {
     const [best] = isLearning ? [...kernel.foreignRoutes(prefix)].sort((a, b) => a.metric - b.metric) : [];
-    if (best === undefined || !isLearnable(best)) this.#withdraw(this.kernelSource, prefix);
-    else this.#announce(this.kernelSource, prefix, kernelAttributes(best), kernel.interfaceName(best.interfaceIndex));
+    const isLearnt = best !== undefined && isLearnable(best);
+    for (const source of [this.kernelSource, this.forwardingSource]) {
+      const isFit = isLearnt && (source === this.forwardingSource) === (best.gateway !== undefined);
+      if (isFit) this.#announce(source, prefix, kernelAttributes(best), kernel.interfaceName(best.interfaceIndex));
+      else this.#withdraw(source, prefix);
+    }
   }
 
   #announce(source: RibSource, prefix: Cidr, attributes: PathAttributes, interfaceName: string | undefined): void {

@@ -24,7 +24,7 @@ import { deconfigured, reconfigured } from '../session/peer.ts';
 import type { SpeakerContext } from './context.ts';
 import { Convergence } from './convergence.ts';
 import { explainRoute, type RouteExplanation } from './explain.ts';
-import { LocalRoutes } from './local-routes.ts';
+import { firstPeerSource, LocalRoutes } from './local-routes.ts';
 import { Neighbor } from './neighbor.ts';
 import { UpdateGroups } from './update-groups.ts';
 
@@ -91,7 +91,7 @@ export class Speaker {
   #config: DaemonConfig | undefined;
   #listener: Listening | undefined;
   #listenProblem: string | undefined = 'not listening yet';
-  #nextSource = 2;
+  #nextSource = firstPeerSource;
   #isAwake = false;
   /** Converged, but what the peers told is not all decided on yet: the kernel's leftovers may still be wanted. */
   #isSettling = false;

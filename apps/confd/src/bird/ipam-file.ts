@@ -1,6 +1,6 @@
 import { familyOf, type Cidr, type Family } from '@calico-node/net';
 import type { NodeBgp } from '../derive/derive.ts';
-import type { Prefixes } from '../derive/prefixes.ts';
+import type { PoolPrefix, Prefixes } from '../derive/prefixes.ts';
 import type { Settings } from '../derive/settings.ts';
 import { block, document, functionOf, type Lines } from './syntax.ts';
 
@@ -12,18 +12,18 @@ export function renderIpamFile({ prefixes, settings }: NodeBgp, family: Family):
   const ours = ofFamily(prefixes, family);
   return document(
     functionOf('reject_local_routes', '', ['# Of the eBPF data plane, for this node alone.', rejectFrom('bpf*.cali')]),
-    functionOf('calico_export_to_bgp_peers', 'bool internal_peer', exportBody(ours)),
+    functionOf('calico_export_to_bgp_peers', 'bool internal_peer', exportBody(ours, settings)),
     block('filter calico_kernel_programming', kernelBody(ours, settings, family)),
   );
 }
 
 /** The first statement that accepts or rejects decides; where none does, the caller goes on. */
-function exportBody({ pools, services, reflected, peerRoutes }: Prefixes): Lines {
+function exportBody({ pools, services, reflected, peerRoutes }: Prefixes, settings: Settings): Lines {
   return [
     ...disabledPoolExports({ pools }),
     ...peerRoutes.map(({ cidr }) => `${within(cidr, 'reject')} # The way to a peer is this node's own business.`),
     '# Nodes reach each other over these by themselves.',
-    ...block('if internal_peer then', internalExports),
+    ...block('if internal_peer then', [...internalExports, ...routedElsewhere({ pools }, settings)]),
     'reject_local_routes();',
     'apply_communities();',
     'calico_aggr();',
@@ -35,6 +35,17 @@ function exportBody({ pools, services, reflected, peerRoutes }: Prefixes): Lines
 
 /** Of routes over overlay devices, to peers in our AS. */
 export const internalExports: Lines = ['*.cali', '*.calico', 'tunl0'].map(rejectFrom);
+
+/**
+ * Routes that Felix programs through other nodes, past its tunnels within a subnet: those nodes announce them. A route
+ * without a gateway has `::` for one in BIRD, in either family.
+ */
+function routedElsewhere({ pools }: Pick<Prefixes, 'pools'>, settings: Settings): Lines {
+  const isFelixs = ({ encapsulation }: PoolPrefix): boolean => encapsulation !== 'none' || !settings.programsPlainPools;
+  const rejects = pools.filter((pool) => pool.isExported && isFelixs(pool)).map(({ cidr }) => within(cidr, 'reject'));
+  if (rejects.length === 0) return [];
+  return block('if source = RTS_INHERIT && dest = RTD_UNICAST && gw != :: then', rejects);
+}
 
 export function disabledPoolExports({ pools }: Pick<Prefixes, 'pools'>): Lines {
   return pools

@@ -15,14 +15,24 @@ export interface AnnounceRules {
   readonly originated: readonly Cidr[];
   /** Pools and service ranges. */
   readonly announceWithin: readonly Cidr[];
+  /** Pools whose routes to other nodes somebody else programs, and the other nodes announce. */
+  readonly routedElsewhere: readonly Cidr[];
   /** Interface name patterns whose routes never leave. */
   readonly ignoredInterfaces: readonly string[];
+}
+
+export interface AnnounceSubject {
+  readonly prefix: PrefixView;
+  readonly interfaceName?: string | undefined;
+  /** A route of the kernel through a gateway. */
+  readonly isForwarding?: boolean;
 }
 
 export type AnnounceReason =
   | 'never-announce'
   | 'ignored-interface'
   | 'overlay-interface'
+  | 'routed-elsewhere'
   | 'aggregate'
   | 'covered-by-aggregate'
   | 'originated'
@@ -38,13 +48,14 @@ export interface AnnounceDecision {
 const overlayInterfaces = ['*.cali', '*.calico', 'tunl0'];
 
 /**
- * Whether a route may be announced. The order is Calico's; the first rule that applies decides.
+ * Whether a route may be announced. Routes that Felix programs towards other nodes' blocks, over its tunnels or, within
+ * a subnet, past them, are those nodes' to announce. The order is Calico's; the first rule that applies decides.
  *
  * @param toInternalPeer the peer is in our own AS: routes over overlay devices are kept from it.
  */
 export function decideAnnouncement(
   rules: AnnounceRules,
-  { prefix, interfaceName }: { readonly prefix: PrefixView; readonly interfaceName?: string | undefined },
+  { prefix, interfaceName, isForwarding = false }: AnnounceSubject,
   toInternalPeer: boolean,
 ): AnnounceDecision {
   const isWithin = (cidrs: readonly Cidr[]): boolean => cidrs.some((cidr) => prefix.isIn(cidr));
@@ -57,6 +68,9 @@ export function decideAnnouncement(
     if (isOverlay && (toInternalPeer || matchesPattern(interfaceName, 'bpf*.cali'))) {
       return { announce: false, reason: 'overlay-interface' };
     }
+  }
+  if (toInternalPeer && isForwarding && isWithin(rules.routedElsewhere)) {
+    return { announce: false, reason: 'routed-elsewhere' };
   }
   const aggregates = rules.aggregates.filter((cidr) => prefix.isIn(cidr));
   if (aggregates.some((cidr) => splitCidr(cidr).prefixLength === prefix.length)) {

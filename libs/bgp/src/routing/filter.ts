@@ -48,6 +48,8 @@ export interface FilterSubject {
   /** The route came over BGP. */
   readonly fromPeer: boolean;
   readonly interfaceName?: string | undefined;
+  /** A route of the kernel through a gateway. */
+  readonly isForwarding?: boolean;
   /** What carries the route's attributes: they may be decoded only when they are asked for. */
   readonly route: { readonly attributes: PathAttributes };
 }

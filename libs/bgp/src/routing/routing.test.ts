@@ -182,6 +182,7 @@ describe("what leaves a node (Calico's calico_export_to_bgp_peers)", () => {
     aggregates: [parseCidr('10.0.1.0/26')],
     originated: [parseCidr('10.96.0.0/12')],
     announceWithin: [parseCidr('10.0.0.0/16'), parseCidr('10.99.0.0/16')],
+    routedElsewhere: [parseCidr('10.0.4.0/22')],
     ignoredInterfaces: ['docker*'],
   };
 
@@ -196,9 +197,20 @@ describe("what leaves a node (Calico's calico_export_to_bgp_peers)", () => {
     ['10.0.3.0/26', 'vxlan.calico', false, true, 'within'],
     ['10.0.3.0/26', 'bpfin.cali', false, false, 'overlay-interface'],
     ['10.0.3.1/32', 'docker0', true, false, 'ignored-interface'],
+    ['10.0.4.1/32', 'cali2', true, true, 'within'],
   ])('%s on %s, to an internal peer: %s', (prefix, interfaceName, toInternal, announce, reason) => {
     const subject = { prefix: prefixViewOf(parseCidr(prefix)), interfaceName };
     expect(decideAnnouncement(rules, subject, toInternal)).toEqual({ announce, reason });
+  });
+
+  it("are not blocks of other nodes that Felix routes through them, for these tell the nodes' AS themselves", () => {
+    const reasonFor = (prefix: string, toInternal: boolean): string => {
+      const subject = { prefix: prefixViewOf(parseCidr(prefix)), interfaceName: 'eth0', isForwarding: true };
+      return decideAnnouncement(rules, subject, toInternal).reason;
+    };
+    expect(reasonFor('10.0.4.0/26', true)).toBe('routed-elsewhere');
+    expect(reasonFor('10.0.4.0/26', false)).toBe('within');
+    expect(reasonFor('10.0.2.0/26', true)).toBe('within');
   });
 });
 
