@@ -71,7 +71,7 @@ it('limits their bandwidth, and stays ready with the reason where it cannot', ()
   expect(ok).toBe(true);
   expect(components.find(({ name }) => name === 'bandwidth')).toMatchObject({
     ok: true,
-    reason: expect.stringContaining('calib: bandwidth of what it sends') as string,
+    reason: expect.stringContaining('bandwidth is not limited as it should be: from the workload on calib') as string,
     remedy: expect.stringContaining('ifb') as string,
   });
 });

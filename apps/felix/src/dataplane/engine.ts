@@ -9,18 +9,19 @@
  * A change wakes the loop, and so does a driver that sees its part of the kernel changed by somebody else. A failed
  * apply is tried again with back-off; until it succeeds no revision counts as applied and no endpoint of it as up.
  */
-import { hostCidr } from '@calico-node/net';
 import type { ConntrackSocket } from '@calico-node/netlink/conntrack';
 import { type Backoff, type Logger, type Reporter, sleep } from '@calico-node/service';
 import type { WorkloadEndpointId } from '../calc/endpoint-id.ts';
 import type { IntentBatch, LocalWorkloadEndpoint } from '../calc/intents.ts';
 import type { HostEndpointChange, HostEndpointStates } from '../status/host-endpoint-states.ts';
-import { withdrawnAddresses } from './conntrack/withdrawn-addresses.ts';
+import { WithdrawnConnections } from './conntrack/withdrawn-connections.ts';
+import { withFloating } from './floating.ts';
 import type { HostInterfaces } from './interfaces/host-interfaces.ts';
 import type { InterfaceState, WorkloadInterfaces } from './interfaces/workload-interfaces.ts';
 import type { PolicyDriver } from './policy-driver.ts';
 import type { BandwidthLimits } from './qos/bandwidth-limits.ts';
 import type { ClusterNetwork } from './tunnels/cluster-network.ts';
+import { SideHealth } from './side-health.ts';
 import { RevisionLog } from './revision-log.ts';
 
 /** What the loop counts and measures. */
@@ -101,14 +102,28 @@ export class Engine {
   #applies = 0n;
   #failures = 0n;
   #lastError = '';
-  #networkProblem: string | undefined;
   #hadPolicyProblems = false;
-  #bandwidthProblem: string | undefined;
-  /** Until the connections of withdrawn addresses are forgotten: whoever gets one next must not lose its own. */
-  #forgetting: Promise<void> | undefined;
+  readonly #withdrawn: WithdrawnConnections;
+  readonly #networkHealth: SideHealth;
+  readonly #bandwidthHealth: SideHealth;
 
   constructor(options: EngineOptions) {
     this.#options = options;
+    this.#withdrawn = new WithdrawnConnections(options);
+    this.#networkHealth = new SideHealth({
+      health: options.networkHealth,
+      isReadyAnyway: false,
+      meaning: 'no way to other hosts',
+      log: options.log,
+    });
+    // A workload without its limit is better than one without a network.
+    this.#bandwidthHealth = new SideHealth({
+      health: options.bandwidthHealth,
+      isReadyAnyway: true,
+      meaning: 'bandwidth is not limited as it should be',
+      remedy: 'the kernel needs sch_tbf, sch_ingress, cls_u32, act_mirred and ifb',
+      log: options.log,
+    });
   }
 
   get isInSync(): boolean {
@@ -212,7 +227,8 @@ export class Engine {
   }
 
   async #attempt(): Promise<boolean> {
-    const { policy, interfaces, hostEndpoints, log, health, metrics, backoff, now } = this.#options;
+    const { policy, interfaces, hostEndpoints, bandwidth, network } = this.#options;
+    const { log, health, metrics, backoff, now } = this.#options;
     await this.#waitForConnections();
     const startedAt = now();
     const revision = this.#received;
@@ -230,10 +246,10 @@ export class Engine {
       hostStates = hostEndpoints.snapshot();
       const errors = interfaces.withdraw();
       await policy.apply();
-      this.#applyBandwidth();
+      this.#bandwidthHealth.report(bandwidth.apply()[0]);
       // What arrived meanwhile has no rules yet; its interface is unknown to them, and so closed, whatever its routes.
       interfaces.establish();
-      this.#applyNetwork();
+      this.#networkHealth.report(network.apply()[0]);
       if (errors.length > 0) throw new Error(errors.join('; '));
     } catch (error) {
       this.#failures += 1n;
@@ -251,7 +267,7 @@ export class Engine {
     backoff.reset();
     health.report({ ready: true });
     const changes = this.#settle(this.#unsettled(wanted));
-    this.#forgetConnections(changes);
+    this.#withdrawn.take(changes);
     this.#record(revision, finishedAt);
     // Who waits for an endpoint gets the answer before metrics, files and the store do.
     setImmediate(() => {
@@ -282,60 +298,12 @@ export class Engine {
   }
 
   async #waitForConnections(): Promise<void> {
-    if (this.#forgetting === undefined) return;
-    const startedAt = this.#options.now();
-    await this.#forgetting;
-    this.#options.metrics.waitedForConnections(Number(this.#options.now() - startedAt) / 1e9);
-  }
-
-  #forgetConnections(changes: readonly EndpointChange[]): void {
-    const { connections, floatingIps, log } = this.#options;
-    const addresses = withdrawnAddresses(
-      floatingIps
-        ? changes.map(({ before, endpoint }) => ({
-            before: before && withFloating(before),
-            endpoint: endpoint && withFloating(endpoint),
-          }))
-        : changes,
-    );
-    if (addresses.size === 0) return;
-    const forgetting = connections.forget(addresses).catch((error: unknown) => {
-      // They end by themselves in time, and routes and rules are as they should be.
-      log.warn(
-        { err: error, addresses: [...addresses] },
-        'the kernel still knows connections of workloads that are gone',
-      );
-    });
-    this.#forgetting = forgetting.finally(() => {
-      this.#forgetting = undefined;
-    });
-  }
-
-  /** A workload without its limit is better than one without a network: the node stays ready, with the reason. */
-  #applyBandwidth(): void {
-    const { bandwidth, bandwidthHealth, log } = this.#options;
-    const [problem] = bandwidth.apply();
-    if (problem !== undefined && problem !== this.#bandwidthProblem) {
-      log.warn({ reason: problem }, 'bandwidth is not limited as it should be; trying again');
-    }
-    this.#bandwidthProblem = problem;
-    bandwidthHealth.report({
-      ready: true,
-      ...(problem === undefined
-        ? {}
-        : { reason: problem, remedy: 'the kernel needs sch_tbf, sch_ingress, cls_u32, act_mirred and ifb' }),
-    });
-  }
-
-  #applyNetwork(): void {
-    const { network, networkHealth, log } = this.#options;
-    const [problem] = network.apply();
-    if (problem === undefined) networkHealth.report({ ready: true });
-    else networkHealth.report({ ready: false, reason: `no way to other hosts: ${problem}` });
-    if (problem !== undefined && problem !== this.#networkProblem) {
-      log.error({ reason: problem }, 'the way to other hosts is not as it should be; trying again');
-    }
-    this.#networkProblem = problem;
+    const { now, metrics } = this.#options;
+    const { settled } = this.#withdrawn;
+    if (settled === undefined) return;
+    const startedAt = now();
+    await settled;
+    metrics.waitedForConnections(Number(now() - startedAt) / 1e9);
   }
 
   /** The endpoints, as they were when the apply began, whose state may be another after it. */
@@ -392,11 +360,6 @@ export class Engine {
       signal.addEventListener('abort', done, { once: true });
     });
   }
-}
-
-function withFloating(endpoint: LocalWorkloadEndpoint): LocalWorkloadEndpoint {
-  const floating = endpoint.nats.map(({ external }) => hostCidr(external));
-  return floating.length === 0 ? endpoint : { ...endpoint, addresses: [...endpoint.addresses, ...floating] };
 }
 
 function sameState(a: InterfaceState, b: InterfaceState): boolean {

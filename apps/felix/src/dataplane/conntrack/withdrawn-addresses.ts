@@ -1,7 +1,8 @@
 import { splitCidr, type IpAddress } from '@calico-node/net';
 import type { LocalWorkloadEndpoint } from '../../calc/intents.ts';
 
-interface Change {
+/** An endpoint as it was, and as it is now. */
+export interface EndpointAddressChange {
   readonly before: LocalWorkloadEndpoint | undefined;
   readonly endpoint: LocalWorkloadEndpoint | undefined;
 }
@@ -10,7 +11,7 @@ interface Change {
  * The addresses that endpoints no longer have, or do not have while they are administratively down. Whoever gets such an
  * address next must not inherit connections that were allowed to another.
  */
-export function withdrawnAddresses(changes: readonly Change[]): ReadonlySet<IpAddress> {
+export function withdrawnAddresses(changes: readonly EndpointAddressChange[]): ReadonlySet<IpAddress> {
   const withdrawn = changes.flatMap(({ before, endpoint }) => {
     const kept = new Set(addressesOf(endpoint));
     return addressesOf(before).filter((address) => !kept.has(address));

@@ -95,7 +95,7 @@ export class BandwidthLimits implements Disposable {
       this.#touched.clear();
     } catch (error) {
       this.#isStale = true;
-      this.#problems.set('', `bandwidth limits cannot be looked at: ${textOf(error)}`);
+      this.#problems.set('', `what the kernel has cannot be read: ${textOf(error)}`);
     }
     clearTimeout(this.#retry);
     if (this.#problems.size > 0) this.#retry = setTimeout(this.#retryNow, RETRY_MS);
@@ -162,8 +162,8 @@ export class BandwidthLimits implements Disposable {
       // The interface went meanwhile: that is told of by itself.
       if (error instanceof NetlinkError && error.code === 'ENODEV') return [];
       this.#isStale = true;
-      const what = direction === 'ingress' ? 'what is sent to it' : 'what it sends';
-      return [`the workload on ${link.name}: bandwidth of ${what} is not as it should be: ${textOf(error)}`];
+      const what = direction === 'ingress' ? 'to' : 'from';
+      return [`${what} the workload on ${link.name}: ${textOf(error)}`];
     }
   }
 
