@@ -206,6 +206,12 @@ describe('deploy/compose', () => {
 });
 
 describe('deploy/systemd', () => {
+  test.each(['calico-node.service', 'calico-node-container.service'])('%s is tried for as long as it takes', (unit) => {
+    const text = read('systemd', unit);
+    expect(text).toMatch(/^StartLimitIntervalSec=0$/m);
+    expect(text).toMatch(/^Restart=always$/m);
+  });
+
   test('the host itself gives the same capabilities', () => {
     const [, bounding = ''] = /^CapabilityBoundingSet=(.*)$/m.exec(read('systemd/calico-node.service'))!;
     expect(bounding.split(' ').sort()).toEqual(capabilities.map((name) => `CAP_${name}`).sort());
