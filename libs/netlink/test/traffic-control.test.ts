@@ -83,6 +83,7 @@ test('changes a token bucket as it stands, and says what the tc program says', (
 test('redirects what an interface receives, whatever place for filters there is', () => {
   expect(apply(addIngressQdisc(veth), addRedirect(veth, 1, ifb))).toEqual([undefined, undefined]);
   expect(tc('filter', 'show', 'dev', 'cali1', 'ingress')).toContain('Egress Redirect to device bwcali1');
+  expect([socket.listIngressFilters(ifb), socket.listIngressFilters(9999)]).toEqual([[], []]);
   const [filter, ...others] = socket.listIngressFilters(veth);
   expect(others).toEqual([]);
   expect(filter).toMatchObject({ interfaceIndex: veth, priority: 1, kind: 'u32', redirectsTo: ifb });

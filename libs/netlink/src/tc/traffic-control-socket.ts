@@ -26,7 +26,7 @@ export class TrafficControlSocket implements Disposable {
     return this.#socket.dump(listQdiscsRequest(), decodeQdisc);
   }
 
-  /** Of an interface that has an `ingress` or `clsact` qdisc. @throws NetlinkError ENODEV when there is none such. */
+  /** Of an interface with an `ingress` or `clsact` qdisc; of others there are none. */
   listIngressFilters(interfaceIndex: number): IngressFilter[] {
     return this.#socket.dump(listIngressFiltersRequest(interfaceIndex), decodeIngressFilter);
   }
