@@ -1,5 +1,9 @@
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { promisify } from 'node:util';
 import { parseIp } from '@calico-node/net';
-import { createBridge, createIfb, deleteLink, RouteSocket, setLink } from '@calico-node/netlink';
+import { createBridge, createIfb, deleteLink, inNetns, RouteSocket, setLink } from '@calico-node/netlink';
 import { tcParent, TrafficControlSocket } from '@calico-node/netlink/tc';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { BandwidthLimit, Intent, LocalWorkloadEndpoint } from '../src/calc/intents.ts';
@@ -227,4 +231,33 @@ test.each(['ingress', 'egress'] as const)('lets through what it may and drops th
   await expect.poll(passed).toBeGreaterThan(10);
   expect(statistics().overlimits).toBeGreaterThan(0);
   expect(passed()).toBeLessThanOrEqual(FRAMES - statistics().drops);
+});
+
+test('lets whole connections through, however small the burst', async () => {
+  const { netns } = lab.addWorkload('2', '10.65.0.2');
+  const limit = { rate: 8_000_000, burst: 1000 };
+  take(limited(limit, { ...limit, peakRate: 16_000_000 }));
+  applied();
+  const received = Promise.withResolvers<number>();
+  let bytes = 0;
+  const server = createServer((socket) => {
+    socket.on('data', (chunk) => (bytes += chunk.length));
+    socket.on('end', () => {
+      received.resolve(bytes);
+    });
+    socket.on('error', received.reject);
+    socket.end();
+  });
+  stack.defer(() => server.close());
+  // Without a host, listen makes its socket before it returns.
+  inNetns(`${lab.netns}-1`, () => server.listen(0));
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('not listening');
+  const script = `head -c 200000 /dev/zero > /dev/tcp/10.65.0.1/${address.port}`;
+  const command = [`--net=/run/netns/${netns}`, 'timeout', '20', 'bash', '-c', script];
+  await promisify(execFile)('nsenter', command);
+  expect(await received.promise).toBe(200_000);
+  expect(rootOn('cali1')!.statistics.overlimits).toBeGreaterThan(0);
+  expect(rootOn(ifb)!.statistics.packets).toBeGreaterThan(0);
 });
