@@ -94,7 +94,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
   const storeDelay = new StoreDelay(() => performance.now());
   using metrics = dataplaneMetrics(context.metrics.registry, {
     packetFilter: choice.kind,
-    localEndpoints: () => engine.endpoints.size,
+    localEndpoints: () => engine.endpoints.size + hostEndpoints.count,
     counts: () => policy.counts(),
     routes: () => interfaces.routeCount,
     interfaces: () => interfaces.interfaceCount,
@@ -187,11 +187,12 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     for (const change of changes) reportState(change, files, reporter);
     for (const { name, status } of hosts) reporter.setHostEndpoint(name, status);
   };
+  const hostEndpoints = new HostEndpointStates(hostInterfaces);
   const engine = new Engine({
     policy,
     interfaces,
     hostInterfaces,
-    hostEndpoints: new HostEndpointStates(hostInterfaces),
+    hostEndpoints,
     network: reachability === undefined ? network : together(network, reachability),
     bandwidth,
     floatingIps: values.FloatingIPs === 'Enabled',

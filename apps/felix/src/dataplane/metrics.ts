@@ -65,7 +65,11 @@ export function dataplaneMetrics(registry: Registry, measured: Measured): Datapl
     lookUp({ name, help, type: 'gauge', labels: ['table'] }, () => [{ labels: mainTable, value: read() }]);
   };
   for (const metric of filterMetrics[measured.packetFilter]) lookUp(metric, () => metric.read(measured.counts()));
-  gauge('felix_active_local_endpoints', 'Active workload endpoints on this host.', () => measured.localEndpoints());
+  gauge(
+    'felix_active_local_endpoints',
+    'Workload endpoints that are programmed on this host, and its host endpoints.',
+    () => measured.localEndpoints(),
+  );
   ofMainTable('felix_route_table_num_routes', 'Routes over workload interfaces in the kernel.', () =>
     measured.routes(),
   );

@@ -56,6 +56,7 @@ test('is up, down, or in error as its interfaces are', () => {
     { name: 'h', status: 'error' },
   ]);
   expect(changes()).toEqual([]);
+  expect(states.count).toBe(8);
   up.set('eth1', true).set('eth2', false).set('eth7', true);
   states.take([gone('a')]);
   expect(changes()).toEqual([

@@ -28,6 +28,11 @@ export class HostEndpointStates {
     this.#interfaces = interfaces;
   }
 
+  /** Endpoints that there are. */
+  get count(): number {
+    return this.#names.size;
+  }
+
   take(intents: readonly Intent[]): void {
     for (const intent of intents) {
       this.#attachments.take(intent);
