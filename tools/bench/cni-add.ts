@@ -11,10 +11,12 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { down, nodeDirs, nodeEnvironment, program, run, up } from '@calico-node/lab';
 import type { Measured, Orders, Timings } from './cni/attach-many.ts';
 
+const restMs = 2000;
 const peerPath = '/usr/lib/cni';
 const { values } = parseArgs({
   options: {
@@ -93,6 +95,8 @@ try {
   };
   const hasPeer = !values.alone && existsSync(peer.path);
   const orders: Orders = { count, prefix: `${name}w`, plugins: hasPeer ? [ours, peer] : [ours] };
+  // Ready, the node's services go on for a moment with what they have put off.
+  await sleep(restMs);
   const finished = await run({
     lab: name,
     netns: node.netns,

@@ -31,6 +31,7 @@ import { dataplaneMetrics } from './dataplane/metrics.ts';
 import { openDriver } from './dataplane/open-driver.ts';
 import { filterRefreshSeconds, type Refresh, refreshPeriodically } from './dataplane/refresh.ts';
 import { felixService } from './rpc/felix-service.ts';
+import { rehearse } from './rehearse.ts';
 import { nodePolicyOf, ownNodeOf, programmedRoutesOf, ruleOptionsOf } from './rule-options.ts';
 import { SimulatedFaults } from './simulated-faults.ts';
 import { EndpointStatusFiles } from './status/endpoint-status-files.ts';
@@ -222,6 +223,11 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
   using sync = syncMetrics(context.metrics.registry, options.hostname);
   using _calcMetrics = calcMetrics(context.metrics.registry, () => calc.counts);
   const ownStatusKey = felixStatusKey(options.hostname, values.OpenstackRegion);
+  const rehearseQuietly = (): void => {
+    rehearse(families, rules, signal).catch((error: unknown) => {
+      log.debug({ err: error }, 'could not rehearse ahead of the first endpoint');
+    });
+  };
   const syncer = startSyncer({
     backend,
     prefixes: [
@@ -267,6 +273,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
         // The first apply has states of all endpoints; whatever other files there are is of an earlier run.
         void engine.revisions.reached(0n, signal).then(() => {
           files?.keepOnly([...engine.endpoints.values()].map(({ endpoint }) => endpoint.identity));
+          if (choice.kind === 'nftables') rehearseQuietly();
         });
         log.info({ revision: String(revision) }, 'in sync with the store');
       }

@@ -1,6 +1,13 @@
 import { performance } from 'node:perf_hooks';
 import { connectDatastore, type Backend } from '@calico-node/datastore';
-import { Ipam, maxBatch, NodeAllocator, type WarmOutcome, type WarmRequest } from '@calico-node/ipam';
+import {
+  Ipam,
+  maxBatch,
+  NodeAllocator,
+  rehearseAllocations,
+  type WarmOutcome,
+  type WarmRequest,
+} from '@calico-node/ipam';
 import { ipamConfigKey } from '@calico-node/model';
 import { ipamV1, serveUnix, unary, type UnaryContext } from '@calico-node/rpc';
 import { sleep, type Reporter, type ServiceContext } from '@calico-node/service';
@@ -94,6 +101,9 @@ export async function runIpam(context: ServiceContext): Promise<void> {
   try {
     await using server = await serveUnix(config.socket, [[ipamV1.IpamServiceService, service]]);
     log.info({ node: config.nodeName, socket: config.socket }, 'serving');
+    rehearseAllocations(backend, config.nodeName, { timeoutMs: storeTimeoutMs }).catch((error: unknown) => {
+      log.debug({ err: error }, 'could not rehearse ahead of the first call');
+    });
     await probeStore(backend, health.register('datastore'), signal);
     await server.close();
   } finally {

@@ -17,4 +17,5 @@ export {
 } from './consistency.ts';
 export { utilizationOf, type BlockUse, type PoolUse, type Utilization } from './utilization.ts';
 export { maxBatch, NodeAllocator, type NodeAllocatorOptions } from './warm/node-allocator.ts';
+export { rehearseAllocations } from './warm/rehearse.ts';
 export type { WarmAssign, WarmOutcome, WarmRelease, WarmRequest } from './warm/requests.ts';

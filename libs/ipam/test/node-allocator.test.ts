@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { connectDatastore, Resources, type Backend, type EndpointDraft } from '@calico-node/datastore';
 import { startEtcd, type EtcdProcess } from '@calico-node/datastore/testing';
 import { ipamConfigKey, resourceKey } from '@calico-node/model';
-import { Ipam, NodeAllocator, type WarmAssign, type WarmOutcome } from '../src/index.ts';
+import { Ipam, NodeAllocator, rehearseAllocations, type WarmAssign, type WarmOutcome } from '../src/index.ts';
 
 const apiVersion = 'projectcalico.org/v3';
 const resources = '/calico/resources/v3/projectcalico.org';
@@ -283,4 +283,15 @@ describe('an allocation with a workload endpoint', () => {
     const revisions = outcomes.map((outcome) => outcome.type === 'assigned' && outcome.endpointRevision);
     expect(new Set(revisions).size).toBe(2);
   });
+});
+
+it('changes nothing when allocations are rehearsed, whether the node has a block or not', async () => {
+  for (const prepare of [() => undefined, ownBlock]) {
+    await prepare();
+    const before = (await backend.list('')).revision;
+    calls = [];
+    await rehearseAllocations(noted(backend), 'n1');
+    expect(calls.filter((call) => call === 'commit').length).toBeGreaterThan(1);
+    expect((await backend.list('')).revision).toBe(before);
+  }
 });

@@ -3,7 +3,7 @@ import { inNewNetns, openOwnNetns, type Netns } from '@calico-node/netlink';
 import { Wiring } from './attach.ts';
 
 /** How often: until the code that wiring runs is not new to the engine. */
-const times = 8;
+const times = 12;
 
 /**
  * Wires workloads that nobody has, in network namespaces that are gone when this returns: so that the first real one
