@@ -108,7 +108,8 @@ export {
   wellKnownCommunity,
   type ParsedCommunity,
 } from './routing/communities.ts';
-export { prefixViewOf, type PrefixView } from './routing/prefix-view.ts';
+export { PrefixSet } from './routing/prefix-set.ts';
+export { prefixKey, prefixViewOf, type PrefixKey, type PrefixView } from './routing/prefix-view.ts';
 export { matchesPattern } from './routing/pattern.ts';
 export { applyOperations, type PolicyDirection, type RouteOperation } from './routing/operations.ts';
 export { normalPriority, priorityOf } from './routing/priority.ts';

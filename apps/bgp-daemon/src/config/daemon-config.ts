@@ -1,4 +1,4 @@
-import type { AnnounceRules, Filter, NextHopMode, Role, RouteOperation } from '@calico-node/bgp';
+import type { AnnounceRules, Filter, NextHopMode, PrefixSet, Role, RouteOperation } from '@calico-node/bgp';
 import type { Cidr, Family, IpAddress } from '@calico-node/net';
 import type { LogLevel } from '@calico-node/service';
 
@@ -103,7 +103,7 @@ export interface StaticRouteConfig {
 export interface KernelSettings {
   readonly learn: boolean;
   readonly program: boolean;
-  readonly neverProgram: readonly Cidr[];
+  readonly neverProgram: PrefixSet;
   /** How many next hops a route has at most. */
   readonly maxPaths: number;
   readonly tunnels: readonly TunnelConfig[];

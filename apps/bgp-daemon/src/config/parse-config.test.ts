@@ -37,7 +37,8 @@ describe('the configuration', () => {
       nextHopMode: 'auto',
       passive: false,
     });
-    expect(config.announce).toMatchObject({ aggregates: ['10.244.1.0/26'], originated: ['10.96.0.0/12'] });
+    expect(config.announce.aggregates.networks).toEqual(['10.244.1.0/26']);
+    expect(config.announce.originated.networks).toEqual(['10.96.0.0/12']);
     expect(config.prefixCommunities).toEqual([
       {
         prefix: '10.244.0.0/16',

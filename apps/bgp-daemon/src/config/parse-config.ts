@@ -1,3 +1,5 @@
+import { PrefixSet } from '@calico-node/bgp';
+import type { Cidr } from '@calico-node/net';
 import { bgpV1 } from '@calico-node/rpc';
 import type { LogLevel } from '@calico-node/service';
 import type { DaemonConfig, Dampening, TunnelConfig } from './daemon-config.ts';
@@ -32,6 +34,10 @@ function tunnel(wire: bgpV1.Tunnel, path: string): TunnelConfig {
     interfaceName,
     directWithin: cidrs(directWithin, `${path}.direct_within`),
   };
+}
+
+function prefixesOf(routes: readonly { readonly prefix: Cidr }[]): PrefixSet {
+  return new PrefixSet(routes.map(({ prefix }) => prefix));
 }
 
 /** As real Calico's default with `merge paths on`. */
@@ -80,6 +86,7 @@ export function parseConfig(wire: bgpV1.BgpConfig): DaemonConfig {
     suppressSpecifics,
   }));
   const kernel = wire.kernel ?? bgpV1.KernelConfig.fromPartial({});
+  const neverProgram = new PrefixSet(cidrs(kernel.neverProgram, 'kernel.never_program'));
   return {
     nodeName: wire.nodeName,
     routerId,
@@ -98,17 +105,17 @@ export function parseConfig(wire: bgpV1.BgpConfig): DaemonConfig {
     kernel: {
       learn: kernel.learn,
       program: kernel.program,
-      neverProgram: cidrs(kernel.neverProgram, 'kernel.never_program'),
+      neverProgram,
       maxPaths: kernel.maxPaths === 0 ? defaultMaxPaths : kernel.maxPaths,
       localAddresses: kernel.localAddresses.map((text, index) => ip(text, `kernel.local_addresses[${index}]`)),
       tunnels: kernel.tunnels.map((one, index) => tunnel(one, `kernel.tunnels[${index}]`)),
     },
     announce: {
-      neverAnnounce: cidrs(kernel.neverAnnounce, 'kernel.never_announce'),
-      aggregates: staticRoutes.filter((route) => route.suppressSpecifics).map(({ prefix }) => prefix),
-      originated: staticRoutes.filter((route) => !route.suppressSpecifics).map(({ prefix }) => prefix),
-      announceWithin: cidrs(kernel.announceWithin, 'kernel.announce_within'),
-      routedElsewhere: cidrs(kernel.neverProgram, 'kernel.never_program'),
+      neverAnnounce: new PrefixSet(cidrs(kernel.neverAnnounce, 'kernel.never_announce')),
+      aggregates: prefixesOf(staticRoutes.filter((route) => route.suppressSpecifics)),
+      originated: prefixesOf(staticRoutes.filter((route) => !route.suppressSpecifics)),
+      announceWithin: new PrefixSet(cidrs(kernel.announceWithin, 'kernel.announce_within')),
+      routedElsewhere: neverProgram,
       ignoredInterfaces: kernel.ignoredInterfaces,
     },
     filters,

@@ -1,3 +1,4 @@
+import { prefixViewOf } from '@calico-node/bgp';
 import { cidrOf, ipFromBytes, type Cidr, type Family } from '@calico-node/net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -36,6 +37,17 @@ describe('the prefix table', () => {
           expect(table.findCidr(cidr)).toBe(id);
           expect(table.cidr(id)).toBe(cidr);
         }
+      }),
+    );
+  });
+
+  it.each([4, 6] as const)('shows policy a prefix as its text would be shown (IPv%d)', (family) => {
+    fc.assert(
+      fc.property(prefix(family), prefix(family), (cidr, network) => {
+        const table = new PrefixTable(family);
+        const [view, textual] = [table.view(table.internCidr(cidr)), prefixViewOf(cidr)];
+        expect([view.length, view.isIn(network)]).toEqual([textual.length, textual.isIn(network)]);
+        for (let bits = 0; bits <= view.length; bits++) expect(view.key(bits)).toBe(textual.key(bits));
       }),
     );
   });

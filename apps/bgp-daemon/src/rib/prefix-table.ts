@@ -1,4 +1,4 @@
-import { readPrefix, u8, writeNlri, ByteWriter, type PrefixView } from '@calico-node/bgp';
+import { prefixKey, readPrefix, u8, writeNlri, ByteWriter, type PrefixKey, type PrefixView } from '@calico-node/bgp';
 import { familyOf, type Cidr, type Family } from '@calico-node/net';
 import { grown, grownCapacity, IntList } from './columns.ts';
 
@@ -37,6 +37,12 @@ class TableView implements PrefixView {
       this.#networks.set(network, known);
     }
     return this.#table.isIn(this.id, known);
+  }
+
+  key(bits: number): PrefixKey {
+    if (this.#table.family === 6) return prefixKey(this.#table.words(this.id), bits);
+    // The same, without making a list of one word.
+    return bits === 0 ? 0 : this.#table.address4(this.id) & (-1 << (32 - bits));
   }
 }
 
@@ -166,6 +172,11 @@ export class PrefixTable {
   lengthOf(id: number): number {
     const bits = this.#bits[id] ?? unused;
     return bits === unused ? -1 : bits;
+  }
+
+  /** The words of a prefix's address. */
+  words(id: number): Int32Array {
+    return this.#keys.subarray(id * this.#words, (id + 1) * this.#words);
   }
 
   /** Whether a prefix is a network or lies inside it. */

@@ -508,7 +508,7 @@ export class Speaker {
     const best = rib.bestPath(prefix);
     const source = rib.sourceOf(best);
     if (source === undefined || source.route.kind === 'kernel' || !program) return undefined;
-    if (neverProgram.some((cidr) => cidrContains(cidr, destination))) return undefined;
+    if (neverProgram.covers(rib.prefixes.view(prefix))) return undefined;
     const set = rib.setOf(best);
     if (set?.nextHop === undefined) return { kind: 'blackhole', destination };
     const tunnel =

@@ -2,21 +2,21 @@
  * What leaves a Calico node: `calico_export_to_bgp_peers` of calico-confd 6.4 and `calico_aggr` of 6.5,
  * as a decision over typed rules instead of a rendered BIRD filter.
  */
-import { splitCidr, type Cidr } from '@calico-node/net';
 import { matchesPattern } from './pattern.ts';
+import type { PrefixSet } from './prefix-set.ts';
 import type { PrefixView } from './prefix-view.ts';
 
 export interface AnnounceRules {
   /** Pools whose export is disabled. */
-  readonly neverAnnounce: readonly Cidr[];
+  readonly neverAnnounce: PrefixSet;
   /** The node's own blocks: announced themselves, while their more specifics are kept. */
-  readonly aggregates: readonly Cidr[];
+  readonly aggregates: PrefixSet;
   /** Prefixes that the node originates besides, announced with all that lies in them. */
-  readonly originated: readonly Cidr[];
+  readonly originated: PrefixSet;
   /** Pools and service ranges. */
-  readonly announceWithin: readonly Cidr[];
+  readonly announceWithin: PrefixSet;
   /** Pools whose routes to other nodes somebody else programs, and the other nodes announce. */
-  readonly routedElsewhere: readonly Cidr[];
+  readonly routedElsewhere: PrefixSet;
   /** Interface name patterns whose routes never leave. */
   readonly ignoredInterfaces: readonly string[];
 }
@@ -58,8 +58,7 @@ export function decideAnnouncement(
   { prefix, interfaceName, isForwarding = false }: AnnounceSubject,
   toInternalPeer: boolean,
 ): AnnounceDecision {
-  const isWithin = (cidrs: readonly Cidr[]): boolean => cidrs.some((cidr) => prefix.isIn(cidr));
-  if (isWithin(rules.neverAnnounce)) return { announce: false, reason: 'never-announce' };
+  if (rules.neverAnnounce.covers(prefix)) return { announce: false, reason: 'never-announce' };
   if (interfaceName !== undefined) {
     if (rules.ignoredInterfaces.some((pattern) => matchesPattern(interfaceName, pattern))) {
       return { announce: false, reason: 'ignored-interface' };
@@ -69,16 +68,13 @@ export function decideAnnouncement(
       return { announce: false, reason: 'overlay-interface' };
     }
   }
-  if (toInternalPeer && isForwarding && isWithin(rules.routedElsewhere)) {
+  if (toInternalPeer && isForwarding && rules.routedElsewhere.covers(prefix)) {
     return { announce: false, reason: 'routed-elsewhere' };
   }
-  const aggregates = rules.aggregates.filter((cidr) => prefix.isIn(cidr));
-  if (aggregates.some((cidr) => splitCidr(cidr).prefixLength === prefix.length)) {
-    return { announce: true, reason: 'aggregate' };
-  }
-  if (aggregates.length > 0) return { announce: false, reason: 'covered-by-aggregate' };
-  if (isWithin(rules.originated)) return { announce: true, reason: 'originated' };
-  return isWithin(rules.announceWithin)
+  if (rules.aggregates.has(prefix)) return { announce: true, reason: 'aggregate' };
+  if (rules.aggregates.covers(prefix)) return { announce: false, reason: 'covered-by-aggregate' };
+  if (rules.originated.covers(prefix)) return { announce: true, reason: 'originated' };
+  return rules.announceWithin.covers(prefix)
     ? { announce: true, reason: 'within' }
     : { announce: false, reason: 'not-within' };
 }

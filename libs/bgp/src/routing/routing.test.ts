@@ -7,6 +7,7 @@ import { decideAnnouncement, type AnnounceRules } from './announce-policy.ts';
 import { formatCommunity, parseCommunity } from './communities.ts';
 import { comparePaths, selectBest, type Candidate } from './decision.ts';
 import { checkExport, exportAttributes, traitsOf, type ExportTarget, type ExportTraits } from './export.ts';
+import { PrefixSet } from './prefix-set.ts';
 import { prefixViewOf } from './prefix-view.ts';
 import { checkImport } from './import.ts';
 import type { RouteOperation } from './operations.ts';
@@ -178,11 +179,11 @@ describe('import', () => {
 
 describe("what leaves a node (Calico's calico_export_to_bgp_peers)", () => {
   const rules: AnnounceRules = {
-    neverAnnounce: [parseCidr('10.99.0.0/16')],
-    aggregates: [parseCidr('10.0.1.0/26')],
-    originated: [parseCidr('10.96.0.0/12')],
-    announceWithin: [parseCidr('10.0.0.0/16'), parseCidr('10.99.0.0/16')],
-    routedElsewhere: [parseCidr('10.0.4.0/22')],
+    neverAnnounce: new PrefixSet([parseCidr('10.99.0.0/16')]),
+    aggregates: new PrefixSet([parseCidr('10.0.1.0/26')]),
+    originated: new PrefixSet([parseCidr('10.96.0.0/12')]),
+    announceWithin: new PrefixSet([parseCidr('10.0.0.0/16'), parseCidr('10.99.0.0/16')]),
+    routedElsewhere: new PrefixSet([parseCidr('10.0.4.0/22')]),
     ignoredInterfaces: ['docker*'],
   };
 
