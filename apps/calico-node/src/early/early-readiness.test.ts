@@ -57,7 +57,7 @@ describe('early networking says', () => {
     expect(earlyReport({ ...well, hostTrouble: 'EPERM' })).toEqual({
       ready: false,
       reason: "the host's addresses and routes towards the ToRs cannot be kept up: EPERM",
-      remedy: 'run it as root, in a container with NET_ADMIN, NET_RAW and SYS_ADMIN',
+      remedy: 'run it as root, in a container with NET_ADMIN, NET_RAW, NET_BIND_SERVICE and SYS_ADMIN',
     });
   });
 });

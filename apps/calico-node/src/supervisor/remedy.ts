@@ -3,7 +3,7 @@ import type { ComponentPhase } from './component.ts';
 const remedies: readonly (readonly [sign: RegExp, remedy: string])[] = [
   [
     /EPERM|EACCES|not permitted|permission denied/i,
-    'run it as root, in a container with NET_ADMIN, NET_RAW and SYS_ADMIN',
+    'run it as root, in a container with NET_ADMIN, NET_RAW, NET_BIND_SERVICE and SYS_ADMIN',
   ],
   [/ENOENT/, 'install the program or file that is named'],
   [
