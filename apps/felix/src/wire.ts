@@ -17,12 +17,14 @@ import { felixV1, serveUnix } from '@calico-node/rpc';
 import { Backoff, type NodePaths, type ServiceContext } from '@calico-node/service';
 import { CalcGraph } from './calc/calc-graph.ts';
 import type { ConfigUpdate } from './calc/intents.ts';
+import { liveMigrationPrefix, LiveMigrations } from './calc/live-migrations.ts';
 import { calcMetrics } from './calc-metrics.ts';
 import type { Resolved } from './config/resolve.ts';
 import { interfacePatternsOf } from './config/text-types.ts';
 import { chooseDriver, probeFilters } from './dataplane/driver-choice.ts';
 import { Engine, type EndpointChange, type EngineOptions } from './dataplane/engine.ts';
 import { HostInterfaces } from './dataplane/interfaces/host-interfaces.ts';
+import { MigrationRouting } from './dataplane/interfaces/migration-routing.ts';
 import { LocalReachability } from './dataplane/interfaces/local-reachability.ts';
 import { WorkloadInterfaces } from './dataplane/interfaces/workload-interfaces.ts';
 import { ClusterNetwork } from './dataplane/tunnels/cluster-network.ts';
@@ -116,12 +118,22 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
   });
   using _policy = disposable(policy);
   policy.installSkeleton();
+  const migrations = new LiveMigrations(options.hostname);
+  using migrationRouting: MigrationRouting = new MigrationRouting({
+    convergenceSeconds: values.LiveMigrationRouteConvergenceTime,
+    isElevated: (id) => interfaces.isElevated(id),
+    onRouting: (id) => {
+      interfaces.reroute(id);
+    },
+  });
   using interfaces = new WorkloadInterfaces({
     prefixes: values.InterfacePrefix,
     ipv6: values.Ipv6Support,
     allowsSpoofing: values.WorkloadSourceSpoofing === 'Any',
     routeProtocol: values.DeviceRouteProtocol,
     metric: { 4: values.IPv4NormalRoutePriority, 6: values.IPv6NormalRoutePriority },
+    elevatedMetric: { 4: values.IPv4ElevatedRoutePriority, 6: values.IPv6ElevatedRoutePriority },
+    routing: (id) => migrationRouting.routing(id),
     source: sourceOf(values.DeviceRouteSourceAddress, values.DeviceRouteSourceAddressIPv6),
     removesExternalRoutes: values.RemoveExternalRoutes,
     withoutRoutes: values.RouteSyncDisabled,
@@ -194,7 +206,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     interfaces,
     hostInterfaces,
     hostEndpoints,
-    network: reachability === undefined ? network : together(network, reachability),
+    network: together(network, migrationRouting, ...(reachability === undefined ? [] : [reachability])),
     bandwidth,
     floatingIps: values.FloatingIPs === 'Enabled',
     connections,
@@ -233,6 +245,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     prefixes: [
       ...watchedKinds.map((kind) => resourcePrefix(kind)),
       ...(values.RouteSource === 'CalicoIPAM' ? [blockPrefix()] : []),
+      liveMigrationPrefix,
       ownStatusKey,
     ],
     log,
@@ -249,7 +262,10 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
       const work = calcHealth.work();
       if (faults.calculationHangs) return;
       const startedAt = performance.now();
-      for (const update of updates) calc.update(update);
+      for (const update of updates) {
+        calc.update(update);
+        migrations.update(update);
+      }
       if (inSync) calc.onInSync();
       const batch = calc.flush();
       work[Symbol.dispose]();
@@ -267,6 +283,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
       if (isObsolete || stop.signal.aborted) return;
       const upTo = batch.revision > revision ? batch.revision : revision;
       engine.take({ ...batch, revision: upTo }, inSync, arrivedAt);
+      migrationRouting.setTargets(migrations.targets);
       if (inSync && isFirst) {
         isFirst = false;
         reporter.inSync();

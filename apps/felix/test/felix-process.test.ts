@@ -26,7 +26,7 @@ interface Filter {
 const filters: readonly Filter[] = [
   {
     name: 'nftables',
-    env: {},
+    env: { FELIX_LIVEMIGRATIONROUTECONVERGENCETIME: '0.5' },
     metrics: 'felix_nft',
     listing: (netns) => runIn(netns, 'nft', '-s', 'list', 'ruleset'),
     flush: (netns) => runIn(netns, 'nft', 'flush', 'ruleset'),
@@ -339,6 +339,19 @@ describe.for(filters)('felix with $name', (filter) => {
         await apply('FelixConfiguration', { name: 'default' }, { logSeverityScreen: 'Info' });
         await until(() => felix.output.includes('"logLevel":"info"'));
         expect(felix.output.slice(felix.output.indexOf('"logLevel":"debug"'))).not.toContain('starting over');
+      });
+
+      it('has no route to a machine that is on its way here, and one before others’ when it has come', async () => {
+        const key = '/calico/resources/v3/projectcalico.org/livemigrations/default/move';
+        const identity = { hostname: 'node1', orchestratorID: 'k8s', workloadID: 'default/b', endpointID: 'eth0' };
+        const spec = { target: { workloadEndpoint: identity } };
+        const route = () => runIn(lab.netns, 'ip', 'route', 'show', b.address);
+        await backend.put(key, JSON.stringify({ kind: 'LiveMigration', metadata: { name: 'move' }, spec }));
+        await until(() => route() === '');
+        await backend.delete(key);
+        await until(() => route().includes('metric 512'));
+        await until(() => !route().includes('metric 512'));
+        expect(route()).toContain('metric 1024');
       });
 
       it('goes over to iptables, and back, when its configuration says so', async () => {

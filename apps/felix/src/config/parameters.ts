@@ -152,6 +152,9 @@ export const parameters = {
   LocalSubnetL2ReachabilityRefreshInterval: parameter(seconds, 120, 'localSubnetL2ReachabilityRefreshInterval'),
   RouteSyncDisabled: parameter(bool, false, 'routeSyncDisabled'),
   RouteSource: parameter(oneOf('WorkloadIPs', 'CalicoIPAM'), 'CalicoIPAM', 'routeSource'),
+  IPv4ElevatedRoutePriority: parameter(int(1, 2147483646), 512, 'ipv4ElevatedRoutePriority'),
+  IPv6ElevatedRoutePriority: parameter(int(1, 2147483646), 512, 'ipv6ElevatedRoutePriority'),
+  LiveMigrationRouteConvergenceTime: parameter(seconds, 30, 'liveMigrationRouteConvergenceTime'),
   RouteRefreshInterval: parameter(seconds, 90, 'routeRefreshInterval'),
 
   EndpointReportingEnabled: parameter(bool, false, 'endpointReportingEnabled'),

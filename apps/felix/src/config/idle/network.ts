@@ -8,7 +8,6 @@ const lockWaits = 'iptables waits for its lock by itself; from 1.8.8 on it ignor
 const noCloud = 'no cloud is spoken to';
 const noIpvs = "kube-proxy's IPVS gets no rules of its own";
 const noIstio = 'there is no ambient mode';
-const noMigration = 'live migration gets no routes of its own';
 const noOffload = 'there are no flow tables';
 const noPolicySync = 'policy is not served to proxies';
 const noWindows = 'there is no Windows here';
@@ -50,9 +49,6 @@ export const networkParameters = {
   KubeNodePortRanges: idle(portRanges, '30000:32767', noIpvs, 'kubeNodePortRanges'),
   RouteTableRange: idle(tableRanges, '', noWireguard, 'routeTableRange'),
   RouteTableRanges: idle(tableRanges, '', noWireguard, 'routeTableRanges'),
-  IPv4ElevatedRoutePriority: idle(int(1, 2147483646), '512', noMigration, 'ipv4ElevatedRoutePriority'),
-  IPv6ElevatedRoutePriority: idle(int(1, 2147483646), '512', noMigration, 'ipv6ElevatedRoutePriority'),
-  LiveMigrationRouteConvergenceTime: idle(seconds, '30', noMigration, 'liveMigrationRouteConvergenceTime'),
   SidecarAccelerationEnabled: idle(bool, 'false', noXdp, 'sidecarAccelerationEnabled'),
   XDPEnabled: idle(bool, 'true', noXdp, 'xdpEnabled'),
   GenericXDPEnabled: idle(bool, 'false', noXdp, 'genericXDPEnabled'),

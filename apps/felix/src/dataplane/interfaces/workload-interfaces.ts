@@ -30,6 +30,7 @@ import { Repairs } from '../repairs.ts';
 import { EndpointClaims, type Owner, type Touched } from './endpoint-claims.ts';
 import { KernelSettings } from './interface-settings.ts';
 import { KernelView } from './kernel-view.ts';
+import type { Routing } from './migration-phase.ts';
 
 export interface WorkloadInterfacesOptions {
   /** The node's namespace; the process's own when absent. */
@@ -46,6 +47,10 @@ export interface WorkloadInterfacesOptions {
   readonly source?: Partial<Readonly<Record<Family, IpAddress>>>;
   /** Whether others' routes over workload interfaces are taken away (RemoveExternalRoutes); so by default. */
   readonly removesExternalRoutes?: boolean;
+  /** Metric of the routes that go before others' (IPv4ElevatedRoutePriority, IPv6ElevatedRoutePriority). */
+  readonly elevatedMetric?: Readonly<Record<Family, number>>;
+  /** Which route an endpoint has; by default the usual one. Whoever knows calls `reroute` when it changes. */
+  readonly routing?: (id: WorkloadEndpointId) => Routing;
   /** Leaves routes and neighbours to others (RouteSyncDisabled). */
   readonly withoutRoutes?: boolean;
   /** Told how long it took to list what the kernel has, in seconds. */
@@ -101,6 +106,7 @@ export class WorkloadInterfaces implements Disposable {
   /** What the kernel refused at the last try, by interface or address. */
   readonly #problems = new Map<string, string>();
   readonly #repairs: Repairs;
+  #superseded: readonly Route[] = [];
   #needsResync = true;
   #writes = 0;
 
@@ -158,6 +164,20 @@ export class WorkloadInterfaces implements Disposable {
     this.#touch(this.#claims.set(id, undefined));
   }
 
+  /** Whether the kernel has a route of the elevated metric to the endpoint. */
+  isElevated(id: WorkloadEndpointId): boolean {
+    this.#refresh();
+    const { elevatedMetric } = this.#options;
+    const routes = (this.#claims.get(id)?.addresses ?? []).flatMap((address) => this.#kernel.routesTo(address));
+    return routes.some(({ family, metric }) => metric === elevatedMetric?.[family]);
+  }
+
+  /** The endpoint's routing has changed. */
+  reroute(id: WorkloadEndpointId): void {
+    for (const destination of this.#claims.get(id)?.addresses ?? []) this.#touchDestination(destination);
+    this.#options.onDirty();
+  }
+
   /** Lists the kernel's state anew before the next step. */
   resync(): void {
     this.#needsResync = true;
@@ -173,6 +193,11 @@ export class WorkloadInterfaces implements Disposable {
       .flatMap((destination) => this.#kernel.routesTo(destination))
       .filter((route) => !this.#isWanted(route));
     this.#toWithdraw.clear();
+    this.#superseded = stale.filter((route) => this.#isSuperseded(route));
+    return this.#delete(stale.filter((route) => !this.#superseded.includes(route)));
+  }
+
+  #delete(stale: readonly Route[]): string[] {
     if (stale.length === 0 || this.#options.withoutRoutes === true) return [];
     const outcome = this.#socket.execute(stale.map((route) => deleteRoute(route)));
     this.#writes += stale.length;
@@ -203,6 +228,9 @@ export class WorkloadInterfaces implements Disposable {
     for (const name of names) this.#settleLater(this.#claims.claimantsOfInterface(name));
     for (const destination of this.#toRoute) this.#settleLater(this.#claims.claimantsOfAddress(destination));
     this.#addRoutes();
+    const superseded = this.#superseded;
+    this.#superseded = [];
+    this.#delete(superseded);
   }
 
   /** The endpoints whose `stateOf` may have changed by what was established since this was last called. */
@@ -277,16 +305,19 @@ export class WorkloadInterfaces implements Disposable {
 
   /** The route that should be there, if there should be one and its interface exists. */
   #specOf(destination: Cidr): { readonly spec: RouteSpec; readonly link: Link } | undefined {
-    const name = this.#claims.holderOf(destination)?.endpoint.interfaceName;
-    const link = name === undefined ? undefined : this.#kernel.link(name);
-    if (link === undefined) return undefined;
+    const holder = this.#claims.holderOf(destination);
+    const link = holder && this.#kernel.link(holder.endpoint.interfaceName);
+    if (holder === undefined || link === undefined) return undefined;
+    const routing = this.#options.routing?.(holder.id) ?? 'normal';
+    if (routing === 'none') return undefined;
+    const { metric, elevatedMetric = metric } = this.#options;
     const family = familyOf(destination);
     const source = this.#options.source?.[family];
     const spec: RouteSpec = {
       destination,
       interfaceIndex: link.index,
       protocol: this.#options.routeProtocol,
-      metric: this.#options.metric[family],
+      metric: (routing === 'elevated' ? elevatedMetric : metric)[family],
       ...(family === 4 ? { scope: 'link' as const } : {}),
       ...(source === undefined ? {} : { source }),
     };
@@ -296,6 +327,16 @@ export class WorkloadInterfaces implements Disposable {
   #isWanted(route: Route): boolean {
     const wanted = this.#specOf(route.destination);
     return wanted !== undefined && isSameRoute(route, wanted.spec);
+  }
+
+  /** Whether its place is taken by another route over the same interface: it goes once that is there. */
+  #isSuperseded(route: Route): boolean {
+    const wanted = this.#specOf(route.destination);
+    return (
+      wanted?.link.up === true &&
+      wanted.link.index === route.interfaceIndex &&
+      (wanted.spec.metric ?? 0) !== (route.metric ?? 0)
+    );
   }
 
   #addRoutes(): void {
