@@ -130,6 +130,7 @@ describe('two BIRDs with rendered files', () => {
         node: 'n2',
         peerIP: '10.9.0.1:1790',
         asNumber: parseAsn(64512),
+        filters: ['urgent'],
         reversePeering: 'Manual',
         ttlSecurity: 1,
         password,
@@ -148,9 +149,21 @@ describe('two BIRDs with rendered files', () => {
               cidr,
               prefixLength: { min: 26 },
               peerType: 'eBGP',
+              priority: 1024,
               operations: [{ prependASPath: { prefix: [parseAsn(65010), parseAsn(65011)] } }],
             },
             { action: 'Reject' },
+          ],
+        }),
+        filter('urgent', {
+          importV4: [
+            { action: 'Reject', priority: 512 },
+            {
+              action: 'Accept',
+              matchOperator: 'In',
+              cidr: '10.65.0.0/16',
+              operations: [{ setPriority: { value: 512 } }],
+            },
           ],
         }),
       ],
@@ -166,6 +179,12 @@ describe('two BIRDs with rendered files', () => {
     await apply('n1', one, only('10.65.0.0/16'));
     const second = await until('route', received, (text) => text.includes('10.65.1.0/26'));
     expect(second).not.toContain('10.66.');
+    await until(
+      'their kernel',
+      () => two.routes('bird'),
+      (routes) => routes.includes('10.65.1.0/26 via 10.9.0.1 dev eth0 metric 512'),
+    );
+    expect(two.routes('bird')).toContain('blackhole 10.65.2.0/26 metric 32');
     expect(session()).toBe(before);
   });
 });
