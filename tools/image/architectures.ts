@@ -18,8 +18,3 @@ export function parseArchitecture(text: string | undefined): Architecture {
   if (text === 'amd64' || text === 'arm64') return text;
   throw new Error(`architecture '${text ?? ''}': must be amd64 or arm64`);
 }
-
-/** This machine's. */
-export function ownArchitecture(): Architecture {
-  return parseArchitecture(process.arch === 'x64' ? 'amd64' : process.arch);
-}
