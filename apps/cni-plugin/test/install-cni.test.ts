@@ -162,6 +162,70 @@ describe('in a pod of Kubernetes', () => {
     expect(await running).toBe(0);
   });
 
+  describe('the install program', () => {
+    const configured = (): unknown => {
+      try {
+        return (JSON.parse(readFileSync(join(confDir(), '10-calico.conflist'), 'utf8')) as { token: unknown }).token;
+      } catch {
+        return undefined;
+      }
+    };
+    const run = (signal: AbortSignal, more: Record<string, string> = {}): Promise<number> => {
+      const env = {
+        KUBECONFIG: api.writeKubeconfig(join(dir, 'kubeconfig')),
+        CNI_NETWORK_CONFIG: '{"name": "n", "token": "__SERVICEACCOUNT_TOKEN__"}',
+        CNI_TOKEN_REFRESH_INTERVAL: '1ms',
+        TLS_ASSETS_DIR: dir,
+        CALICO_LOG_LEVEL: 'fatal',
+        ...more,
+      };
+      return runInstall(env, hostRoot, join(dir, 'bin'), signal);
+    };
+    const until = (holds: () => boolean): Promise<true> => vi.waitUntil(holds, { timeout: 10_000 });
+
+    test('renews the token for as long as it stays, and puts back what somebody took away', async () => {
+      const end = new AbortController();
+      const running = run(end.signal);
+      await until(() => configured() === 'given-1');
+      rmSync(join(hostRoot, 'opt/cni/bin/calico'));
+      await until(() => configured() === 'given-2');
+      expect(readFileSync(join(hostRoot, 'opt/cni/bin/calico'), 'utf8')).toBe('program calico');
+      expect(readKubeconfig(join(confDir(), 'calico-kubeconfig')).token).toEqual({ value: 'given-2' });
+      end.abort();
+      expect(await running).toBe(0);
+    });
+
+    test('stays, with the token that it has, while the API refuses another', async () => {
+      const end = new AbortController();
+      let code: number | undefined;
+      const running = run(end.signal).then((ended) => (code = ended));
+      await until(() => configured() === 'given-1');
+      api.tokens.clear();
+      const asked = api.asked.length;
+      rmSync(join(hostRoot, 'opt/cni/bin/calico-ipam'));
+      await until(() => existsSync(join(hostRoot, 'opt/cni/bin/calico-ipam')));
+      expect(api.asked.length).toBeGreaterThan(asked);
+      expect([code, configured()]).toEqual([undefined, 'given-1']);
+      end.abort();
+      expect(await running).toBe(0);
+    });
+
+    test('ends at once where SLEEP is false, and with an error when it never got a token', async () => {
+      expect(await run(AbortSignal.timeout(10_000), { SLEEP: 'false' })).toBe(0);
+      expect(configured()).toBe('given-1');
+      api.tokens.clear();
+      expect(await run(AbortSignal.timeout(10_000))).toBe(1);
+      expect(configured()).toBe('given-1');
+    });
+
+    test('ends in good order when it is stopped while it asks', async () => {
+      const end = new AbortController();
+      const running = run(end.signal);
+      end.abort();
+      expect(await running).toBe(0);
+    });
+  });
+
   test('outside of Kubernetes there is nothing to do', async () => {
     expect(await installKubeconfig({ env: {}, hostRoot }, AbortSignal.timeout(1000))).toBeUndefined();
   });

@@ -26,6 +26,7 @@ export async function runInstall(
       if (signal.aborted) return 0;
     }
   } catch (error) {
+    if (signal.aborted) return 0;
     log.error({ err: error }, 'could not install');
     return 1;
   }
