@@ -14,12 +14,13 @@ import {
 } from '@calico-node/service';
 import type { ConfigUpdate } from './calc/intents.ts';
 import { datastoreEnvironment } from './config/datastore-environment.ts';
-import { logLevelOf } from './config/log-level.ts';
+import { logLevelOf, syslogLevelOf } from './config/log-level.ts';
 import { resolveParameters, startingValues, type ConfigProblem, type Resolved } from './config/resolve.ts';
 import { fromEnvironment, fromFile, fromResource, type Source } from './config/sources.ts';
 import { openForDebugging } from './status/debugger.ts';
 import { serveAsConfigured } from './status/listeners.ts';
 import { logToFile } from './status/log-file.ts';
+import { logToSyslog } from './status/syslog.ts';
 import { runFelix } from './wire.ts';
 
 const defaultConfigFile = '/etc/calico/felix.cfg';
@@ -109,6 +110,7 @@ async function run(context: ServiceContext): Promise<void> {
         (FelixHostname === '' ? (context.env['NODENAME'] ?? osHostname().toLowerCase()) : FelixHostname),
     );
     using _file = logToFile(context.log, current);
+    using _syslog = logToSyslog(context.log, syslogLevelOf(current));
     using _debugger = await openForDebugging(current.values, context.log);
     await using _listeners = await serveAsConfigured(context, current.values);
     const outcome = await runFelix(context, {

@@ -12,7 +12,7 @@ export function isLogLevel(text: unknown): text is LogLevel {
 /** Takes the lines of a level and above, beside standard error. */
 interface Copy {
   readonly level: LogLevel;
-  readonly write: (line: string) => void;
+  readonly write: (line: string, level: LogLevel) => void;
 }
 
 /** What belongs to a logger that {@link createLogger} made. */
@@ -35,9 +35,11 @@ export function createLogger(component: string, level: string, also?: (line: str
   const family: Family = { children: new Set(), level, copies: new Set() };
   const stderr = pino.destination({ dest: 2, sync: true });
   const write = (line: string): void => {
-    const rank = family.copies.size === 0 ? Infinity : rankOf(/^\{"level":"(\w+)"/.exec(line)?.[1]);
-    if (rank >= rankOf(family.level)) stderr.write(line);
-    for (const copy of family.copies) if (rank >= rankOf(copy.level)) copy.write(line);
+    const level = family.copies.size === 0 ? undefined : /^\{"level":"(\w+)"/.exec(line)?.[1];
+    if (!isLogLevel(level) || rankOf(level) >= rankOf(family.level)) stderr.write(line);
+    if (isLogLevel(level)) {
+      for (const copy of family.copies) if (rankOf(level) >= rankOf(copy.level)) copy.write(line, level);
+    }
     also?.(line);
   };
   const log = pino(
@@ -74,7 +76,7 @@ export function logLevelOn(log: Logger): string {
 }
 
 /** Gives `write` every line of a level and above too, whatever standard error's, until it is disposed of. */
-export function copyLog(log: Logger, level: LogLevel, write: (line: string) => void): Disposable {
+export function copyLog(log: Logger, level: LogLevel, write: Copy['write']): Disposable {
   const family = families.get(log);
   const copy: Copy = { level, write };
   family?.copies.add(copy);

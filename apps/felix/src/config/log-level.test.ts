@@ -1,6 +1,6 @@
 import { parseResource } from '@calico-node/model';
 import { expect, test } from 'vitest';
-import { logFileOf, logLevelOf } from './log-level.ts';
+import { logFileOf, logLevelOf, syslogLevelOf } from './log-level.ts';
 import { resolveParameters } from './resolve.ts';
 import { fromEnvironment, fromResource, type Source } from './sources.ts';
 
@@ -47,4 +47,12 @@ test.each([
   ],
 ])('with %o the log goes to a file as well: %o', (env, file) => {
   expect(logFileOf(resolveParameters([fromEnvironment(env)]))).toEqual(file);
+});
+
+test.each([
+  [{}, undefined],
+  [{ FELIX_LOGSEVERITYSYS: 'none' }, undefined],
+  [{ FELIX_LOGSEVERITYSYS: 'Error' }, 'error'],
+])('with %o syslog gets the level %s', (env, level) => {
+  expect(syslogLevelOf(resolveParameters([fromEnvironment(env)]))).toBe(level);
 });

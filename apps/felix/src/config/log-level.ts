@@ -29,6 +29,11 @@ export function logFileOf({
   return path === '' || level === undefined ? undefined : { path, level };
 }
 
+/** What goes to the host's syslog daemon: only where LogSeveritySys is set, as with the file. */
+export function syslogLevelOf({ values, origins }: Pick<Resolved, 'values' | 'origins'>): LogLevel | undefined {
+  return origins.has('LogSeveritySys') ? levelOf(values.LogSeveritySys) : undefined;
+}
+
 /** Our word for a severity; undefined for none. */
 function levelOf(word: Severity | ''): LogLevel | undefined {
   const level = word === 'WARNING' ? 'warn' : word.toLowerCase();

@@ -170,6 +170,7 @@ export const parameters = {
   LogSeverityScreen: parameter(severity, 'INFO', 'logSeverityScreen', { live: true }),
   LogFilePath: parameter(text, '/var/log/calico/felix.log', 'logFilePath', { fatal: true }),
   LogSeverityFile: parameter(severity, 'INFO', 'logSeverityFile'),
+  LogSeveritySys: parameter(severity, 'INFO', 'logSeveritySys'),
   HealthEnabled: parameter(bool, false, 'healthEnabled'),
   HealthHost: parameter(text, 'localhost', 'healthHost'),
   HealthPort: parameter(int(0, 65535), 9099, 'healthPort'),

@@ -1,11 +1,9 @@
 import { idle } from '../parameter.ts';
-import { severity } from '../log-level.ts';
 import { bool, int, oneOf, regexp, seconds, text } from '../parameter-type.ts';
 import { authority } from '../text-types.ts';
 
 const noGoSources = 'it names source files of Go';
 const noLogDropping = 'no line of the log is dropped';
-const noSyslog = 'there is no connection to syslog: standard error goes to the journal or the container runtime';
 const oneThread = 'one thread has all data, so that nothing races';
 const noExternalDataplane = 'there is one data plane, built in';
 const noFlowLogs = 'there are no flow logs';
@@ -27,7 +25,6 @@ export const processParameters = {
   TyphaCAFile: idle(text, '', noTypha),
   TyphaCN: idle(text, '', noTypha),
   TyphaURISAN: idle(text, '', noTypha),
-  LogSeveritySys: idle(severity, 'INFO', noSyslog, 'logSeveritySys'),
   LogDebugFilenameRegex: idle(regexp, '', noGoSources, 'logDebugFilenameRegex'),
   FlowLogsFlushInterval: idle(seconds, '300', noFlowLogs, 'flowLogsFlushInterval'),
   FlowLogsCollectorDebugTrace: idle(bool, 'false', noFlowLogs, 'flowLogsCollectorDebugTrace'),
