@@ -1,12 +1,9 @@
 import type { Socket } from 'node:net';
 import {
-  applyOperations,
   ceaseSubcode,
   checkImport,
-  decidingRule,
   encodeRouteRefresh,
   errorCode,
-  markLongLived,
   maximumPrefixes,
   nlriToArray,
   receiveInRole,
@@ -34,6 +31,7 @@ import { Peer } from '../session/peer.ts';
 import { SessionStatistics } from '../session/statistics.ts';
 import type { SpeakerContext } from './context.ts';
 import { filtersOf } from './export-policy.ts';
+import { filterImport, longLivedSet } from './import-policy.ts';
 
 /** How long a peer that has come back may take until End-of-RIB, before what it did not repeat goes. */
 const endOfRibMs = 120_000;
@@ -256,7 +254,8 @@ export class Neighbor {
       const rib = this.#context.ribs[family];
       rib.forEachOf(this.source, (prefix, { path, set }) => {
         const received = set.original ?? set;
-        const taken = this.#filtered(family, prefix, received);
+        const filter = this.#filterFor(family, received);
+        const taken = filter === undefined ? received : filter(prefix);
         const isChanged = rib.refilter(path, taken ?? received, taken === undefined);
         if (!isChanged || observers.length === 0) return;
         const route = { prefix: rib.cidr(prefix), pathId: rib.pathIdOf(path) };
@@ -366,21 +365,12 @@ export class Neighbor {
       this.#log.warn({ seconds }, 'the peer is not back in time: its routes stay as the last resort');
       const marked = new Map<AttributeSet, AttributeSet | undefined>();
       const mark = (set: AttributeSet): AttributeSet | undefined => {
-        if (!marked.has(set)) marked.set(set, this.#longLived(set));
+        if (!marked.has(set)) marked.set(set, longLivedSet(set, this.#context.attributes));
         return marked.get(set);
       };
       for (const family of this.#families) this.#context.ribs[family].restampStale(this.source, mark);
       this.#sweepAfter(seconds * 1000);
     }, ms);
-  }
-
-  /** The set as the last resort, and what it was made of as well: filters may change meanwhile. */
-  #longLived(set: AttributeSet): AttributeSet | undefined {
-    const { attributes: table } = this.#context;
-    const attributes = markLongLived(set.attributes);
-    if (attributes === undefined || set.original === undefined) return attributes && table.intern(attributes);
-    const original = this.#longLived(set.original);
-    return original && table.derive(original, attributes);
   }
 
   #dropAll(): void {
@@ -526,26 +516,18 @@ export class Neighbor {
   /** What the import filters make of the attributes for each prefix; undefined without filters. */
   #filterFor(family: Family, set: AttributeSet): ((prefix: number) => AttributeSet | undefined) | undefined {
     if (this.#config.importFilters.length === 0) return undefined;
-    return (prefix) => this.#filtered(family, prefix, set);
+    const { attributes: table, ribs } = this.#context;
+    const filters = filtersOf(this.#context.config(), this.#config.importFilters);
+    return (prefix) => {
+      const taken = filterImport(filters, ribs[family].prefixes.view(prefix), set, table);
+      if (taken === undefined) this.statistics.rejected++;
+      return taken;
+    };
   }
 
   #importTargetOf(session: Session | undefined): PeerImport {
     const { localAs, allowedLocalAs, clusterId } = this.#config;
     const { routerId } = this.#context.config();
     return { localAs, allowedLocalAs, routerId, clusterId, external: session?.external ?? false };
-  }
-
-  /** What the import filters make of received attributes for a prefix; nothing where they reject it. */
-  #filtered(family: Family, prefix: number, set: AttributeSet): AttributeSet | undefined {
-    const filters = filtersOf(this.#context.config(), this.#config.importFilters);
-    const view = this.#context.ribs[family].prefixes.view(prefix);
-    const rule = decidingRule(filters, { prefix: view, fromPeer: true, route: set });
-    if (rule?.action === 'reject') {
-      this.statistics.rejected++;
-      return undefined;
-    }
-    const { operations = [] } = rule ?? {};
-    if (operations.length === 0) return set;
-    return this.#context.attributes.derive(set, applyOperations(set.attributes, operations, 'import'));
   }
 }
