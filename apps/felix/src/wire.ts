@@ -306,6 +306,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
         interfacePrefixes: values.InterfacePrefix,
         filter: choice,
         maxChainNameLength: rules.maxChainNameLength,
+        families,
       }),
     ],
   ]);

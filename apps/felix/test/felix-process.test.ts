@@ -232,6 +232,26 @@ describe.for(filters)('felix with $name', (filter) => {
       await expect(verify(80, { from: 'nobody' })).rejects.toMatchObject({ code: 'NOT_FOUND' });
     });
 
+    it('explains an endpoint with what the kernel has of it', async () => {
+      const explain = (name: string) =>
+        callUnary(felix.client.explainEndpoint.bind(felix.client), { name }, { timeoutMs: 20_000 });
+      const answer = await explain('b');
+      expect(answer).toEqual(await explain('calib'));
+      expect(answer.revision).toBeGreaterThan(0n);
+      expect(answer).toMatchObject({
+        endpoint: { interfaceName: 'calib', state: felixV1.EndpointState.UP },
+        labels: { app: 'b' },
+        tiers: [{ name: 'default', policies: [{ name: 'to-b', directions: ['ingress'], staged: false }] }],
+        profiles: [{ name: 'projectcalico-default-allow', revision: '', missing: false }],
+        routes: [{ address: `${b.address}/32`, leadsToIt: true }],
+      });
+      expect(answer.tiers[0]?.policies[0]?.revision).toMatch(/^\d+$/);
+      expect(answer.chains).toHaveLength(4);
+      for (const { missing, rules, family } of answer.chains)
+        if (family === 4) expect([missing, rules > 2]).toEqual([false, true]);
+      await expect(explain('nobody')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    });
+
     it('tells the connections that the kernel knows', async () => {
       const ends = `-s ${a.address} -d ${b.address} --sport 5000 --dport 81`.split(' ');
       runIn(lab.netns, 'conntrack', '-I', '-p', 'udp', '-t', '60', ...ends);

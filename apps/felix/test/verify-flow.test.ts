@@ -81,6 +81,7 @@ describe.for(Object.entries(drivers))('%s', ([name, open]) => {
       filter: choices[name]!,
       maxChainNameLength: defaultRuleOptions.maxChainNameLength,
       endpoints: () => endpoints,
+      families: [4, 6],
     };
   });
 

@@ -9,6 +9,26 @@ export interface RuleOwner {
   readonly revision?: string;
 }
 
+/** The resource as its decisions name it. */
+export function ownerOf({
+  kind,
+  metadata: { name, namespace, resourceVersion },
+}: {
+  readonly kind: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string | undefined;
+    readonly resourceVersion?: string | undefined;
+  };
+}): RuleOwner {
+  return {
+    kind,
+    ...(namespace === undefined ? {} : { namespace }),
+    name,
+    ...(resourceVersion === undefined ? {} : { revision: resourceVersion }),
+  };
+}
+
 /** A rule that matched. */
 export interface RuleHit {
   readonly owner: RuleOwner;

@@ -1,5 +1,13 @@
 import { DEFAULT_ALLOW_PROFILE, type Rule } from '@calico-node/model';
-import type { Decision, Reason, RuleHit, RuleOwner, StagedDecision, TierDecision } from './decision.ts';
+import {
+  ownerOf,
+  type Decision,
+  type Reason,
+  type RuleHit,
+  type RuleOwner,
+  type StagedDecision,
+  type TierDecision,
+} from './decision.ts';
 import type { Direction, PolicyEndpoint, Stage } from './endpoint.ts';
 import { effectiveLabels } from './inherited-labels.ts';
 import type { PolicyPacket } from './packet.ts';
@@ -115,29 +123,27 @@ function firstHit(
   return undefined;
 }
 
-function isStaged({ kind }: Policy): boolean {
+/** Whether it is told of, and not enforced. */
+export function isStaged({ kind }: Policy): boolean {
   return kind !== 'NetworkPolicy' && kind !== 'GlobalNetworkPolicy';
 }
 
+/** When host endpoints ask the policy. */
+export function stageOf({ spec }: Policy): Exclude<Stage, 'forward'> {
+  if ('doNotTrack' in spec && spec.doNotTrack === true) return 'untracked';
+  return 'preDNAT' in spec && spec.preDNAT === true ? 'pre-dnat' : 'normal';
+}
+
 /** Workload endpoints have no doNotTrack and preDNAT policies; host endpoints have them apart from the others. */
-function isForStage({ spec }: Policy, endpoint: PolicyEndpoint, stage: Stage): boolean {
-  const isUntracked = 'doNotTrack' in spec && spec.doNotTrack === true;
-  const isPreDnat = 'preDNAT' in spec && spec.preDNAT === true;
-  if (endpoint.kind === 'workload') return !isUntracked && !isPreDnat;
-  switch (stage) {
-    case 'untracked':
-      return isUntracked;
-    case 'pre-dnat':
-      return isPreDnat && !isUntracked;
-    case 'normal':
-      return !isUntracked && !isPreDnat;
-    case 'forward':
-      return !isUntracked && !isPreDnat && 'applyOnForward' in spec && spec.applyOnForward === true;
-  }
+function isForStage(policy: Policy, endpoint: PolicyEndpoint, stage: Stage): boolean {
+  const own = stageOf(policy);
+  if (endpoint.kind === 'workload') return own === 'normal';
+  if (stage !== 'forward') return own === stage;
+  return own === 'normal' && 'applyOnForward' in policy.spec && policy.spec.applyOnForward === true;
 }
 
 /** A policy without types, which only old releases stored, speaks of both directions. */
-function speaksOf({ spec }: Policy, direction: Direction): boolean {
+export function speaksOf({ spec }: Policy, direction: Direction): boolean {
   const { types = [] } = spec;
   return types.length === 0 || types.includes(direction === 'ingress' ? 'Ingress' : 'Egress');
 }
@@ -158,23 +164,4 @@ function stagedDecision(
 
 function contextOf(policy: Policy, world: PolicyWorld, selection: Selection): RuleContext {
   return { world, selection, namespace: isNamespaced(policy) ? policy.metadata.namespace : undefined };
-}
-
-function ownerOf({
-  kind,
-  metadata: { name, namespace, resourceVersion },
-}: {
-  readonly kind: string;
-  readonly metadata: {
-    readonly name: string;
-    readonly namespace?: string | undefined;
-    readonly resourceVersion?: string | undefined;
-  };
-}): RuleOwner {
-  return {
-    kind,
-    ...(namespace === undefined ? {} : { namespace }),
-    name,
-    ...(resourceVersion === undefined ? {} : { revision: resourceVersion }),
-  };
 }

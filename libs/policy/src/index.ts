@@ -1,5 +1,6 @@
 export type { PolicyPacket } from './packet.ts';
 export type { Member, MemberPort, Policy, PolicyWorld, ServiceEndpoint, StagedKubernetesPolicy } from './world.ts';
+export { policiesOfEndpoint, type AppliedPolicy, type AppliedTier } from './endpoint-policies.ts';
 export { enforceStaged } from './enforce-staged.ts';
 export { kubernetesPolicyOf } from './kubernetes-policy.ts';
 export type { Direction, PolicyEndpoint, Stage } from './endpoint.ts';

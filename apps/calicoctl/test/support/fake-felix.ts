@@ -11,6 +11,7 @@ export function serveFelix(runDirectory: string, calls: Partial<felixV1.FelixSer
     waitForRevision: absent,
     listEndpoints: absent,
     getStatus: absent,
+    explainEndpoint: absent,
     explainFlow: absent,
     verifyFlow: absent,
     listConnections: absent,

@@ -32,6 +32,7 @@ export async function startFakeFelix(socket: string): Promise<FakeFelix> {
       appliedUnixNanos: 0n,
     })),
     listEndpoints: unary<felixV1.ListEndpointsRequest, felixV1.ListEndpointsResponse>(() => ({ endpoints: [] })),
+    explainEndpoint: unary(() => felixV1.ExplainEndpointResponse.fromPartial({})),
     verifyFlow: unary(() => felixV1.VerifyFlowResponse.fromPartial({})),
     listConnections: unary(() => felixV1.ListConnectionsResponse.fromPartial({})),
     lookUpRoute: unary(() => ({ entry: undefined, answer: undefined })),

@@ -73,7 +73,8 @@ export interface FlowEnd {
   readonly addresses: readonly IpAddress[];
 }
 
-function findEnd({ items }: Pick<ExplainGraph, 'items'>, text: string): FlowEnd {
+/** By name or address. Throws ExplainError. */
+export function findEnd({ items }: Pick<ExplainGraph, 'items'>, text: string): FlowEnd {
   const ip = tryParseIp(text);
   const found: (FlowEnd & { readonly name: string })[] = [];
   for (const [key, item] of items) {

@@ -1,4 +1,5 @@
 import { DEFAULT_ALLOW_PROFILE } from '@calico-node/model';
+import type { Family } from '@calico-node/net';
 import {
   decidePacket,
   isHostEndpoint,
@@ -17,6 +18,8 @@ import type { TracedRule } from './traced-rule.ts';
 export interface VerifyingNode extends OwnNode {
   readonly filter: DriverChoice;
   readonly maxChainNameLength: number;
+  /** That Felix programs. */
+  readonly families: readonly Family[];
 }
 
 export interface VerifiedRule extends TracedRule {

@@ -75,6 +75,12 @@ export function felixService(
         .sort(([a], [b]) => (a < b ? -1 : 1))
         .map(([, { endpoint, state }]) => toWire(endpoint, state)),
     })),
+    explainEndpoint: unary(async ({ name }: felixV1.ExplainEndpointRequest) => {
+      const { answerExplainEndpoint } = await import('./explain-endpoint.ts');
+      const programmed = () =>
+        [...engine.endpoints.values()].map(({ endpoint, state }) => ({ endpoint, wire: toWire(endpoint, state) }));
+      return answerExplainEndpoint(name, { graph, node, programmed });
+    }),
     explainFlow: unary((request: felixV1.ExplainFlowRequest) => answerExplainFlow(graph, policy, request)),
     verifyFlow: unary(async (request: felixV1.VerifyFlowRequest) => {
       verifier ??= loadVerifier();

@@ -29,7 +29,7 @@ export function longestMatch(routes: readonly Route[], address: IpAddress): Rout
   return undefined;
 }
 
-function routeToWire(route: Route, socket: RouteSocket): felixV1.KernelRoute {
+export function routeToWire(route: Route, socket: RouteSocket): felixV1.KernelRoute {
   const { destination, type, protocol, table, metric = 0, source = '', multipath } = route;
   const isDirect = route.gateway !== undefined || route.interfaceIndex !== undefined;
   const nextHops = (multipath ?? (isDirect ? [route] : [])).map(({ gateway = '', interfaceIndex, onlink = false }) => ({

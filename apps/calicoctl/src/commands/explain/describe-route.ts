@@ -76,7 +76,16 @@ function encapsulationOf({ ipipMode = 'Never', vxlanMode = 'Never' }: IPPool['sp
   return ipipMode === 'Never' ? 'no encapsulation' : `IP in IP ${ipipMode}`;
 }
 
-function routeText({ destination, type, protocol, table, metric, source, nextHops }: felixV1.KernelRoute): string {
+/** As `ip route` would say it. */
+export function routeText({
+  destination,
+  type,
+  protocol,
+  table,
+  metric,
+  source,
+  nextHops,
+}: felixV1.KernelRoute): string {
   const parts = [
     ...(type === 'unicast' ? [] : [type]),
     destination,
