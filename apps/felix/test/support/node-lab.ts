@@ -133,7 +133,9 @@ const handshakeMs = 600;
 export function canConnect(from: Workload, to: string, port: number): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const fd = openTcpSocket({ family: familyOf(to), netns: from.netns });
-  const socket = new Socket({ fd, readable: true, writable: true, manualStart: true });
+  // No type of Node.js's names manualStart: not to read before it is connected.
+  const options = { fd, readable: true, writable: true, manualStart: true };
+  const socket = new Socket(options);
   socket.once('connect', () => {
     resolve(true);
   });
