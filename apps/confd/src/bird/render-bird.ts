@@ -40,6 +40,6 @@ function complainOfTunnels({ settings, prefixes }: NodeBgp, complain: Complain):
   if (!settings.programsIpipPools || prefixes.pools.every(({ encapsulation }) => encapsulation !== 'ipip')) return;
   complain(
     'BGPConfiguration(default)',
-    "programClusterRoutes: BIRD 2 can't route into a tunnel; let Felix program the routes of IPIP pools",
+    "BIRD 2 can't route into a tunnel: let Felix program the routes of IPIP pools (programClusterRoutes)",
   );
 }

@@ -60,7 +60,8 @@ export function settingsFor(
   const own = byConfigurationName.get(`node.${nodeName}`)?.spec;
   const restartTime = global?.nodeMeshMaxRestartTime;
   const advertising = own?.prefixAdvertisements === undefined ? 'default' : `node.${nodeName}`;
-  const programming = global?.programClusterRoutes;
+  // Felix's own default is none.
+  const programming = global?.programClusterRoutes ?? 'Enabled';
   return {
     globalAsn: givenAsn(global?.asNumber) ?? DEFAULT_ASN,
     isMeshEnabled: global?.nodeToNodeMeshEnabled ?? true,
@@ -74,8 +75,8 @@ export function settingsFor(
       6: tryParseIp(global?.localWorkloadPeeringIPV6 ?? ''),
     },
     prefixCommunities: prefixCommunitiesOf(byConfigurationName.get(advertising), complain),
-    programsPlainPools: programming === undefined || programming === 'Enabled' || programming === 'EnabledNoEncapOnly',
-    programsIpipPools: programming === 'Enabled' || programming === 'EnabledIPIPOnly',
+    programsPlainPools: ['Enabled', 'EnabledNoEncapOnly'].includes(programming),
+    programsIpipPools: ['Enabled', 'EnabledIPIPOnly'].includes(programming),
     serviceClusterIps: cidrsOf(global?.serviceClusterIPs),
     serviceExternalIps: cidrsOf(global?.serviceExternalIPs),
     serviceLoadBalancerIps: cidrsOf(global?.serviceLoadBalancerIPs),
