@@ -6,7 +6,7 @@ import type { PolicyPacket } from '@calico-node/policy';
 import { Transaction, type BaseChain, type Expression, type TableId } from '@calico-node/netlink/nftables';
 import { cookieOffset, type ProbeMark } from './probe-packet.ts';
 
-export type ProbeChain = 'arrived' | 'sent' | 'reached' | 'left';
+type ProbeChain = 'arrived' | 'sent' | 'reached' | 'left';
 
 /** Before raw (-300), and defragmentation (-400). */
 const FIRST = -450;
@@ -22,10 +22,6 @@ const chains: Readonly<Record<ProbeChain, BaseChain>> = {
 
 export function probeTableOf({ family }: PolicyPacket): TableId {
   return { family: family === 4 ? 'ip' : 'ip6', name: 'calico-probe' };
-}
-
-export function isProbeChain(name: string): name is ProbeChain {
-  return Object.hasOwn(chains, name);
 }
 
 /** Makes the table; it is gone with the socket that commits this. */
