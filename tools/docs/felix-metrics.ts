@@ -3,6 +3,7 @@ import { Registry } from 'prom-client';
 import { CalcGraph } from '../../apps/felix/src/calc/calc-graph.ts';
 import { calcMetrics } from '../../apps/felix/src/calc-metrics.ts';
 import { dataplaneMetrics } from '../../apps/felix/src/dataplane/metrics.ts';
+import { wireguardMetrics } from '../../apps/felix/src/dataplane/wireguard/wireguard-metrics.ts';
 import { syncMetrics } from '../../apps/felix/src/sync-metrics.ts';
 import { cell, code } from './reference-page.ts';
 
@@ -47,7 +48,7 @@ export function renderFelixMetrics(): string {
     });
   return [
     "# Felix's metrics",
-    "Names and labels are Calico's where Calico has the metric. `felix_apply_latency_seconds`, `felix_store_delay_seconds`, `felix_kernel_writes`, `felix_cluster_num_staged_policies` and those that end in `_repairs` are not in Calico. They are served by `/metrics`, beside those of the process (`process_`, `nodejs_`).",
+    "Names and labels are Calico's where Calico has the metric. `felix_apply_latency_seconds`, `felix_store_delay_seconds`, `felix_kernel_writes`, `felix_cluster_num_staged_policies` and those that end in `_repairs` are not in Calico. They are served by `/metrics`, beside those of the process (`process_`, `nodejs_`). Those that begin with `wireguard_` are there where WireGuard is switched on and `PrometheusWireGuardMetricsEnabled` is not off.",
     ['| Name | Type | Labels | With the packet filter | Meaning |', '| --- | --- | --- | --- | --- |', ...rows].join(
       '\n',
     ),
@@ -90,6 +91,7 @@ function metricsWith(packetFilter: 'nftables' | 'iptables'): ReadonlyMap<string,
     bandwidthRepairs: none,
     storeDelaySeconds: none,
   });
+  using _wireguard = wireguardMetrics(registry, hostname, () => []);
   return new Map(
     registry.getMetricsAsArray().map((metric) => {
       const { name, type, help } = metric;

@@ -31,7 +31,7 @@ timeout --foreground $((minutes * 60)) qemu-system-x86_64 -accel tcg,thread=mult
   -display none -monitor none -serial stdio -no-reboot -nic none -device virtio-rng-pci \
   -kernel "$kernel/vmlinuz" -initrd "$kernel/initramfs.gz" -append 'console=ttyS0 quiet loglevel=3 panic=-1' \
   -virtfs local,path=/,mount_tag=host,readonly=on,security_model=none,multidevs=remap \
-  -virtfs local,path=$result,mount_tag=result,security_model=none </dev/null | tr -d '\r'
+  -virtfs local,path=$result,mount_tag=result,security_model=none </dev/null | sed -u 's#\r##g'
 
 if [ ! -f $result/exit ]; then
   echo "test-vm: the virtual machine ended, or was ended after $minutes minutes, before its tests did" >&2

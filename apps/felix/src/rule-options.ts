@@ -12,7 +12,7 @@ export function ruleOptionsOf(values: FelixParameters, filter: DriverChoice['kin
   const isIptables = filter === 'iptables';
   return {
     ...defaultRuleOptions,
-    marks: allocateMarks(isIptables ? values.IptablesMarkMask : values.NftablesMarkMask),
+    marks: allocateMarks(isIptables ? values.IptablesMarkMask : values.NftablesMarkMask, usesWireguard(values)),
     interfacePrefixes: values.InterfacePrefix,
     defaultEndpointToHostAction: values.DefaultEndpointToHostAction,
     filterAllowAction: isIptables ? values.IptablesFilterAllowAction : values.NftablesFilterAllowAction,
@@ -28,6 +28,8 @@ export function ruleOptionsOf(values: FelixParameters, filter: DriverChoice['kin
     serviceLoopPrevention: values.ServiceLoopPrevention,
     logRate: logRateOf(values.LogActionRateLimit, values.LogActionRateLimitBurst),
     floatingIps: values.FloatingIPs === 'Enabled',
+    wireguard: wireguardRulesOf(values),
+    wireguardEncryptsHosts: usesWireguard(values) && values.WireguardHostEncryptionEnabled,
     openstack: openstackOf(values),
     natOutgoingExclusions: values.NATOutgoingExclusions,
     natOutgoingAddress: values.NATOutgoingAddress,
@@ -87,5 +89,19 @@ export function programmedRoutesOf({ ProgramClusterRoutes: programs }: FelixPara
   return {
     ipip: programs === 'Enabled' || programs === 'EnabledIPIPOnly',
     plain: programs === 'Enabled' || programs === 'EnabledNoEncapOnly',
+  };
+}
+
+function usesWireguard(values: FelixParameters): boolean {
+  return values.WireguardEnabled || values.WireguardEnabledV6;
+}
+
+function wireguardRulesOf(values: FelixParameters): RuleOptions['wireguard'] {
+  const { WireguardInterfaceName, WireguardListeningPort, WireguardInterfaceNameV6, WireguardListeningPortV6 } = values;
+  return {
+    ...(values.WireguardEnabled ? { 4: { interfaceName: WireguardInterfaceName, port: WireguardListeningPort } } : {}),
+    ...(values.WireguardEnabledV6 && values.Ipv6Support
+      ? { 6: { interfaceName: WireguardInterfaceNameV6, port: WireguardListeningPortV6 } }
+      : {}),
   };
 }

@@ -8,7 +8,7 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { connectDatastore, startSyncer, type DatastoreConfig } from '@calico-node/datastore';
+import { connectDatastore, Resources, startSyncer, type DatastoreConfig } from '@calico-node/datastore';
 import { blockPrefix, felixStatusKey, resourcePrefix, type Kind } from '@calico-node/model';
 import type { Family, NodeName } from '@calico-node/net';
 import { routeProtocol } from '@calico-node/netlink';
@@ -43,6 +43,7 @@ import { StoreDelay } from './status/store-delay.ts';
 import { StatusReporter } from './status/status-reporter.ts';
 import { workLimitOf } from './status/work-limits.ts';
 import { syncMetrics } from './sync-metrics.ts';
+import { wireWireguard } from './wire-wireguard.ts';
 
 /** The kinds that calc reads. */
 const watchedKinds: readonly Kind[] = [
@@ -150,6 +151,17 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
       ? undefined
       : new LocalReachability({ prefixes: values.InterfacePrefix, excluded, onDirty });
   const mtuFile = new MtuFile(options.paths.mtuFile, values.RequireMTUFile, log);
+  const backend = connectDatastore(options.datastore, { log, signal });
+  using wireguard = await wireWireguard({
+    hostname: options.hostname,
+    values,
+    rules,
+    routeProtocol: clusterRouteProtocol(values.DeviceRouteProtocol),
+    resources: new Resources(backend),
+    context,
+    signal,
+    onDirty,
+  });
   using network = new ClusterNetwork({
     hostname: options.hostname,
     families,
@@ -157,7 +169,14 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     withoutRoutes: values.RouteSyncDisabled,
     mtuInterfaces: values.MTUIfacePattern,
     vxlan: { vni: values.VXLANVNI, port: values.VXLANPort },
-    mtus: { ipip: values.IpInIpMtu, vxlan4: values.VXLANMTU, vxlan6: values.VXLANMTUV6 },
+    mtus: {
+      ipip: values.IpInIpMtu,
+      vxlan4: values.VXLANMTU,
+      vxlan6: values.VXLANMTUV6,
+      wireguard4: values.WireguardMTU,
+      wireguard6: values.WireguardMTUV6,
+    },
+    wireguard: wireguard.families,
     onWorkloadMtu: (mtu) => {
       mtuFile.write(mtu);
     },
@@ -174,7 +193,6 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
   using connections = ConntrackSocket.open();
   if (values.IPForwarding === 'Enabled') interfaces.enableForwarding();
 
-  const backend = connectDatastore(options.datastore, { log, signal });
   const statusDir =
     options.config.origins.has('EndpointStatusPathPrefix') && values.EndpointStatusPathPrefix !== ''
       ? join(values.EndpointStatusPathPrefix, 'endpoint-status')
@@ -206,7 +224,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     interfaces,
     hostInterfaces,
     hostEndpoints,
-    network: together(network, migrationRouting, ...(reachability === undefined ? [] : [reachability])),
+    network: together(network, wireguard, migrationRouting, ...(reachability === undefined ? [] : [reachability])),
     bandwidth,
     floatingIps: values.FloatingIPs === 'Enabled',
     connections,
@@ -230,6 +248,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     routeSource: values.RouteSource,
     encapsulations: { ipip: values.IpInIpEnabled, vxlan: values.VXLANEnabled },
     programs: programmedRoutesOf(values),
+    tellsOwners: wireguard.families.length > 0,
     ownNode: ownNodeOf(values),
   });
   using sync = syncMetrics(context.metrics.registry, options.hostname);
@@ -319,7 +338,13 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     },
   });
   const refreshes = [
-    refresh(values.RouteRefreshInterval, interfaces, network, ...(reachability === undefined ? [] : [reachability])),
+    refresh(
+      values.RouteRefreshInterval,
+      interfaces,
+      network,
+      wireguard,
+      ...(reachability === undefined ? [] : [reachability]),
+    ),
     refresh(values.InterfaceRefreshInterval, interfaces, hostInterfaces, bandwidth),
     refresh(filterRefreshSeconds(values, choice.kind), policy),
     { seconds: values.LocalSubnetL2ReachabilityRefreshInterval, run: () => reachability?.announce() },

@@ -43,7 +43,7 @@ describe.skipIf(!isPossible)('IP-in-IP', () => {
     };
 
     beforeAll(async () => {
-      lab = new ClusterLab(driver, { programs });
+      lab = new ClusterLab(driver, { graph: { programs } });
       [one, two, three] = lab.nodes as [LabNode, LabNode, LabNode];
       const made = lab.nodes.map((node, index) =>
         lab.addWorkload(node, 'abc'.charAt(index), `10.65.${index + 1}.10`, `fd65::${index + 1}:a`),
@@ -162,7 +162,7 @@ describe.skipIf(!isPossible)('IP-in-IP', () => {
 
 describe.skipIf(isPossible)('IP-in-IP where the kernel has none', () => {
   it('says which module is missing, tries again, and programs all the rest', async () => {
-    using lab = new ClusterLab('nftables', { programs });
+    using lab = new ClusterLab('nftables', { graph: { programs } });
     const one = lab.nodes[0]!;
     const problems = await one.take([pool('Always'), ...nodeRecords, ...blocks]);
     expect(problems).toEqual([expect.stringMatching(/^tunl0: .*no ipip devices.*module 'ipip'/)]);

@@ -14,6 +14,7 @@ export { readSysctl, writeSysctl, type SysctlOptions } from './sysctl.ts';
 export { openTcpSocket, setTcpMd5Key, socketAddressOf, type TcpMd5Key, type TcpSocketOptions } from './tcp-socket.ts';
 export { openUdpSocket, type UdpSocketOptions } from './udp-socket.ts';
 export type { SocketAddress } from './socket-address.ts';
+export { hasLinkKind } from './link-kinds.ts';
 export { RouteSocket } from './route/route-socket.ts';
 export { RouteMonitor, type RouteEvent, type RouteGroup, type RouteMonitorOptions } from './route/route-monitor.ts';
 export type { Link, VxlanLink } from './route/link.ts';

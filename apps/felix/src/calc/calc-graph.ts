@@ -85,6 +85,8 @@ export interface CalcGraphOptions {
   readonly encapsulations?: FixedEncapsulations;
   /** Which routes are programmed beside those of VXLAN pools. */
   readonly programs?: ProgrammedRoutes;
+  /** Whether to tell which host has which destination (WireGuard). */
+  readonly tellsOwners?: boolean;
   /** What holds for this node in place of what its Node resource says. */
   readonly ownNode?: Partial<Node['spec']>;
 }
@@ -144,6 +146,7 @@ export class CalcGraph {
     routeSource = 'CalicoIPAM',
     encapsulations,
     programs,
+    tellsOwners,
     ownNode = {},
   }: CalcGraphOptions) {
     this.#hostname = hostname;
@@ -151,7 +154,7 @@ export class CalcGraph {
     this.#ownNode = ownNode;
     this.#encapsulations = new Encapsulations(encapsulations);
     this.#configuration = new Configuration(hostname);
-    this.#routes = new RouteResolver(hostname, programs);
+    this.#routes = new RouteResolver(hostname, programs, tellsOwners);
     for (const id of [networkPoolsSet, masqueradePoolsSet, allHostsSet, vxlanHostsSet])
       this.#ipSets.retain({ id, content: 'fixed' });
     for (const id of [allHostsSet, vxlanHostsSet]) this.#ipSets.changeFixed(id, externalNodes, []);
@@ -270,6 +273,7 @@ export class CalcGraph {
     const hosts = this.#hosts.takeChanges();
     const pools = this.#pools.takeChanges();
     const routes = this.#routes.takeChanges();
+    const owners = this.#routes.takeOwners();
     const ipSets = this.#ipSets.takeChanges();
     const profiles = this.#profiles.takeChanges();
     const policies = this.#policies.takeChanges();
@@ -300,6 +304,8 @@ export class CalcGraph {
       ...endpoints.updates,
       ...hostEndpoints.updates,
       ...routes.updates,
+      ...owners.updates,
+      ...owners.removals,
       ...routes.removals,
       ...endpoints.removals,
       ...hostEndpoints.removals,

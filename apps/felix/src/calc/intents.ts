@@ -11,7 +11,7 @@
  * before; it may repeat an unchanged value. A `...-remove` only names something announced before.
  * IP sets alone change by deltas.
  */
-import type { Cidr, IpAddress, Mac, NodeName } from '@calico-node/net';
+import type { Cidr, IpAddress, Mac, NodeName, WireguardKey } from '@calico-node/net';
 import type { ClusterInformation, FelixConfiguration } from '@calico-node/model';
 import type { HostEndpointId, WorkloadEndpointId, WorkloadEndpointIdentity } from './endpoint-id.ts';
 import type { IpPortMember, IpSetId } from './ip-set.ts';
@@ -50,6 +50,8 @@ export type Intent =
   | HostInterfaceRemove
   | RouteUpdate
   | RouteRemove
+  | OwnerUpdate
+  | OwnerRemove
   | InSync;
 
 /** The datastore's word on Felix's own configuration: whole, each time any part of it changes. */
@@ -78,6 +80,15 @@ export interface HostUpdate {
   readonly vxlan6?: VxlanEndpoint;
   /** Of its IP-in-IP device. */
   readonly ipipAddress?: IpAddress;
+  readonly wireguard4?: WireguardEnd;
+  readonly wireguard6?: WireguardEnd;
+}
+
+/** What a node says of its WireGuard device of one family. */
+export interface WireguardEnd {
+  /** Absent where the node takes nothing encrypted. */
+  readonly publicKey?: WireguardKey;
+  readonly address?: IpAddress;
 }
 
 /** A VXLAN device: the address that routes lead to, and the hardware address that frames to it carry. */
@@ -129,6 +140,18 @@ export interface RouteUpdate {
 
 export interface RouteRemove {
   readonly type: 'route-remove';
+  readonly destination: Cidr;
+}
+
+/** Which host has a destination, our own too, whatever its pool. Told only where somebody asked for it. */
+export interface OwnerUpdate {
+  readonly type: 'owner-update';
+  readonly destination: Cidr;
+  readonly host: NodeName;
+}
+
+export interface OwnerRemove {
+  readonly type: 'owner-remove';
   readonly destination: Cidr;
 }
 

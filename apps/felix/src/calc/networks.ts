@@ -14,6 +14,7 @@ import type { HostRemove, HostUpdate, PoolRemove, PoolUpdate } from './intents.t
 import { allHostsSet, masqueradePoolsSet, networkPoolsSet, vxlanHostsSet, type IpSetId } from './ip-set.ts';
 import type { IpSetIndex } from './ip-set-index.ts';
 import { tunnelsOf } from './routes/vteps.ts';
+import { wireguardOf } from './routes/wireguard-ends.ts';
 
 /** What an object adds to the sets that calc fills by itself. */
 type Shares = readonly (readonly [IpSetId, readonly Cidr[]])[];
@@ -89,7 +90,7 @@ export function convertPool({ spec }: IPPool, name: string): Entry<PoolUpdate> {
  * A node's addresses: those that BGP uses, else the first that its kubelet or Calico reported. Throws
  * NetParseError.
  */
-export function convertNode({ spec }: Node, name: string): Entry<HostUpdate> {
+export function convertNode({ spec, status }: Node, name: string): Entry<HostUpdate> {
   const v4 = spec.bgp?.ipv4Address ? parseAddress(spec.bgp.ipv4Address) : reportedAddress(spec, 4);
   const v6 = spec.bgp?.ipv6Address ? parseAddress(spec.bgp.ipv6Address) : reportedAddress(spec, 6);
   const addresses = [v4, v6].flatMap((address) => (address === undefined ? [] : [hostCidr(address.ip)]));
@@ -106,6 +107,7 @@ export function convertNode({ spec }: Node, name: string): Entry<HostUpdate> {
       ...(v4 === undefined ? {} : { ipv4: v4.ip, ipv4Subnet: v4.cidr }),
       ...(v6 === undefined ? {} : { ipv6: v6.ip, ipv6Subnet: v6.cidr }),
       ...tunnels,
+      ...wireguardOf(spec, status),
     },
     shares: [
       [allHostsSet, addresses],

@@ -36,6 +36,7 @@ import {
   interfacePatterns,
   optionalBool,
   switches,
+  tableRanges,
 } from './text-types.ts';
 
 export type { Parameter } from './parameter.ts';
@@ -117,6 +118,21 @@ export const parameters = {
   VXLANTunnelMACAddr: parameter(mac, undefined),
   VXLANTunnelMACAddrV6: parameter(mac, undefined),
   ExternalNodesCIDRList: parameter(cidrList, noCidrs, 'externalNodesList', { fatal: true }),
+  WireguardEnabled: parameter(bool, false, 'wireguardEnabled'),
+  WireguardEnabledV6: parameter(bool, false, 'wireguardEnabledV6'),
+  WireguardListeningPort: parameter(int(0, 65535), 51820, 'wireguardListeningPort'),
+  WireguardListeningPortV6: parameter(int(0, 65535), 51821, 'wireguardListeningPortV6'),
+  WireguardRoutingRulePriority: parameter(int(0, 0xffffffff), 99, 'wireguardRoutingRulePriority'),
+  WireguardInterfaceName: parameter(interfacePattern, 'wireguard.cali', 'wireguardInterfaceName', { nonZero: true }),
+  WireguardInterfaceNameV6: parameter(interfacePattern, 'wg-v6.cali', 'wireguardInterfaceNameV6', { nonZero: true }),
+  WireguardMTU: parameter(int(0, 65535), 0, 'wireguardMTU'),
+  WireguardMTUV6: parameter(int(0, 65535), 0, 'wireguardMTUV6'),
+  WireguardHostEncryptionEnabled: parameter(bool, false, 'wireguardHostEncryptionEnabled'),
+  WireguardPersistentKeepAlive: parameter(seconds, 0, 'wireguardKeepAlive'),
+  WireguardThreadingEnabled: parameter(bool, false, 'wireguardThreadingEnabled'),
+  RouteTableRange: parameter(tableRanges, '', 'routeTableRange'),
+  RouteTableRanges: parameter(tableRanges, '', 'routeTableRanges'),
+  PrometheusWireGuardMetricsEnabled: parameter(bool, true, 'prometheusWireGuardMetricsEnabled'),
   IpInIpEnabled: parameter(optionalBool, undefined, 'ipipEnabled'),
   IpInIpTunnelAddr: parameter(address(4), undefined),
   ProgramClusterRoutes: parameter(

@@ -123,6 +123,8 @@ export class PolicyIntents {
       case 'pool-remove':
       case 'route-update':
       case 'route-remove':
+      case 'owner-update':
+      case 'owner-remove':
       case 'in-sync':
         return;
     }

@@ -15,6 +15,12 @@ test('takes scattered bits, up to the highest', () => {
   expect(allocateMarks(0x80000113)).toEqual({ accept: 1, pass: 2, drop: 0x10, scratch0: 0x100, scratch1: 0x80000000 });
 });
 
+test('has one more for WireGuard', () => {
+  expect(allocateMarks(0xffff0000, true)).toMatchObject({ scratch1: 0x100000, wireguard: 0x200000 });
+});
+
 test('refuses a mask with too few', () => {
   expect(() => allocateMarks(0xf)).toThrow(MarkMaskError);
+  expect(allocateMarks(0x1f)).not.toHaveProperty('wireguard');
+  expect(() => allocateMarks(0x1f, true)).toThrow(MarkMaskError);
 });

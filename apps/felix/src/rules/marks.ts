@@ -8,13 +8,16 @@ export interface MarkBits {
   readonly drop: number;
   readonly scratch0: number;
   readonly scratch1: number;
+  /** What WireGuard devices have sent themselves, and must not be sent through them again. Only where there are some. */
+  readonly wireguard?: number;
 }
 
 /** The mask has too few bits for Felix to work with. */
 export class MarkMaskError extends Error {
   override readonly name = 'MarkMaskError';
   readonly code = 'mark-mask-too-small';
-  readonly hint = 'IptablesMarkMask or NftablesMarkMask needs at least 5 bits that nothing else on the host uses';
+  readonly hint =
+    'IptablesMarkMask or NftablesMarkMask needs at least 5 bits that nothing else on the host uses, 6 with WireGuard';
 
   readonly mask: number;
 
@@ -26,19 +29,21 @@ export class MarkMaskError extends Error {
 
 /**
  * Hands out the lowest bits of the mask in Calico's order: accept, pass, drop, scratch0, scratch1
- * (`felix/dataplane/driver.go`). Throws `MarkMaskError` when the mask has fewer than five.
+ * (`felix/dataplane/driver.go`), then one for WireGuard if it is in use. Throws `MarkMaskError` when the mask has too few.
  */
-export function allocateMarks(mask: number): MarkBits {
+export function allocateMarks(mask: number, usesWireguard = false): MarkBits {
   const bits = Array.from({ length: 32 }, (_, index) => 2 ** index).filter((bit) => (mask & bit) !== 0);
-  const [accept, pass, drop, scratch0, scratch1] = bits;
+  const [accept, pass, drop, scratch0, scratch1, wireguard] = bits;
   if (
     accept === undefined ||
     pass === undefined ||
     drop === undefined ||
     scratch0 === undefined ||
-    scratch1 === undefined
+    scratch1 === undefined ||
+    (usesWireguard && wireguard === undefined)
   ) {
     throw new MarkMaskError(mask);
   }
-  return { accept, pass, drop, scratch0, scratch1 };
+  const all = { accept, pass, drop, scratch0, scratch1 };
+  return usesWireguard && wireguard !== undefined ? { ...all, wireguard } : all;
 }

@@ -33,6 +33,7 @@ export const chainNames = {
   toWorkloadDispatch: 'cali-to-wl-dispatch',
   reversePathSkip: 'cali-rpf-skip',
   natOutgoing: 'cali-nat-outgoing',
+  wireguardIncomingMark: 'cali-wireguard-incoming-mark',
   floatingDnat: 'cali-fip-dnat',
   floatingSnat: 'cali-fip-snat',
 } as const;

@@ -1,4 +1,4 @@
-import type { IpAddress } from '@calico-node/net';
+import type { Family, IpAddress } from '@calico-node/net';
 import type { Failsafes } from '@calico-node/policy';
 import type { PortRange } from '../calc/parsed-rule.ts';
 import { allocateMarks, type MarkBits } from './marks.ts';
@@ -11,6 +11,12 @@ export interface LogRate {
   readonly packets: number;
   readonly per: RateUnit;
   readonly burst: number;
+}
+
+/** What rules know of a WireGuard device. */
+export interface WireguardRules {
+  readonly interfaceName: string;
+  readonly port: number;
 }
 
 /** What of Felix's configuration shapes its rules; names as in FelixConfiguration. */
@@ -31,6 +37,10 @@ export interface RuleOptions {
   readonly vxlanPort: number;
   /** As the pools ask for. */
   readonly tunnels: Tunnels;
+  /** The device of each family that has one; with one of them the marks have a bit for it. */
+  readonly wireguard: Partial<Record<Family, WireguardRules>>;
+  /** Hosts' own packets are encrypted too (WireguardHostEncryptionEnabled). */
+  readonly wireguardEncryptsHosts: boolean;
   readonly allowVxlanPacketsFromWorkloads: boolean;
   readonly allowIpipPacketsFromWorkloads: boolean;
   readonly logPrefix: string;
@@ -71,6 +81,8 @@ export const defaultRuleOptions: RuleOptions = Object.freeze({
   enforceReversePath: true,
   vxlanPort: 4789,
   tunnels: Object.freeze({ ipip: false, vxlan4: false, vxlan6: false }),
+  wireguard: Object.freeze({}),
+  wireguardEncryptsHosts: false,
   allowVxlanPacketsFromWorkloads: false,
   allowIpipPacketsFromWorkloads: false,
   logPrefix: 'calico-packet',

@@ -40,7 +40,14 @@ import { chainNames } from './names.ts';
 import { renderNatOutgoing } from './nat-outgoing.ts';
 import { openstackLeases, openstackToHost } from './openstack.ts';
 import type { RuleOptions } from './options.ts';
-import { masqueradeIntoTunnels, tunnelInput, tunnelOutput, untrackedVxlan } from './tunnel-rules.ts';
+import {
+  markIncoming,
+  masqueradeIntoTunnels,
+  renderIncomingMarkChains,
+  tunnelInput,
+  tunnelOutput,
+  untrackedVxlan,
+} from './tunnel-rules.ts';
 import { allowAction, denyAction } from './verdicts.ts';
 
 /** Neighbour discovery and multicast listener messages that a workload needs to reach its host at all. */
@@ -75,6 +82,7 @@ export function renderStaticChains(family: Family, options: RuleOptions): readon
   return [
     chain('raw', chainNames.prerouting, rawPrerouting(family, options)),
     chain('raw', chainNames.output, rawOutput(family, options)),
+    ...renderIncomingMarkChains(options),
     chain('mangle', chainNames.prerouting, manglePrerouting(options)),
     chain('mangle', chainNames.postrouting, manglePostrouting(options)),
     chain('filter', chainNames.output, output(family, options)),
@@ -113,6 +121,7 @@ function rawPrerouting(family: Family, options: RuleOptions): readonly Rule[] {
     : [];
   return [
     rule([], clearMarks(allMarks(options))),
+    ...markIncoming(options),
     ...untrackedVxlan(family, options),
     ...forWorkloads('in', setMarks(fromWorkload), options),
     ...check,

@@ -4,18 +4,23 @@
  */
 import type { Family } from '@calico-node/net';
 import { allHostsSet, vxlanHostsSet } from '../calc/ip-set.ts';
-import { rule } from './build.ts';
+import { chain, rule } from './build.ts';
 import {
   drop,
+  jump,
   masquerade,
   matchInterface,
+  matchInterfacePrefix,
   matchLocal,
   matchPorts,
   matchProtocol,
   matchSet,
   protocols,
+  returnToCaller,
+  setMarks,
 } from './matches.ts';
-import type { Match, Rule } from './model.ts';
+import type { Chain, Match, Rule } from './model.ts';
+import { chainNames } from './names.ts';
 import type { RuleOptions } from './options.ts';
 import { allowAction, denyAction } from './verdicts.ts';
 
@@ -49,6 +54,10 @@ export function tunnelInput(family: Family, options: RuleOptions): readonly Rule
           rule([...vxlan(options), toUs], drop, 'Drop VXLAN packets from non-allowed hosts'),
         ]
       : []),
+    // Who has no key of ours gets nothing past the device.
+    ...wireguardRules(family, options, (matches) =>
+      rule([...matches, toUs], allow, `Allow incoming IPv${family} Wireguard packets`),
+    ),
   ];
 }
 
@@ -69,6 +78,9 @@ export function tunnelOutput(family: Family, options: RuleOptions): readonly Rul
           ),
         ]
       : []),
+    ...wireguardRules(family, options, (matches) =>
+      rule([...matches, fromUs], allow, `Allow outgoing IPv${family} Wireguard packets`),
+    ),
   ];
 }
 
@@ -78,26 +90,57 @@ export function untrackedVxlan(family: Family, options: RuleOptions): readonly R
 }
 
 /** What leaves by a tunnel with another of the host's addresses gets the tunnel's, so that the answer comes back so. */
-export function masqueradeIntoTunnels(family: Family, { tunnels, fullyRandom }: RuleOptions): readonly Rule[] {
-  const devices = family === 4 ? (['ipip', 'vxlan4'] as const) : (['vxlan6'] as const);
-  return devices
-    .filter((device) => tunnels[device])
-    .map((device) =>
-      rule(
-        [
-          matchInterface('out', tunnelDevices[device]),
-          { kind: 'local-address', side: 'source', limitInterface: 'out', negated: true },
-          matchLocal('source'),
-        ],
-        masquerade(fullyRandom.masquerade),
-      ),
-    );
+export function masqueradeIntoTunnels(family: Family, options: RuleOptions): readonly Rule[] {
+  const { tunnels, wireguard, fullyRandom } = options;
+  const kinds = family === 4 ? (['ipip', 'vxlan4'] as const) : (['vxlan6'] as const);
+  const devices = kinds.filter((kind) => tunnels[kind]).map((kind) => tunnelDevices[kind]);
+  return [...devices, ...(wireguard[family] === undefined ? [] : [wireguard[family].interfaceName])].map((device) =>
+    rule(
+      [
+        matchInterface('out', device),
+        { kind: 'local-address', side: 'source', limitInterface: 'out', negated: true },
+        matchLocal('source'),
+      ],
+      masquerade(fullyRandom.masquerade),
+    ),
+  );
+}
+
+/** Where hosts' own packets are encrypted, what comes in otherwise is not looked up in WireGuard's routing table. */
+export function markIncoming({ wireguardEncryptsHosts }: RuleOptions): readonly Rule[] {
+  return wireguardEncryptsHosts ? [rule([], jump(chainNames.wireguardIncomingMark))] : [];
+}
+
+export function renderIncomingMarkChains(options: RuleOptions): readonly Chain[] {
+  const { marks, wireguard, wireguardEncryptsHosts, interfacePrefixes } = options;
+  if (!wireguardEncryptsHosts || marks.wireguard === undefined) return [];
+  const unmarked = [
+    matchInterface('in', 'lo'),
+    ...Object.values(wireguard).map(({ interfaceName }) => matchInterface('in', interfaceName)),
+    ...interfacePrefixes.map((prefix) => matchInterfacePrefix('in', prefix)),
+  ];
+  return [
+    chain('raw', chainNames.wireguardIncomingMark, [
+      ...unmarked.map((match) => rule([match], returnToCaller)),
+      rule([], setMarks(marks.wireguard)),
+    ]),
+  ];
 }
 
 const ipip = matchProtocol(protocols.ipip);
 
 function vxlan({ vxlanPort }: RuleOptions): readonly Match[] {
   return [matchProtocol(protocols.udp), matchPorts('destination', [{ first: vxlanPort, last: vxlanPort }])];
+}
+
+function wireguardRules(
+  family: Family,
+  { wireguard }: RuleOptions,
+  make: (matches: readonly Match[]) => Rule,
+): readonly Rule[] {
+  const port = wireguard[family]?.port;
+  if (port === undefined) return [];
+  return [make([matchProtocol(protocols.udp), matchPorts('destination', [{ first: port, last: port }])])];
 }
 
 function hasIpip(family: Family, { tunnels }: RuleOptions): boolean {

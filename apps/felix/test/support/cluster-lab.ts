@@ -1,18 +1,25 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { parseNodeName } from '@calico-node/net';
+import { parseNodeName, type Family, type WireguardKey } from '@calico-node/net';
 import { createNetns, deleteNetns, writeSysctl } from '@calico-node/netlink';
+import { WireguardSocket, type WireguardChange } from '@calico-node/netlink/wireguard';
 import { CalcGraph, type CalcGraphOptions, type StoreUpdate } from '../../src/calc/calc-graph.ts';
 import { storedEndpoint } from '../../src/calc/testing/resources.ts';
 import { WorkloadInterfaces } from '../../src/dataplane/interfaces/workload-interfaces.ts';
 import type { PolicyDriver } from '../../src/dataplane/policy-driver.ts';
 import { ClusterNetwork, type ClusterNetworkOptions } from '../../src/dataplane/tunnels/cluster-network.ts';
-import { defaultRuleOptions } from '../../src/rules/options.ts';
+import { WireguardNetwork, type WireguardNetworkOptions } from '../../src/dataplane/wireguard/wireguard-network.ts';
+import { defaultRuleOptions, type RuleOptions } from '../../src/rules/options.ts';
 import { drivers } from './drivers.ts';
 import { runIn } from './node-lab.ts';
 
-/** What Felix's parameters tell the graph. */
-type GraphOptions = Omit<CalcGraphOptions, 'hostname'>;
+/** What Felix's parameters say. */
+export interface LabOptions {
+  readonly graph?: Omit<CalcGraphOptions, 'hostname'>;
+  readonly rules?: Partial<RuleOptions>;
+  /** Families with WireGuard, and what is not its default. */
+  readonly wireguard?: Partial<Record<Family, Partial<WireguardNetworkOptions>>>;
+}
 
 /** A node of the lab: Felix's graph and drivers, run by the test, in a namespace with a cable to the fabric. */
 export class LabNode implements Disposable {
@@ -21,16 +28,19 @@ export class LabNode implements Disposable {
   dirty = 0;
   workloadMtu: number | undefined;
   network: ClusterNetwork;
+  /** As its kernel has them, for the store. */
+  readonly publicKeys = new Map<Family, WireguardKey | undefined>();
+  readonly wireguard: WireguardNetwork[];
   readonly #graph: CalcGraph;
   readonly #policy: PolicyDriver;
   readonly #interfaces: WorkloadInterfaces;
 
-  constructor(name: string, netns: string, driver: keyof typeof drivers, options: GraphOptions) {
+  constructor(name: string, netns: string, driver: keyof typeof drivers, options: LabOptions) {
     this.name = name;
     this.netns = netns;
-    this.#graph = new CalcGraph({ hostname: parseNodeName(name), ...options });
+    this.#graph = new CalcGraph({ hostname: parseNodeName(name), ...options.graph });
     this.#graph.onInSync();
-    this.#policy = drivers[driver]!({ netns, families: [4, 6], rules: defaultRuleOptions });
+    this.#policy = drivers[driver]!({ netns, families: [4, 6], rules: { ...defaultRuleOptions, ...options.rules } });
     this.#interfaces = new WorkloadInterfaces({
       netns,
       prefixes: ['cali'],
@@ -42,6 +52,10 @@ export class LabNode implements Disposable {
     });
     this.#interfaces.enableForwarding();
     this.network = this.openNetwork();
+    this.wireguard = ([4, 6] as const).flatMap((family) => {
+      const more = options.wireguard?.[family];
+      return more === undefined ? [] : [this.openWireguard(family, more)];
+    });
   }
 
   openNetwork(more: Partial<ClusterNetworkOptions> = {}): ClusterNetwork {
@@ -52,9 +66,35 @@ export class LabNode implements Disposable {
       routeProtocol: 80,
       mtuInterfaces: /^eth/,
       vxlan: { vni: 4096, port: 4789 },
-      mtus: { ipip: 0, vxlan4: 0, vxlan6: 0 },
+      mtus: { ipip: 0, vxlan4: 0, vxlan6: 0, wireguard4: 0, wireguard6: 0 },
       onWorkloadMtu: (mtu) => {
         this.workloadMtu = mtu;
+      },
+      onDirty: () => {
+        this.dirty += 1;
+      },
+      ...more,
+    });
+  }
+
+  openWireguard(family: Family, more: Partial<WireguardNetworkOptions>): WireguardNetwork {
+    return new WireguardNetwork({
+      netns: this.netns,
+      hostname: parseNodeName(this.name),
+      family,
+      interfaceName: family === 4 ? 'wireguard.cali' : 'wg-v6.cali',
+      port: family === 4 ? 51820 : 51821,
+      mark: 0x200000,
+      table: 1,
+      rulePriority: 99,
+      routeProtocol: 80,
+      mtu: 0,
+      mtuInterfaces: /^eth/,
+      keepaliveSeconds: 0,
+      encryptsHosts: false,
+      threading: false,
+      onPublicKey: (key) => {
+        this.publicKeys.set(family, key);
       },
       onDirty: () => {
         this.dirty += 1;
@@ -69,12 +109,19 @@ export class LabNode implements Disposable {
     const { intents } = this.#graph.flush();
     this.#policy.update(intents);
     this.network.update(intents);
+    for (const network of this.wireguard) network.update(intents);
     for (const intent of intents) {
       if (intent.type === 'workload-endpoint-update') this.#interfaces.update(intent.id, intent.endpoint);
     }
     await this.#policy.apply();
     this.#interfaces.establish();
-    return this.network.apply();
+    return [...this.network.apply(), ...this.wireguard.flatMap((network) => network.apply())];
+  }
+
+  /** Changes the WireGuard device of IPv4 as another program would. */
+  setWireguard(change: WireguardChange): void {
+    using socket = WireguardSocket.open({ netns: this.netns });
+    socket.setDevice(this.wireguard[0]!.readDevice()!.interfaceIndex, change);
   }
 
   /** Runs a program here; gives its lines, each without spaces at the ends. */
@@ -87,6 +134,7 @@ export class LabNode implements Disposable {
 
   [Symbol.dispose](): void {
     this.network[Symbol.dispose]();
+    for (const network of this.wireguard) network[Symbol.dispose]();
     this.#interfaces.close();
     this.#policy.close();
   }
@@ -99,7 +147,7 @@ export class ClusterLab implements Disposable {
   readonly #prefix = `cnt-${randomBytes(4).toString('hex')}`;
   readonly #namespaces: string[] = [];
 
-  constructor(driver: keyof typeof drivers = 'nftables', options: GraphOptions = {}) {
+  constructor(driver: keyof typeof drivers = 'nftables', options: LabOptions = {}) {
     this.fabric = this.#namespace('fabric');
     this.#sh(
       this.fabric,
@@ -146,7 +194,7 @@ export class ClusterLab implements Disposable {
     for (const name of this.#namespaces.reverse()) if (existsSync(`/run/netns/${name}`)) deleteNetns(name);
   }
 
-  #node(number: number, subnet: number, driver: keyof typeof drivers, options: GraphOptions): LabNode {
+  #node(number: number, subnet: number, driver: keyof typeof drivers, options: LabOptions): LabNode {
     const netns = this.#namespace(`node${number}`);
     this.#sh(
       this.fabric,

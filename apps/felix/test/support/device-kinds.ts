@@ -1,14 +1,8 @@
-import { createIpip, createWireguard, inNewNetns, NetlinkError, RouteSocket } from '@calico-node/netlink';
-
-const requests = { ipip: createIpip, wireguard: createWireguard } as const;
+import { hasLinkKind } from '@calico-node/netlink';
 
 /** Whether this kernel can make devices of a kind. Where it cannot, says that the tests of `title` are skipped. */
-export function hasDeviceKind(kind: keyof typeof requests, title: string): boolean {
-  const [error] = inNewNetns(() => {
-    using socket = RouteSocket.open();
-    return socket.execute([requests[kind]({ name: 'probe0' })]);
-  });
-  const isMissing = error instanceof NetlinkError && error.code === 'EOPNOTSUPP';
-  if (isMissing) console.warn(`skipped: ${title}: this kernel has no ${kind} devices; \`make test-vm\` runs them`);
-  return !isMissing;
+export function hasDeviceKind(kind: Parameters<typeof hasLinkKind>[0], title: string): boolean {
+  const isPossible = hasLinkKind(kind);
+  if (!isPossible) console.warn(`skipped: ${title}: this kernel has no ${kind} devices; \`make test-vm\` runs them`);
+  return isPossible;
 }

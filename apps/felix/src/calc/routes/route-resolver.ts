@@ -9,7 +9,15 @@
  */
 import { cidrContains, familyOf, PrefixTrie, type Cidr, type NodeName } from '@calico-node/net';
 import { Announcer } from '../announcer.ts';
-import type { HostUpdate, PoolUpdate, RouteRemove, RouteTarget, RouteUpdate } from '../intents.ts';
+import type {
+  HostUpdate,
+  OwnerRemove,
+  OwnerUpdate,
+  PoolUpdate,
+  RouteRemove,
+  RouteTarget,
+  RouteUpdate,
+} from '../intents.ts';
 import { encapsulationOf } from './encapsulations.ts';
 import type { Owner } from './owners.ts';
 
@@ -33,10 +41,14 @@ export class RouteResolver {
   readonly #owners = new PrefixTrie<Map<string, Owner>>();
   readonly #destinationsOf = new Map<NodeName, Set<Cidr>>();
   readonly #changed = new Announcer<Cidr>();
+  readonly #tellsOwners: boolean;
+  readonly #changedOwners = new Announcer<Cidr>();
 
-  constructor(hostname: NodeName, programs: ProgrammedRoutes = { ipip: false, plain: false }) {
+  /** @param tellsOwners `takeOwners` will be asked for. */
+  constructor(hostname: NodeName, programs: ProgrammedRoutes = { ipip: false, plain: false }, tellsOwners = false) {
     this.#hostname = hostname;
     this.#programs = programs;
+    this.#tellsOwners = tellsOwners;
   }
 
   setHost(name: string, host: HostUpdate | undefined): void {
@@ -80,6 +92,17 @@ export class RouteResolver {
     else this.#bySource.set(source, owners);
   }
 
+  /** Who came to have which destination since the last call. */
+  takeOwners(): { readonly updates: readonly OwnerUpdate[]; readonly removals: readonly OwnerRemove[] } {
+    return this.#changedOwners.take<OwnerUpdate, OwnerRemove>(
+      (destination) => {
+        const owner = this.#ownerOf(destination);
+        return owner === undefined ? 'gone' : { type: 'owner-update', destination, host: owner.host };
+      },
+      (destination) => ({ type: 'owner-remove', destination }),
+    );
+  }
+
   /** What changed since the last call. */
   takeChanges(): { readonly updates: readonly RouteUpdate[]; readonly removals: readonly RouteRemove[] } {
     return this.#changed.take<RouteUpdate, RouteRemove>(
@@ -107,6 +130,7 @@ export class RouteResolver {
     if (owners.size === 0) this.#owners.delete(destination);
     else this.#owners.set(destination, owners);
     this.#changed.touch(destination);
+    if (this.#tellsOwners) this.#changedOwners.touch(destination);
   }
 
   #touchWithin(cidr: Cidr): void {

@@ -36,6 +36,7 @@ export class IntentMirror {
   readonly hosts = new Map<string, HostUpdate>();
   serviceCidrs: readonly Cidr[] = [];
   readonly routes = new Map<string, RouteUpdate>();
+  readonly owners = new Map<string, string>();
   encapsulation: EncapsulationUpdate | undefined;
   config: ConfigUpdate | undefined;
   isInSync = false;
@@ -60,6 +61,7 @@ export class IntentMirror {
         hosts: sorted(this.hosts, (host) => host),
         serviceCidrs: this.serviceCidrs,
         routes: sorted(this.routes, (route) => route),
+        owners: sorted(this.owners, (host) => host),
         encapsulation: this.encapsulation,
         config: this.config,
         isInSync: this.isInSync,
@@ -101,6 +103,12 @@ export class IntentMirror {
         return;
       case 'route-remove':
         check(this.routes.delete(intent.destination), `route ${intent.destination} is known`);
+        return;
+      case 'owner-update':
+        this.owners.set(intent.destination, intent.host);
+        return;
+      case 'owner-remove':
+        check(this.owners.delete(intent.destination), `the owner of ${intent.destination} is known`);
         return;
       case 'ip-set-update':
         check(!this.sets.has(intent.id), `set ${intent.id} is new`);

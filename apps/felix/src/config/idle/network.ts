@@ -1,6 +1,6 @@
 import { idle } from '../parameter.ts';
-import { bool, int, oneOf, regexp, seconds, text } from '../parameter-type.ts';
-import { dscp, interfacePattern, keyValues, milliseconds, portRanges, tableRanges } from '../text-types.ts';
+import { bool, oneOf, regexp, seconds, text } from '../parameter-type.ts';
+import { dscp, keyValues, milliseconds, portRanges } from '../text-types.ts';
 
 const noGates = "what Calico's gates open belongs to the eBPF data plane";
 const kernelTells = 'the kernel tells of interfaces and answers at once';
@@ -11,27 +11,10 @@ const noIstio = 'there is no ambient mode';
 const noOffload = 'there are no flow tables';
 const noPolicySync = 'policy is not served to proxies';
 const noWindows = 'there is no Windows here';
-const noWireguard = 'there is no WireGuard';
 const noXdp = 'there is no XDP';
 
 /** Parameters of what Calico's Felix does to the network and this one does not. */
 export const networkParameters = {
-  WireguardEnabled: idle(bool, 'false', noWireguard, 'wireguardEnabled'),
-  WireguardEnabledV6: idle(bool, 'false', noWireguard, 'wireguardEnabledV6'),
-  WireguardListeningPort: idle(int(0, 65535), '51820', noWireguard, 'wireguardListeningPort'),
-  WireguardListeningPortV6: idle(int(0, 65535), '51821', noWireguard, 'wireguardListeningPortV6'),
-  WireguardRoutingRulePriority: idle(int(0, 0xffffffff), '99', noWireguard, 'wireguardRoutingRulePriority'),
-  WireguardInterfaceName: idle(interfacePattern, 'wireguard.cali', noWireguard, 'wireguardInterfaceName', {
-    nonZero: true,
-  }),
-  WireguardInterfaceNameV6: idle(interfacePattern, 'wg-v6.cali', noWireguard, 'wireguardInterfaceNameV6', {
-    nonZero: true,
-  }),
-  WireguardMTU: idle(int(0, 65535), '0', noWireguard, 'wireguardMTU'),
-  WireguardMTUV6: idle(int(0, 65535), '0', noWireguard, 'wireguardMTUV6'),
-  WireguardHostEncryptionEnabled: idle(bool, 'false', noWireguard, 'wireguardHostEncryptionEnabled'),
-  WireguardPersistentKeepAlive: idle(seconds, '0', noWireguard, 'wireguardKeepAlive'),
-  WireguardThreadingEnabled: idle(bool, 'false', noWireguard, 'wireguardThreadingEnabled'),
   NFTablesFlowTableOffload: idle(oneOf('All', 'Disabled'), 'Disabled', noOffload, 'nftablesFlowTableOffload'),
   NFTablesFlowTableDataIfacePattern: idle(regexp, '', noOffload, 'nftablesFlowTableDataIfacePattern'),
   IstioAmbientMode: idle(oneOf('Disabled', 'Enabled'), 'Disabled', noIstio, 'istioAmbientMode'),
@@ -45,10 +28,7 @@ export const networkParameters = {
   AWSSrcDstCheck: idle(oneOf('DoNothing', 'Enable', 'Disable'), 'DoNothing', noCloud, 'awsSrcDstCheck', {
     nonZero: true,
   }),
-  PrometheusWireGuardMetricsEnabled: idle(bool, 'true', noWireguard, 'prometheusWireGuardMetricsEnabled'),
   KubeNodePortRanges: idle(portRanges, '30000:32767', noIpvs, 'kubeNodePortRanges'),
-  RouteTableRange: idle(tableRanges, '', noWireguard, 'routeTableRange'),
-  RouteTableRanges: idle(tableRanges, '', noWireguard, 'routeTableRanges'),
   SidecarAccelerationEnabled: idle(bool, 'false', noXdp, 'sidecarAccelerationEnabled'),
   XDPEnabled: idle(bool, 'true', noXdp, 'xdpEnabled'),
   GenericXDPEnabled: idle(bool, 'false', noXdp, 'genericXDPEnabled'),

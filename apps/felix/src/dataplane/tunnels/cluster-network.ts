@@ -24,7 +24,7 @@ import {
 import type { EncapsulationUpdate, HostUpdate, Intent, RouteTarget, VxlanEndpoint } from '../../calc/intents.ts';
 import { tunnelDevices } from '../../rules/tunnel-rules.ts';
 import { RouteTable } from '../routes/route-table.ts';
-import { type Encapsulation, hostMtu, leadsOut, tunnelMtu, type TunnelMtus, workloadMtu } from './mtu.ts';
+import { hostMtu, leadsOut, tunnelMtu, type TunnelMtus, workloadMtu } from './mtu.ts';
 import { ensureDevice, removeDevice, type TunnelDevice } from './tunnel-device.ts';
 import { peerRequests } from './vxlan-peers.ts';
 
@@ -43,15 +43,20 @@ export interface ClusterNetworkOptions {
     readonly port: number;
   };
   readonly mtus: TunnelMtus;
+  /** The families whose packets may go by WireGuard, for which workloads' packets leave room. */
+  readonly wireguard?: readonly Family[];
   /** What the interfaces of workloads should have: when it is known, and whenever it changes. */
   readonly onWorkloadMtu: (mtu: number) => void;
   /** The kernel changed by somebody else's hand, or something is to be tried again: apply soon. */
   readonly onDirty: () => void;
 }
 
+/** Tunnels that pools ask for. */
+type PoolTunnel = keyof typeof tunnelDevices;
+
 /** The kinds of tunnel that carry packets of each family. */
-const tunnelsOfFamily: Readonly<Record<Family, readonly Encapsulation[]>> = { 4: ['ipip', 'vxlan4'], 6: ['vxlan6'] };
-const vxlanKinds = { 4: 'vxlan4', 6: 'vxlan6' } as const satisfies Record<Family, Encapsulation>;
+const tunnelsOfFamily: Readonly<Record<Family, readonly PoolTunnel[]>> = { 4: ['ipip', 'vxlan4'], 6: ['vxlan6'] };
+const vxlanKinds = { 4: 'vxlan4', 6: 'vxlan6' } as const satisfies Record<Family, PoolTunnel>;
 const deviceNames: ReadonlySet<string> = new Set(Object.values(tunnelDevices));
 
 const RETRY_MS = 2000;
@@ -65,7 +70,7 @@ export class ClusterNetwork implements Disposable {
   readonly #routes = new Map<Cidr, RouteTarget>();
   #encapsulation: EncapsulationUpdate | undefined;
   /** Devices as last made. */
-  readonly #devices = new Map<Encapsulation, Link>();
+  readonly #devices = new Map<PoolTunnel, Link>();
   readonly #parents = new Map<Family, Link>();
   /** Devices, neighbours and the kernel's routes are to be looked at anew; without: routes that were touched. */
   #isStale = true;
@@ -182,7 +187,12 @@ export class ClusterNetwork implements Disposable {
     this.#hostMtus = new Map(outer.map(({ index, mtu }) => [index, mtu]));
     const host = hostMtu(links, mtuInterfaces);
     if (host === undefined || this.#encapsulation === undefined) return;
-    const mtu = workloadMtu(this.#encapsulation, mtus, host);
+    const encapsulation = this.#encapsulation;
+    const kinds = [
+      ...(['ipip', 'vxlan4', 'vxlan6'] as const).filter((kind) => encapsulation[kind]),
+      ...(this.#options.wireguard ?? []).map((family) => (family === 4 ? 'wireguard4' : 'wireguard6')),
+    ];
+    const mtu = workloadMtu(kinds, mtus, host);
     if (mtu === this.#workloadMtu) return;
     this.#workloadMtu = mtu;
     onWorkloadMtu(mtu);
@@ -196,7 +206,7 @@ export class ClusterNetwork implements Disposable {
     else this.#parents.set(family, parent);
   }
 
-  #refreshDevice(kind: Encapsulation, family: Family, links: readonly Link[]): void {
+  #refreshDevice(kind: PoolTunnel, family: Family, links: readonly Link[]): void {
     this.#devices.delete(kind);
     if (this.#encapsulation?.[kind] !== true) {
       if (this.#encapsulation !== undefined) this.#deviceWrites += removeDevice(this.#socket, tunnelDevices[kind]);
@@ -219,7 +229,7 @@ export class ClusterNetwork implements Disposable {
     if (host === undefined) return undefined;
     return {
       name: tunnelDevices.ipip,
-      mtu: tunnelMtu('ipip', this.#options.mtus, host),
+      mtu: tunnelMtu('ipip', this.#options.mtus.ipip, host),
       address: this.#hosts.get(this.#options.hostname)?.ipipAddress,
       tunnel: { kind: 'ipip' },
     };
@@ -235,7 +245,7 @@ export class ClusterNetwork implements Disposable {
     const { vni, port } = this.#options.vxlan;
     return {
       name: tunnelDevices[kind],
-      mtu: tunnelMtu(kind, this.#options.mtus, hostMtu(links, this.#options.mtuInterfaces) ?? parent.mtu),
+      mtu: tunnelMtu(kind, this.#options.mtus[kind], hostMtu(links, this.#options.mtuInterfaces) ?? parent.mtu),
       address: endpoint.address,
       tunnel: { kind: 'vxlan', vni, port, mac: endpoint.mac, local, deviceIndex: parent.index },
     };

@@ -4,8 +4,7 @@ import { parameters } from '../../config/parameters.ts';
 import { hostMtu, workloadMtu } from './mtu.ts';
 
 const link = (name: string, mtu: number, kind?: string) => ({ name, mtu, kind }) as Link;
-const nothing = { ipip: 0, vxlan4: 0, vxlan6: 0 };
-const none = { ipip: false, vxlan4: false, vxlan6: false };
+const nothing = { ipip: 0, vxlan4: 0, vxlan6: 0, wireguard4: 0, wireguard6: 0 };
 
 test('takes the smallest of the interfaces that lead out, and no others', () => {
   const links = [
@@ -20,9 +19,10 @@ test('takes the smallest of the interfaces that lead out, and no others', () => 
 });
 
 test('leaves room for the largest of the encapsulations in use, or takes what is configured', () => {
-  expect(workloadMtu(none, nothing, 1500)).toBe(1500);
-  expect(workloadMtu({ ...none, ipip: true }, nothing, 1500)).toBe(1480);
-  expect(workloadMtu({ ...none, ipip: true, vxlan4: true }, nothing, 1500)).toBe(1450);
-  expect(workloadMtu({ ...none, vxlan4: true, vxlan6: true }, nothing, 9000)).toBe(8930);
-  expect(workloadMtu({ ...none, vxlan4: true }, { ...nothing, vxlan4: 1400, ipip: 1000 }, 1500)).toBe(1400);
+  expect(workloadMtu([], nothing, 1500)).toBe(1500);
+  expect(workloadMtu(['ipip'], nothing, 1500)).toBe(1480);
+  expect(workloadMtu(['ipip', 'vxlan4'], nothing, 1500)).toBe(1450);
+  expect(workloadMtu(['vxlan4', 'vxlan6'], nothing, 9000)).toBe(8930);
+  expect(workloadMtu(['vxlan4', 'wireguard4'], nothing, 1500)).toBe(1440);
+  expect(workloadMtu(['vxlan4'], { ...nothing, vxlan4: 1400, ipip: 1000 }, 1500)).toBe(1400);
 });

@@ -1,8 +1,7 @@
 import type { Link } from '@calico-node/netlink';
-import type { EncapsulationUpdate } from '../../calc/intents.ts';
 
 /** Bytes that an encapsulation adds to a packet. */
-export const overhead = { ipip: 20, vxlan4: 50, vxlan6: 70 } as const;
+export const overhead = { ipip: 20, vxlan4: 50, vxlan6: 70, wireguard4: 60, wireguard6: 80 } as const;
 
 export type Encapsulation = keyof typeof overhead;
 
@@ -22,16 +21,12 @@ export function hostMtu(links: readonly Link[], pattern: RegExp): number | undef
   return mtus.length === 0 ? undefined : Math.min(...mtus);
 }
 
-export function tunnelMtu(kind: Encapsulation, configured: TunnelMtus, host: number): number {
-  return configured[kind] === 0 ? host - overhead[kind] : configured[kind];
+/** @param configured 0: what fits the host's interfaces. */
+export function tunnelMtu(kind: Encapsulation, configured: number, host: number): number {
+  return configured === 0 ? host - overhead[kind] : configured;
 }
 
 /** What workloads' interfaces may have, so that their packets fit every tunnel that there is. */
-export function workloadMtu(
-  encapsulation: Pick<EncapsulationUpdate, Encapsulation>,
-  configured: TunnelMtus,
-  host: number,
-): number {
-  const kinds = (['ipip', 'vxlan4', 'vxlan6'] as const).filter((kind) => encapsulation[kind]);
-  return kinds.length === 0 ? host : Math.min(...kinds.map((kind) => tunnelMtu(kind, configured, host)));
+export function workloadMtu(kinds: readonly Encapsulation[], configured: TunnelMtus, host: number): number {
+  return Math.min(host, ...kinds.map((kind) => tunnelMtu(kind, configured[kind], host)));
 }

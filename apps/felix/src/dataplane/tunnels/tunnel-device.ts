@@ -3,10 +3,10 @@ import {
   addAddress,
   createIpip,
   createVxlan,
+  createWireguard,
   deleteAddress,
   deleteLink,
   type Link,
-  NetlinkError,
   type NetlinkRequest,
   type RouteSocket,
   setLink,
@@ -18,12 +18,12 @@ export interface TunnelDevice {
   readonly mtu: number;
   /** Its one address. */
   readonly address: IpAddress | undefined;
-  readonly tunnel: IpipTunnel | VxlanTunnel;
+  readonly tunnel: PlainTunnel | VxlanTunnel;
 }
 
-/** It sends to its routes' gateways, and takes packets from anywhere. */
-export interface IpipTunnel {
-  readonly kind: 'ipip';
+/** It sends where its routes or, with WireGuard, its peers say. */
+export interface PlainTunnel {
+  readonly kind: 'ipip' | 'wireguard';
 }
 
 export interface VxlanTunnel {
@@ -100,21 +100,17 @@ export function removeDevice(socket: RouteSocket, name: string): number {
 }
 
 function create(socket: RouteSocket, { name, mtu, tunnel }: TunnelDevice): void {
-  const request = tunnel.kind === 'ipip' ? createIpip({ name, mtu }) : createVxlan({ name, mtu, ...tunnel });
+  const make = { ipip: createIpip, wireguard: createWireguard };
+  const request = tunnel.kind === 'vxlan' ? createVxlan({ name, mtu, ...tunnel }) : make[tunnel.kind]({ name, mtu });
   const [error] = socket.execute([request]);
   // Asked for the first of its kind, the kernel loads a module, which may bring the device along.
   if (error === undefined || error.code === 'EEXIST') return;
-  throw isUnknownKind(error) ? new TunnelKindError(tunnel.kind, error) : error;
-}
-
-/** Whether the kernel refused for not knowing the kind of device. */
-export function isUnknownKind(error: unknown): boolean {
-  return error instanceof NetlinkError && error.code === 'EOPNOTSUPP';
+  throw error.code === 'EOPNOTSUPP' ? new TunnelKindError(tunnel.kind, error) : error;
 }
 
 function isSameTunnel(link: Link, wanted: TunnelDevice['tunnel']): boolean {
   if (link.kind !== wanted.kind) return false;
-  if (wanted.kind === 'ipip') return true;
+  if (wanted.kind !== 'vxlan') return true;
   const { vxlan } = link;
   return (
     vxlan?.vni === wanted.vni &&
