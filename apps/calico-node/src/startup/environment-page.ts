@@ -1,4 +1,4 @@
-import { nodeVariables, poolVariables, type Variable } from './variables.ts';
+import { nodeVariables, poolVariables, typhaVariables, type Variable } from './variables.ts';
 
 /** Text in a table's cell. */
 function cell(text: string): string {
@@ -24,6 +24,9 @@ export function renderEnvironmentPage(): string {
     '## Default pools',
     table('CALICO_IPV4POOL_', poolVariables[4]),
     table('CALICO_IPV6POOL_', poolVariables[6]),
+    '## Typha',
+    'Checked, and of no effect: every node watches the store itself.',
+    table('CALICO_TYPHA', typhaVariables),
     '## Others',
     [
       '- `HOSTNAME`: the name of a node without `NODENAME`, in lower case.',

@@ -97,6 +97,7 @@ describe('the start-up environment', () => {
   test.each([
     ['CALICO_IPV4POOL_CIRD', 'unknown variable; there are CALICO_IPV4POOL_CIDR'],
     ['CALICO_IPV6POOL_IPIP', 'unknown variable; there are CALICO_IPV6POOL_CIDR'],
+    ['CALICO_TYPHADDR', 'did you mean CALICO_TYPHAADDR?'],
     ['CALICO_NETWORKING_BACKED', 'did you mean CALICO_NETWORKING_BACKEND?'],
     ['IP_AUTODETECTION_METHDO', 'did you mean IP_AUTODETECTION_METHOD?'],
     ['WAIT_FOR_DATASTOREE', 'did you mean WAIT_FOR_DATASTORE?'],
@@ -106,6 +107,7 @@ describe('the start-up environment', () => {
 
   test('leaves variables of others alone', () => {
     expect(problemsOf({ PATH: '/bin', IPX: 'y', CALICO_RUN_DIR: '/run/x', FELIX_X: 'y', LS_COLORS: 'z' })).toBe('');
+    expect(problemsOf({ CALICO_TYPHA_SERVICE_HOST: '10.96.0.7', CALICO_TYPHA_PORT: 'tcp://10.96.0.7:5473' })).toBe('');
   });
 
   test('refuses two encapsulations for one pool', () => {

@@ -7,6 +7,7 @@ import { EnvReader, type Variables } from './env-reader.ts';
 import {
   nodeVariables,
   poolVariables,
+  typhaVariables,
   type AddressSetting,
   type EncapsulationMode,
   type Variable,
@@ -104,6 +105,13 @@ function checkOthers(reader: EnvReader, read: readonly string[]): void {
   for (const [name, variable] of Object.entries(all)) if (!read.includes(name)) reader.read(name, variable);
 }
 
+/** Nodes watch the store themselves; a mistake is one all the same. */
+function checkTypha(reader: EnvReader): readonly string[] {
+  const entries = Object.entries(typhaVariables).map(([name, variable]) => [`CALICO_TYPHA${name}`, variable] as const);
+  for (const [name, variable] of entries) reader.read(name, variable);
+  return entries.map(([name]) => name);
+}
+
 const usedHere = [
   'IP',
   'IP6',
@@ -156,7 +164,8 @@ export function readStartupConfig(env: Variables): StartupConfig {
     }
   }
   checkOthers(reader, usedHere);
-  reader.refuseMisspelt(Object.keys(nodeVariables));
+  // Not all that begins so is refused: Kubernetes tells pods of a service calico-typha by CALICO_TYPHA_SERVICE_HOST.
+  reader.refuseMisspelt([...Object.keys(nodeVariables), ...checkTypha(reader)]);
   const hasEarlyNetworking = reader.read('CALICO_EARLY_NETWORKING', nodeVariables.CALICO_EARLY_NETWORKING) !== '';
   const level = reader.read<string | undefined>('CALICO_STARTUP_LOGLEVEL', nodeVariables.CALICO_STARTUP_LOGLEVEL);
   const config: StartupConfig = {

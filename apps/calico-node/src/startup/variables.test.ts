@@ -1,7 +1,7 @@
 import { ConfigError } from '@calico-node/service';
 import { describe, expect, test } from 'vitest';
 import { readStartupConfig } from './startup-config.ts';
-import { nodeVariables, poolVariables, type Variable } from './variables.ts';
+import { nodeVariables, poolVariables, typhaVariables, type Variable } from './variables.ts';
 
 /** For each variable: values with what they become, and values that are refused. */
 interface Examples {
@@ -163,6 +163,23 @@ const pool6Examples: Readonly<Record<keyof (typeof poolVariables)[6], Examples>>
   BLOCK_SIZE: { accepted: [['124', 124]], refused: ['64', '129'] },
 };
 
+const serviceNames: Examples = { accepted: [['calico-typha', 'calico-typha']], refused: ['Typha', 'a/b'] };
+const texts: Examples = { accepted: [['typha-server', 'typha-server']], refused: ['a b'] };
+const numbers: Examples = { accepted: [['2.5', '2.5']], refused: ['2s', 'soon'] };
+
+const typhaExamples: Readonly<Record<keyof typeof typhaVariables, Examples>> = {
+  ADDR: { accepted: [['typha:5473', 'typha:5473']], refused: ['typha', 'a b:1'] },
+  K8SSERVICENAME: serviceNames,
+  K8SNAMESPACE: serviceNames,
+  READTIMEOUT: numbers,
+  WRITETIMEOUT: numbers,
+  CAFILE: paths,
+  CERTFILE: paths,
+  KEYFILE: paths,
+  CN: texts,
+  URISAN: texts,
+};
+
 function entries(
   prefix: string,
   variables: Readonly<Record<string, Variable<unknown>>>,
@@ -175,6 +192,7 @@ describe.each([
   ...entries('', nodeVariables, nodeExamples),
   ...entries('CALICO_IPV4POOL_', poolVariables[4], poolExamples),
   ...entries('CALICO_IPV6POOL_', poolVariables[6], pool6Examples),
+  ...entries('CALICO_TYPHA', typhaVariables, typhaExamples),
 ])('%s', (name, variable, { accepted, refused }) => {
   test.each(accepted)('understands %j', (text, value) => {
     expect(variable.parse(text)).toEqual(value);

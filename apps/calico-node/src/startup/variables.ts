@@ -227,6 +227,23 @@ export const poolVariables = {
   },
 } as const;
 
+const aWord = /^\S+$/;
+const seconds = /^\d+(?:\.\d+)?$/;
+
+/** How calico/node's own parts find Typha, each behind `CALICO_TYPHA`. Nothing here asks Typha. */
+export const typhaVariables = {
+  ADDR: text(/^\S+:\d+$/, 'host:port', 'Where Typha is.'),
+  K8SSERVICENAME: text(/^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$/, 'the name of a service, or none', 'Its service.'),
+  K8SNAMESPACE: text(/^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$/, 'a namespace', 'Where that is.', 'kube-system'),
+  READTIMEOUT: text(seconds, 'a number of seconds', 'How long to wait for it.', '30'),
+  WRITETIMEOUT: text(seconds, 'a number of seconds', 'How long to try to tell it something.', '10'),
+  CAFILE: path('', "The authority of Typha's certificate."),
+  CERTFILE: path('', "The node's certificate."),
+  KEYFILE: path('', 'Its key.'),
+  CN: text(aWord, 'a common name', "What Typha's certificate has."),
+  URISAN: text(aWord, 'a URI', "What Typha's certificate has."),
+} as const;
+
 /** What start-up and the supervisor take from the environment (calico/node's variables), besides the pools'. */
 export const nodeVariables = {
   NODENAME: nodeName("The node's name.", 'the node name file, HOSTNAME, the host name'),
