@@ -3,15 +3,15 @@ import { bool, oneOf, regexp, seconds, text } from '../parameter-type.ts';
 import { dscp, keyValues, milliseconds, portRanges } from '../text-types.ts';
 
 const noGates = "what Calico's gates open belongs to the eBPF data plane";
-const kernelTells = 'the kernel tells of interfaces and answers at once';
+const answeredAtOnce = 'the kernel answers netlink within the call: there is nothing to wait for';
 const lockWaits = 'iptables waits for its lock by itself; from 1.8.8 on it ignores an interval';
-const noCloud = 'no cloud is spoken to';
-const noIpvs = "kube-proxy's IPVS gets no rules of its own";
-const noIstio = 'there is no ambient mode';
-const noOffload = 'there are no flow tables';
-const noPolicySync = 'policy is not served to proxies';
+const noCloud = 'no cloud is spoken to: its check is switched off there';
+const noIpvs = "kube-proxy's IPVS mode gets no rules of its own; its other modes need none";
+const noIstio = "Istio's ambient mode gets no rules of its own";
+const noOffload = 'there are no flow tables: packets of known connections pass the chains too';
+const noPolicySync = 'policy is not served to proxies such as Dikastes';
 const noWindows = 'there is no Windows here';
-const noXdp = 'there is no XDP';
+const noXdp = 'there is no XDP: untracked policy is enforced by the packet filter';
 
 /** Parameters of what Calico's Felix does to the network and this one does not. */
 export const networkParameters = {
@@ -23,7 +23,7 @@ export const networkParameters = {
   FeatureGates: idle(keyValues, '', noGates, 'featureGates'),
   XDPRefreshInterval: idle(seconds, '90', noXdp, 'xdpRefreshInterval'),
   PolicySyncPathPrefix: idle(text, '', noPolicySync, 'policySyncPathPrefix'),
-  NetlinkTimeoutSecs: idle(seconds, '10', kernelTells, 'netlinkTimeout'),
+  NetlinkTimeoutSecs: idle(seconds, '10', answeredAtOnce, 'netlinkTimeout'),
   WindowsManageFirewallRules: idle(oneOf('Enabled', 'Disabled'), 'Disabled', noWindows, 'windowsManageFirewallRules'),
   AWSSrcDstCheck: idle(oneOf('DoNothing', 'Enable', 'Disable'), 'DoNothing', noCloud, 'awsSrcDstCheck', {
     nonZero: true,

@@ -5,10 +5,10 @@ import { authority } from '../text-types.ts';
 const noGoSources = 'it names source files of Go';
 const noLogDropping = 'no line of the log is dropped';
 const oneThread = 'one thread has all data, so that nothing races';
-const noExternalDataplane = 'there is one data plane, built in';
-const noFlowLogs = 'there are no flow logs';
+const noExternalDataplane = 'the data plane is built in, no program of its own';
+const noFlowLogs = 'there are no flow logs; calicoctl explain flow tells what becomes of a flow';
 const noGo = 'Felix does not run on Go here; NODE_OPTIONS has the limits of its engine';
-const noTypha = 'Felix watches the store itself';
+const noTypha = 'Felix watches the store itself, without Typha';
 const noUsageReports = 'nothing is reported to anybody';
 
 /** Parameters of the process that Calico's Felix is, and of services around it, that this one does without. */
