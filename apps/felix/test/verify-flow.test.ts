@@ -110,7 +110,7 @@ describe.for(Object.entries(drivers))('%s', ([name, open]) => {
     );
     const denied = await verify('10.65.0.1', 'default/2', 6, 81);
     expect(brief(denied)).toEqual(['deny', 'deny', 'whole']);
-    expect(denied.rules.at(-1)).toMatchObject({ verdict: 'drop', meaning: { owner: { name: 'to-b' } } });
+    expect(denied.rules.at(-1)).toMatchObject({ verdict: 'drop', meaning: { owner: { name: 'to-b' }, ruleIndex: 0 } });
     expect(brief(await verify('2', '1', 6, 81))).toEqual(['allow', 'allow', 'whole']);
   });
 

@@ -1,5 +1,5 @@
 import { policyId } from '@calico-node/model';
-import type { PolicyWorld, RuleOwner } from '@calico-node/policy';
+import type { PacketDecision, PolicyWorld, RuleOwner } from '@calico-node/policy';
 import type { PolicyId } from '../calc/policy-id.ts';
 import { policyChainName, profileChainName, workloadChainName, type Direction } from '../rules/names.ts';
 
@@ -7,6 +7,8 @@ import { policyChainName, profileChainName, workloadChainName, type Direction } 
 export interface ChainMeaning {
   readonly owner: Pick<RuleOwner, 'kind' | 'namespace' | 'name'>;
   readonly direction: Direction;
+  /** The rule of the owner that decides or passes by what policy says, from 0; absent where none does. */
+  readonly ruleIndex?: number;
 }
 
 const directions = ['ingress', 'egress'] as const;
@@ -44,4 +46,25 @@ export function chainMeanings(
 /** The chain's name in the rule model. */
 export function withoutLayer(chain: string): string {
   return chain.replace(/^(?:raw|mangle|nat|filter)-(?=cali-)/, '');
+}
+
+/** The meanings with the rules that a decision came to. */
+export function withDecidingRules(
+  meanings: ReadonlyMap<string, ChainMeaning>,
+  { steps }: PacketDecision,
+): ReadonlyMap<string, ChainMeaning> {
+  const keyOf = ({ kind, namespace = '', name }: ChainMeaning['owner'], direction: string): string =>
+    JSON.stringify([kind, namespace, name, direction]);
+  const hits = new Map<string, number>();
+  for (const { direction, reason, tiers } of steps) {
+    const decided = reason.type === 'rule' ? [reason.hit] : [];
+    for (const hit of [...tiers.flatMap((tier) => tier.hit ?? []), ...decided])
+      hits.set(keyOf(hit.owner, direction), hit.ruleIndex);
+  }
+  return new Map(
+    [...meanings].map(([chain, meaning]) => {
+      const ruleIndex = hits.get(keyOf(meaning.owner, meaning.direction));
+      return [chain, ruleIndex === undefined ? meaning : { ...meaning, ruleIndex }];
+    }),
+  );
 }

@@ -8,7 +8,7 @@ import {
   type PolicyPacket,
 } from '@calico-node/policy';
 import type { DriverChoice } from '../dataplane/driver-choice.ts';
-import { chainMeanings, withoutLayer, type ChainMeaning } from './chain-meaning.ts';
+import { chainMeanings, withDecidingRules, withoutLayer, type ChainMeaning } from './chain-meaning.ts';
 import { ExplainError, readFlow, worldOf, type ExplainGraph, type Flow, type FlowEnd } from './explain-flow.ts';
 import { OwnPaths, type OwnEnd, type OwnNode } from './own-paths.ts';
 import { probe, type ProbeOutcome } from './probe.ts';
@@ -81,13 +81,14 @@ export async function verifyFlow(
     name: identity.workloadId,
   }));
   const profileNames = [DEFAULT_ALLOW_PROFILE, ...profiles].map(({ metadata }) => metadata.name);
-  const meanings = chainMeanings(world, profileNames, names, node.maxChainNameLength);
+  const expected = decidePacket(world, policy, path, packet);
+  const meanings = withDecidingRules(chainMeanings(world, profileNames, names, node.maxChainNameLength), expected);
   return {
     packet,
     enteredBy: entry.link?.name ?? '',
     leavesBy: exit.link?.name ?? '',
     half: halfOf([from, entry], [to, exit]),
-    expected: decidePacket(world, policy, path, packet),
+    expected,
     kernel: verdict,
     rules: rules.map((rule) => {
       const meaning = meanings.get(withoutLayer(rule.chain));

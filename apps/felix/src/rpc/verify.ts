@@ -76,5 +76,6 @@ function ruleToWire({ table, chain, position = 0, verdict, comment, meaning }: V
     ownerNamespace: namespace,
     ownerName: name,
     direction: meaning?.direction ?? '',
+    decidingRule: meaning?.ruleIndex === undefined ? '' : `${meaning.direction}[${meaning.ruleIndex}]`,
   };
 }

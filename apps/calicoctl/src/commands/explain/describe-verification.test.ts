@@ -28,6 +28,7 @@ test('agreement is told with the packet’s way and the rules that it met', () =
       ownerName: 'p',
       direction: 'ingress',
       comment: 'GlobalNetworkPolicy p ingress',
+      decidingRule: 'ingress[2]',
     }),
     rule({ position: 0, verdict: 'accept', comment: "the hook's policy" }),
   ];
@@ -37,7 +38,7 @@ Packet:   from 10.0.0.1 port 50000, as if it came in by calia; taken away before
 
 Rules that it met:
   ip calico filter-cali-FORWARD[2]: jump filter-cali-fw-calia
-  ip calico filter-cali-pi-gnp/p[1]: return  (GlobalNetworkPolicy p ingress)
+  ip calico filter-cali-pi-gnp/p[1]: return  (GlobalNetworkPolicy p ingress, whose ingress[2] decides)
   ip calico filter-cali-FORWARD[end]: accept  (the hook's policy)
 `);
 });

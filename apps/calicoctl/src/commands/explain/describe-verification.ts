@@ -38,10 +38,14 @@ function halfOf({ half }: felixV1.VerifyFlowResponse): string[] {
 }
 
 function ruleText(rule: felixV1.TracedRule): string {
-  const { table, chain, position, verdict, comment, ownerKind, ownerNamespace, ownerName, direction } = rule;
+  const { table, chain, position, verdict, comment, ownerKind, ownerNamespace, ownerName, direction, decidingRule } =
+    rule;
   const place = position === 0 ? 'end' : String(position);
   const owner = `${ownerKind} ${ownerNamespace === '' ? '' : `${ownerNamespace}/`}${ownerName} ${direction}`;
-  const notes = [...(ownerKind === '' ? [] : [owner]), ...(comment === '' || comment === owner ? [] : [comment])];
+  const notes = [
+    ...(ownerKind === '' ? [] : [decidingRule === '' ? owner : `${owner}, whose ${decidingRule} decides`]),
+    ...(comment === '' || comment === owner ? [] : [comment]),
+  ];
   const what = verdict === '' ? '' : `: ${verdict}`;
   return `${table} ${chain}[${place}]${what}${notes.length === 0 ? '' : `  (${notes.join('; ')})`}`;
 }
