@@ -23,7 +23,7 @@ export const linkAttribute = {
 } as const;
 export const linkInfo = { kind: 1, data: 2 } as const;
 export const vxlanInfo = { id: 1, link: 3, localIpv4: 4, learning: 7, port: 15, localIpv6: 17 } as const;
-export const interfaceFlag = { up: 0x1, running: 0x40 } as const;
+export const interfaceFlag = { up: 0x1, lowerUp: 0x10000 } as const;
 export const LINK_HEADER_BYTES = 16;
 
 /** What a VXLAN device was made with. */
@@ -47,7 +47,7 @@ export interface Link {
   readonly mac: Mac | undefined;
   /** Administratively up. */
   readonly up: boolean;
-  /** Up, and able to carry packets. */
+  /** Up, with a carrier: IFF_LOWER_UP, since IFF_RUNNING follows only when the kernel gets round to it. */
   readonly running: boolean;
   /** The bridge or bond that it is a port of. */
   readonly masterIndex: number | undefined;
@@ -80,7 +80,7 @@ export function decodeLink(message: NetlinkMessage): Link | undefined {
     mtu: attributes.u32(linkAttribute.mtu) ?? 0,
     mac: address?.length === 6 ? macFromBytes(address) : undefined,
     up: (flags & interfaceFlag.up) !== 0,
-    running: (flags & interfaceFlag.running) !== 0,
+    running: (flags & interfaceFlag.lowerUp) !== 0,
     masterIndex: attributes.u32(linkAttribute.master),
     peerIndex: kind === 'veth' ? attributes.u32(linkAttribute.link) : undefined,
     peerNetnsId: kind === 'veth' ? attributes.s32(linkAttribute.linkNetnsId) : undefined,

@@ -161,11 +161,13 @@ export class Wiring implements Disposable {
       ],
       this.#netns,
     );
-    const gateway6 = configureHostEnd(this.#host, pair, mtu, families);
+    // The workload's end first: so the host's has a carrier from the moment it is up, and Felix need not hear of it
+    // later, when the kernel gets round to telling.
     this.#workload.apply([
       setLink(pair.isNew ? { index, up: true } : { index, up: true, mtu, ...(mac === undefined ? {} : { mac }) }),
-      ...routesInside(index, network, families, gateway6),
     ]);
+    const gateway6 = configureHostEnd(this.#host, pair, mtu, families);
+    this.#workload.apply(routesInside(index, network, families, gateway6));
     this.#families = families;
   }
 
