@@ -36,12 +36,12 @@ export class ChainGraph {
   /** Adds a chain or replaces its rules. */
   set(name: string, layer: Layer, hook: HookName | undefined, rules: readonly Rule[]): void {
     const old = this.#nodes.get(name);
-    const targets = new Set<string>();
-    const maps = new Set<string>();
-    for (const { action } of rules) {
-      if (action.kind === 'jump' || action.kind === 'goto') targets.add(chainNameInKernel(layer, action.chain));
-      else if (action.kind === 'dispatch') maps.add(mapNameInKernel(layer, action.map));
-    }
+    const targets = namesIn(rules, ({ action }) =>
+      action.kind === 'jump' || action.kind === 'goto' ? chainNameInKernel(layer, action.chain) : undefined,
+    );
+    const maps = namesIn(rules, ({ action }) =>
+      action.kind === 'dispatch' ? mapNameInKernel(layer, action.map) : undefined,
+    );
     this.#nodes.set(name, { layer, hook, rules, targets, maps });
     this.#link(name, old, { targets, maps });
     this.#unsettled.add(name);
@@ -123,6 +123,14 @@ export class ChainGraph {
       if (next?.targets.has(target) !== true && remove(this.#callers, target, name) < 2) this.#unsettled.add(target);
     }
   }
+}
+
+const none: ReadonlySet<string> = new Set<string>();
+
+/** There may be tens of thousands of chains, most of which lead nowhere. */
+function namesIn(rules: readonly Rule[], nameIn: (rule: Rule) => string | undefined): ReadonlySet<string> {
+  const names = rules.map(nameIn).filter((name) => name !== undefined);
+  return names.length === 0 ? none : new Set(names);
 }
 
 /** Gives how many there are then. */
