@@ -471,15 +471,19 @@ describe('the server', () => {
   const address = '127.0.0.1:9194';
 
   beforeAll(async () => {
+    // It rehearses once its sockets are there.
+    await node.startIpam();
     await node.startServer({ CALICO_HEALTH_ADDRESS: address });
   });
 
   afterAll(async () => {
     await node.stopServer();
+    await node.stopIpam();
   });
 
   test('changes nothing when it rehearses an ADD', async () => {
     await vi.waitUntil(async () => (await fetch(`http://${address}/readiness`)).ok, { timeout: 10_000 });
+    await vi.waitUntil(() => node.felix.asked.some(({ id }) => id?.workloadId.includes('none')), { timeout: 10_000 });
     expect(await endpoints()).toEqual([]);
     expect(await heldBy('none')).toEqual([]);
     expect(linkNames().filter((name) => name.startsWith('cali'))).toEqual([]);
