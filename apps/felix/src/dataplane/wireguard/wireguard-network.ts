@@ -9,7 +9,6 @@
  * The private key is made here and kept by the kernel alone, so that it outlives Felix and not the host; the public key
  * goes to the store. Where the kernel has no WireGuard the node stays without a key, and others send to it unencrypted.
  */
-import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { familyOf, type Family, type IpAddress, type NodeName, type WireguardKey } from '@calico-node/net';
 import {
@@ -28,6 +27,7 @@ import { RouteTable } from '../routes/route-table.ts';
 import { hostMtu, leadsOut, tunnelMtu } from '../tunnels/mtu.ts';
 import { ensureDevice, TunnelKindError } from '../tunnels/tunnel-device.ts';
 import { peerChanges, peersOf } from './peer-changes.ts';
+import { newPrivateKey } from './private-key.ts';
 import { ensureRule, removeRules } from './routing-rule.ts';
 import { WireguardPlan, type WantedRoute } from './wireguard-plan.ts';
 
@@ -318,11 +318,3 @@ export class WireguardNetwork implements Disposable {
 
 /** Where no interface leads out of the host, or none that is known. */
 const DEFAULT_MTU = 1500;
-
-/** Of Curve25519, as `wg genkey` makes them: random bits, but for those that the curve fixes (RFC 7748, section 5). */
-function newPrivateKey(): Uint8Array {
-  const key = new Uint8Array(randomBytes(32));
-  key[0] = (key[0] ?? 0) & 248;
-  key[31] = ((key[31] ?? 0) & 127) | 64;
-  return key;
-}
