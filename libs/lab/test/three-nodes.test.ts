@@ -132,6 +132,8 @@ describe('three nodes', () => {
       netns: state.plan.fabricNetns,
       command: '/bin/bash',
       args: [
+        // With a socket for its input and no SHLVL, bash takes itself for a remote shell and reads the user's files.
+        '--norc',
         '-c',
         'exec 3<>"/dev/tcp/$0/179" && head -c 4096 /dev/urandom >&3; timeout 5 cat <&3 | wc -c',
         node!.address,
