@@ -11,7 +11,6 @@ import { join } from 'node:path';
 import { connectDatastore, Resources, startSyncer, type DatastoreConfig } from '@calico-node/datastore';
 import { blockPrefix, felixStatusKey, resourcePrefix, type Kind } from '@calico-node/model';
 import type { Family, NodeName } from '@calico-node/net';
-import { routeProtocol } from '@calico-node/netlink';
 import { ConntrackSocket } from '@calico-node/netlink/conntrack';
 import { felixV1, serveUnix } from '@calico-node/rpc';
 import { Backoff, type NodePaths, type ServiceContext } from '@calico-node/service';
@@ -20,15 +19,8 @@ import type { ConfigUpdate } from './calc/intents.ts';
 import { liveMigrationPrefix, LiveMigrations } from './calc/live-migrations.ts';
 import { calcMetrics } from './calc-metrics.ts';
 import type { Resolved } from './config/resolve.ts';
-import { interfacePatternsOf } from './config/text-types.ts';
 import { chooseDriver, probeFilters } from './dataplane/driver-choice.ts';
-import { Engine, type EndpointChange, type EngineOptions } from './dataplane/engine.ts';
-import { HostInterfaces } from './dataplane/interfaces/host-interfaces.ts';
-import { MigrationRouting } from './dataplane/interfaces/migration-routing.ts';
-import { LocalReachability } from './dataplane/interfaces/local-reachability.ts';
-import { WorkloadInterfaces } from './dataplane/interfaces/workload-interfaces.ts';
-import { ClusterNetwork } from './dataplane/tunnels/cluster-network.ts';
-import { BandwidthLimits } from './dataplane/qos/bandwidth-limits.ts';
+import { Engine, type EndpointChange } from './dataplane/engine.ts';
 import { dataplaneMetrics } from './dataplane/metrics.ts';
 import { openDriver } from './dataplane/open-driver.ts';
 import { filterRefreshSeconds, type Refresh, refreshPeriodically } from './dataplane/refresh.ts';
@@ -43,6 +35,7 @@ import { StoreDelay } from './status/store-delay.ts';
 import { StatusReporter } from './status/status-reporter.ts';
 import { workLimitOf } from './status/work-limits.ts';
 import { syncMetrics } from './sync-metrics.ts';
+import { clusterRouteProtocol, wireNetwork } from './wire-network.ts';
 import { wireWireguard } from './wire-wireguard.ts';
 
 /** The kinds that calc reads. */
@@ -120,36 +113,6 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
   using _policy = disposable(policy);
   policy.installSkeleton();
   const migrations = new LiveMigrations(options.hostname);
-  using migrationRouting: MigrationRouting = new MigrationRouting({
-    convergenceSeconds: values.LiveMigrationRouteConvergenceTime,
-    isElevated: (id) => interfaces.isElevated(id),
-    onRouting: (id) => {
-      interfaces.reroute(id);
-    },
-  });
-  using interfaces = new WorkloadInterfaces({
-    prefixes: values.InterfacePrefix,
-    ipv6: values.Ipv6Support,
-    allowsSpoofing: values.WorkloadSourceSpoofing === 'Any',
-    routeProtocol: values.DeviceRouteProtocol,
-    metric: { 4: values.IPv4NormalRoutePriority, 6: values.IPv6NormalRoutePriority },
-    elevatedMetric: { 4: values.IPv4ElevatedRoutePriority, 6: values.IPv6ElevatedRoutePriority },
-    routing: (id) => migrationRouting.routing(id),
-    source: sourceOf(values.DeviceRouteSourceAddress, values.DeviceRouteSourceAddressIPv6),
-    removesExternalRoutes: values.RemoveExternalRoutes,
-    withoutRoutes: values.RouteSyncDisabled,
-    onListed: metrics.routesListed,
-    onRepair: (routes) => {
-      log.warn({ routes }, 'somebody else changed routes of workloads, which were put right');
-    },
-    onDirty,
-  });
-  const excluded = interfacePatternsOf(values.InterfaceExclude);
-  using hostInterfaces = new HostInterfaces({ prefixes: values.InterfacePrefix, excluded, onDirty });
-  using reachability =
-    values.LocalSubnetL2Reachability === 'Disabled'
-      ? undefined
-      : new LocalReachability({ prefixes: values.InterfacePrefix, excluded, onDirty });
   const mtuFile = new MtuFile(options.paths.mtuFile, values.RequireMTUFile, log);
   const backend = connectDatastore(options.datastore, { log, signal });
   using wireguard = await wireWireguard({
@@ -162,36 +125,20 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     signal,
     onDirty,
   });
-  using network = new ClusterNetwork({
+  using parts = wireNetwork({
     hostname: options.hostname,
+    values,
     families,
-    routeProtocol: clusterRouteProtocol(values.DeviceRouteProtocol),
-    withoutRoutes: values.RouteSyncDisabled,
-    mtuInterfaces: values.MTUIfacePattern,
-    vxlan: { vni: values.VXLANVNI, port: values.VXLANPort },
-    mtus: {
-      ipip: values.IpInIpMtu,
-      vxlan4: values.VXLANMTU,
-      vxlan6: values.VXLANMTUV6,
-      wireguard4: values.WireguardMTU,
-      wireguard6: values.WireguardMTUV6,
-    },
-    wireguard: wireguard.families,
+    wireguard,
+    log,
     onWorkloadMtu: (mtu) => {
       mtuFile.write(mtu);
     },
+    onListed: metrics.routesListed,
     onDirty,
   });
-  using bandwidth = new BandwidthLimits({
-    prefixes: values.InterfacePrefix,
-    endpointOn: (interfaceName) => interfaces.endpointOn(interfaceName),
-    onDirty,
-    onRepair: (interfaceName) => {
-      log.warn({ interface: interfaceName }, 'somebody else changed the bandwidth limits; they are put right');
-    },
-  });
+  const { interfaces, hostInterfaces, migrationRouting, bandwidth } = parts;
   using connections = ConntrackSocket.open();
-  if (values.IPForwarding === 'Enabled') interfaces.enableForwarding();
 
   const statusDir =
     options.config.origins.has('EndpointStatusPathPrefix') && values.EndpointStatusPathPrefix !== ''
@@ -224,7 +171,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     interfaces,
     hostInterfaces,
     hostEndpoints,
-    network: together(network, wireguard, migrationRouting, ...(reachability === undefined ? [] : [reachability])),
+    network: parts.network,
     bandwidth,
     floatingIps: values.FloatingIPs === 'Enabled',
     connections,
@@ -330,29 +277,17 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     ],
   ]);
   log.info({ socket: options.socketPath, hostname: options.hostname, packetFilter: choice }, 'felix is running');
-  const refresh = (seconds: number, ...parts: readonly { resync(): void }[]): Refresh => ({
-    seconds,
+  const filterRefresh: Refresh = {
+    seconds: filterRefreshSeconds(values, choice.kind),
     run: () => {
-      for (const part of parts) part.resync();
-      engine.touch();
+      policy.resync();
+      onDirty();
     },
-  });
-  const refreshes = [
-    refresh(
-      values.RouteRefreshInterval,
-      interfaces,
-      network,
-      wireguard,
-      ...(reachability === undefined ? [] : [reachability]),
-    ),
-    refresh(values.InterfaceRefreshInterval, interfaces, hostInterfaces, bandwidth),
-    refresh(filterRefreshSeconds(values, choice.kind), policy),
-    { seconds: values.LocalSubnetL2ReachabilityRefreshInterval, run: () => reachability?.announce() },
-  ];
+  };
   const tasks = [
     engine.run(signal),
     reporter.run(signal),
-    refreshPeriodically(refreshes, signal),
+    refreshPeriodically([...parts.refreshes, filterRefresh], signal),
     faults.panic(),
     syncer.done,
   ];
@@ -386,19 +321,6 @@ function reportState(change: EndpointChange, files: EndpointStatusFiles | undefi
   reporter.setEndpoint(endpoint.identity, state.state);
 }
 
-/** Several parts of the way to and from others as one. */
-function together(...parts: readonly EngineOptions['network'][]): EngineOptions['network'] {
-  return {
-    update: (intents) => {
-      for (const part of parts) part.update(intents);
-    },
-    apply: () => parts.flatMap((part) => part.apply()),
-    get writes() {
-      return parts.reduce((sum, { writes }) => sum + writes, 0);
-    },
-  };
-}
-
 /** Never resolves; rejects when the task does. */
 function untilFailure(task: Promise<unknown>): Promise<never> {
   return new Promise((_, reject) => {
@@ -418,19 +340,10 @@ function stopped(signal: AbortSignal): Promise<'stopped'> {
   });
 }
 
-/** Routes that are not over workload interfaces have a protocol of their own, unless the operator chose one for all. */
-function clusterRouteProtocol(deviceRouteProtocol: number): number {
-  return deviceRouteProtocol === routeProtocol.boot ? routeProtocol.felix : deviceRouteProtocol;
-}
-
 function disposable(closable: { close(): void }): Disposable {
   return {
     [Symbol.dispose]: () => {
       closable.close();
     },
   };
-}
-
-function sourceOf<T>(v4: T | undefined, v6: T | undefined): Partial<Record<Family, T>> {
-  return { ...(v4 === undefined ? {} : { 4: v4 }), ...(v6 === undefined ? {} : { 6: v6 }) };
 }

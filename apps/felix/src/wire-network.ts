@@ -1,0 +1,156 @@
+/** The node's network beside its packet filter, as Felix's parameters want it, put together. */
+import { type Family, type NodeName } from '@calico-node/net';
+import { routeProtocol } from '@calico-node/netlink';
+import type { Logger } from '@calico-node/service';
+import type { FelixParameters } from './config/parameters.ts';
+import { interfacePatternsOf } from './config/text-types.ts';
+import type { EngineOptions } from './dataplane/engine.ts';
+import { HostInterfaces } from './dataplane/interfaces/host-interfaces.ts';
+import { LocalReachability } from './dataplane/interfaces/local-reachability.ts';
+import { MigrationRouting } from './dataplane/interfaces/migration-routing.ts';
+import { WorkloadInterfaces } from './dataplane/interfaces/workload-interfaces.ts';
+import { BandwidthLimits } from './dataplane/qos/bandwidth-limits.ts';
+import type { Refresh } from './dataplane/refresh.ts';
+import { ClusterNetwork } from './dataplane/tunnels/cluster-network.ts';
+import type { WireguardParts } from './wire-wireguard.ts';
+
+export interface NetworkWiring {
+  readonly hostname: NodeName;
+  readonly values: FelixParameters;
+  readonly families: readonly Family[];
+  readonly wireguard: WireguardParts;
+  readonly log: Logger;
+  readonly onWorkloadMtu: (mtu: number) => void;
+  /** After each listing of all interfaces and routes: how long it took, in seconds. */
+  readonly onListed: (seconds: number) => void;
+  readonly onDirty: () => void;
+}
+
+export interface NetworkParts extends Disposable {
+  readonly interfaces: WorkloadInterfaces;
+  readonly hostInterfaces: HostInterfaces;
+  readonly migrationRouting: MigrationRouting;
+  readonly bandwidth: BandwidthLimits;
+  /** The way to other hosts, and from them. */
+  readonly network: EngineOptions['network'];
+  /** What is looked at again, and how often. */
+  readonly refreshes: readonly Refresh[];
+}
+
+export function wireNetwork(wiring: NetworkWiring): NetworkParts {
+  const { hostname, values, families, wireguard, log, onDirty } = wiring;
+  using parts = new DisposableStack();
+  const prefixes = values.InterfacePrefix;
+  const migrationRouting: MigrationRouting = parts.use(
+    new MigrationRouting({
+      convergenceSeconds: values.LiveMigrationRouteConvergenceTime,
+      isElevated: (id) => interfaces.isElevated(id),
+      onRouting: (id) => {
+        interfaces.reroute(id);
+      },
+    }),
+  );
+  const interfaces = parts.use(
+    new WorkloadInterfaces({
+      prefixes,
+      ipv6: values.Ipv6Support,
+      allowsSpoofing: values.WorkloadSourceSpoofing === 'Any',
+      routeProtocol: values.DeviceRouteProtocol,
+      metric: { 4: values.IPv4NormalRoutePriority, 6: values.IPv6NormalRoutePriority },
+      elevatedMetric: { 4: values.IPv4ElevatedRoutePriority, 6: values.IPv6ElevatedRoutePriority },
+      routing: (id) => migrationRouting.routing(id),
+      source: sourceOf(values.DeviceRouteSourceAddress, values.DeviceRouteSourceAddressIPv6),
+      removesExternalRoutes: values.RemoveExternalRoutes,
+      withoutRoutes: values.RouteSyncDisabled,
+      onListed: wiring.onListed,
+      onRepair: (routes) => {
+        log.warn({ routes }, 'somebody else changed routes of workloads, which were put right');
+      },
+      onDirty,
+    }),
+  );
+  if (values.IPForwarding === 'Enabled') interfaces.enableForwarding();
+  const excluded = interfacePatternsOf(values.InterfaceExclude);
+  const hostInterfaces = parts.use(new HostInterfaces({ prefixes, excluded, onDirty }));
+  const reachability =
+    values.LocalSubnetL2Reachability === 'Disabled'
+      ? undefined
+      : parts.use(new LocalReachability({ prefixes, excluded, onDirty }));
+  const network = parts.use(
+    new ClusterNetwork({
+      hostname,
+      families,
+      routeProtocol: clusterRouteProtocol(values.DeviceRouteProtocol),
+      withoutRoutes: values.RouteSyncDisabled,
+      mtuInterfaces: values.MTUIfacePattern,
+      vxlan: { vni: values.VXLANVNI, port: values.VXLANPort },
+      mtus: {
+        ipip: values.IpInIpMtu,
+        vxlan4: values.VXLANMTU,
+        vxlan6: values.VXLANMTUV6,
+        wireguard4: values.WireguardMTU,
+        wireguard6: values.WireguardMTUV6,
+      },
+      wireguard: wireguard.families,
+      onWorkloadMtu: wiring.onWorkloadMtu,
+      onDirty,
+    }),
+  );
+  const bandwidth = parts.use(
+    new BandwidthLimits({
+      prefixes,
+      endpointOn: (interfaceName) => interfaces.endpointOn(interfaceName),
+      onDirty,
+      onRepair: (interfaceName) => {
+        log.warn({ interface: interfaceName }, 'somebody else changed the bandwidth limits; they are put right');
+      },
+    }),
+  );
+
+  const local = reachability === undefined ? [] : [reachability];
+  const refresh = (seconds: number, ...all: readonly { resync(): void }[]): Refresh => ({
+    seconds,
+    run: () => {
+      for (const part of all) part.resync();
+      onDirty();
+    },
+  });
+  const opened = parts.move();
+  return {
+    interfaces,
+    hostInterfaces,
+    migrationRouting,
+    bandwidth,
+    network: together(network, wireguard, migrationRouting, ...local),
+    refreshes: [
+      refresh(values.RouteRefreshInterval, interfaces, network, wireguard, ...local),
+      refresh(values.InterfaceRefreshInterval, interfaces, hostInterfaces, bandwidth),
+      { seconds: values.LocalSubnetL2ReachabilityRefreshInterval, run: () => reachability?.announce() },
+    ],
+    [Symbol.dispose]: () => {
+      opened.dispose();
+    },
+  };
+}
+
+/** Routes that are not over workload interfaces have a protocol of their own, unless the operator chose one for all. */
+export function clusterRouteProtocol(deviceRouteProtocol: number): number {
+  return deviceRouteProtocol === routeProtocol.boot ? routeProtocol.felix : deviceRouteProtocol;
+}
+
+/** Several parts of the way to and from others as one. */
+function together(...parts: readonly EngineOptions['network'][]): EngineOptions['network'] {
+  return {
+    update: (intents) => {
+      for (const part of parts) part.update(intents);
+    },
+    apply: () => parts.flatMap((part) => part.apply()),
+    get writes() {
+      return parts.reduce((sum, { writes }) => sum + writes, 0);
+    },
+  };
+}
+
+function sourceOf<T>(v4: T | undefined, v6: T | undefined): Partial<Record<Family, T>> {
+  return { ...(v4 === undefined ? {} : { 4: v4 }), ...(v6 === undefined ? {} : { 6: v6 }) };
+}
