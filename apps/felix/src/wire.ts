@@ -8,15 +8,14 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { connectDatastore, Resources, startSyncer, type DatastoreConfig } from '@calico-node/datastore';
-import { blockPrefix, felixStatusKey, resourcePrefix, type Kind } from '@calico-node/model';
+import { connectDatastore, Resources, type DatastoreConfig } from '@calico-node/datastore';
 import type { Family, NodeName } from '@calico-node/net';
 import { ConntrackSocket } from '@calico-node/netlink/conntrack';
 import { felixV1, serveUnix } from '@calico-node/rpc';
 import { Backoff, type NodePaths, type ServiceContext } from '@calico-node/service';
 import { CalcGraph } from './calc/calc-graph.ts';
 import type { ConfigUpdate } from './calc/intents.ts';
-import { liveMigrationPrefix, LiveMigrations } from './calc/live-migrations.ts';
+import { LiveMigrations } from './calc/live-migrations.ts';
 import { calcMetrics } from './calc-metrics.ts';
 import type { Resolved } from './config/resolve.ts';
 import { chooseDriver, probeFilters } from './dataplane/driver-choice.ts';
@@ -35,28 +34,10 @@ import { StoreDelay } from './status/store-delay.ts';
 import { StatusReporter } from './status/status-reporter.ts';
 import { workLimitOf } from './status/work-limits.ts';
 import { syncMetrics } from './sync-metrics.ts';
+import { unixNanos } from './unix-nanos.ts';
 import { clusterRouteProtocol, wireNetwork } from './wire-network.ts';
+import { wireStore } from './wire-store.ts';
 import { wireWireguard } from './wire-wireguard.ts';
-
-/** The kinds that calc reads. */
-const watchedKinds: readonly Kind[] = [
-  'BGPConfiguration',
-  'ClusterInformation',
-  'FelixConfiguration',
-  'GlobalNetworkPolicy',
-  'GlobalNetworkSet',
-  'HostEndpoint',
-  'IPPool',
-  'NetworkPolicy',
-  'NetworkSet',
-  'Node',
-  'Profile',
-  'StagedGlobalNetworkPolicy',
-  'StagedKubernetesNetworkPolicy',
-  'StagedNetworkPolicy',
-  'Tier',
-  'WorkloadEndpoint',
-];
 
 export interface FelixOptions {
   readonly hostname: NodeName;
@@ -77,9 +58,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
   const restart = Promise.withResolvers<'restart'>();
 
   const families: readonly Family[] = values.Ipv6Support ? [4, 6] : [4];
-  const storeHealth = health.register('datastore');
   const kernelHealth = health.register('dataplane', workLimitOf('dataplane', values));
-  const calcHealth = health.register('calculation', workLimitOf('calculation', values));
   const faults = new SimulatedFaults(values, signal);
   let touch = (): void => undefined;
   const onDirty = (): void => {
@@ -160,7 +139,6 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     now: Date.now,
   });
 
-  let isFirst = true;
   const onStates = (changes: readonly EndpointChange[], hosts: readonly HostEndpointChange[]): void => {
     for (const change of changes) reportState(change, files, reporter);
     for (const { name, status } of hosts) reporter.setHostEndpoint(name, status);
@@ -200,66 +178,37 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
   });
   using sync = syncMetrics(context.metrics.registry, options.hostname);
   using _calcMetrics = calcMetrics(context.metrics.registry, () => calc.counts);
-  const ownStatusKey = felixStatusKey(options.hostname, values.OpenstackRegion);
   const rehearseQuietly = (): void => {
     rehearse(families, rules, signal).catch((error: unknown) => {
       log.debug({ err: error }, 'could not rehearse ahead of the first endpoint');
     });
   };
-  const syncer = startSyncer({
+  const syncer = wireStore({
     backend,
-    prefixes: [
-      ...watchedKinds.map((kind) => resourcePrefix(kind)),
-      ...(values.RouteSource === 'CalicoIPAM' ? [blockPrefix()] : []),
-      liveMigrationPrefix,
-      ownStatusKey,
-    ],
-    log,
+    hostname: options.hostname,
+    values,
+    context,
     signal,
-    onConnection: ({ connected, reason }) => {
-      storeHealth.report({ ready: connected, reason });
-      sync.connected(connected);
-    },
-    onBatch: ({ updates: all, revision, inSync }) => {
-      const arrivedAt = unixNanos();
-      for (const { key, value } of all) if (key === ownStatusKey) storeDelay.arrived(value, inSync && !isFirst);
-      const updates = all.filter(({ key }) => key !== ownStatusKey);
-      if (updates.length === 0 && all.length > 0 && !isFirst) return;
-      const work = calcHealth.work();
-      if (faults.calculationHangs) return;
-      const startedAt = performance.now();
-      for (const update of updates) {
-        calc.update(update);
-        migrations.update(update);
+    calc,
+    migrations,
+    storeDelay,
+    sync,
+    isHanging: () => faults.calculationHangs,
+    onBatch: (batch, { inSync, isFirst, arrivedAt }) => {
+      if (batch.intents.some((intent) => intent.type === 'config-update' && options.needsRestart(intent))) {
+        restart.resolve('restart');
+        return;
       }
-      if (inSync) calc.onInSync();
-      const batch = calc.flush();
-      work[Symbol.dispose]();
-      if (inSync) calcHealth.report({ ready: true });
-      const seconds = (performance.now() - startedAt) / 1000;
-      // The kernel comes first.
-      setImmediate(() => {
-        sync.calculated({ updates: updates.length, intents: batch.intents, seconds, inSync });
-      });
-      for (const warning of batch.warnings) log.warn({ ...warning }, 'the store holds what cannot be programmed');
-      const isObsolete = batch.intents.some(
-        (intent) => intent.type === 'config-update' && options.needsRestart(intent),
-      );
-      if (isObsolete) restart.resolve('restart');
-      if (isObsolete || stop.signal.aborted) return;
-      const upTo = batch.revision > revision ? batch.revision : revision;
-      engine.take({ ...batch, revision: upTo }, inSync, arrivedAt);
+      if (stop.signal.aborted) return;
+      engine.take(batch, inSync, arrivedAt);
       migrationRouting.setTargets(migrations.targets);
-      if (inSync && isFirst) {
-        isFirst = false;
-        reporter.inSync();
-        // The first apply has states of all endpoints; whatever other files there are is of an earlier run.
-        void engine.revisions.reached(0n, signal).then(() => {
-          files?.keepOnly([...engine.endpoints.values()].map(({ endpoint }) => endpoint.identity));
-          if (choice.kind === 'nftables') rehearseQuietly();
-        });
-        log.info({ revision: String(revision) }, 'in sync with the store');
-      }
+      if (!isFirst) return;
+      reporter.inSync();
+      // The first apply has states of all endpoints; whatever other files there are is of an earlier run.
+      void engine.revisions.reached(0n, signal).then(() => {
+        files?.keepOnly([...engine.endpoints.values()].map(({ endpoint }) => endpoint.identity));
+        if (choice.kind === 'nftables') rehearseQuietly();
+      });
     },
   });
 
@@ -300,11 +249,6 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     await Promise.allSettled(tasks);
     backend.close();
   }
-}
-
-/** Steady, unlike the clock, which may be set. */
-function unixNanos(): bigint {
-  return BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6));
 }
 
 /** What an endpoint's new state means to those who look from outside. */

@@ -1,0 +1,110 @@
+/** What Felix follows in the store, and how it comes to the calculation. */
+import { startSyncer, type Backend, type Syncer } from '@calico-node/datastore';
+import { blockPrefix, felixStatusKey, resourcePrefix, type Kind } from '@calico-node/model';
+import type { NodeName } from '@calico-node/net';
+import type { ServiceContext } from '@calico-node/service';
+import type { CalcGraph } from './calc/calc-graph.ts';
+import type { IntentBatch } from './calc/intents.ts';
+import { liveMigrationPrefix, type LiveMigrations } from './calc/live-migrations.ts';
+import type { FelixParameters } from './config/parameters.ts';
+import type { StoreDelay } from './status/store-delay.ts';
+import { workLimitOf } from './status/work-limits.ts';
+import type { syncMetrics } from './sync-metrics.ts';
+import { unixNanos } from './unix-nanos.ts';
+
+/** The kinds that calc reads. */
+const watchedKinds: readonly Kind[] = [
+  'BGPConfiguration',
+  'ClusterInformation',
+  'FelixConfiguration',
+  'GlobalNetworkPolicy',
+  'GlobalNetworkSet',
+  'HostEndpoint',
+  'IPPool',
+  'NetworkPolicy',
+  'NetworkSet',
+  'Node',
+  'Profile',
+  'StagedGlobalNetworkPolicy',
+  'StagedKubernetesNetworkPolicy',
+  'StagedNetworkPolicy',
+  'Tier',
+  'WorkloadEndpoint',
+];
+
+export interface StoreWiring {
+  readonly backend: Backend;
+  readonly hostname: NodeName;
+  readonly values: FelixParameters;
+  readonly context: Pick<ServiceContext, 'log' | 'health'>;
+  readonly signal: AbortSignal;
+  readonly calc: CalcGraph;
+  readonly migrations: LiveMigrations;
+  readonly storeDelay: StoreDelay;
+  readonly sync: ReturnType<typeof syncMetrics>;
+  /** Whether the calculation is to hang, as a test asks. */
+  readonly isHanging: () => boolean;
+  /** What a batch of the store's changes comes to. */
+  readonly onBatch: (batch: IntentBatch, origin: BatchOrigin) => void;
+}
+
+export interface BatchOrigin {
+  readonly inSync: boolean;
+  /** The first that is in sync. */
+  readonly isFirst: boolean;
+  /** Unix time in nanoseconds. */
+  readonly arrivedAt: bigint;
+}
+
+/** Follows the store until the signal fires. */
+export function wireStore(wiring: StoreWiring): Syncer {
+  const { hostname, values, context, calc, migrations, storeDelay, sync } = wiring;
+  const { log, health } = context;
+  const storeHealth = health.register('datastore');
+  const calcHealth = health.register('calculation', workLimitOf('calculation', values));
+  const ownStatusKey = felixStatusKey(hostname, values.OpenstackRegion);
+  let wasInSync = false;
+  return startSyncer({
+    backend: wiring.backend,
+    prefixes: [
+      ...watchedKinds.map((kind) => resourcePrefix(kind)),
+      ...(values.RouteSource === 'CalicoIPAM' ? [blockPrefix()] : []),
+      liveMigrationPrefix,
+      ownStatusKey,
+    ],
+    log,
+    signal: wiring.signal,
+    onConnection: ({ connected, reason }) => {
+      storeHealth.report({ ready: connected, reason });
+      sync.connected(connected);
+    },
+    onBatch: ({ updates: all, revision, inSync }) => {
+      const arrivedAt = unixNanos();
+      for (const { key, value } of all) if (key === ownStatusKey) storeDelay.arrived(value, inSync && wasInSync);
+      const updates = all.filter(({ key }) => key !== ownStatusKey);
+      if (updates.length === 0 && all.length > 0 && wasInSync) return;
+      const work = calcHealth.work();
+      if (wiring.isHanging()) return;
+      const startedAt = performance.now();
+      for (const update of updates) {
+        calc.update(update);
+        migrations.update(update);
+      }
+      if (inSync) calc.onInSync();
+      const batch = calc.flush();
+      work[Symbol.dispose]();
+      if (inSync) calcHealth.report({ ready: true });
+      const seconds = (performance.now() - startedAt) / 1000;
+      // The kernel comes first.
+      setImmediate(() => {
+        sync.calculated({ updates: updates.length, intents: batch.intents, seconds, inSync });
+      });
+      for (const warning of batch.warnings) log.warn({ ...warning }, 'the store holds what cannot be programmed');
+      const isFirst = inSync && !wasInSync;
+      wasInSync ||= inSync;
+      const upTo = batch.revision > revision ? batch.revision : revision;
+      wiring.onBatch({ ...batch, revision: upTo }, { inSync, isFirst, arrivedAt });
+      if (isFirst) log.info({ revision: String(revision) }, 'in sync with the store');
+    },
+  });
+}
