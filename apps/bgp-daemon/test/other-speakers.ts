@@ -102,6 +102,7 @@ class Gobgp implements OtherSpeaker {
   readonly #config: OtherConfig;
   #process: ChildProcess;
   #isTold = false;
+  #isSilent = false;
 
   constructor(host: Host, config: OtherConfig) {
     this.#host = host;
@@ -144,8 +145,13 @@ ${addPath ? '[neighbors.afi-safis.add-paths.config]\nreceive = true\nsend-max = 
     await end(this.#process, 'SIGKILL');
   }
 
+  /** It would end its restart (RFC 4724 4.1) before it has its routes again: nobody hears it until then. */
   restart(): void {
     this.#isTold = false;
+    const drop = ['dport', 'sport'].map((end) => `add rule inet silence input tcp ${end} 179 drop`).join('; ');
+    const chain = 'add chain inet silence input { type filter hook input priority 0; }';
+    this.#nft(`add table inet silence; ${chain}; ${drop}`);
+    this.#isSilent = true;
     this.#process = this.#start(['-r']);
   }
 
@@ -158,6 +164,12 @@ ${addPath ? '[neighbors.afi-safis.add-paths.config]\nreceive = true\nsend-max = 
       this.#gobgp('global', 'rib', 'add', prefix, 'nexthop', address, ...large, '-a', familyOf(prefix));
     }
     this.#isTold = true;
+    if (this.#isSilent) this.#nft('delete table inet silence');
+    this.#isSilent = false;
+  }
+
+  #nft(commands: string): void {
+    execFileSync('nsenter', [`--net=/run/netns/${this.#host.name}`, 'nft', commands]);
   }
 
   #gobgp(...args: readonly string[]): string {
