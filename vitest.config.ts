@@ -2,7 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 /**
  * `unit`: pure code, beside the source. `integration`: what needs a kernel, etcd or another daemon,
- * in each project's `test/` folder; it runs as root and makes its own namespaces.
+ * in each project's `test/` folder; it runs as root and makes its own namespaces. Real daemons meet there on a
+ * machine of any load: a test that fails is run once more, and tools/ci/summary-reporter.ts names each that needed it.
  */
 export default defineConfig({
   test: {
@@ -23,6 +24,7 @@ export default defineConfig({
           include: ['{apps,libs}/*/test/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          retry: 1,
         },
       },
     ],

@@ -137,7 +137,8 @@ protocol bgp ours { local as 64513; neighbor ${ours.address} as 64512; connect r
         nodeName: 'node-1',
         routerId: ours.address,
         localAs: 64512,
-        neighbors: [{ name: 'bird', address: theirs.address, remoteAs: 64513 }],
+        // One side connects: a second connection that the peer sees late would end the first (RFC 4724 4.2).
+        neighbors: [{ name: 'bird', address: theirs.address, remoteAs: 64513, passive: true }],
         bmpStations: [{ address: theirs.address, port }],
       }),
     );
