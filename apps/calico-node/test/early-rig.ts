@@ -1,6 +1,5 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +9,7 @@ import { parseAsn } from '@calico-node/net';
 import { isolateNetwork } from '@calico-node/netlink';
 import { expect } from 'vitest';
 import { endOrphans } from '../src/supervisor/orphans.ts';
-import { finish } from './node-rig.ts';
+import { finish, killAll } from './node-rig.ts';
 
 const main = join(import.meta.dirname, '../src/main.ts');
 export const stable = '172.31.10.3';
@@ -246,12 +245,7 @@ export class EarlyRig implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const child of this.#children) {
-      if (child.exitCode !== null || child.signalCode !== null) continue;
-      const gone = once(child, 'exit');
-      child.kill('SIGKILL');
-      await gone;
-    }
+    await killAll(this.#children);
     for (const name of ['run', 'run/early', 'run/early-only']) await endOrphans(join(this.dir, name));
     await this.#etcd?.stop();
     for (const { name } of this.tors) ip('netns', 'del', name);

@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -7,6 +6,7 @@ import { join } from 'node:path';
 import { connectDatastore, loadDatastoreConfig, Resources, type Backend } from '@calico-node/datastore';
 import { startEtcd, type EtcdProcess } from '@calico-node/datastore/testing';
 import { createLogger } from '@calico-node/service';
+import { TestCertificates } from '@calico-node/service/testing';
 import { isolateNetwork } from '@calico-node/netlink';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { KubernetesApi } from '../src/kubernetes/api.ts';
@@ -21,6 +21,7 @@ addNodeInterface();
 
 const log = createLogger('test', 'silent');
 const signal = AbortSignal.timeout(60_000);
+const certificates = new TestCertificates();
 let etcd: EtcdProcess;
 let backend: Backend;
 let resources: Resources;
@@ -29,28 +30,16 @@ let server: Server;
 let calls: { method: string; path: string; type: string | undefined; body: unknown }[];
 let answers: Record<string, unknown>;
 
-/** A server certificate that signs itself, for 127.0.0.1. */
-function makeCertificate(): { key: string; cert: string } {
-  const files = ['-keyout', join(dir, 'key.pem'), '-out', join(dir, 'ca.crt')];
-  const name = ['-subj', '/CN=kubernetes', '-addext', 'subjectAltName=IP:127.0.0.1'];
-  execFileSync(
-    'openssl',
-    ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', ...files, ...name],
-    {
-      stdio: 'ignore',
-    },
-  );
-  return { key: readFileSync(join(dir, 'key.pem'), 'utf8'), cert: readFileSync(join(dir, 'ca.crt'), 'utf8') };
-}
-
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'cnt-kubernetes-'));
+  certificates.addAuthority('kubernetes');
+  copyFileSync(certificates.path('kubernetes.pem'), join(dir, 'ca.crt'));
   writeFileSync(join(dir, 'token'), 'the-token\n');
   etcd = await startEtcd();
   backend = connectDatastore(loadDatastoreConfig({ env: { ETCD_ENDPOINTS: etcd.endpoints[0] } }));
   resources = new Resources(backend);
   // As much of the API as a node asks for, over TLS, for whoever has the token.
-  server = createServer(makeCertificate(), (request, response) => {
+  server = createServer(certificates.identity('kubernetes'), (request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
@@ -76,6 +65,7 @@ afterAll(async () => {
   server.close();
   backend.close();
   await etcd.stop();
+  certificates[Symbol.dispose]();
   rmSync(dir, { recursive: true, force: true });
 });
 
@@ -150,23 +140,13 @@ describe('start-up in Kubernetes', () => {
   });
 
   test('trusts no server but one that the cluster’s authority vouches for', async () => {
-    const other = mkdtempSync(join(tmpdir(), 'cnt-kubernetes-'));
-    try {
-      writeFileSync(join(other, 'token'), 'the-token');
-      const files = ['-keyout', '/dev/null', '-out', join(other, 'ca.crt'), '-subj', '/CN=other'];
-      execFileSync(
-        'openssl',
-        ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', ...files],
-        {
-          stdio: 'ignore',
-        },
-      );
-      const api = KubernetesApi.of(environment(), other)!;
-      await expect(api.get('/api/v1/nodes/kn1', signal)).rejects.toThrow(/certificate/);
-      expect(calls).toEqual([]);
-    } finally {
-      rmSync(other, { recursive: true });
-    }
+    using others = new TestCertificates();
+    others.addAuthority('ca');
+    copyFileSync(others.path('ca.pem'), others.path('ca.crt'));
+    writeFileSync(others.path('token'), 'the-token');
+    const api = KubernetesApi.of(environment(), others.directory)!;
+    await expect(api.get('/api/v1/nodes/kn1', signal)).rejects.toThrow(/certificate/);
+    expect(calls).toEqual([]);
   });
 
   test('takes pool networks and the kind of cluster from what kubeadm left', async () => {

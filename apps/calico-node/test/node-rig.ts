@@ -29,6 +29,15 @@ export async function finish(child: ChildProcess): Promise<Finished> {
   return { code, ...output };
 }
 
+export async function killAll(children: readonly ChildProcess[]): Promise<void> {
+  for (const child of children) {
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    const gone = once(child, 'exit');
+    child.kill('SIGKILL');
+    await gone;
+  }
+}
+
 /** Gives this process a network of its own, for good: the node's, with an interface whose other end is in `peer`. */
 export function moveToOwnNetwork(peer: string): void {
   isolateNetwork();
@@ -156,12 +165,7 @@ export class NodeRig implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const child of this.#children) {
-      if (child.exitCode !== null || child.signalCode !== null) continue;
-      const gone = once(child, 'exit');
-      child.kill('SIGKILL');
-      await gone;
-    }
+    await killAll(this.#children);
     await endOrphans(join(this.dir, 'run'));
     this.backend.close();
     await this.etcd.stop();

@@ -77,7 +77,7 @@ describe('in a pod of Kubernetes', () => {
   const account = (): string => join(dir, 'account');
 
   beforeEach(async () => {
-    api = await KubernetesApi.start(dir);
+    api = await KubernetesApi.start();
     mkdirSync(account());
     copyFileSync(api.authorityFile, join(account(), 'ca.crt'));
     writeFileSync(join(account(), 'token'), 'first-token\n');

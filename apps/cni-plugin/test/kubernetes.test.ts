@@ -16,7 +16,7 @@ let netns: string;
 
 beforeAll(async () => {
   node = await TestNode.start();
-  api = await KubernetesApi.start(node.dir);
+  api = await KubernetesApi.start();
   kubeconfig = api.writeKubeconfig(join(node.dir, 'kubeconfig'));
   await node.startServer();
 });

@@ -1,7 +1,5 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { writeFileSync } from 'node:fs';
+import { TestCertificates } from '@calico-node/service/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectDatastore, loadDatastoreConfig, type EtcdConfig } from '../src/index.ts';
 import { freePort, startEtcd, type EtcdProcess } from '../src/testing/index.ts';
@@ -10,72 +8,31 @@ import { freePort, startEtcd, type EtcdProcess } from '../src/testing/index.ts';
  * What an operator is told when certificates do not fit.
  */
 
-const directory = mkdtempSync(join(tmpdir(), 'calico-certificates-'));
-const path = (name: string): string => join(directory, name);
-const pem = (name: string): string => readFileSync(path(name), 'utf8');
+const certificates = new TestCertificates();
 
 let etcd: EtcdProcess;
 let port: number;
 
-function openssl(...args: readonly string[]): void {
-  execFileSync('openssl', args, { cwd: directory, stdio: 'ignore' });
-}
-
-const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-
-function makeCa(name: string): void {
-  openssl(
-    'req',
-    '-x509',
-    ...newKey,
-    '-keyout',
-    `${name}.key`,
-    '-out',
-    `${name}.pem`,
-    '-subj',
-    `/CN=${name}`,
-    '-days',
-    '2',
-  );
-}
-
-function makeCertificate(name: string, ca: string, address: string): void {
-  writeFileSync(path(`${name}.ext`), `subjectAltName=${address}\nextendedKeyUsage=serverAuth,clientAuth\n`);
-  openssl('req', ...newKey, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', `/CN=${name}`);
-  const signing = [
-    '-CA',
-    `${ca}.pem`,
-    '-CAkey',
-    `${ca}.key`,
-    '-CAcreateserial',
-    '-days',
-    '2',
-    '-extfile',
-    `${name}.ext`,
-  ];
-  openssl('x509', '-req', '-in', `${name}.csr`, ...signing, '-out', `${name}.pem`);
-}
-
 beforeAll(async () => {
-  makeCa('ca');
-  makeCa('other');
-  makeCertificate('server', 'ca', 'IP:127.0.0.1');
-  makeCertificate('client', 'ca', 'IP:127.0.0.1');
-  makeCertificate('stranger', 'other', 'IP:127.0.0.1');
+  certificates.addAuthority('ca');
+  certificates.addAuthority('other');
+  certificates.add('server', 'ca');
+  certificates.add('client', 'ca');
+  certificates.add('stranger', 'other');
   port = await freePort();
   etcd = await startEtcd({
     scheme: 'https',
     port,
     args: [
-      ...['--cert-file', path('server.pem'), '--key-file', path('server.key')],
-      ...['--client-cert-auth', '--trusted-ca-file', path('ca.pem')],
+      ...['--cert-file', certificates.path('server.pem'), '--key-file', certificates.path('server.key')],
+      ...['--client-cert-auth', '--trusted-ca-file', certificates.path('ca.pem')],
     ],
   });
 });
 
 afterAll(async () => {
   await etcd.stop();
-  rmSync(directory, { recursive: true, force: true });
+  certificates[Symbol.dispose]();
 });
 
 /** The message of the error that a read ends with, or what it read. */
@@ -93,7 +50,7 @@ async function answerTo(config: EtcdConfig): Promise<string> {
 
 const files = (names: Record<string, string>): Record<string, string> => ({
   ETCD_ENDPOINTS: etcd.endpoints.join(','),
-  ...Object.fromEntries(Object.entries(names).map(([name, file]) => [name, path(file)])),
+  ...Object.fromEntries(Object.entries(names).map(([name, file]) => [name, certificates.path(file)])),
 });
 
 describe('a client', () => {
@@ -105,11 +62,11 @@ describe('a client', () => {
   it('with the texts of the certificates in its configuration file reads and writes', async () => {
     const spec = {
       etcdEndpoints: etcd.endpoints.join(','),
-      etcdCACert: pem('ca.pem'),
-      etcdCert: pem('client.pem'),
-      etcdKey: pem('client.key'),
+      etcdCACert: certificates.pem('ca.pem'),
+      etcdCert: certificates.pem('client.pem'),
+      etcdKey: certificates.pem('client.key'),
     };
-    const configFile = path('calicoctl.cfg');
+    const configFile = certificates.path('calicoctl.cfg');
     writeFileSync(configFile, JSON.stringify({ apiVersion: 'projectcalico.org/v3', kind: 'CalicoAPIConfig', spec }));
     expect(await answerTo(loadDatastoreConfig({ env: {}, configFile }))).toBe('x');
   });

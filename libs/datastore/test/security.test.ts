@@ -1,7 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { TestCertificates } from '@calico-node/service/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Etcd3 } from 'etcd3';
 import { connectDatastore, isDatastoreError, startSyncer, type EtcdConfig } from '../src/index.ts';
@@ -12,28 +9,16 @@ import { startEtcd } from '../src/testing/index.ts';
 /** Waits until a value is as expected, long enough for a busy machine. */
 const eventually = <T>(read: () => T) => expect.poll(read, { timeout: 20_000 });
 
-const directory = mkdtempSync(join(tmpdir(), 'calico-tls-'));
-const path = (name: string): string => join(directory, name);
-const pem = (name: string): string => readFileSync(path(name), 'utf8');
+const certificates = new TestCertificates();
 
 beforeAll(() => {
-  const openssl = (...args: readonly string[]): void => {
-    execFileSync('openssl', args, { cwd: directory, stdio: 'ignore' });
-  };
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-  openssl('req', '-x509', ...key, '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=test CA', '-days', '2');
-  for (const name of ['server', 'client']) {
-    writeFileSync(path(`${name}.ext`), 'subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n');
-    openssl('req', ...key, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', `/CN=${name}`);
-    openssl(
-      ...['x509', '-req', '-in', `${name}.csr`, '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial'],
-      ...['-out', `${name}.pem`, '-days', '2', '-extfile', `${name}.ext`],
-    );
-  }
+  certificates.addAuthority('ca');
+  certificates.add('server', 'ca');
+  certificates.add('client', 'ca');
 });
 
 afterAll(() => {
-  rmSync(directory, { recursive: true });
+  certificates[Symbol.dispose]();
 });
 
 /** Writes a key and sees the change come by the syncer. */
@@ -81,11 +66,11 @@ describe('TLS', () => {
     await using etcd = await startEtcd({
       scheme: 'https',
       args: [
-        ...['--cert-file', path('server.pem'), '--key-file', path('server.key')],
-        ...['--client-cert-auth', '--trusted-ca-file', path('ca.pem')],
+        ...['--cert-file', certificates.path('server.pem'), '--key-file', certificates.path('server.key')],
+        ...['--client-cert-auth', '--trusted-ca-file', certificates.path('ca.pem')],
       ],
     });
-    const tls = { ca: pem('ca.pem'), key: pem('client.key'), cert: pem('client.pem') };
+    const tls = { ca: certificates.pem('ca.pem'), ...certificates.identity('client') };
     await writeAndFollow({ type: 'etcdv3', endpoints: etcd.endpoints, tls });
     expect(await throughGateway({ type: 'etcdv3', endpoints: etcd.endpoints, tls }, '/calico/a')).toBe('y');
     for (const wrong of [{}, { ca: tls.ca }]) {

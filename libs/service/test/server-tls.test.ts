@@ -1,49 +1,29 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:https';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { serveHealth } from '../src/http.ts';
 import { Health } from '../src/health.ts';
 import { Metrics } from '../src/metrics.ts';
 import type { ClientAuth } from '../src/server-tls.ts';
+import { TestCertificates } from '../src/testing/index.ts';
 
-const directory = mkdtempSync(join(tmpdir(), 'calico-tls-'));
-const path = (name: string): string => join(directory, name);
-const pem = (name: string): string => readFileSync(path(name), 'utf8');
+const certificates = new TestCertificates();
 
 beforeAll(() => {
-  const openssl = (...args: readonly string[]): void => {
-    execFileSync('openssl', args, { cwd: directory, stdio: 'ignore' });
-  };
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-  for (const ca of ['ca', 'other']) {
-    openssl('req', '-x509', ...key, '-keyout', `${ca}.key`, '-out', `${ca}.pem`, '-subj', `/CN=${ca}`, '-days', '2');
-  }
-  for (const [name, ca] of [
-    ['server', 'ca'],
-    ['client', 'ca'],
-    ['stranger', 'other'],
-  ] as const) {
-    writeFileSync(path(`${name}.ext`), 'subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n');
-    openssl('req', ...key, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', `/CN=${name}`);
-    openssl(
-      ...['x509', '-req', '-in', `${name}.csr`, '-CA', `${ca}.pem`, '-CAkey', `${ca}.key`, '-CAcreateserial'],
-      ...['-out', `${name}.pem`, '-days', '2', '-extfile', `${name}.ext`],
-    );
-  }
+  for (const authority of ['ca', 'other']) certificates.addAuthority(authority);
+  certificates.add('server', 'ca');
+  certificates.add('client', 'ca');
+  certificates.add('stranger', 'other');
 });
 
 afterAll(() => {
-  rmSync(directory, { recursive: true });
+  certificates[Symbol.dispose]();
 });
 
 /** The answer's status, or `refused`. */
 function ask(port: number, client: 'client' | 'stranger' | 'nobody', url = '/metrics'): Promise<number | 'refused'> {
-  const own = client === 'nobody' ? {} : { key: pem(`${client}.key`), cert: pem(`${client}.pem`) };
+  const own = client === 'nobody' ? {} : certificates.identity(client);
   return new Promise((resolve) => {
-    get({ host: '127.0.0.1', port, path: url, ca: pem('ca.pem'), agent: false, ...own }, (response) => {
+    get({ host: '127.0.0.1', port, path: url, ca: certificates.pem('ca.pem'), agent: false, ...own }, (response) => {
       response.resume();
       resolve(response.statusCode ?? 0);
     }).on('error', () => {
@@ -58,7 +38,7 @@ test.each<[ClientAuth, readonly (number | 'refused')[]]>([
   ['VerifyClientCertIfGiven', [200, 'refused', 200]],
   ['RequireAndVerifyClientCert', [200, 'refused', 'refused']],
 ])('with %s, a known client, one of another authority, and one without a certificate', async (clientAuth, expected) => {
-  const tls = { key: pem('server.key'), cert: pem('server.pem'), ca: pem('ca.pem'), clientAuth };
+  const tls = { ...certificates.identity('server'), ca: certificates.pem('ca.pem'), clientAuth };
   const server = await serveHealth({ host: '127.0.0.1', port: 0 }, new Health(), new Metrics(), {
     serves: ['metrics'],
     tls,

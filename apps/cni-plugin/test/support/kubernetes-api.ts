@@ -1,10 +1,9 @@
-import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { TestCertificates } from '@calico-node/service/testing';
 
 type Json = Record<string, unknown>;
 
@@ -26,22 +25,19 @@ export class KubernetesApi implements AsyncDisposable {
   readonly asked: string[] = [];
   readonly tokenRequests: TokenRequest[] = [];
   readonly authorityFile: string;
+  readonly #certificates = new TestCertificates();
   readonly #server: Server;
 
-  private constructor(dir: string) {
-    this.authorityFile = join(dir, 'api-ca.crt');
-    const keyFile = join(dir, 'api.key');
-    const subject = ['-subj', '/CN=api', '-addext', 'subjectAltName=IP:127.0.0.1'];
-    const how = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1'];
-    execFileSync('openssl', [...how, ...subject, '-keyout', keyFile, '-out', this.authorityFile], { stdio: 'ignore' });
-    const tls = { key: readFileSync(keyFile), cert: readFileSync(this.authorityFile) };
-    this.#server = createServer(tls, (request, response) => {
+  private constructor() {
+    this.#certificates.addAuthority('api');
+    this.authorityFile = this.#certificates.path('api.pem');
+    this.#server = createServer(this.#certificates.identity('api'), (request, response) => {
       this.#answer(request, response).catch(() => response.destroy());
     });
   }
 
-  static async start(dir: string): Promise<KubernetesApi> {
-    const api = new KubernetesApi(dir);
+  static async start(): Promise<KubernetesApi> {
+    const api = new KubernetesApi();
     api.#server.listen(0, '127.0.0.1');
     await once(api.#server, 'listening');
     return api;
@@ -79,6 +75,7 @@ export class KubernetesApi implements AsyncDisposable {
     this.#server.closeAllConnections();
     this.#server.close();
     await once(this.#server, 'close');
+    this.#certificates[Symbol.dispose]();
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
