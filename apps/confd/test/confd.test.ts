@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { connectDatastore, loadDatastoreConfig, type Backend } from '@calico-node/datastore';
 import { freePort, startEtcd, type EtcdProcess } from '@calico-node/datastore/testing';
+import { KubernetesApi } from '@calico-node/kubernetes/testing';
 import { affinityKey, encodeAffinity, encodeResource, parseResource, resourceKey } from '@calico-node/model';
 import { parseCidr } from '@calico-node/net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { recordDaemon } from './daemon-recorder.ts';
-import { KubernetesApi } from './kubernetes-api.ts';
 
 const main = join(import.meta.dirname, '../src/main.ts');
 

@@ -3,12 +3,18 @@
  * services, and secrets, for passwords of sessions. Each collection is listed and then watched.
  */
 import { readFileSync } from 'node:fs';
-import { accessOfEnvironment, KubernetesClient, podAccountDir } from '@calico-node/kubernetes';
+import {
+  accessOfEnvironment,
+  followObjects,
+  KubernetesClient,
+  objectIn,
+  podAccountDir,
+  type FollowedObjects,
+} from '@calico-node/kubernetes';
 import type { Logger } from '@calico-node/service';
 import type { SecretLookup } from '../derive/password.ts';
 import type { ServiceFacts } from '../derive/services.ts';
-import { followObjects, type FollowedObjects } from './follow-objects.ts';
-import { objectIn, serviceFacts } from './service-facts.ts';
+import { serviceFacts } from './service-facts.ts';
 
 export interface ClusterObjectsOptions {
   readonly nodeName: string;

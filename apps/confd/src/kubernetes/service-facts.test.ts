@@ -1,5 +1,6 @@
+import type { KubernetesObject } from '@calico-node/kubernetes';
 import { describe, expect, it } from 'vitest';
-import { serviceFacts, type KubernetesObject } from './service-facts.ts';
+import { serviceFacts } from './service-facts.ts';
 
 const service = (name: string, spec: KubernetesObject, status = {}): KubernetesObject => ({
   metadata: { namespace: 'shop', name },

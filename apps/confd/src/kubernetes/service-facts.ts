@@ -1,8 +1,6 @@
+import { objectIn, objectsIn, type KubernetesObject } from '@calico-node/kubernetes';
 import { tryParseIp, type Family, type IpAddress } from '@calico-node/net';
 import type { ServiceFacts } from '../derive/services.ts';
-
-/** An object of the Kubernetes API, as it comes. */
-export type KubernetesObject = Readonly<Record<string, unknown>>;
 
 /** What in the API decides about services' routes. */
 export interface ServiceObjects {
@@ -55,16 +53,4 @@ function serviceOf(slice: KubernetesObject): string | undefined {
 function addresses(values: unknown): readonly IpAddress[] {
   if (!Array.isArray(values)) return [];
   return values.flatMap((value: unknown) => (typeof value === 'string' ? (tryParseIp(value) ?? []) : []));
-}
-
-export function objectIn(value: unknown): KubernetesObject {
-  return isObject(value) ? value : {};
-}
-
-export function objectsIn(value: unknown): readonly KubernetesObject[] {
-  return Array.isArray(value) ? value.filter(isObject) : [];
-}
-
-function isObject(value: unknown): value is KubernetesObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

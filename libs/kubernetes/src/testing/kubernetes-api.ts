@@ -8,11 +8,13 @@ interface Item {
 }
 
 /**
- * The part of the Kubernetes API that confd asks: lists with a revision, and watches of them, over HTTP with a bearer
- * token.
+ * The part of the Kubernetes API that this node's programs follow: lists in pages with a revision, and watches of them,
+ * over HTTP with a bearer token.
  */
 export class KubernetesApi implements AsyncDisposable {
   readonly asked: string[] = [];
+  /** Lets nobody in. */
+  refuses = false;
   readonly #collections = new Map<string, Map<string, object>>();
   readonly #watches = new Set<{ readonly path: string; readonly response: ServerResponse }>();
   readonly #server: Server;
@@ -31,12 +33,15 @@ export class KubernetesApi implements AsyncDisposable {
     return api;
   }
 
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
   writeKubeconfig(path: string): string {
-    const { port } = this.#server.address() as AddressInfo;
     const config = {
-      clusters: [{ name: 'local', cluster: { server: `http://127.0.0.1:${port}` } }],
-      users: [{ name: 'confd', user: { token: 'a-token' } }],
-      contexts: [{ name: 'here', context: { cluster: 'local', user: 'confd' } }],
+      clusters: [{ name: 'local', cluster: { server: `http://127.0.0.1:${this.port}` } }],
+      users: [{ name: 'node', user: { token: 'a-token' } }],
+      contexts: [{ name: 'here', context: { cluster: 'local', user: 'node' } }],
       'current-context': 'here',
     };
     writeFileSync(path, JSON.stringify(config), { mode: 0o600 });
@@ -44,14 +49,29 @@ export class KubernetesApi implements AsyncDisposable {
   }
 
   /** Sets an object of a collection (`/api/v1/services`) and tells those who watch. */
-  set(path: string, object: Item): void {
-    this.#tell(path, this.#of(path).has(idOf(object)) ? 'MODIFIED' : 'ADDED', object);
-    this.#of(path).set(idOf(object), object);
+  set(path: string, { metadata, ...object }: Item): void {
+    const stored = { ...object, metadata: { ...metadata, resourceVersion: String(this.#revision + 1) } };
+    const id = idOf(stored);
+    this.#tell(path, this.#of(path).has(id) ? 'MODIFIED' : 'ADDED', stored);
+    this.#of(path).set(id, stored);
   }
 
   delete(path: string, object: Item): void {
     this.#of(path).delete(idOf(object));
     this.#tell(path, 'DELETED', object);
+  }
+
+  /** Watches that are open. */
+  get watchers(): number {
+    return this.#watches.size;
+  }
+
+  /** Ends all watches, once something has happened of which they do not hear. */
+  endWatches(unheard: () => void): void {
+    const ended = [...this.#watches];
+    this.#watches.clear();
+    unheard();
+    for (const { response } of ended) response.end();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -76,7 +96,7 @@ export class KubernetesApi implements AsyncDisposable {
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const url = new URL(request.url ?? '', 'http://api');
     this.asked.push(url.pathname);
-    if (request.headers.authorization !== 'Bearer a-token') {
+    if (this.refuses || request.headers.authorization !== 'Bearer a-token') {
       response.writeHead(401).end('{"message":"Unauthorized"}');
       return;
     }
@@ -87,9 +107,12 @@ export class KubernetesApi implements AsyncDisposable {
       return;
     }
     const name = /^metadata\.name=(.*)$/.exec(url.searchParams.get('fieldSelector') ?? '')?.[1];
-    const items = [...this.#of(url.pathname)].filter(([id]) => name === undefined || id.endsWith(`/${name}`));
-    const metadata = { resourceVersion: String(this.#revision) };
-    response.end(JSON.stringify({ metadata, items: items.map(([, object]) => object) }));
+    const all = [...this.#of(url.pathname)].filter(([id]) => name === undefined || id.endsWith(`/${name}`));
+    const start = Number(url.searchParams.get('continue') ?? 0);
+    const end = start + Number(url.searchParams.get('limit') ?? all.length);
+    const next = end < all.length ? { continue: String(end) } : {};
+    const metadata = { resourceVersion: String(this.#revision), ...next };
+    response.end(JSON.stringify({ metadata, items: all.slice(start, end).map(([, object]) => object) }));
   }
 }
 
