@@ -183,7 +183,8 @@ export class EarlyRig implements AsyncDisposable {
     this.#etcd = await startEtcd({ port: this.#port });
     await this.useStore(async (resources) => {
       const apiVersion = 'projectcalico.org/v3';
-      await resources.create({
+      // The node, which waits for the store, may have made one.
+      await resources.apply({
         kind: 'BGPConfiguration',
         apiVersion,
         metadata: { name: 'default' },
