@@ -43,6 +43,16 @@ export class Host {
     return execFileSync('ip', ['-n', this.name, ...args], { encoding: 'utf8' });
   }
 
+  nft(commands: string): void {
+    execFileSync('nsenter', [`--net=/run/netns/${this.name}`, 'nft', commands]);
+  }
+
+  /** TCP connections that `ss` finds, one a line. */
+  ss(...filter: string[]): string[] {
+    const args = [`--net=/run/netns/${this.name}`, 'ss', '-Htn', ...filter];
+    return execFileSync('nsenter', args, { encoding: 'utf8' }).split('\n');
+  }
+
   /** The main table's routes of a protocol, as `ip` shows them. */
   routes(protocol: string): string[] {
     const lines = this.ip('route', 'show', 'proto', protocol).split('\n');

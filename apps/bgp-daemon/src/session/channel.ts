@@ -39,7 +39,11 @@ export interface ChannelOwner {
   /** How long to rest in Idle, in seconds. */
   idleHoldSeconds(): number;
   stateChanged(channel: Channel): void;
-  /** A valid OPEN has come, before the machine sees it: time for collision detection. False: it must not see it. */
+  /** Whether a connection may be opened now; asked again after a while if not. */
+  mayDial(channel: Channel): boolean;
+  /** A valid OPEN has come. True: it has to wait for `takeOpen`, and all that follows it. */
+  delaysOpen(channel: Channel): boolean;
+  /** Before the machine sees an OPEN: time for collision detection. False: it must not see it. */
   openReceived(channel: Channel, open: OpenMessage): boolean;
   established(channel: Channel, session: Session): void;
   down(channel: Channel, reason: DownReason, wasEstablished: boolean): void;
@@ -70,6 +74,7 @@ export class Channel {
   readonly #plain = new PlainUpdate();
   #sentOpen: Uint8Array = new Uint8Array(0);
   #receivedOpen: Uint8Array = new Uint8Array(0);
+  #waitingOpen: OpenMessage | undefined;
   /** When the machine last heard of received octets. */
   #heardMs = 0;
 
@@ -124,6 +129,15 @@ export class Channel {
     this.#owner.sent();
   }
 
+  /** Goes on with the OPEN that had to wait, and with what came after it. */
+  takeOpen(): void {
+    const open = this.#waitingOpen;
+    this.#waitingOpen = undefined;
+    if (open === undefined) return;
+    this.#opened(open);
+    this.#connection?.release();
+  }
+
   #attach(socket: Socket): void {
     const isExtended = (): boolean => this.#state.name === 'Established' && this.#state.session.extendedMessage;
     const connection: Connection = new Connection(
@@ -156,6 +170,7 @@ export class Channel {
         this.#connection?.close();
         this.#connection = undefined;
         this.#context = undefined;
+        this.#waitingOpen = undefined;
         return;
       case 'send-open':
         this.#sentOpen = encodeOpenMessage(localOpen(this.#owner.config().side));
@@ -214,13 +229,15 @@ export class Channel {
   #expired(timer: TimerName): void {
     switch (timer) {
       case 'connect-retry':
-        this.dispatch({ kind: 'connect-retry-expired' });
+        if (this.#owner.mayDial(this)) this.dispatch({ kind: 'connect-retry-expired' });
+        else this.#timers.start(timer, retrySeconds);
         return;
       case 'keepalive':
         this.dispatch({ kind: 'keepalive-expired' });
         return;
       case 'idle-hold':
-        this.dispatch({ kind: 'start' });
+        if (this.#owner.mayDial(this)) this.dispatch({ kind: 'start' });
+        else this.#timers.start(timer, retrySeconds);
         return;
       case 'hold':
         this.#holdExpired();
@@ -261,7 +278,10 @@ export class Channel {
       case messageType.open: {
         const result = decodeOpen(bytes, start, end);
         if (!result.ok) this.dispatch({ kind: 'message-error', notification: result.notification });
-        else if (this.#owner.openReceived(this, result.open)) this.dispatch({ kind: 'open', open: result.open });
+        else if (this.#state.name === 'OpenSent' && this.#owner.delaysOpen(this)) {
+          this.#waitingOpen = result.open;
+          this.#connection?.hold();
+        } else this.#opened(result.open);
         return;
       }
       case messageType.update:
@@ -281,6 +301,10 @@ export class Channel {
         }
       }
     }
+  }
+
+  #opened(open: OpenMessage): void {
+    if (this.#owner.openReceived(this, open)) this.dispatch({ kind: 'open', open });
   }
 
   #onUpdate(bytes: Uint8Array, start: number, end: number): void {

@@ -28,6 +28,7 @@ export class Connection {
   #buffer: Uint8Array = new Uint8Array(0);
   #isParsing = false;
   #isOver = false;
+  #isHeld = false;
   #progressMs = 0;
   readonly #onFlushed = (): void => {
     this.#progressMs = performance.now();
@@ -85,6 +86,21 @@ export class Connection {
     return this.#socket.writableLength === 0 ? 0 : performance.now() - this.#progressMs;
   }
 
+  /** Tells no further message until `release`. */
+  hold(): void {
+    this.#isHeld = true;
+    this.#socket.pause();
+  }
+
+  /** Not to be called from within `onMessage`. */
+  release(): void {
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    if (this.#isOver) return;
+    this.#socket.resume();
+    this.#parse();
+  }
+
   /** Closes after what was sent; nothing is told any more. */
   close(): void {
     if (this.#isOver) return;
@@ -116,7 +132,7 @@ export class Connection {
     // A plain view: `slice` of a Buffer would not copy.
     const view = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length);
     this.#buffer = this.#buffer.length === 0 ? view : concat(this.#buffer, view);
-    if (!this.#isParsing) this.#parse();
+    if (!this.#isParsing && !this.#isHeld) this.#parse();
   }
 
   #parse(): void {
@@ -133,6 +149,7 @@ export class Connection {
       this.#handlers.onMessage(frame.type, bytes, at + headerLength, frame.end);
       if (this.#isOver) return;
       at = frame.end;
+      if (this.#isHeld) break;
       // The clock is looked at now and then: a message takes a few microseconds.
       if (count % messagesPerLook === 0 && performance.now() > deadline) {
         this.#resumeLater(at);
@@ -141,7 +158,7 @@ export class Connection {
     }
     // The rest is copied: a view would keep the whole chunk alive.
     this.#buffer = bytes.slice(at);
-    if (this.#isParsing) this.#socket.resume();
+    if (this.#isParsing && !this.#isHeld) this.#socket.resume();
     this.#isParsing = false;
   }
 

@@ -23,6 +23,7 @@ import { familyOf, tryParseIp, type Family } from '@calico-node/net';
 import { Backoff, type Logger } from '@calico-node/service';
 import type { Dampening, NeighborConfig } from '../config/daemon-config.ts';
 import { Channel, type ChannelOwner } from './channel.ts';
+import { Crossing } from './crossing.ts';
 import { Flaps } from './flaps.ts';
 import { limitHops } from './gtsm.ts';
 import type { SessionObserver } from './observer.ts';
@@ -74,6 +75,7 @@ export class Peer {
   readonly #log: Logger;
   readonly #errorBackoff = new Backoff(errorMinMs, errorMaxMs);
   readonly #outgoing: Channel;
+  readonly #crossing: Crossing;
   readonly #accepted = new Set<Channel>();
   #active: Channel | undefined;
   #session: Session | undefined;
@@ -97,6 +99,7 @@ export class Peer {
     this.#handlers = handlers;
     this.#log = log;
     this.#outgoing = new Channel('local', this.#owner(config.passive, true));
+    this.#crossing = new Crossing(this.#outgoing);
   }
 
   /** The more advanced connection's state. */
@@ -214,9 +217,12 @@ export class Peer {
       config: (): FsmConfig => ({ side: this.#side(), passive, restarts }),
       dial: () => this.#handlers.dial(this.config),
       idleHoldSeconds: () => this.#idleHoldSeconds(),
-      stateChanged: () => {
+      stateChanged: (channel) => {
         this.#updateState();
+        if (channel === this.#outgoing) this.#crossing.outgoingChanged();
       },
+      mayDial: () => ![...this.#accepted].some(({ state }) => state.name === 'OpenConfirm'),
+      delaysOpen: (channel) => this.#crossing.delays(channel),
       openReceived: (channel, open) => this.#isWinner(channel, open),
       established: (channel, session) => {
         this.#established(channel, session);
@@ -313,6 +319,7 @@ export class Peer {
       this.#session = undefined;
     }
     this.#accepted.delete(channel);
+    this.#crossing.forget(channel);
     this.#updateState();
     const isCollision = isCollisionCease(reason);
     if (!isCollision) {
