@@ -95,7 +95,10 @@ async function ready(): Promise<void> {
 
 const nodes = [1, 2, 3].map((number) => node(`n${number}`, { ipv4Address: `10.9.0.${number}/24` }));
 
-/** A peer that is always the same: a BIRD whose files nobody changes. */
+/**
+ * A peer that is always the same: a BIRD whose files nobody changes. It waits for us: where two BIRDs connect to each
+ * other at once, the one may take the other's second connection for a restart, and the session comes up twice.
+ */
 async function startPeer(number: number, host: BirdNode): Promise<void> {
   const resources = store({
     nodes,
@@ -106,7 +109,11 @@ async function startPeer(number: number, host: BirdNode): Promise<void> {
   const { check } = birdCommands({ controlDir: host.directory });
   const { signal } = new AbortController();
   for (const set of renderBirdFiles(resources, { nodeName: `n${number}` }).config) {
-    await writeFileSet(set, host.directory, check, signal);
+    const files = set.files.map((file) => ({
+      ...file,
+      text: file.text.replace('connect delay', 'passive; connect delay'),
+    }));
+    await writeFileSet({ ...set, files }, host.directory, check, signal);
   }
   host.start('bird');
 }
