@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { parseIp } from '@calico-node/net';
 import { addAddress, isolateNetwork, RouteSocket } from '@calico-node/netlink';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { startFakeFelix } from './support/fake-felix.ts';
 import { TestNode, type Outcome } from './support/test-node.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -134,6 +135,14 @@ describe.each(versions)('in version %s', (version) => {
   });
 });
 
+test('STATUS of calico-ipam does not depend on felix', async () => {
+  await node.felix.stop();
+  const config = JSON.stringify(network('1.1.0'));
+  expect(await errorCode(node.exec('calico', { CNI_COMMAND: 'STATUS' }, config))).toBe(50);
+  expect(await success(node.exec('calico-ipam', { CNI_COMMAND: 'STATUS' }, config))).toEqual({});
+  node.felix = await startFakeFelix(join(node.dir, 'run/felix.sock'));
+});
+
 describe('errors', () => {
   test.each<[string, number, string, unknown, Record<string, string>]>([
     ['a version that is not supported', 1, 'ADD', network('9.9.9'), {}],
@@ -233,6 +242,42 @@ describe('with other plug-ins', () => {
     const again = await success(calico('ADD', 'more', network('1.0.0', { ipam })));
     expect(again['ips']).toMatchObject([{ address: '10.99.0.2/32' }]);
     await success(calico('DEL', 'more', network('1.0.0', { ipam })));
+  });
+
+  test('STATUS and GC are passed on to the plug-in that gives addresses, and STATUS fails as that does', async () => {
+    const stand = join(node.dir, 'stand-in-status');
+    mkdirSync(stand);
+    writeFileSync(
+      join(stand, 'given'),
+      `#!/bin/sh
+echo "$CNI_COMMAND" >> ${join(stand, 'calls')}
+[ ! -e ${join(stand, 'error')} ] || { cat ${join(stand, 'error')}; exit 1; }
+`,
+      { mode: 0o755 },
+    );
+    const run = (command: string, extra: Json = {}): Promise<Outcome> => {
+      const config = network('1.1.0', { ipam: { type: 'given' }, ...extra });
+      return node.exec('calico', { CNI_COMMAND: command, CNI_PATH: stand }, JSON.stringify(config));
+    };
+    expect(await success(run('STATUS'))).toEqual({});
+    expect(await success(run('GC', { 'cni.dev/valid-attachments': [] }))).toEqual({});
+    for (const [given, code] of [
+      [51, 51],
+      [11, 50],
+    ]) {
+      writeFileSync(join(stand, 'error'), JSON.stringify({ cniVersion: '1.1.0', code: given, msg: 'no ranges' }));
+      const { stdout } = await run('STATUS');
+      expect(JSON.parse(stdout)).toMatchObject({ code, msg: 'given: no ranges' });
+    }
+    expect(await errorCode(run('GC', { 'cni.dev/valid-attachments': [] }))).toBe(11);
+    expect(readFileSync(join(stand, 'calls'), 'utf8').trim().split('\n')).toEqual([
+      'STATUS',
+      'GC',
+      'STATUS',
+      'STATUS',
+      'GC',
+    ]);
+    expect(await errorCode(calico('STATUS', '', network('1.1.0', { ipam: { type: 'none-such' } })))).toBe(50);
   });
 
   test('a plug-in that gets addresses over the interface finds it up, at ADD and at DEL', async () => {

@@ -160,6 +160,50 @@ describe('a pod', () => {
     expect(await new Ipam(node.backend).ipsByHandle('k8s-pod-network.c-fixed')).toEqual([]);
   });
 
+  test('gets an address of each family that its annotation names', async () => {
+    pod('both', { ipAddrs: '["10.77.0.97","fd77::97"]' });
+    expect(await add('both')).toEqual(['10.77.0.97/32', 'fd77::97/128']);
+    expect((await endpoint('both')).spec.ipNetworks).toEqual(['10.77.0.97/32', 'fd77::97/128']);
+    expect(await call('DEL', 'both')).toMatchObject({ code: 0 });
+    expect(await new Ipam(node.backend).ipsByHandle('k8s-pod-network.c-both')).toEqual([]);
+  });
+
+  test('gets an address of the pool that selects its namespace, from the IPAM service and without it', async () => {
+    const setDisabled = async (disabled: boolean): Promise<void> => {
+      const pool = await node.resources.get('IPPool', 'ipv4');
+      await node.resources.update({ ...pool, spec: { ...pool.spec, disabled } });
+    };
+    await setDisabled(true);
+    for (const [tier, cidr] of [
+      ['gold', '10.75.0.0/24'],
+      ['tin', '10.76.0.0/24'],
+    ] as const) {
+      await node.resources.apply({
+        kind: 'IPPool',
+        apiVersion: 'projectcalico.org/v3',
+        metadata: { name: tier },
+        spec: { cidr, nodeSelector: 'all()', namespaceSelector: `tier == "${tier}"`, allowedUses: ['Workload'] },
+      });
+    }
+    const takes = async (tier: string): Promise<string> => {
+      api.objects.set('/api/v1/namespaces/shop', { metadata: { name: 'shop', labels: { tier } } });
+      pod('selected');
+      const [address = ''] = await add('selected');
+      expect(await call('DEL', 'selected')).toMatchObject({ code: 0 });
+      return address;
+    };
+    // No profile of the namespace is in the store: the API alone tells its labels.
+    for (const isServed of [false, true]) {
+      if (isServed) await node.startIpam();
+      expect(await takes('gold')).toMatch(/^10\.75\./);
+      expect(await takes('tin')).toMatch(/^10\.76\./);
+    }
+    await node.stopIpam();
+    api.objects.set('/api/v1/namespaces/shop', { metadata: { name: 'shop', labels: { tier: 'none' } } });
+    expect((await refusal('selected')).msg).toContain('no configured Calico pools');
+    await setDisabled(false);
+  });
+
   test('takes its predecessor’s address with it when it is made anew', async () => {
     pod('set-0', { ipAddrs: '["10.77.0.98"]' });
     expect(await add('set-0')).toEqual(['10.77.0.98/32']);
@@ -242,6 +286,16 @@ describe('a pod', () => {
     expect(await refusal('gone')).toMatchObject({ msg: expect.stringContaining('404') as string });
   });
 
+  test('is asked about with the token and authority of the configuration’s policy, as with those of a kubeconfig', async () => {
+    pod('direct');
+    const policy = { type: 'k8s', k8s_api_root: api.url, k8s_certificate_authority: api.authorityFile };
+    const direct = (token: string): string => config({ kubernetes: {}, policy: { ...policy, k8s_auth_token: token } });
+    api.tokens.add('of-the-policy');
+    expect(await add('direct', direct('of-the-policy'))).toHaveLength(1);
+    expect(await call('DEL', 'direct', direct('of-the-policy'))).toMatchObject({ code: 0 });
+    expect((await refusal('direct', direct('another'))).msg).toContain('401');
+  });
+
   test('gets an address of the range that Kubernetes gave its node, from host-local', async ({ skip }) => {
     if (!node.hasPlugin('host-local')) skip('needs containernetworking-plugins');
     pod('ranged');
@@ -251,5 +305,24 @@ describe('a pod', () => {
     const settings = config({ ipam: { type: 'host-local', dataDir, subnet: 'usePodCidr' } });
     expect(await add('ranged', settings)).toEqual(['10.55.0.2/32']);
     expect(await call('DEL', 'ranged', settings)).toMatchObject({ code: 0 });
+  });
+
+  test('gets one of each range that its node has, where `ranges` say so', async ({ skip }) => {
+    if (!node.hasPlugin('host-local')) skip('needs containernetworking-plugins');
+    pod('ranges');
+    api.objects.set('/api/v1/nodes/test-node', {
+      spec: { podCIDR: '10.56.0.0/24', podCIDRs: ['10.56.0.0/24', 'fd56::/112'] },
+    });
+    const dataDir = join(node.dir, 'ranges');
+    mkdirSync(dataDir);
+    const ranges = [[{ subnet: 'usePodCidr' }], [{ subnet: 'usePodCidrIPv6' }]];
+    const settings = config({ ipam: { type: 'host-local', dataDir, ranges } });
+    expect(await add('ranges', settings)).toEqual(['10.56.0.2/32', 'fd56::2/128']);
+    expect(await call('DEL', 'ranges', settings)).toMatchObject({ code: 0 });
+    api.objects.set('/api/v1/nodes/test-node', { spec: { podCIDR: '10.56.0.0/24' } });
+    expect(await refusal('ranges', settings)).toMatchObject({
+      code: 11,
+      msg: expect.stringContaining('usePodCidrIPv6') as string,
+    });
   });
 });

@@ -56,6 +56,7 @@ export async function autoAssign(
     ipv6Pools: request.ipv6Pools,
     use,
     namespace: request.namespace === '' ? undefined : request.namespace,
+    namespaceLabels: labelsOf(request),
     maxBlocksPerHost: request.maxBlocksPerHost,
     signal,
   });
@@ -76,7 +77,13 @@ export function warmAutoAssign(request: ipamV1.AutoAssignRequest, ownNode: NodeN
   const { attributes, ipv4Pools, ipv6Pools } = request;
   const endpoint = request.endpoint && readEndpoint(request.endpoint, ownNode);
   const drafted = endpoint === undefined ? {} : { endpoint };
-  return { type: 'assign', num4, num6, handleId, attributes, ipv4Pools, ipv6Pools, use, ...drafted };
+  const namespaceLabels = labelsOf(request);
+  return { type: 'assign', num4, num6, handleId, attributes, ipv4Pools, ipv6Pools, use, namespaceLabels, ...drafted };
+}
+
+/** The namespace's labels; nothing when the caller does not know them. */
+function labelsOf({ namespaceLabels }: ipamV1.AutoAssignRequest): Readonly<Record<string, string>> | undefined {
+  return Object.keys(namespaceLabels).length === 0 ? undefined : namespaceLabels;
 }
 
 /** @throws RpcError INVALID_ARGUMENT for what is no endpoint of the node's. */

@@ -28,6 +28,8 @@ export interface AutoAssignRequest {
   readonly use: IntendedUse;
   /** The workload's namespace, for pools that select by it. */
   readonly namespace?: string | undefined;
+  /** The namespace's labels, where the caller knows them; otherwise its profile tells. */
+  readonly namespaceLabels?: Readonly<Record<string, string>> | undefined;
   /** Bounds the node's blocks besides the cluster's own limit; 0 for no bound of its own. */
   readonly maxBlocksPerHost?: number | undefined;
   /** How many addresses of a family the handle may hold. */
@@ -94,10 +96,9 @@ export class Ipam {
     if (nodeLabels === undefined) {
       throw new IpamError('node-unknown', `there is no Node ${nodeName}: calico-node has not started there`);
     }
+    const asksProfile = namespace !== undefined && pools.some((pool) => pool.namespaceSelector !== '');
     const namespaceLabels =
-      namespace !== undefined && pools.some((pool) => pool.namespaceSelector !== '')
-        ? await store.namespaceLabels(namespace)
-        : undefined;
+      request.namespaceLabels ?? (asksProfile ? await store.namespaceLabels(namespace) : undefined);
 
     const assigned: Record<Family, readonly Assigned[]> = { 4: [], 6: [] };
     let shortfall: IpamError | undefined;

@@ -8,6 +8,8 @@ export interface Wishes {
   /** Names or CIDRs, instead of the configuration's. */
   readonly ipv4Pools?: readonly string[];
   readonly ipv6Pools?: readonly string[];
+  /** Of the pod's namespace, by which pools may select. */
+  readonly namespaceLabels?: Readonly<Record<string, string>>;
   /** Instead of the configuration's. */
   readonly families?: { readonly ipv4: boolean; readonly ipv6: boolean };
   /** These addresses, from IPAM. */

@@ -1,4 +1,4 @@
-import { familyOf, parseIp, type Cidr, type Family, type IpAddress } from '@calico-node/net';
+import { familyOf, parseCidr, parseIp, type Cidr, type Family, type IpAddress } from '@calico-node/net';
 import type { EndpointDraft } from '@calico-node/datastore';
 import {
   goTimeString,
@@ -16,6 +16,9 @@ import { withPodCidrs } from './pod-cidrs.ts';
 
 /** The type of our own IPAM plug-in: its work is done here, without an exec. */
 const ownType = 'calico-ipam';
+
+/** The routes of a workload to which nobody gives others. */
+export const everywhere: readonly Cidr[] = [parseCidr('0.0.0.0/0'), parseCidr('::/0')];
 
 /** Whether an IPAM type is another plug-in's. */
 export function isDelegated(type: string): boolean {
@@ -109,6 +112,7 @@ async function assignWithEndpoint(
     ipv4Pools,
     ipv6Pools,
     namespace: workload.orchestrator === 'k8s' ? workload.namespace : undefined,
+    namespaceLabels: wishes.namespaceLabels,
   };
   const assigned =
     draft === undefined
@@ -172,10 +176,11 @@ export async function assignAddresses(
   const document = await withPodCidrs(call);
   const result = await delegateAdd({ type, pluginPath, variables, document, signal });
   if (result.ips.length === 0) throw new CniError(cniCodes.failed, `${type} gave no address`);
-  const keepsOwnRoutes = config.ipam.hasRoutes && !config.includeDefaultRoutes;
+  const listed = result.routes.map(({ destination }) => destination);
+  const added = config.includeDefaultRoutes ? everywhere : [];
   return {
     ips: result.ips.map(({ ip }) => ip),
-    routes: keepsOwnRoutes ? result.routes.map(({ destination }) => destination) : undefined,
+    routes: config.ipam.hasRoutes ? [...new Set([...listed, ...added])] : undefined,
     dns: result.dns,
   };
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { WorkloadEndpoint } from '@calico-node/model';
-import { familyOf, hostCidr, macFromBytes, parseCidr, splitCidr, type IpAddress, type Mac } from '@calico-node/net';
+import { familyOf, hostCidr, macFromBytes, splitCidr, type IpAddress, type Mac } from '@calico-node/net';
 import {
   ipv4Gateway,
   ipv6Gateway,
@@ -12,7 +12,7 @@ import {
 import { buildEndpoint } from '../endpoint/build-endpoint.ts';
 import type { Description } from '../endpoint/description.ts';
 import type { Result } from '../spec/result.ts';
-import type { GivenAddresses } from './addresses.ts';
+import { everywhere, type GivenAddresses } from './addresses.ts';
 import type { AttachmentCall } from './call.ts';
 
 /** An ADD with everything decided that can be before addresses are given. */
@@ -64,7 +64,7 @@ export function endpointOf(
 export function toResult({ call, hostName }: Plan, attached: Attached, given: GivenAddresses): Result {
   const { ifName, netns } = call.attachment;
   const families = new Set(given.ips.map((ip) => familyOf(ip)));
-  const destinations = given.routes ?? [parseCidr('0.0.0.0/0'), parseCidr('::/0')];
+  const destinations = given.routes ?? everywhere;
   return {
     interfaces: [{ name: hostName }, { name: ifName, mac: attached.mac, mtu: attached.mtu, sandbox: netns }],
     ips: given.ips.map((ip) => ({ ip, prefixLength: splitCidr(hostCidr(ip)).prefixLength, interface: 1 })),

@@ -71,7 +71,7 @@ async function runCommand(
       await collectGarbage({ config, pluginPath: environment.pluginPath, variables, context, signal });
       return '';
     case 'STATUS':
-      await checkStatus(config, context, signal);
+      await checkStatus({ config, pluginPath: environment.pluginPath, variables, context, signal }, program);
       return '';
     default: {
       const { attachment, pluginPath, command } = environment;

@@ -69,6 +69,7 @@ export function describePod(namespaceObject: unknown, podObject: unknown, option
   const annotations = annotationsOf(podObject);
   const ports = portsOf(spec);
   const qosControls = qosOf(annotations, complain);
+  const namespaceLabels = texts(child(child(namespaceObject, 'metadata'), 'labels'));
   return {
     source: 'orchestrator',
     labels: {
@@ -80,6 +81,9 @@ export function describePod(namespaceObject: unknown, podObject: unknown, option
     ...(account === '' ? {} : { serviceAccountName: account }),
     ...(ports.length === 0 ? {} : { ports }),
     ...(qosControls === undefined ? {} : { qosControls }),
-    wishes: wishesOf(annotationsOf(namespaceObject), annotations, options),
+    wishes: {
+      ...wishesOf(annotationsOf(namespaceObject), annotations, options),
+      ...(Object.keys(namespaceLabels).length === 0 ? {} : { namespaceLabels }),
+    },
   };
 }

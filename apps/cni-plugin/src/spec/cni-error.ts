@@ -10,6 +10,8 @@ export const cniCodes = {
   tryAgainLater: 11,
   /** STATUS: the plug-in cannot serve ADD. */
   notAvailable: 50,
+  /** STATUS: nor may what is attached already reach all that it should. */
+  limitedConnectivity: 51,
   /** Anything else; 100 and above are the plug-in's own. */
   failed: 100,
 } as const;

@@ -102,13 +102,13 @@ export class Draft {
   }
 
   /** The pools that may serve a request as far as this node can tell alone; none when that takes more. */
-  #usablePools(family: Family, { use, ipv4Pools, ipv6Pools }: WarmAssign): readonly Pool[] {
+  #usablePools(family: Family, { use, ipv4Pools, ipv6Pools, namespaceLabels }: WarmAssign): readonly Pool[] {
     const { pools, nodeLabels } = this.#reference;
     const requested = family === 4 ? ipv4Pools : ipv6Pools;
     const needsNamespace = requested.length === 0 && pools.some(({ namespaceSelector }) => namespaceSelector !== '');
-    if (nodeLabels === undefined || needsNamespace) return [];
+    if (nodeLabels === undefined || (needsNamespace && namespaceLabels === undefined)) return [];
     try {
-      const request = { family, use, requested, nodeName: this.#nodeName, nodeLabels, namespaceLabels: undefined };
+      const request = { family, use, requested, nodeName: this.#nodeName, nodeLabels, namespaceLabels };
       return choosePools(pools, request).usable;
     } catch {
       return []; // whoever is asked instead says what is wrong

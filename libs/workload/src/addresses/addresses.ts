@@ -21,6 +21,8 @@ export interface AddressRequest {
   readonly ipv4Pools: readonly string[];
   readonly ipv6Pools: readonly string[];
   readonly namespace: string | undefined;
+  /** The namespace's, where the caller knows them; otherwise its profile tells. */
+  readonly namespaceLabels?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface SpecificAddressRequest {
@@ -143,6 +145,7 @@ export class ServiceAddresses implements Addresses {
     signal: AbortSignal,
   ): Promise<AssignedTogether> {
     const { node, ipv4, ipv6, handleId, attributes, ipv4Pools, ipv6Pools, namespace = '' } = request;
+    const { namespaceLabels = {} } = request;
     const message: ipamV1.AutoAssignRequest = {
       nodeName: node,
       num4: ipv4,
@@ -154,6 +157,7 @@ export class ServiceAddresses implements Addresses {
       use: ipamV1.IntendedUse.WORKLOAD,
       maxBlocksPerHost: 0,
       namespace,
+      namespaceLabels: { ...namespaceLabels },
       endpoint: draft && { resource: encodeResource(draft.endpoint), premises: [...draft.premises] },
     };
     return this.#orFallback<AssignedTogether>(
