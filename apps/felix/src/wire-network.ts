@@ -12,6 +12,7 @@ import { WorkloadInterfaces } from './dataplane/interfaces/workload-interfaces.t
 import { BandwidthLimits } from './dataplane/qos/bandwidth-limits.ts';
 import type { Refresh } from './dataplane/refresh.ts';
 import { ClusterNetwork } from './dataplane/tunnels/cluster-network.ts';
+import type { ClusterServices } from './kubernetes/cluster-services.ts';
 import type { WireguardParts } from './wire-wireguard.ts';
 
 export interface NetworkWiring {
@@ -19,6 +20,7 @@ export interface NetworkWiring {
   readonly values: FelixParameters;
   readonly families: readonly Family[];
   readonly wireguard: WireguardParts;
+  readonly services: ClusterServices;
   readonly log: Logger;
   readonly onWorkloadMtu: (mtu: number) => void;
   /** After each listing of all interfaces and routes: how long it took, in seconds. */
@@ -75,7 +77,12 @@ export function wireNetwork(wiring: NetworkWiring): NetworkParts {
   const reachability =
     values.LocalSubnetL2Reachability === 'Disabled'
       ? undefined
-      : parts.use(new LocalReachability({ prefixes, excluded, onDirty }));
+      : parts.use(new LocalReachability({ hostname, prefixes, excluded, onDirty }));
+  if (reachability !== undefined) {
+    wiring.services.followAddresses((addresses) => {
+      reachability.setServices(addresses);
+    });
+  }
   const network = parts.use(
     new ClusterNetwork({
       hostname,

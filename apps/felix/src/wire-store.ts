@@ -7,6 +7,8 @@ import type { CalcGraph } from './calc/calc-graph.ts';
 import type { IntentBatch } from './calc/intents.ts';
 import { liveMigrationPrefix, type LiveMigrations } from './calc/live-migrations.ts';
 import type { FelixParameters } from './config/parameters.ts';
+import type { ClusterServices } from './kubernetes/cluster-services.ts';
+import { ServiceEndpoints } from './kubernetes/service-endpoints.ts';
 import type { StoreDelay } from './status/store-delay.ts';
 import { workLimitOf } from './status/work-limits.ts';
 import type { syncMetrics } from './sync-metrics.ts';
@@ -40,6 +42,7 @@ export interface StoreWiring {
   readonly signal: AbortSignal;
   readonly calc: CalcGraph;
   readonly migrations: LiveMigrations;
+  readonly services: ClusterServices;
   readonly storeDelay: StoreDelay;
   readonly sync: ReturnType<typeof syncMetrics>;
   /** Whether the calculation is to hang, as a test asks. */
@@ -56,14 +59,65 @@ export interface BatchOrigin {
   readonly arrivedAt: bigint;
 }
 
+/** What the calculation took and did not give out yet. */
+interface Taken {
+  readonly updates: number;
+  readonly revision: bigint;
+  readonly inSync: boolean;
+  /** Of the first of it. */
+  readonly arrivedAt: bigint;
+  readonly seconds: number;
+}
+
 /** Follows the store until the signal fires. */
 export function wireStore(wiring: StoreWiring): Syncer {
-  const { hostname, values, context, calc, migrations, storeDelay, sync } = wiring;
+  const { hostname, values, context, calc, migrations, services, storeDelay, sync } = wiring;
   const { log, health } = context;
   const storeHealth = health.register('datastore');
   const calcHealth = health.register('calculation', workLimitOf('calculation', values));
   const ownStatusKey = felixStatusKey(hostname, values.OpenstackRegion);
   let wasInSync = false;
+  let taken: Taken | undefined;
+  const take = (more: Taken): void => {
+    const { updates, revision, inSync, arrivedAt, seconds } = more;
+    taken = {
+      updates: updates + (taken?.updates ?? 0),
+      revision,
+      inSync: inSync || (taken?.inSync ?? false),
+      arrivedAt: taken?.arrivedAt ?? arrivedAt,
+      seconds: seconds + (taken?.seconds ?? 0),
+    };
+  };
+  const pass = (): void => {
+    if (taken === undefined || !endpoints.areKnown) return;
+    const { updates, revision, inSync, arrivedAt } = taken;
+    const startedAt = performance.now();
+    const batch = calc.flush();
+    const seconds = taken.seconds + (performance.now() - startedAt) / 1000;
+    taken = undefined;
+    if (inSync) calcHealth.report({ ready: true });
+    // The kernel comes first.
+    setImmediate(() => {
+      sync.calculated({ updates, intents: batch.intents, seconds, inSync });
+    });
+    for (const warning of batch.warnings) log.warn({ ...warning }, 'the store holds what cannot be programmed');
+    const isFirst = inSync && !wasInSync;
+    wasInSync ||= inSync;
+    const upTo = batch.revision > revision ? batch.revision : revision;
+    wiring.onBatch({ ...batch, revision: upTo }, { inSync, isFirst, arrivedAt });
+    if (isFirst) log.info({ revision: String(revision) }, 'in sync with the store');
+  };
+  const endpoints = new ServiceEndpoints({
+    services,
+    calc,
+    health,
+    log,
+    onChange: (slices) => {
+      if (slices > 0)
+        take({ updates: slices, revision: calc.revision, inSync: wasInSync, arrivedAt: unixNanos(), seconds: 0 });
+      pass();
+    },
+  });
   return startSyncer({
     backend: wiring.backend,
     prefixes: [
@@ -84,6 +138,7 @@ export function wireStore(wiring: StoreWiring): Syncer {
       const updates = all.filter(({ key }) => key !== ownStatusKey);
       if (updates.length === 0 && all.length > 0 && wasInSync) return;
       const work = calcHealth.work();
+      // Work that never ends.
       if (wiring.isHanging()) return;
       const startedAt = performance.now();
       for (const update of updates) {
@@ -91,20 +146,10 @@ export function wireStore(wiring: StoreWiring): Syncer {
         migrations.update(update);
       }
       if (inSync) calc.onInSync();
-      const batch = calc.flush();
-      work[Symbol.dispose]();
-      if (inSync) calcHealth.report({ ready: true });
       const seconds = (performance.now() - startedAt) / 1000;
-      // The kernel comes first.
-      setImmediate(() => {
-        sync.calculated({ updates: updates.length, intents: batch.intents, seconds, inSync });
-      });
-      for (const warning of batch.warnings) log.warn({ ...warning }, 'the store holds what cannot be programmed');
-      const isFirst = inSync && !wasInSync;
-      wasInSync ||= inSync;
-      const upTo = batch.revision > revision ? batch.revision : revision;
-      wiring.onBatch({ ...batch, revision: upTo }, { inSync, isFirst, arrivedAt });
-      if (isFirst) log.info({ revision: String(revision) }, 'in sync with the store');
+      take({ updates: updates.length, revision, inSync, arrivedAt, seconds });
+      pass();
+      work[Symbol.dispose]();
     },
   });
 }

@@ -23,6 +23,7 @@ import { Engine, type EndpointChange } from './dataplane/engine.ts';
 import { dataplaneMetrics } from './dataplane/metrics.ts';
 import { openDriver } from './dataplane/open-driver.ts';
 import { filterRefreshSeconds, type Refresh, refreshPeriodically } from './dataplane/refresh.ts';
+import { ClusterServices } from './kubernetes/cluster-services.ts';
 import { felixService } from './rpc/felix-service.ts';
 import { rehearse } from './rehearse.ts';
 import { nodePolicyOf, ownNodeOf, programmedRoutesOf, ruleOptionsOf } from './rule-options.ts';
@@ -104,11 +105,13 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     signal,
     onDirty,
   });
+  using services = new ClusterServices({ env: context.env, log, signal });
   using parts = wireNetwork({
     hostname: options.hostname,
     values,
     families,
     wireguard,
+    services,
     log,
     onWorkloadMtu: (mtu) => {
       mtuFile.write(mtu);
@@ -191,6 +194,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     signal,
     calc,
     migrations,
+    services,
     storeDelay,
     sync,
     isHanging: () => faults.calculationHangs,

@@ -1,9 +1,22 @@
-import { parseCidr } from '@calico-node/net';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { parseCidr, parseIp, parseNodeName } from '@calico-node/net';
 import { createNetns, deleteNetns } from '@calico-node/netlink';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { HostUpdate, PoolUpdate } from '../src/calc/intents.ts';
 import { LocalReachability } from '../src/dataplane/interfaces/local-reachability.ts';
 import { endpoint, removeEndpoint } from './support/intents.ts';
 import { NodeLab, runIn, type Workload } from './support/node-lab.ts';
+
+const run = promisify(execFile);
+
+const pool = (name: string, cidr: string, more: Partial<PoolUpdate> = {}): PoolUpdate => ({
+  ...{ type: 'pool-update', name, cidr: parseCidr(cidr), ipipMode: 'Never', vxlanMode: 'Never', natOutgoing: false },
+  ...more,
+});
+const host = (name: string): HostUpdate => ({
+  ...{ type: 'host-update', hostname: parseNodeName(name), ipv4: parseIp('172.16.0.1'), ipv6: parseIp('fd16::1') },
+});
 
 const peer4 = '172.16.0.254';
 const peer6 = 'fd16::254';
@@ -15,14 +28,26 @@ describe('what is on the link of a host', () => {
   let reachability: LocalReachability;
   let dirty = 0;
 
-  const open = () =>
-    new LocalReachability({
+  const open = () => {
+    const opened = new LocalReachability({
+      hostname: parseNodeName('node1'),
       netns: lab.netns,
       prefixes: ['cali'],
       onDirty: () => {
         dirty += 1;
       },
     });
+    opened.update([pool('four', '172.16.0.0/26'), pool('six', 'fd16::/120'), host('node1')]);
+    return opened;
+  };
+  /** Which of the addresses somebody on the peer's link says are his; the peer has to ask. */
+  const answered = async (...addresses: readonly string[]): Promise<readonly string[]> => {
+    runIn(peer, 'ip', 'neigh', 'flush', 'all');
+    // Answers may come from this very process.
+    const ping = (address: string) => run('nsenter', [`--net=/run/netns/${peer}`, 'ping', '-c1', '-W0.1', address]);
+    await Promise.allSettled(addresses.map(ping));
+    return addresses.filter((address) => runIn(peer, 'ip', 'neigh', 'show', 'to', address).includes('lladdr'));
+  };
   /** Which addresses the peer reaches, with one attempt each. */
   const reached = (...addresses: readonly string[]) =>
     addresses.filter((address) => {
@@ -115,5 +140,31 @@ describe('what is on the link of a host', () => {
     await expect.poll(() => dirty).toBeGreaterThan(0);
     reachability.apply();
     expect(proxies()).toHaveLength(1);
+  });
+
+  it('does not reach what has an address of a pool with tunnels, or of none', () => {
+    reachability.update([both, pool('four', '172.16.0.0/26', { vxlanMode: 'CrossSubnet' })]);
+    reachability.apply();
+    expect(proxies()).toEqual([expect.stringContaining('fd16::50')]);
+    reachability.update([{ type: 'pool-remove', name: 'six' }]);
+    reachability.apply();
+    expect(proxies()).toEqual([]);
+  });
+
+  it('is answered for a service’s address outside the cluster by the one node to which it falls', async () => {
+    const services = ['172.16.0.60', 'fd16::60'];
+    reachability.setServices([...services, '192.0.2.1'].map((ip) => parseIp(ip)));
+    expect(reachability.apply()).toEqual([]);
+    await expect.poll(() => answered(...services)).toEqual(services);
+    const others = Array.from({ length: 50 }, (_, index) => `other${index}`);
+    reachability.update(others.map(host));
+    reachability.apply();
+    expect(await answered(...services)).toEqual([]);
+    reachability.update(others.map((name) => ({ type: 'host-remove', hostname: parseNodeName(name) })));
+    reachability.apply();
+    await expect.poll(() => answered(...services)).toEqual(services);
+    reachability.setServices([]);
+    reachability.apply();
+    expect(await answered(...services)).toEqual([]);
   });
 });

@@ -225,6 +225,13 @@ export class CalcGraph {
     return this.#serviceCidrs.cidrs;
   }
 
+  /** Whether a rule that this host needs names a service, so that what comes next wants endpoint slices. */
+  get asksForServices(): boolean {
+    if (this.#sync === 'waiting') return false;
+    this.#settle();
+    return this.#ipSets.asksForServices;
+  }
+
   /** What serves a service, `<namespace>/<name>`. */
   endpointsOf(service: string): Iterable<EndpointSlice> {
     return this.#ipSets.slicesOf(service);
@@ -264,12 +271,17 @@ export class CalcGraph {
     return { revision: this.#revision, intents, warnings };
   }
 
-  #takeIntents(): readonly Intent[] {
+  /** Finds out which policies and profiles this host needs. */
+  #settle(): void {
     for (const subject of this.#profiles.settle()) {
       const message = 'profile is not defined; endpoints that name it deny what reaches it';
       this.#warnings.push({ code: 'missing-profile', subject, message, revision: this.#revision });
     }
     this.#policies.settle();
+  }
+
+  #takeIntents(): readonly Intent[] {
+    this.#settle();
     const hosts = this.#hosts.takeChanges();
     const pools = this.#pools.takeChanges();
     const routes = this.#routes.takeChanges();

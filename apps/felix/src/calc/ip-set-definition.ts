@@ -12,8 +12,8 @@ export type IpSetDefinition =
       readonly port: string;
     }
   /**
-   * The endpoints of a service, `<namespace>/<name>`. The etcd datastore has no services, so the set is empty there, in
-   * Calico too: the rule is programmed and matches nothing.
+   * The endpoints of a service, `<namespace>/<name>`. They are not in etcd but in the Kubernetes API; where there is
+   * none, the set is empty: the rule is programmed and matches nothing.
    */
   | { readonly id: IpSetId; readonly content: 'service-ports' | 'service-addresses'; readonly service: string }
   /** Networks that calc puts in by itself: pools, hosts. */

@@ -38,6 +38,7 @@ interface ActiveSet {
 export class IpSetIndex {
   readonly #sets = new Map<IpSetId, ActiveSet>();
   readonly #slices = new EndpointSlices();
+  #serviceSets = 0;
   readonly #items = new Map<string, LabelledItem>();
   readonly #changed = new Announcer<IpSetId>();
   readonly #index = new LabelClasses<IpSetId, LabelledItem>({
@@ -61,6 +62,11 @@ export class IpSetIndex {
     return count;
   }
 
+  /** Whether some active rule asks for services' endpoints. */
+  get asksForServices(): boolean {
+    return this.#serviceSets > 0;
+  }
+
   /** Adds a user of the set; the first one makes it exist. */
   retain(definition: IpSetDefinition): void {
     const set = this.#sets.get(definition.id) ?? { definition, members: new SetMembers(), users: 0 };
@@ -68,7 +74,9 @@ export class IpSetIndex {
     if (++set.users > 1) return;
     this.#changed.touch(definition.id);
     if ('selector' in definition) this.#index.setSelector(definition.id, definition.selector);
-    if ('service' in definition) this.#contributeSlices(definition.service, definition.id, 'add');
+    if (!('service' in definition)) return;
+    this.#serviceSets += 1;
+    this.#contributeSlices(definition.service, definition.id, 'add');
   }
 
   /**
@@ -79,7 +87,10 @@ export class IpSetIndex {
     const set = this.#sets.get(id);
     if (set === undefined || --set.users > 0) return;
     this.#index.deleteSelector(id);
-    if ('service' in set.definition) this.#contributeSlices(set.definition.service, id, 'remove');
+    if ('service' in set.definition) {
+      this.#serviceSets -= 1;
+      this.#contributeSlices(set.definition.service, id, 'remove');
+    }
     this.#changed.touch(id);
   }
 

@@ -1,3 +1,3 @@
 export { FrameSender, PacketSender, type SenderOptions } from './packet-socket.ts';
 export { addTrafficHooks, redirectToIngress } from './redirect-requests.ts';
-export { ArpListener, type ArpListenerOptions } from './arp-listener.ts';
+export { ArpListener, type ArpListenerOptions, type ArpRequest } from './arp-listener.ts';

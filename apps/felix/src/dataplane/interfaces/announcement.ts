@@ -6,6 +6,7 @@ const ALL_NODES = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 
 const ALL_NODES_MAC = Uint8Array.of(0x33, 0x33, 0, 0, 0, 1);
 
 const ARP_REQUEST = 1;
+const ARP_REPLY = 2;
 const ICMPV6 = 58;
 const NEIGHBOUR_ADVERTISEMENT = 136;
 const OVERRIDE = 0x20;
@@ -34,6 +35,19 @@ export function encodeAnnouncement(ip: IpAddress, mac: Mac): Uint8Array {
   // Version 6, and a hop limit of 255, without which nobody takes it.
   const header = [0x60, 0, 0, 0, 0, length, ICMPV6, 255, ...address, ...ALL_NODES];
   return Uint8Array.from([...ALL_NODES_MAC, ...hardware, 0x86, 0xdd, ...header, ...message]);
+}
+
+/** Who asked for an address by ARP. */
+export interface ArpAsker {
+  readonly sender: IpAddress;
+  readonly senderMac: Mac;
+}
+
+/** The Ethernet frame that answers who asked by ARP for an IPv4 address (RFC 826). */
+export function encodeArpReply(ip: IpAddress, mac: Mac, { sender, senderMac }: ArpAsker): Uint8Array {
+  const [own, theirs] = [macToBytes(mac), macToBytes(senderMac)];
+  const arp = [0, 1, 8, 0, 6, 4, 0, ARP_REPLY, ...own, ...ipToBytes(ip), ...theirs, ...ipToBytes(sender)];
+  return Uint8Array.from([...theirs, ...own, 0x08, 0x06, ...arp]);
 }
 
 /** RFC 1071, of an even number of bytes. */

@@ -1,14 +1,23 @@
 /**
- * Has the host answer ARP and neighbour discovery for workloads whose addresses lie in the subnet of one of its own
- * interfaces, so that whoever is on that link reaches them without a route (LocalSubnetL2Reachability).
+ * Has the host answer ARP and neighbour discovery for workloads, and for services' addresses outside the cluster, that
+ * lie in the subnet of one of its own interfaces, so that whoever is on that link reaches them without a route
+ * (LocalSubnetL2Reachability).
  *
- *   endpoints ─► addresses ──┐
- *                            ├─► proxy neighbours of the kernel (protocol 80) ─► new ones, and all now and then: announced
- *   host's own interfaces ───┘
+ *   endpoints, pools ─────┐
+ *   services, nodes ──────┼─► proxy neighbours of the kernel (protocol 80) ─► new ones, and all now and then: announced
+ *   own interfaces ───────┘   for IPv4 services: ArpResponder
  *
- * The kernel answers; we tell neighbours that remember another host's hardware address.
+ * The kernel answers where it can; we tell neighbours that remember another host's hardware address.
  */
-import { cidrContains, cidrOf, compareCidr, familyOf, splitCidr, type Cidr, type IpAddress } from '@calico-node/net';
+import {
+  cidrContains,
+  cidrOf,
+  compareCidr,
+  familyOf,
+  type Cidr,
+  type IpAddress,
+  type NodeName,
+} from '@calico-node/net';
 import {
   deleteNeighbour,
   type Link,
@@ -20,12 +29,14 @@ import {
   writeSysctl,
 } from '@calico-node/netlink';
 import { FrameSender } from '@calico-node/netlink/inject';
-import type { WorkloadEndpointId } from '../../calc/endpoint-id.ts';
 import type { Intent } from '../../calc/intents.ts';
 import { isOwnInterface } from './host-interfaces.ts';
 import { encodeAnnouncement } from './announcement.ts';
+import { ArpResponder } from './arp-responder.ts';
+import { ReachableAddresses } from './reachable-addresses.ts';
 
 export interface LocalReachabilityOptions {
+  readonly hostname: NodeName;
   readonly netns?: NetnsRef;
   /** Starts of the names of workload interfaces, which are none of the host's own. */
   readonly prefixes: readonly string[];
@@ -51,9 +62,13 @@ export class LocalReachability implements Disposable {
   readonly #options: LocalReachabilityOptions;
   readonly #socket: RouteSocket;
   readonly #monitor: RouteMonitor;
-  readonly #addresses = new Map<WorkloadEndpointId, readonly Cidr[]>();
+  readonly #addresses: ReachableAddresses;
   /** What the kernel answers for, by interface and address. */
   readonly #answered = new Map<string, Answer>();
+  /** What we answer for ourselves, likewise. */
+  #announced: ReadonlyMap<string, Answer> = new Map();
+  /** By the interface's index. */
+  readonly #responders = new Map<number, ArpResponder>();
   #attachments: readonly Attachment[] = [];
   #isDirty = true;
   #needsList = true;
@@ -61,6 +76,7 @@ export class LocalReachability implements Disposable {
 
   constructor(options: LocalReachabilityOptions) {
     this.#options = options;
+    this.#addresses = new ReachableAddresses(options.hostname);
     const where = options.netns === undefined ? {} : { netns: options.netns };
     const touch = (): void => {
       this.resync();
@@ -84,16 +100,14 @@ export class LocalReachability implements Disposable {
   }
 
   update(intents: readonly Intent[]): void {
-    for (const intent of intents) {
-      if (intent.type === 'workload-endpoint-update') {
-        const { adminUp, addresses } = intent.endpoint;
-        this.#addresses.set(intent.id, adminUp ? addresses : []);
-        this.#isDirty = true;
-      } else if (intent.type === 'workload-endpoint-remove') {
-        this.#addresses.delete(intent.id);
-        this.#isDirty = true;
-      }
-    }
+    if (this.#addresses.update(intents)) this.#isDirty = true;
+  }
+
+  /** All addresses that services have outside the cluster, of which this host answers for its share. */
+  setServices(addresses: readonly IpAddress[]): void {
+    this.#addresses.setServices(addresses);
+    this.#isDirty = true;
+    this.#options.onDirty();
   }
 
   /** Reads the kernel anew at the next `apply`. */
@@ -108,19 +122,22 @@ export class LocalReachability implements Disposable {
     this.#isDirty = false;
     try {
       if (this.#needsList) this.#list();
-      return this.#applyAnswers();
+      const problems = this.#applyAnswers();
+      this.#applyResponders();
+      return problems;
     } catch (error) {
       this.resync();
       return [error instanceof Error ? error.message : String(error)];
     }
   }
 
-  /** Tells the links once more where the workloads are. */
+  /** Tells the links once more where all of them are. */
   announce(): void {
-    this.#announce([...this.#answered.values()]);
+    this.#announce([...this.#answered.values(), ...this.#announced.values()]);
   }
 
   [Symbol.dispose](): void {
+    for (const responder of this.#responders.values()) responder[Symbol.dispose]();
     this.#monitor.close();
     this.#socket.close();
   }
@@ -157,12 +174,8 @@ export class LocalReachability implements Disposable {
   }
 
   #applyAnswers(): string[] {
-    const wanted = new Map<string, Answer>();
-    for (const cidr of [...this.#addresses.values()].flat()) {
-      const { ip } = splitCidr(cidr);
-      const link = this.#attachments.find(({ subnet }) => cidrContains(subnet, ip))?.link;
-      if (link !== undefined) wanted.set(keyOf(link, ip), { link, ip });
-    }
+    const { workloads, services } = this.#addresses;
+    const wanted = this.#answersFor([...workloads, ...services.filter((ip) => familyOf(ip) === 6)]);
     const gone = [...this.#answered].filter(([key]) => !wanted.has(key));
     const missing = [...wanted].filter(([key]) => !this.#answered.has(key));
     const requests = [
@@ -184,6 +197,37 @@ export class LocalReachability implements Disposable {
     if (problems.length > 0) this.resync();
     this.#announce(made.map(([, answer]) => answer));
     return problems;
+  }
+
+  #applyResponders(): void {
+    const wanted = this.#answersFor(this.#addresses.services.filter((ip) => familyOf(ip) === 4));
+    const links = new Map([...wanted.values()].map(({ link }) => [link.index, link]));
+    for (const [index, responder] of this.#responders) {
+      if (links.get(index)?.mac === responder.mac) continue;
+      responder[Symbol.dispose]();
+      this.#responders.delete(index);
+    }
+    for (const [index, { mac }] of links) {
+      if (mac === undefined) continue;
+      const responder = this.#responders.get(index) ?? new ArpResponder(index, mac, this.#options.netns);
+      this.#responders.set(index, responder);
+      const own = [...wanted.values()].filter(({ link }) => link.index === index);
+      responder.addresses = new Set(own.map(({ ip }) => ip));
+    }
+    const before = this.#announced;
+    this.#announced = wanted;
+    this.#announce([...wanted].flatMap(([key, answer]) => (before.has(key) ? [] : [answer])));
+  }
+
+  /** On every link that an address belongs to. */
+  #answersFor(addresses: readonly IpAddress[]): ReadonlyMap<string, Answer> {
+    return new Map(
+      addresses.flatMap((ip) =>
+        this.#attachments
+          .filter(({ subnet }) => cidrContains(subnet, ip))
+          .map(({ link }) => [keyOf(link, ip), { link, ip }] as const),
+      ),
+    );
   }
 
   #announce(answers: readonly Answer[]): void {
