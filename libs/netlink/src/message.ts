@@ -43,6 +43,15 @@ export interface NetlinkRequest {
   readonly label?: string;
 }
 
+/** Requests that stand in memory as messages, one after the other, but for their numbers. */
+export interface FramedRequests {
+  readonly count: number;
+  /** All messages. */
+  bytes(): Uint8Array;
+  /** What one of them asks for, for error messages. */
+  labelOf(index: number): string;
+}
+
 /** One message from the kernel. `body` is a view of the receive buffer, valid only until the next receive. */
 export interface NetlinkMessage {
   readonly type: number;
@@ -77,6 +86,19 @@ export function encodeMessages(
     at += align4(length);
   }
   return bytes;
+}
+
+/** Gives framed messages rising sequence numbers; the last one asks for the acknowledgement, no other. */
+export function numberMessages(bytes: Uint8Array, firstSequence: number): void {
+  const view = viewOf(bytes);
+  let sequence = firstSequence;
+  for (let at = 0; at < bytes.length; sequence++) {
+    const next = at + align4(view.getUint32(at, true));
+    const flags = view.getUint16(at + 6, true) & ~messageFlag.ack;
+    view.setUint16(at + 6, flags | messageFlag.request | (next >= bytes.length ? messageFlag.ack : 0), true);
+    view.setUint32(at + 8, sequence >>> 0, true);
+    at = next;
+  }
 }
 
 /** Cuts what one receive brought into its messages. Throws NetlinkError EBADMSG when a length is wrong. */

@@ -3,8 +3,10 @@ import {
   controlType,
   encodeMessages,
   messageFlag,
+  numberMessages,
   readAcknowledgement,
   readMessages,
+  type FramedRequests,
   type NetlinkMessage,
   type NetlinkRequest,
 } from './message.ts';
@@ -19,7 +21,7 @@ const MSG_TRUNC = 0x20;
 /** A dump's parts have at most 32 KB; an error echoes its request, which can be longer than one attribute. */
 const RECEIVE_BYTES = 128 * 1024;
 /** Fits into the send buffer that an unprivileged socket has (212,992 bytes). */
-const CHUNK_BYTES = 128 * 1024;
+export const CHUNK_BYTES = 128 * 1024;
 /** Bounds how long one send keeps the event loop and the kernel's locks: about 2 ms of routes. */
 const CHUNK_REQUESTS = 1000;
 /** How often a dump that a concurrent change disturbed is begun again. */
@@ -47,7 +49,9 @@ export type BatchOutcome = (NetlinkError | undefined)[];
 /** Requests that were sent and wait for their end. */
 interface Exchange {
   readonly firstSequence: number;
-  readonly requests: readonly NetlinkRequest[];
+  readonly count: number;
+  /** What a request asks for, in words. */
+  readonly labelOf: (index: number) => string | undefined;
   readonly ackSequence: number;
   readonly outcome: BatchOutcome;
   readonly onReply: TransactionOptions['onReply'];
@@ -112,6 +116,20 @@ export class NetlinkSocket implements Disposable {
           outcome.push(reindex(error, start));
       }
       return outcome;
+    });
+  }
+
+  /**
+   * `executeAsync` for messages that stand in memory already. They are numbered in place, and go in one piece: at most
+   * `CHUNK_BYTES` and a message. The caller leaves them alone until this settles.
+   */
+  async executeFramedAsync(framed: FramedRequests): Promise<BatchOutcome> {
+    return this.#inTurn(async () => {
+      if (framed.count === 0) return [];
+      const exchange = this.#register(framed.count, (index) => framed.labelOf(index));
+      const bytes = framed.bytes();
+      numberMessages(bytes, exchange.firstSequence);
+      return this.#finish(exchange, bytes);
     });
   }
 
@@ -193,7 +211,7 @@ export class NetlinkSocket implements Disposable {
     if (requests.length === 0) return [];
     const { exchange, bytes } = this.#begin(requests, options);
     try {
-      this.#checkSent(this.#native.send(this.fd, bytes, 0), requests);
+      checkSent(this.#native.send(this.fd, bytes, 0), exchange);
       this.#receiveUntil(exchange);
       return exchange.outcome;
     } finally {
@@ -204,9 +222,14 @@ export class NetlinkSocket implements Disposable {
   async #exchangeAsync(requests: readonly NetlinkRequest[], options: TransactionOptions): Promise<BatchOutcome> {
     if (requests.length === 0) return [];
     const { exchange, bytes } = this.#begin(requests, options);
+    return this.#finish(exchange, bytes);
+  }
+
+  /** Has the kernel work on an exchange off the main thread. */
+  async #finish(exchange: Exchange, bytes: Uint8Array): Promise<BatchOutcome> {
     this.#sendsInFlight++;
     try {
-      this.#checkSent(await this.#native.sendAsync(this.fd, bytes, 0), requests);
+      checkSent(await this.#native.sendAsync(this.fd, bytes, 0), exchange);
       this.#receiveUntil(exchange);
       return exchange.outcome;
     } finally {
@@ -217,28 +240,29 @@ export class NetlinkSocket implements Disposable {
   }
 
   #begin(requests: readonly NetlinkRequest[], options: TransactionOptions): { exchange: Exchange; bytes: Uint8Array } {
+    const exchange = this.#register(requests.length, (index) => requests[index]?.label, options);
+    const { firstSequence, ackSequence } = exchange;
+    return { exchange, bytes: encodeMessages(requests, firstSequence, ackSequence - firstSequence) };
+  }
+
+  /** Takes sequence numbers for so many requests. */
+  #register(count: number, labelOf: Exchange['labelOf'], options: TransactionOptions = {}): Exchange {
     if (this.#isClosed) throw new NetlinkError({ code: 'EBADF', detail: 'the socket is closed' });
     // Zero is what the kernel's own messages carry: stay clear of it, and of a wrap inside a batch.
-    if (this.#nextSequence + requests.length > 0xffffffff) this.#nextSequence = 1;
+    if (this.#nextSequence + count > 0xffffffff) this.#nextSequence = 1;
     const firstSequence = this.#nextSequence;
-    this.#nextSequence += requests.length;
-    const ackIndex = options.ackIndex ?? requests.length - 1;
+    this.#nextSequence += count;
     const exchange: Exchange = {
       firstSequence,
-      requests,
-      ackSequence: firstSequence + ackIndex,
-      outcome: new Array<NetlinkError | undefined>(requests.length).fill(undefined),
+      count,
+      labelOf,
+      ackSequence: firstSequence + (options.ackIndex ?? count - 1),
+      outcome: new Array<NetlinkError | undefined>(count).fill(undefined),
       onReply: options.onReply,
       isComplete: false,
     };
     this.#exchanges.add(exchange);
-    return { exchange, bytes: encodeMessages(requests, firstSequence, ackIndex) };
-  }
-
-  #checkSent(result: number, requests: readonly NetlinkRequest[]): void {
-    if (result >= 0) return;
-    const request = requests.length === 1 ? requests[0]?.label : `send of ${requests.length} requests`;
-    throw new NetlinkError({ errno: -result, request });
+    return exchange;
   }
 
   /** Receives until the exchange has its acknowledgement, or nothing is left and an error stands in its place. */
@@ -250,7 +274,7 @@ export class NetlinkSocket implements Disposable {
         throw new NetlinkError({
           code: 'ENOMSG',
           detail: 'the kernel did not acknowledge',
-          request: exchange.requests[0]?.label,
+          request: exchange.labelOf(0),
         });
       }
       for (const message of readMessages(received)) this.#dispatch(message);
@@ -260,7 +284,7 @@ export class NetlinkSocket implements Disposable {
   #dispatch(message: NetlinkMessage): void {
     for (const exchange of this.#exchanges) {
       const index = message.sequence - exchange.firstSequence;
-      if (index < 0 || index >= exchange.requests.length) continue;
+      if (index < 0 || index >= exchange.count) continue;
       if (message.type === controlType.error) settle(exchange, message, index);
       else if (message.type !== controlType.noop) exchange.onReply?.(message, index);
       return;
@@ -286,7 +310,7 @@ export class NetlinkSocket implements Disposable {
     };
     const { exchange, bytes } = this.#begin([{ ...request, flags: request.flags | messageFlag.dump }], { onReply });
     try {
-      this.#checkSent(this.#native.send(this.fd, bytes, 0), [request]);
+      checkSent(this.#native.send(this.fd, bytes, 0), exchange);
       this.#receiveUntil(exchange);
     } finally {
       this.#exchanges.delete(exchange);
@@ -346,6 +370,11 @@ function pieceOf(requests: readonly NetlinkRequest[], start: number): readonly N
   return start === 0 && end === requests.length ? requests : requests.slice(start, end);
 }
 
+function checkSent(result: number, { count, labelOf }: Exchange): void {
+  if (result >= 0) return;
+  throw new NetlinkError({ errno: -result, request: count === 1 ? labelOf(0) : `send of ${count} requests` });
+}
+
 /** Notes what an NLMSG_ERROR or the end of a dump says of one request. */
 function settle(exchange: Exchange, message: NetlinkMessage, index: number): void {
   if (message.sequence === exchange.ackSequence) exchange.isComplete = true;
@@ -357,7 +386,7 @@ function settle(exchange: Exchange, message: NetlinkMessage, index: number): voi
     detail,
     attributeOffset,
     missingAttribute,
-    request: exchange.requests[index]?.label,
+    request: exchange.labelOf(index),
     requestIndex: index,
   });
 }

@@ -15,6 +15,7 @@ import {
   replaceFdbEntry,
   replaceNeighbour,
   replaceRoute,
+  RouteBatch,
   RouteSocket,
   setLink,
   readSysctl,
@@ -241,6 +242,31 @@ describe.each(backends)('RouteSocket on %s', (_, native) => {
     expect(again.map((error) => error?.requestIndex)).toEqual(specs.map((_, index) => index));
     expect(await socket.executeAsync(specs.map(deleteRoute))).toEqual(specs.map(() => undefined));
     expect(socket.listRoutes({ family: 4 })).toEqual([]);
+  });
+
+  test('writes batches of routes, and says which of them the kernel refused', async () => {
+    using netns = scratchNetns();
+    using socket = RouteSocket.open({ netns: netns.name, native });
+    socket.apply(vethUp);
+    const way = { protocol: 80, interfaceIndex: socket.getLink('v0')!.index };
+    const nowhere = { protocol: 80, type: 'blackhole' } as const;
+    const batch = new RouteBatch();
+    const all = Array.from({ length: 500 }, (_, index) => hostCidr(addToIp(parseIp('10.65.0.0'), index)));
+    for (const [index, destination] of all.entries()) {
+      batch.append('add', destination, way);
+      if (index % 100 === 0) batch.append('add', destination, way);
+      batch.append('replace', destination, nowhere);
+    }
+    const errors = (await socket.executeBatch(batch)).filter((error) => error !== undefined);
+    expect(errors).toMatchObject([0, 201, 402, 603, 804].map((at) => ({ code: 'EEXIST', requestIndex: at + 1 })));
+    expect(errors[1]?.message).toContain('add route 10.65.0.100/32');
+    expect(socket.listRoutes({ family: 4 }).filter(({ type }) => type === 'blackhole')).toHaveLength(500);
+    batch.clear();
+    for (const destination of all) batch.append('delete', destination, { protocol: 80 });
+    expect(await socket.executeBatch(batch)).toEqual(all.map(() => undefined));
+    expect(socket.listRoutes({ family: 4 })).toEqual([]);
+    batch.clear();
+    expect(await socket.executeBatch(batch)).toEqual([]);
   });
 
   test('answers synchronous calls while asynchronous ones are under way', async () => {

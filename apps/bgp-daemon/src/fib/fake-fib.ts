@@ -1,8 +1,8 @@
-import type { Cidr, IpAddress } from '@calico-node/net';
+import { familyOf, type Cidr, type IpAddress } from '@calico-node/net';
 import {
   metricOf,
   ownProtocol,
-  toKernelRoute,
+  toKernelWay,
   type Fib,
   type FibChange,
   type FibError,
@@ -17,6 +17,9 @@ export class FakeFib implements Fib {
   readonly interfaces = new Map<number, string>();
   readonly addresses = new Set<IpAddress>();
   readonly changes: FibChange[] = [];
+  /** Holds what is asked for back until `carryOut`. */
+  isSlow = false;
+  #inFlight: (() => void) | undefined;
   readonly #onEvent: (event: FibEvent) => void;
 
   constructor(onEvent: (event: FibEvent) => void) {
@@ -27,8 +30,18 @@ export class FakeFib implements Fib {
     return { routes: [...this.routes], interfaces: new Map(this.interfaces), addresses: new Set(this.addresses) };
   }
 
-  apply(changes: readonly FibChange[]): readonly (FibError | undefined)[] {
-    return changes.map((change) => this.#one(change));
+  apply(changes: readonly FibChange[], onDone: (errors: readonly (FibError | undefined)[]) => void): void {
+    if (this.#inFlight !== undefined) throw new Error('changes are asked for while others are on their way');
+    this.#inFlight = () => {
+      this.#inFlight = undefined;
+      onDone(changes.map((change) => this.#one(change)));
+    };
+    if (!this.isSlow) this.carryOut();
+  }
+
+  /** Carries out what was asked for last. */
+  carryOut(): void {
+    this.#inFlight?.();
   }
 
   close(): void {
@@ -65,24 +78,22 @@ export class FakeFib implements Fib {
 
   #one(change: FibChange): FibError | undefined {
     this.changes.push(change);
-    const destination = change.kind === 'delete' ? change.destination : change.route.destination;
-    const metric = change.kind === 'delete' ? change.metric : metricOf(change.route);
+    const { destination } = change;
+    const metric = change.kind === 'delete' ? change.metric : metricOf(change.way, familyOf(destination));
     const index = this.routes.findIndex((route) => route.destination === destination && route.metric === metric);
     const existing = this.routes[index];
     if (change.kind === 'delete') {
       if (existing?.protocol !== ownProtocol) return { code: 'ESRCH', message: 'No such process' };
       this.routes.splice(index, 1);
-      this.#onEvent({ kind: 'route-removed', route: existing });
       return undefined;
     }
     if (change.kind !== 'replace' && existing !== undefined) return { code: 'EEXIST', message: 'File exists' };
-    if (change.route.kind === 'via' && change.route.hops.some((hop) => !this.interfaces.has(hop.interfaceIndex))) {
+    if (change.way.kind === 'via' && change.way.hops.some((hop) => !this.interfaces.has(hop.interfaceIndex))) {
       return { code: 'ENODEV', message: 'No such device' };
     }
-    const route = toKernelRoute(change.route);
+    const route = { ...toKernelWay(change.way, familyOf(destination)), destination };
     if (existing === undefined) this.routes.push(route);
     else this.routes[index] = route;
-    this.#onEvent({ kind: 'route-added', route });
     if (change.kind === 'move') return this.#one({ kind: 'delete', destination, metric: change.oldMetric });
     return undefined;
   }

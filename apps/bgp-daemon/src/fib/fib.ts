@@ -1,8 +1,10 @@
-import { familyOf, type Cidr, type IpAddress } from '@calico-node/net';
+import type { Cidr, Family, IpAddress } from '@calico-node/net';
 
-/** A route that the daemon wants in the kernel, or has put there. */
-export type FibRoute = FibTarget & {
-  readonly destination: Cidr;
+/**
+ * Where the daemon wants a destination's packets to go: all of a route of its own but the destination. Routes that lead
+ * the same way share one of these, and it does not change: drivers keep what they make of it.
+ */
+export type FibWay = FibTarget & {
   /** Absent: `ownMetric`. */
   readonly metric?: number | undefined;
 };
@@ -30,9 +32,8 @@ export interface KernelHop {
   readonly interfaceIndex: number;
 }
 
-/** A route of the main table, as the kernel has it. */
-export interface KernelRoute {
-  readonly destination: Cidr;
+/** A route of the main table, as the kernel has it, without its destination. */
+export interface KernelWay {
   readonly kind: 'unicast' | 'blackhole' | 'unreachable' | 'local' | 'other';
   readonly gateway: IpAddress | undefined;
   /** Zero: none. */
@@ -46,6 +47,11 @@ export interface KernelRoute {
   readonly isLinkScope: boolean;
 }
 
+/** A route of the main table, as the kernel has it. */
+export interface KernelRoute extends KernelWay {
+  readonly destination: Cidr;
+}
+
 export interface FibSnapshot {
   readonly routes: readonly KernelRoute[];
   /** Interface names by index. */
@@ -54,10 +60,9 @@ export interface FibSnapshot {
 }
 
 export type FibChange =
-  | { readonly kind: 'add'; readonly route: FibRoute }
-  | { readonly kind: 'replace'; readonly route: FibRoute }
+  | { readonly kind: 'add' | 'replace'; readonly destination: Cidr; readonly way: FibWay }
   /** Adds the route, then deletes the one to its destination that has another metric. */
-  | { readonly kind: 'move'; readonly route: FibRoute; readonly oldMetric: number }
+  | { readonly kind: 'move'; readonly destination: Cidr; readonly way: FibWay; readonly oldMetric: number }
   | { readonly kind: 'delete'; readonly destination: Cidr; readonly metric: number };
 
 export interface FibError {
@@ -76,12 +81,12 @@ export type FibEvent =
 export const ownProtocol = 12;
 
 /** The metric of the daemon's routes where nothing else is said: none for IPv4, the kernel's default for IPv6 (ip6_fib.h, IP6_RT_PRIO_USER). */
-export function ownMetric(destination: Cidr): number {
-  return familyOf(destination) === 4 ? 0 : 1024;
+export function ownMetric(family: Family): number {
+  return family === 4 ? 0 : 1024;
 }
 
-export function metricOf({ destination, metric = ownMetric(destination) }: FibRoute): number {
-  return metric;
+export function metricOf({ metric }: FibWay, family: Family): number {
+  return metric ?? ownMetric(family);
 }
 
 /** The ways of a route, in an order of their own. */
@@ -89,7 +94,7 @@ export function waysOf({
   gateway,
   interfaceIndex,
   others = [],
-}: Pick<KernelRoute, 'gateway' | 'interfaceIndex' | 'others'>): string {
+}: Pick<KernelWay, 'gateway' | 'interfaceIndex' | 'others'>): string {
   return [{ gateway, interfaceIndex }, ...others]
     .map((hop) => `${hop.gateway ?? ''} ${hop.interfaceIndex}`)
     .sort()
@@ -97,18 +102,17 @@ export function waysOf({
 }
 
 /** How the kernel shows a route of ours. */
-export function toKernelRoute(route: FibRoute): KernelRoute {
-  const [first, ...others] = route.kind === 'via' ? route.hops : [];
+export function toKernelWay(way: FibWay, family: Family): KernelWay {
+  const [first, ...others] = way.kind === 'via' ? way.hops : [];
   return {
-    destination: route.destination,
-    kind: route.kind === 'via' ? 'unicast' : route.kind,
+    kind: way.kind === 'via' ? 'unicast' : way.kind,
     gateway: first?.gateway,
     interfaceIndex: first?.interfaceIndex ?? 0,
     ...(others.length === 0
       ? {}
       : { others: others.map(({ gateway, interfaceIndex }) => ({ gateway, interfaceIndex })) }),
     protocol: ownProtocol,
-    metric: metricOf(route),
+    metric: metricOf(way, family),
     isLinkScope: false,
   };
 }
@@ -119,10 +123,13 @@ export function toKernelRoute(route: FibRoute): KernelRoute {
  */
 export interface Fib {
   snapshot(): FibSnapshot;
-  /** Carries out changes in order; one result per change, `undefined` for success. */
-  apply(changes: readonly FibChange[]): readonly (FibError | undefined)[];
+  /**
+   * Carries out changes in order, and tells once, now or later, what became of them: one result per change, `undefined`
+   * for success. Until then no other changes may be asked for.
+   */
+  apply(changes: readonly FibChange[], onDone: (errors: readonly (FibError | undefined)[]) => void): void;
   close(): void;
 }
 
-/** Opens the table; events come after this returned, those of own changes too. */
+/** Opens the table; events come after this returned. The table's own changes are no events. */
 export type OpenFib = (onEvent: (event: FibEvent) => void) => Fib;

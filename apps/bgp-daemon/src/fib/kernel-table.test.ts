@@ -1,7 +1,7 @@
 import { parseCidr, parseIp, type Cidr, type IpAddress } from '@calico-node/net';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { FakeFib } from './fake-fib.ts';
-import { ownProtocol, type FibRoute } from './fib.ts';
+import { ownProtocol, type FibWay } from './fib.ts';
 import { KernelTable } from './kernel-table.ts';
 
 const block = parseCidr('10.244.1.0/26');
@@ -32,9 +32,8 @@ function open(): KernelTable {
   );
 }
 
-const via = (destination: Cidr, interfaceIndex = 2, gateway = parseIp('10.9.0.2')): FibRoute => ({
+const via = (interfaceIndex = 2, gateway = parseIp('10.9.0.2')): FibWay => ({
   kind: 'via',
-  destination,
   hops: [{ gateway, interfaceIndex, onlink: false }],
 });
 
@@ -50,15 +49,15 @@ beforeEach(() => {
 describe('the kernel table', () => {
   it('writes what is wanted, and only the difference', () => {
     const table = open();
-    table.want(block, { kind: 'blackhole', destination: block });
-    table.want(remote, via(remote));
+    table.want(block, { kind: 'blackhole' });
+    table.want(remote, via());
     expect(table.reconcile(100)).toBe(true);
     expect(fib.own()).toEqual([block, remote]);
     const count = fib.changes.length;
-    table.want(remote, via(remote));
+    table.want(remote, via());
     table.reconcile(100);
     expect(fib.changes.length).toBe(count);
-    table.want(remote, via(remote, 2, parseIp('10.9.0.3')));
+    table.want(remote, via(2, parseIp('10.9.0.3')));
     table.reconcile(100);
     expect(fib.changes.at(-1)).toMatchObject({ kind: 'replace' });
   });
@@ -67,9 +66,9 @@ describe('the kernel table', () => {
     const table = open();
     table.converge();
     const metrics = (): number[] => fib.routes.filter(({ destination }) => destination === remote).map((r) => r.metric);
-    table.want(remote, via(remote));
+    table.want(remote, via());
     table.reconcile(100);
-    table.want(remote, { ...via(remote), metric: 512 });
+    table.want(remote, { ...via(), metric: 512 });
     table.reconcile(100);
     expect(fib.changes.at(-2)).toMatchObject({ kind: 'move', oldMetric: 0 });
     expect(metrics()).toEqual([512]);
@@ -90,7 +89,7 @@ describe('the kernel table', () => {
     fib.addForeign({ destination: remote, gateway: parseIp('10.9.0.2'), interfaceIndex: 2, protocol: ownProtocol });
     fib.addForeign({ destination: block, kind: 'blackhole', protocol: ownProtocol });
     const table = open();
-    table.want(block, { kind: 'blackhole', destination: block });
+    table.want(block, { kind: 'blackhole' });
     table.reconcile(100);
     table.want(remote, undefined);
     table.reconcile(100);
@@ -103,14 +102,14 @@ describe('the kernel table', () => {
 
   it('puts back what somebody removes, and leaves alone what somebody else put there', () => {
     const table = open();
-    table.want(remote, via(remote));
+    table.want(remote, via());
     table.reconcile(100);
     fib.remove(remote, ownProtocol);
     table.reconcile(100);
     expect(fib.own()).toEqual([remote]);
     const foreign = parseCidr('10.244.3.0/26');
     fib.addForeign({ destination: foreign, interfaceIndex: 2 });
-    table.want(foreign, via(foreign));
+    table.want(foreign, via());
     table.reconcile(100);
     expect(fib.routes.filter(({ destination }) => destination === foreign)).toMatchObject([{ protocol: 3 }]);
     fib.remove(foreign, 3);
@@ -120,8 +119,8 @@ describe('the kernel table', () => {
 
   it('does not let one failing route stop the next, and tries it again', () => {
     const table = open();
-    table.want(remote, via(remote, 77));
-    table.want(block, { kind: 'blackhole', destination: block });
+    table.want(remote, via(77));
+    table.want(block, { kind: 'blackhole' });
     table.reconcile(100);
     expect([fib.own(), failures]).toEqual([[block], ['ENODEV']]);
     fib.interfaces.set(77, 'eth7');
@@ -130,10 +129,86 @@ describe('the kernel table', () => {
     expect(fib.own()).toEqual([block, remote]);
   });
 
+  describe('while the kernel is at work', () => {
+    it('asks for nothing else, and then for what is wanted by then', () => {
+      const table = open();
+      fib.isSlow = true;
+      table.want(remote, via());
+      expect(table.reconcile(100)).toBe(true);
+      table.want(remote, via(2, parseIp('10.9.0.3')));
+      table.want(block, { kind: 'blackhole' });
+      expect(table.reconcile(100)).toBe(true);
+      fib.carryOut();
+      expect(fib.own()).toEqual([remote]);
+      table.reconcile(100);
+      fib.carryOut();
+      expect(fib.changes.map(({ kind, destination }) => [kind, destination])).toEqual([
+        ['add', remote],
+        ['replace', remote],
+        ['add', block],
+      ]);
+      expect(fib.routes.find(({ destination }) => destination === remote)).toMatchObject({ gateway: '10.9.0.3' });
+    });
+
+    it('takes a route away again that is no longer wanted when it is there', () => {
+      const table = open();
+      table.converge();
+      fib.isSlow = true;
+      table.want(remote, via());
+      table.reconcile(100);
+      table.want(remote, undefined);
+      fib.carryOut();
+      expect(fib.own()).toEqual([remote]);
+      table.reconcile(100);
+      fib.carryOut();
+      expect(fib.own()).toEqual([]);
+      expect([table.size, table.isEmpty]).toEqual([0, true]);
+    });
+
+    it('reads the table again where somebody else has a hand in the same route', () => {
+      const table = open();
+      table.want(remote, via());
+      table.reconcile(100);
+      fib.isSlow = true;
+      table.want(remote, via(2, parseIp('10.9.0.3')));
+      table.reconcile(100);
+      fib.remove(remote, ownProtocol);
+      fib.carryOut();
+      expect(table.needsResync).toBe(true);
+      fib.remove(remote, ownProtocol);
+      table.resync();
+      table.reconcile(100);
+      fib.carryOut();
+      expect(fib.own()).toEqual([remote]);
+    });
+
+    it('puts off reading the table', () => {
+      const table = open();
+      fib.isSlow = true;
+      table.want(remote, via());
+      table.reconcile(100);
+      table.resync();
+      fib.carryOut();
+      expect([table.size, table.needsResync]).toEqual([1, true]);
+      table.resync();
+      expect([table.size, table.needsResync]).toEqual([1, false]);
+    });
+
+    it('forgets what comes after it was closed', () => {
+      const table = open();
+      fib.isSlow = true;
+      table.want(remote, via(77));
+      table.reconcile(100);
+      table.close();
+      fib.carryOut();
+      expect(failures).toEqual([]);
+    });
+  });
+
   it('works in slices', () => {
     const table = open();
     const all = Array.from({ length: 25 }, (_, index) => parseCidr(`10.245.${index}.0/24`));
-    for (const destination of all) table.want(destination, { kind: 'blackhole', destination });
+    for (const destination of all) table.want(destination, { kind: 'blackhole' });
     expect([table.reconcile(10), table.reconcile(10), table.reconcile(10)]).toEqual([false, false, true]);
     expect(fib.own().length).toBe(25);
   });
@@ -170,7 +245,7 @@ describe('the kernel table', () => {
 
   it('finds out by reading what nobody told it', () => {
     const table = open();
-    table.want(remote, via(remote));
+    table.want(remote, via());
     table.reconcile(100);
     fib.routes.splice(0, fib.routes.length);
     table.resync();

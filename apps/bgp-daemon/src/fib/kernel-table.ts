@@ -1,16 +1,17 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Cidr, IpAddress } from '@calico-node/net';
+import { familyOf, type Cidr, type Family, type IpAddress } from '@calico-node/net';
 import {
   metricOf,
   ownProtocol,
-  toKernelRoute,
+  toKernelWay,
   waysOf,
   type Fib,
   type FibChange,
   type FibError,
   type FibEvent,
-  type FibRoute,
+  type FibWay,
   type KernelRoute,
+  type KernelWay,
   type OpenFib,
 } from './fib.ts';
 import { identityOf, NextHops } from './next-hops.ts';
@@ -35,15 +36,20 @@ const kernelProtocols: ReadonlySet<number> = new Set([1, 2]);
 /** What is wanted for a destination, and what of ours the kernel has. */
 interface Entry {
   readonly destination: Cidr;
-  wanted: FibRoute | undefined;
-  actual: KernelRoute | undefined;
+  wanted: FibWay | undefined;
+  actual: KernelWay | undefined;
   isDirty: boolean;
+  /** The kernel is at work on a change of it. */
+  isInFlight: boolean;
 }
 
 /**
  * Keeps the daemon's routes in the kernel as wanted: desired against actual, per prefix; only the
  * difference is written, and what somebody removes or changes is put back. Routes of others are known,
  * told of and resolved through, but never touched.
+ *
+ * The kernel works while the daemon goes on. What is wanted meanwhile is compared with the outcome once that is known;
+ * where a notice of somebody else's doing crosses a change of ours, the table is read again.
  *
  * Routes that an earlier life of the daemon left (its protocol, not wanted yet) stay until `converge`.
  */
@@ -59,6 +65,11 @@ export class KernelTable {
   #dirty: Entry[] = [];
   #nextDirty = 0;
   readonly #failed = new Set<Cidr>();
+  /** What the kernel shows for a way of ours. */
+  readonly #forms: Readonly<Record<Family, WeakMap<FibWay, KernelWay>>> = { 4: new WeakMap(), 6: new WeakMap() };
+  /** The kernel is at work on changes: no others are asked for until it is done. */
+  #isInFlight = false;
+  #isClosed = false;
   #actualCount = 0;
   #interfaces = new Map<number, string>();
   #addresses: ReadonlySet<IpAddress> = new Set();
@@ -116,10 +127,10 @@ export class KernelTable {
   }
 
   /** Wants a route for a prefix, or none. */
-  want(destination: Cidr, route: FibRoute | undefined): void {
-    const entry = route === undefined ? this.#entries.get(destination) : this.#entry(destination);
+  want(destination: Cidr, way: FibWay | undefined): void {
+    const entry = way === undefined ? this.#entries.get(destination) : this.#entry(destination);
     if (entry === undefined) return;
-    entry.wanted = route;
+    entry.wanted = way;
     this.#markDirty(entry);
   }
 
@@ -140,8 +151,9 @@ export class KernelTable {
     this.#failed.clear();
   }
 
-  /** Writes up to `limit` differences. True when none is left. */
+  /** Has up to `limit` differences written, unless others still are. True when there is nothing left to do now. */
   reconcile(limit: number): boolean {
+    if (this.#isInFlight) return true;
     const changes: FibChange[] = [];
     const entries: Entry[] = [];
     while (this.#nextDirty < this.#dirty.length && changes.length < limit) {
@@ -151,6 +163,7 @@ export class KernelTable {
       const change = this.#difference(entry);
       if (change === undefined) this.#forgetIfEmpty(entry);
       else {
+        entry.isInFlight = true;
         changes.push(change);
         entries.push(entry);
       }
@@ -159,17 +172,19 @@ export class KernelTable {
       this.#dirty = [];
       this.#nextDirty = 0;
     }
-    const errors = changes.length === 0 ? [] : this.#fib.apply(changes);
-    for (const [index, entry] of entries.entries()) {
-      const change = changes[index];
-      if (change !== undefined) this.#settle(entry, change, errors[index]);
+    if (changes.length > 0) {
+      this.#isInFlight = true;
+      this.#fib.apply(changes, (errors) => {
+        if (!this.#isClosed) this.#settle(entries, changes, errors);
+      });
     }
-    return !this.hasDirty;
+    return this.#isInFlight || !this.hasDirty;
   }
 
-  /** Reads the whole table and treats every difference to what was known as an event. */
+  /** Reads the whole table and treats every difference to what was known as an event; later, if changes are under way. */
   resync(): void {
-    this.#needsResync = false;
+    this.#needsResync = this.#isInFlight;
+    if (this.#isInFlight) return;
     const { routes, interfaces, addresses } = this.#fib.snapshot();
     const isChanged = !isDeepStrictEqual(this.#interfaces, interfaces);
     this.#interfaces = new Map(interfaces);
@@ -197,13 +212,13 @@ export class KernelTable {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#fib.close();
   }
 
   #onEvent(event: FibEvent): void {
     if (event.kind === 'resync') {
-      this.#needsResync = true;
-      this.#listener.dirty();
+      this.#readAgain();
       return;
     }
     if (event.kind === 'interface') {
@@ -215,7 +230,8 @@ export class KernelTable {
     const { route } = event;
     const { destination } = route;
     if (route.protocol === ownProtocol) {
-      if (event.kind === 'route-added') this.#setActual(this.#entry(destination), route);
+      if (this.#entries.get(destination)?.isInFlight === true) this.#readAgain();
+      else if (event.kind === 'route-added') this.#setActual(this.#entry(destination), route);
       else {
         const entry = this.#entries.get(destination);
         if (entry?.actual !== undefined && identityOf(entry.actual) === identityOf(route))
@@ -226,6 +242,11 @@ export class KernelTable {
     if (event.kind === 'route-added') this.#addForeign(identityOf(route), route);
     else this.#removeForeign(identityOf(route), route);
     this.#refreshNextHops(destination);
+  }
+
+  #readAgain(): void {
+    this.#needsResync = true;
+    this.#listener.dirty();
   }
 
   #foreignAt(destination: Cidr): readonly KernelRoute[] {
@@ -266,7 +287,7 @@ export class KernelTable {
   #entry(destination: Cidr): Entry {
     let entry = this.#entries.get(destination);
     if (entry === undefined) {
-      entry = { destination, wanted: undefined, actual: undefined, isDirty: false };
+      entry = { destination, wanted: undefined, actual: undefined, isDirty: false, isInFlight: false };
       this.#entries.set(destination, entry);
     }
     return entry;
@@ -277,15 +298,15 @@ export class KernelTable {
   }
 
   /** Notes what somebody else made of our route. */
-  #setActual(entry: Entry, route: KernelRoute | undefined): void {
-    this.#record(entry, route);
+  #setActual(entry: Entry, actual: KernelWay | undefined): void {
+    this.#record(entry, actual);
     if (this.#difference(entry) === undefined) this.#forgetIfEmpty(entry);
     else this.#markDirty(entry);
   }
 
-  #record(entry: Entry, route: KernelRoute | undefined): void {
-    this.#actualCount += Number(route !== undefined) - Number(entry.actual !== undefined);
-    entry.actual = route;
+  #record(entry: Entry, actual: KernelWay | undefined): void {
+    this.#actualCount += Number(actual !== undefined) - Number(entry.actual !== undefined);
+    entry.actual = actual;
   }
 
   #markDirty(entry: Entry): void {
@@ -301,34 +322,58 @@ export class KernelTable {
       if (actual === undefined || !this.#isConverged) return undefined;
       return { kind: 'delete', destination, metric: actual.metric };
     }
-    const isMoving = actual !== undefined && actual.metric !== metricOf(wanted);
+    const metric = metricOf(wanted, familyOf(destination));
+    const isMoving = actual !== undefined && actual.metric !== metric;
     if (actual === undefined || isMoving) {
       // Another's route with our metric stands there: it stays, ours waits until it goes.
       const others = this.#foreign.get(destination);
-      if (others !== undefined && [...others.values()].some(({ metric }) => metric === metricOf(wanted)))
-        return undefined;
-      return isMoving ? { kind: 'move', route: wanted, oldMetric: actual.metric } : { kind: 'add', route: wanted };
+      if (others !== undefined && [...others.values()].some((other) => other.metric === metric)) return undefined;
+      return isMoving
+        ? { kind: 'move', destination, way: wanted, oldMetric: actual.metric }
+        : { kind: 'add', destination, way: wanted };
     }
-    return isAsWanted(actual, wanted) ? undefined : { kind: 'replace', route: wanted };
+    return isAsWanted(actual, wanted) ? undefined : { kind: 'replace', destination, way: wanted };
   }
 
-  #settle(entry: Entry, change: FibChange, error: FibError | undefined): void {
-    if (error === undefined || (change.kind === 'delete' && error.code === 'ESRCH')) {
-      this.#record(entry, change.kind === 'delete' ? undefined : toKernelRoute(change.route));
-      this.#forgetIfEmpty(entry);
-      return;
+  /** Notes what became of changes. */
+  #settle(entries: readonly Entry[], changes: readonly FibChange[], errors: readonly (FibError | undefined)[]): void {
+    this.#isInFlight = false;
+    for (const [index, change] of changes.entries()) {
+      const entry = entries[index];
+      if (entry === undefined) continue;
+      entry.isInFlight = false;
+      const error = errors[index];
+      if (error === undefined || (change.kind === 'delete' && error.code === 'ESRCH')) {
+        this.#record(
+          entry,
+          change.kind === 'delete' ? undefined : this.#formOf(change.way, familyOf(entry.destination)),
+        );
+        this.#forgetIfEmpty(entry);
+      } else {
+        this.#failed.add(entry.destination);
+        this.#listener.failed(change, error);
+      }
     }
-    this.#failed.add(entry.destination);
-    this.#listener.failed(change, error);
+    if (this.hasDirty || this.#needsResync) this.#listener.dirty();
+  }
+
+  #formOf(way: FibWay, family: Family): KernelWay {
+    const forms = this.#forms[family];
+    let form = forms.get(way);
+    if (form === undefined) {
+      form = toKernelWay(way, family);
+      forms.set(way, form);
+    }
+    return form;
   }
 }
 
-function isAsWanted(actual: KernelRoute, wanted: FibRoute): boolean {
+function isAsWanted(actual: KernelWay, wanted: FibWay): boolean {
   if (wanted.kind !== 'via') return actual.kind === wanted.kind;
   if (actual.kind !== 'unicast') return false;
   const [hop] = wanted.hops;
   if (hop !== undefined && wanted.hops.length === 1 && actual.others === undefined) {
     return actual.gateway === hop.gateway && actual.interfaceIndex === hop.interfaceIndex;
   }
-  return waysOf(actual) === waysOf(toKernelRoute(wanted));
+  return waysOf(actual) === waysOf(toKernelWay(wanted, 4));
 }

@@ -1,39 +1,21 @@
-import { familyOf, type Cidr, type Family, type IpAddress } from '@calico-node/net';
-import {
-  addRoute,
-  deleteRoute,
-  replaceRoute,
-  RouteMonitor,
-  RouteSocket,
-  routeTable,
-  type NetlinkRequest,
-  type Route,
-  type RouteEvent,
-  type RouteSpec,
-} from '@calico-node/netlink';
-import {
-  metricOf,
-  ownProtocol,
-  type Fib,
-  type FibChange,
-  type FibError,
-  type FibEvent,
-  type FibRoute,
-  type FibSnapshot,
-  type KernelRoute,
-} from './fib.ts';
+import type { Family, IpAddress } from '@calico-node/net';
+import { NetlinkError, RouteMonitor, RouteSocket, routeTable, type Route, type RouteEvent } from '@calico-node/netlink';
+import type { Fib, FibChange, FibError, FibEvent, FibSnapshot, KernelRoute } from './fib.ts';
+import { RouteWriter } from './route-writer.ts';
 
 const families: readonly Family[] = [4, 6];
-/** Of every network namespace's own (linux/netdevice.h, LOOPBACK_IFINDEX). */
-const loopbackIndex = 1;
 
 /** The kernel's main table over netlink, in the namespace of the process. */
 export class NetlinkFib implements Fib {
   readonly #socket: RouteSocket;
+  readonly #writer: RouteWriter;
   readonly #monitor: RouteMonitor;
+  readonly #onEvent: (event: FibEvent) => void;
 
   constructor(onEvent: (event: FibEvent) => void) {
+    this.#onEvent = onEvent;
     this.#socket = RouteSocket.open();
+    this.#writer = new RouteWriter(this.#socket);
     this.#monitor = RouteMonitor.open({
       // What we did ourselves is known from the answer, and an old echo would look like news.
       ignoredPortId: this.#socket.portId,
@@ -57,52 +39,26 @@ export class NetlinkFib implements Fib {
     };
   }
 
-  apply(changes: readonly FibChange[]): readonly (FibError | undefined)[] {
-    const requests: NetlinkRequest[] = [];
-    const changeOf: number[] = [];
-    for (const [index, change] of changes.entries()) {
-      for (const request of toRequests(change)) {
-        requests.push(request);
-        changeOf.push(index);
-      }
-    }
-    const errors = new Array<FibError | undefined>(changes.length).fill(undefined);
-    for (const [index, error] of this.#socket.execute(requests).entries()) {
-      if (error !== undefined) errors[changeOf[index] ?? 0] ??= { code: error.code, message: error.message };
-    }
-    return errors;
+  apply(changes: readonly FibChange[], onDone: (errors: readonly (FibError | undefined)[]) => void): void {
+    void this.#write(changes).then(onDone);
   }
 
   close(): void {
     this.#monitor.close();
     this.#socket.close();
   }
-}
 
-/** What the kernel is asked for a change. */
-export function toRequests(change: FibChange): readonly NetlinkRequest[] {
-  switch (change.kind) {
-    case 'add':
-      return [addRoute(toSpec(change.route))];
-    case 'replace':
-      return [replaceRoute(toSpec(change.route))];
-    case 'move':
-      return [addRoute(toSpec(change.route)), deleteRoute(base(change.route.destination, change.oldMetric))];
-    case 'delete':
-      return [deleteRoute(base(change.destination, change.metric))];
+  async #write(changes: readonly FibChange[]): Promise<readonly (FibError | undefined)[]> {
+    try {
+      return await this.#writer.write(changes);
+    } catch (error) {
+      if (!(error instanceof NetlinkError)) throw error;
+      // The socket has failed: who knows what is there now.
+      this.#onEvent({ kind: 'resync' });
+      const { code, message } = error;
+      return changes.map(() => ({ code, message }));
+    }
   }
-}
-
-function base(destination: Cidr, metric: number): RouteSpec {
-  return { family: familyOf(destination), destination, protocol: ownProtocol, ...(metric === 0 ? {} : { metric }) };
-}
-
-function toSpec(route: FibRoute): RouteSpec {
-  const common = base(route.destination, metricOf(route));
-  if (route.kind === 'blackhole') return { ...common, type: 'blackhole' };
-  if (route.kind === 'local') return { ...common, type: 'local', interfaceIndex: loopbackIndex };
-  const [first, ...others] = route.hops;
-  return others.length === 0 ? { ...common, ...first } : { ...common, multipath: route.hops };
 }
 
 function toKernelRoute(route: Route): KernelRoute {

@@ -1,5 +1,5 @@
 import { cidrContains, PrefixTrie, splitCidr, type Cidr, type IpAddress } from '@calico-node/net';
-import { waysOf, type KernelRoute } from './fib.ts';
+import { waysOf, type KernelRoute, type KernelWay } from './fib.ts';
 
 /** How packets for a next hop leave the node. */
 export interface ResolvedHop {
@@ -81,6 +81,6 @@ function lengthOf(cidr: Cidr): number {
 }
 
 /** What two notices that speak of the same route of the table have in common, beside the destination. */
-export function identityOf(route: KernelRoute): string {
+export function identityOf(route: KernelWay): string {
   return `${route.kind} ${route.protocol} ${route.metric} ${waysOf(route)}`;
 }

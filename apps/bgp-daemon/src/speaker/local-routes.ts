@@ -78,7 +78,9 @@ export class LocalRoutes {
 
 /** With the priority that the kernel's metric is, unless that is the usual one. */
 function kernelAttributes({ destination, metric }: KernelRoute): PathAttributes {
-  return metric === 0 || metric === ownMetric(destination) ? localAttributes : { ...localAttributes, priority: metric };
+  return metric === 0 || metric === ownMetric(familyOf(destination))
+    ? localAttributes
+    : { ...localAttributes, priority: metric };
 }
 
 /** Link-local and multicast routes of IPv6 are the interface's business. */

@@ -13,7 +13,8 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Socket } from 'node:net';
 import type { StateName } from '@calico-node/bgp';
 import type { DaemonConfig, NeighborConfig, TunnelConfig } from '../config/daemon-config.ts';
-import type { FibHop, FibRoute, OpenFib } from '../fib/fib.ts';
+import type { FibHop, FibWay, OpenFib } from '../fib/fib.ts';
+import { FibWays } from '../fib/fib-ways.ts';
 import { KernelTable } from '../fib/kernel-table.ts';
 import { AttributeTable } from '../rib/attribute-table.ts';
 import { IntList } from '../rib/columns.ts';
@@ -59,7 +60,7 @@ export interface ApplyResult {
 const sliceMs = 8;
 const slicePrefixes = 4096;
 const sliceReleases = 20_000;
-const sliceRoutes = 1000;
+const sliceRoutes = 2000;
 /** How long after the last work unused memory is given back. */
 const tidyMs = 50;
 /** Failed kernel changes are tried again, and a link's routes looked at, after this long. */
@@ -69,6 +70,7 @@ const resyncDelayMs = 100;
 const refreshMs = 60_000;
 
 const families: readonly Family[] = [4, 6];
+const blackhole: FibWay = { kind: 'blackhole' };
 
 export class Speaker {
   readonly #log: Logger;
@@ -77,6 +79,7 @@ export class Speaker {
   readonly #ribs: Readonly<Record<Family, Rib>>;
   readonly #groups: UpdateGroups;
   readonly #kernel: KernelTable;
+  readonly #ways = new FibWays();
   readonly #local: LocalRoutes;
   readonly #convergence: Convergence;
   readonly #context: SpeakerContext;
@@ -353,10 +356,7 @@ export class Speaker {
 
   #wantLocal(before: readonly IpAddress[], wanted: readonly IpAddress[]): void {
     for (const address of before) if (!wanted.includes(address)) this.#kernel.want(hostCidr(address), undefined);
-    for (const address of wanted) {
-      const destination = hostCidr(address);
-      this.#kernel.want(destination, { kind: 'local', destination });
-    }
+    for (const address of wanted) this.#kernel.want(hostCidr(address), { kind: 'local' });
   }
 
   #applyListener(before: DaemonConfig | undefined, config: DaemonConfig): void {
@@ -432,6 +432,7 @@ export class Speaker {
   #turn(): void {
     if (this.#config === undefined) return;
     if (this.#kernel.needsResync) this.#resyncLater();
+    this.#kernel.reconcile(sliceRoutes);
     const deadlineMs = performance.now() + sliceMs;
     let isDone = true;
     for (const neighbor of [...this.#neighbors.values(), ...this.#leaving]) {
@@ -460,9 +461,11 @@ export class Speaker {
         if (rib.decide(prefix, cost) < 0) this.#released[family].push(prefix);
         if (!isProgramming) continue;
         const destination = rib.cidr(prefix);
-        this.#kernel.want(destination, this.#fibRoute(destination, rib, prefix, cost));
+        this.#kernel.want(destination, this.#fibWay(destination, rib, prefix, cost));
       }
       this.#groups.flush(family, dirty);
+      // The kernel begins while the next slice is decided on.
+      this.#kernel.reconcile(sliceRoutes);
       if (performance.now() > deadlineMs) break;
     }
     return !rib.hasDirty;
@@ -503,21 +506,19 @@ export class Speaker {
     return (nextHop) => this.#kernel.nextHops.resolve(nextHop)?.cost;
   }
 
-  #fibRoute(destination: Cidr, rib: Rib, prefix: number, cost: NextHopCost | undefined): FibRoute | undefined {
+  #fibWay(destination: Cidr, rib: Rib, prefix: number, cost: NextHopCost | undefined): FibWay | undefined {
     const { program, neverProgram, maxPaths, tunnels } = this.#configured().kernel;
     const best = rib.bestPath(prefix);
     const source = rib.sourceOf(best);
     if (source === undefined || source.route.kind === 'kernel' || !program) return undefined;
     if (neverProgram.covers(rib.prefixes.view(prefix))) return undefined;
     const set = rib.setOf(best);
-    if (set?.nextHop === undefined) return { kind: 'blackhole', destination };
+    if (set?.nextHop === undefined) return blackhole;
     const tunnel =
       source.route.kind === 'bgp' ? tunnels.find((one) => cidrContains(one.prefix, destination)) : undefined;
     const hops = this.#waysTo(rib.nextHops(prefix, maxPaths, cost), tunnel);
-    if (hops.length === 0) return undefined;
     // Plain attributes came as they are: they have no priority.
-    const metric = set.isPlain ? undefined : set.attributes.priority;
-    return { kind: 'via', destination, hops, ...(metric === undefined ? {} : { metric }) };
+    return this.#ways.through(hops, set.isPlain ? undefined : set.attributes.priority);
   }
 
   /** How packets for a next hop leave the node. */

@@ -9,11 +9,14 @@ import {
   type PathAttributes,
 } from '@calico-node/bgp';
 import { parseCidr, parseIp, type IpAddress } from '@calico-node/net';
+import { RouteSocket } from '@calico-node/netlink';
 import { bgpV1 } from '@calico-node/rpc';
 import type { Logger } from '@calico-node/service';
 import { parseConfig } from '../config/parse-config.ts';
 import type { Fib } from '../fib/fib.ts';
-import { toRequests } from '../fib/netlink-fib.ts';
+import { RouteWriter } from '../fib/route-writer.ts';
+import { collectGarbage } from './collect-garbage.ts';
+import { quietKernel } from './quiet-kernel.ts';
 import { Speaker } from './speaker.ts';
 
 const speakers = 3;
@@ -25,25 +28,33 @@ const localAs = 64512;
 const roundMs = 500;
 
 /** A kernel that takes everything: requests are made, and go nowhere. */
-const noKernel: Fib = {
-  snapshot: () => ({
-    routes: [
-      {
-        destination: parseCidr('192.0.2.0/24'),
-        kind: 'unicast',
-        gateway: undefined,
-        interfaceIndex: 1,
-        protocol: 2,
-        metric: 0,
-        isLinkScope: true,
-      },
-    ],
-    interfaces: new Map([[1, 'warm-up']]),
-    addresses: new Set(),
-  }),
-  apply: (changes) => changes.map(toRequests).map(() => undefined),
-  close: () => undefined,
-};
+function quietFib(): Fib {
+  const socket = RouteSocket.open({ native: quietKernel() });
+  const writer = new RouteWriter(socket);
+  return {
+    snapshot: () => ({
+      routes: [
+        {
+          destination: parseCidr('192.0.2.0/24'),
+          kind: 'unicast',
+          gateway: undefined,
+          interfaceIndex: 1,
+          protocol: 2,
+          metric: 0,
+          isLinkScope: true,
+        },
+      ],
+      interfaces: new Map([[1, 'warm-up']]),
+      addresses: new Set(),
+    }),
+    apply: (changes, onDone) => {
+      void writer.write(changes).then(onDone);
+    },
+    close: () => {
+      socket.close();
+    },
+  };
+}
 
 /**
  * Takes a small table of made-up routes through a speaker of its own, a few times, over connections that
@@ -53,6 +64,8 @@ const noKernel: Fib = {
 export async function warmUp(log: Logger): Promise<void> {
   // More than one, for the code not to be made for the functions of the first alone.
   for (let count = 0; count < speakers; count++) await runOnce(log, count === 0);
+  // None of it is needed again: let it not burden the first routes.
+  collectGarbage();
 }
 
 async function runOnce(log: Logger, program: boolean): Promise<void> {
@@ -60,7 +73,7 @@ async function runOnce(log: Logger, program: boolean): Promise<void> {
   const silent = log.child({}, { level: 'silent' });
   let accept: ((socket: Socket, remote: IpAddress) => void) | undefined;
   const speaker = new Speaker({
-    openFib: () => noKernel,
+    openFib: quietFib,
     dial: () => {
       throw new Error('nobody is called here');
     },

@@ -15,6 +15,7 @@ import {
   type FdbEntry,
   type Neighbour,
 } from './neighbour.ts';
+import type { RouteBatch } from './route-batch.ts';
 import { decodeRoute, isCloned, listRoutesRequest, lookupRouteRequest } from './route-codec.ts';
 import { routeTable, type Route } from './route.ts';
 import { decodeRule, listRulesRequest, type RoutingRule } from './rule.ts';
@@ -103,6 +104,11 @@ export class RouteSocket implements Disposable {
   /** `execute` with the kernel's work off the main thread: for deleting links and for thousands of requests. */
   async executeAsync(requests: readonly NetlinkRequest[]): Promise<BatchOutcome> {
     return this.#socket.executeAsync(requests);
+  }
+
+  /** `executeAsync` of what a batch holds; it must be left alone until this settles. */
+  async executeBatch(batch: RouteBatch): Promise<BatchOutcome> {
+    return this.#socket.executeFramedAsync(batch);
   }
 
   /** `execute` that throws the first error. The requests behind a failed one have been tried all the same. */
