@@ -72,6 +72,7 @@ export {
   encodeRouteRefresh,
   UpdatePacker,
   type AnnouncementTemplate,
+  type RouteRefresh,
   type RouteRefreshKind,
 } from './wire/message.ts';
 export { localOpen, negotiate, type LocalSide, type Negotiation, type Session } from './fsm/session.ts';

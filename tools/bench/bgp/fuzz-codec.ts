@@ -56,7 +56,7 @@ function one(bytes: Uint8Array, hostile: Hostile, counts: Counts): void {
   const { type, end } = frame;
   if (type === messageType.open) decodeOpen(bytes, headerLength, end);
   else if (type === messageType.notification) describeNotification(decodeNotification(bytes, headerLength, end));
-  else if (type === messageType.routeRefresh) decodeRouteRefresh(bytes, headerLength);
+  else if (type === messageType.routeRefresh) decodeRouteRefresh(bytes, headerLength, end);
   else if (type === messageType.update) update(bytes, end, hostile, counts);
 }
 

@@ -29,7 +29,8 @@ export interface Variant {
   /** The source as it was: a peer's changes with each session. */
   readonly source: RouteSource;
   readonly changes: string;
-  readonly outbound: Outbound;
+  /** Undefined: it does not fit into a message. */
+  readonly outbound: Outbound | undefined;
 }
 
 /** What a peer's attribute lists are checked against, without the kernel's addresses. */

@@ -74,6 +74,10 @@ interface MemberState {
 
 const nobody = -1;
 
+/** Of an UPDATE without prefixes and attributes; of MP_REACH_NLRI without its next hop and prefixes. */
+const updateOctets = 23;
+const reachOctets = 9;
+
 const exportProblems: Readonly<Record<ExportProblem, string>> = {
   'no-advertise': 'it has the community no-advertise',
   'no-export': 'it has the community no-export, and the peer is in another AS',
@@ -104,7 +108,8 @@ export class UpdateGroup {
   readonly #policy: ExportPolicy;
   readonly #slots: PathSlots | undefined;
   readonly #rewriter = new Rewriter();
-  #last: { readonly set: AttributeSet; readonly source: RouteSource; readonly outbound: Outbound } | undefined;
+  #last:
+    { readonly set: AttributeSet; readonly source: RouteSource; readonly outbound: Outbound | undefined } | undefined;
   #announced = 0;
   readonly #announcedFrom: number[] = [];
 
@@ -222,6 +227,7 @@ export class UpdateGroup {
     const { announce, reason = 'the policy' } = this.#policy(this.#subject(prefix, path, source, set));
     if (!announce) return kept(reason);
     if (this.#slots !== undefined) return this.#explainPaths(this.#slots, prefix, member);
+    if (this.#out[prefix] === undefined) return kept('its attributes are too long for a message to the peer');
     const state = this.#members.get(member);
     const isPending = state !== undefined && (state.pending.has(prefix) || prefix >= state.cursor);
     return { announced: !isPending, reason: isPending ? 'waits until the peer has read what was sent' : reason };
@@ -413,18 +419,33 @@ export class UpdateGroup {
     };
   }
 
-  #variant(set: AttributeSet, { route }: RibSource, operations: readonly RouteOperation[] | undefined): Outbound {
+  #variant(
+    set: AttributeSet,
+    { route }: RibSource,
+    operations: readonly RouteOperation[] | undefined,
+  ): Outbound | undefined {
     const changes = operations === undefined ? '' : JSON.stringify(operations);
     const { variants } = set;
     for (const variant of variants) {
       if (variant.group === this && variant.source === route && variant.changes === changes) return variant.outbound;
     }
-    const outbound = this.#make(set, route, operations);
+    const made = this.#make(set, route, operations);
+    const outbound = this.#fits(made) ? made : undefined;
     for (let index = variants.length - 1; index >= 0; index--) {
       if (variants[index]?.group.isInUse === false) variants.splice(index, 1);
     }
     variants.push({ group: this, source: route, changes, outbound });
     return outbound;
+  }
+
+  /** Whether one prefix at least goes into a message with them (RFC 8654 4: a route that is too long is not told). */
+  #fits({ attributes, nextHop }: Outbound): boolean {
+    const { family, maxMessageLength, addPath } = this.settings;
+    const hopOctets = nextHop === undefined ? 0 : familyOf(nextHop) === 4 ? 4 : 16;
+    const isMultiprotocol = family === 6 || hopOctets === 16;
+    const reach = isMultiprotocol ? reachOctets + hopOctets : 0;
+    const prefix = (addPath ? 4 : 0) + (family === 4 ? 5 : 17);
+    return updateOctets + attributes.length + reach + prefix <= maxMessageLength;
   }
 
   #make(set: AttributeSet, route: RouteSource, operations: readonly RouteOperation[] | undefined): Outbound {

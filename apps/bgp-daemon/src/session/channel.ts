@@ -295,10 +295,10 @@ export class Channel {
         return;
       case messageType.routeRefresh: {
         this.dispatch({ kind: 'route-refresh' });
-        const refresh = decodeRouteRefresh(bytes, start);
-        if (refresh !== undefined && this.#state.name === 'Established') {
-          this.#owner.routeRefresh(this, refresh.family, refresh.kind);
-        }
+        if (this.#state.name !== 'Established') return;
+        const refresh = decodeRouteRefresh(bytes, start, end);
+        if (refresh.kind === 'error') this.dispatch({ kind: 'message-error', notification: refresh.notification });
+        else if (refresh.kind !== 'ignored') this.#owner.routeRefresh(this, refresh.family, refresh.kind);
       }
     }
   }

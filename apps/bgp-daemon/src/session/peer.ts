@@ -80,6 +80,8 @@ export class Peer {
   #active: Channel | undefined;
   #session: Session | undefined;
   #sideNow: LocalSide | undefined;
+  /** The peer has refused our capabilities altogether: told none, it may take us (RFC 5492 3). */
+  #isBare = false;
   #isStopped = true;
   #wasEstablished = false;
   #lastDown: DownReason | undefined;
@@ -184,6 +186,11 @@ export class Peer {
   }
 
   #side(): LocalSide {
+    const side = this.#fullSide();
+    return this.#isBare ? { ...side, isBare: true } : side;
+  }
+
+  #fullSide(): LocalSide {
     const restarting = this.#identity.isRestarting();
     const forwardingPreserved = restarting || this.#wasEstablished;
     const known = this.#sideNow?.gracefulRestart;
@@ -323,6 +330,7 @@ export class Peer {
     this.#updateState();
     const isCollision = isCollisionCease(reason);
     if (!isCollision) {
+      this.#isBare = isUnsupportedParameter(reason) && !this.#isBare;
       this.#lastDown = reason;
       this.#lastError = describeDown(reason);
     }
@@ -355,6 +363,11 @@ function isCollisionCease(reason: DownReason): boolean {
   if (reason.kind !== 'sent' && reason.kind !== 'received') return false;
   const { code, subcode } = reason.notification;
   return code === errorCode.cease && subcode === ceaseSubcode.collisionResolution;
+}
+
+/** The peer does not know the optional parameter that capabilities are in. */
+function isUnsupportedParameter(reason: DownReason): boolean {
+  return reason.kind === 'received' && reason.notification.code === errorCode.open && reason.notification.subcode === 4;
 }
 
 /** Why a connection ended, in words. */

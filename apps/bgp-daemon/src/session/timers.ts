@@ -3,6 +3,20 @@ import type { TimerName } from '@calico-node/bgp';
 /** RFC 4271 10: timers are shortened by up to a quarter, so that peers do not march in step. */
 const jittered: ReadonlySet<TimerName> = new Set(['connect-retry', 'keepalive', 'idle-hold']);
 
+/** RFC 4271 4.4: never more than one a second. */
+const leastKeepaliveMs = 1000;
+
+/**
+ * How long a timer runs that is set to some seconds.
+ *
+ * @param random from 0 to 1
+ */
+export function durationMs(name: TimerName, seconds: number, random: number): number {
+  if (!jittered.has(name)) return seconds * 1000;
+  const ms = seconds * 1000 * (0.75 + 0.25 * random);
+  return name === 'keepalive' ? Math.max(ms, leastKeepaliveMs) : ms;
+}
+
 interface Running {
   timer: NodeJS.Timeout;
   dueMs: number;
@@ -21,7 +35,7 @@ export class Timers {
   }
 
   start(name: TimerName, seconds: number): void {
-    const ms = seconds * 1000 * (jittered.has(name) ? 0.75 + 0.25 * Math.random() : 1);
+    const ms = durationMs(name, seconds, Math.random());
     const dueMs = performance.now() + ms;
     const running = this.#running.get(name);
     if (running !== undefined && name === 'hold' && dueMs >= running.dueMs) {

@@ -54,6 +54,8 @@ export class Neighbor {
   #retainTimer: NodeJS.Timeout | undefined;
   /** Families of which stale routes are to go. */
   readonly #sweeping = new Set<Family>();
+  /** Families of which the peer tells the whole table anew, between marks (RFC 7313). */
+  readonly #refreshing = new Set<Family>();
   #isShutDown = false;
   #hasWarned = false;
   #isInSync = false;
@@ -317,30 +319,37 @@ export class Neighbor {
   }
 
   /** RFC 4724 4.2: stale routes stay if the peer says that it has gone on forwarding, until its End-of-RIB. */
-  #resume({ families, gracefulRestart, longLivedRestart }: Session): void {
+  #resume({ gracefulRestart, longLivedRestart }: Session): void {
+    const entries = [...(gracefulRestart?.families ?? []), ...longLivedRestart];
+    const isPreserved = (family: Family): boolean =>
+      entries.some((entry) => entry.family === family && entry.forwardingPreserved);
     clearTimeout(this.#retainTimer);
     this.#retainTimer = undefined;
-    const entries = [...(gracefulRestart?.families ?? []), ...longLivedRestart];
-    const isPreserved = families.every((family) =>
-      entries.some((entry) => entry.family === family && entry.forwardingPreserved),
-    );
-    if (!isPreserved) this.#sweepSoon();
-    else this.#sweepAfter(endOfRibMs);
+    for (const family of this.#families) if (!isPreserved(family)) this.#sweeping.add(family);
+    if (this.#families.some(isPreserved)) this.#sweepAfter(endOfRibMs);
   }
 
   #lost(gracefulRestart: GracefulRestart | undefined): void {
     const session = this.#session;
-    const families = session?.families ?? [];
     this.#session = undefined;
+    this.#refreshing.clear();
     for (const group of this.#groups.values()) this.#context.groups.leave(group, this.#member);
     this.#groups.clear();
-    const isKept = families.every((family) => gracefulRestart?.families.some((entry) => entry.family === family));
-    if (gracefulRestart === undefined || !isKept) {
+    const kept = this.#families.filter((family) => gracefulRestart?.families.some((entry) => entry.family === family));
+    if (gracefulRestart === undefined || kept.length === 0) {
       this.#dropAll();
     } else {
       const { restartSeconds } = gracefulRestart;
-      for (const family of this.#families) this.#context.ribs[family].markStale(this.source);
       const longLivedSeconds = this.#longLivedSeconds(session);
+      for (const family of this.#families) {
+        const rib = this.#context.ribs[family];
+        // RFC 4724 4.2: what an earlier restart has left stale, and has not come back, goes.
+        if (longLivedSeconds === 0) rib.sweepStale(this.source, Infinity);
+        rib.markStale(this.source);
+        if (kept.includes(family)) this.#sweeping.delete(family);
+        else this.#sweeping.add(family);
+      }
+      this.#context.wake();
       if (longLivedSeconds === 0) this.#sweepAfter(restartSeconds * 1000);
       else this.#keepLongAfter(restartSeconds * 1000, longLivedSeconds);
       this.#log.info(
@@ -401,6 +410,8 @@ export class Neighbor {
     if (endOfRib === undefined) return;
     for (const observer of this.#outcomeObservers()) observer.endOfRib(this.#config, endOfRib);
     this.#endOfRib.add(endOfRib);
+    this.#sweeping.add(endOfRib);
+    this.#context.wake();
     if (this.#session?.families.every((family) => this.#endOfRib.has(family)) !== true) return;
     this.#isInSync = true;
     this.#sweepSoon();
@@ -412,9 +423,11 @@ export class Neighbor {
     if (kind === 'request') {
       this.#groups.get(family)?.refresh(this.#member, isMarked);
     } else if (isMarked && this.#families.includes(family)) {
-      // RFC 7313 4: what is not repeated between the marks is gone.
-      if (kind === 'begin') this.#context.ribs[family].markStale(this.source);
-      else this.#sweeping.add(family);
+      // RFC 7313 4: what is not repeated between the marks is gone; a mark at the end alone means nothing.
+      if (kind === 'begin') {
+        this.#refreshing.add(family);
+        this.#context.ribs[family].markStale(this.source);
+      } else if (this.#refreshing.delete(family)) this.#sweeping.add(family);
     }
     this.#context.wake();
   }

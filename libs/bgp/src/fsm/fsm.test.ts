@@ -158,6 +158,15 @@ describe('negotiation', () => {
     expect(b).toMatchObject({ ok: true, session: { holdSeconds: 30 } });
   });
 
+  it('tells nothing of itself to a peer that refused capabilities, and takes it for one of old (RFC 5492 3)', () => {
+    const bare = { ...side, localAs: 4_200_000_000, isBare: true };
+    expect(localOpen(bare).capabilities).toEqual([]);
+    expect(negotiate(bare, { ...localOpen({ ...side, localAs: 64512 }), asn: bare.remoteAs })).toMatchObject({
+      ok: true,
+      session: { as4: false, families: [4], gracefulRestart: undefined, addPathSend: [] },
+    });
+  });
+
   it('refuses a peer without a common family, and lists what is missing', () => {
     const result = negotiate({ ...side, families: [6] }, { ...open, capabilities: [] });
     expect(result).toEqual({ ok: false, notification: { code: 2, subcode: 7, data: Uint8Array.of(1, 4, 0, 2, 0, 1) } });

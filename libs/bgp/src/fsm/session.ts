@@ -41,6 +41,8 @@ export interface LocalSide {
   readonly extendedNextHop?: boolean | undefined;
   /** RFC 9234: our role, towards another AS; a strict one refuses peers that tell none. */
   readonly role?: { readonly role: Role; readonly strict: boolean } | undefined;
+  /** The peer does not know what capabilities are: none is told (RFC 5492 3). */
+  readonly isBare?: boolean;
 }
 
 /** The agreement. */
@@ -76,6 +78,8 @@ export type Negotiation =
 
 /** The OPEN that a side sends. */
 export function localOpen(side: LocalSide): OpenMessage {
+  const { localAs: asn, holdSeconds, routerId } = side;
+  if (side.isBare === true) return { asn, holdSeconds, routerId, capabilities: [] };
   const capabilities: Capability[] = side.families.map((family) => ({ kind: 'multiprotocol', family }));
   capabilities.push({ kind: 'route-refresh' }, { kind: 'enhanced-route-refresh' }, { kind: 'extended-message' });
   if (side.extendedNextHop === true) capabilities.push({ kind: 'extended-next-hop', families: [4] });
@@ -105,7 +109,7 @@ export function localOpen(side: LocalSide): OpenMessage {
     capabilities.push({ kind: 'add-path', entries: side.families.map((family) => ({ family, send, receive })) });
   }
   capabilities.push({ kind: 'four-octet-as', asn: side.localAs });
-  return { asn: side.localAs, holdSeconds: side.holdSeconds, routerId: side.routerId, capabilities };
+  return { asn, holdSeconds, routerId, capabilities };
 }
 
 function has(open: OpenMessage, kind: Capability['kind']): boolean {
@@ -157,7 +161,9 @@ function isRoleAcceptable(ours: LocalSide['role'], open: OpenMessage): boolean {
 }
 
 /** Checks a received OPEN against the configuration and gives the agreement, or what to answer. */
-export function negotiate(side: LocalSide, open: OpenMessage): Negotiation {
+export function negotiate(side: LocalSide, received: OpenMessage): Negotiation {
+  // What we have not told of ourselves is not agreed on.
+  const open = side.isBare === true ? { ...received, capabilities: [] } : received;
   const refuse = (subcode: number, data?: Uint8Array): Negotiation => ({
     ok: false,
     notification: notification(errorCode.open, subcode, data),

@@ -10,6 +10,11 @@ export const wellKnownCommunity = {
   noLongLived: 0xffff0007,
 } as const;
 
+/** Whether an extended community may leave the AS (RFC 4360 2 and 6): the second bit of its first octet says no. */
+export function isTransitive(extendedCommunity: bigint): boolean {
+  return ((extendedCommunity >> 62n) & 1n) === 0n;
+}
+
 const maxU16 = 0xffff;
 const maxU32 = 0xffffffff;
 

@@ -5,7 +5,7 @@ import { prependAs } from '../wire/as-path.ts';
 import type { PathAttributes } from '../wire/path-attributes.ts';
 import { hasPlainValue, type PlainAttributes } from '../wire/plain-attributes.ts';
 import { addressNumber, type RewritePlan } from '../wire/rewrite-attributes.ts';
-import { wellKnownCommunity } from './communities.ts';
+import { isTransitive, wellKnownCommunity } from './communities.ts';
 import { defaultLocalPref } from './decision.ts';
 import { isLongLivedStale } from './long-lived.ts';
 import { applyOperations, type RouteOperation } from './operations.ts';
@@ -111,11 +111,13 @@ export function exportAttributes(
   // RFC 4271 5.1.4: a MED received must not go to other ASes, our own may.
   const ownMed = source.kind === 'bgp' ? undefined : med;
   if (target.external) {
-    // 5.1.2 b, 5.1.5, RFC 4456 8: neither LOCAL_PREF nor the reflection attributes leave the AS.
+    // 5.1.2 b, 5.1.5, RFC 4456 8, RFC 4360 6: LOCAL_PREF, the reflection attributes and some communities stay inside.
     const isMarked =
       attributes.onlyToCustomer === undefined && target.role !== undefined && isMarkedInRole(target.role);
     const mark = isMarked ? { onlyToCustomer: target.localAs } : {};
-    return { ...shared, ...mark, asPath: prependAs(attributes.asPath, target.localAs), med: ownMed };
+    const extendedCommunities = attributes.extendedCommunities?.filter(isTransitive);
+    const asPath = prependAs(attributes.asPath, target.localAs);
+    return { ...shared, ...mark, asPath, med: ownMed, extendedCommunities };
   }
   const internal = { ...shared, med, localPref: localPref ?? defaultLocalPref };
   if (source.kind !== 'bgp' || source.external) return internal;

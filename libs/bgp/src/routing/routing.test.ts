@@ -120,6 +120,8 @@ describe('advertisement', () => {
         expect(out.asPath[0]?.asns[0]).toBe(64512);
         expect([out.localPref, out.originatorId, out.clusterList]).toEqual([undefined, undefined, undefined]);
         expect(out.nextHop).toBe('10.0.0.1');
+        // RFC 4360 6
+        expect(out.extendedCommunities?.filter((community) => (community >> 62n) % 2n === 1n) ?? []).toEqual([]);
         if (isPeer) expect(out.med).toBeUndefined();
       }),
     );

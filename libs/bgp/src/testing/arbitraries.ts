@@ -88,7 +88,14 @@ export function pathAttributes(external: boolean): fc.Arbitrary<PathAttributes> 
     aggregator: fc.option(fc.record({ asn, address: u32 }), { nil: undefined }),
     communities: list(u32),
     extendedCommunities: list(fc.bigInt({ min: 0n, max: (1n << 64n) - 1n })),
-    largeCommunities: list(fc.tuple(u32, u32, u32) as fc.Arbitrary<LargeCommunity>),
+    largeCommunities: fc.option(
+      fc.uniqueArray(fc.tuple(u32, u32, u32) as fc.Arbitrary<LargeCommunity>, {
+        minLength: 1,
+        maxLength: 20,
+        selector: (community) => community.join(),
+      }),
+      { nil: undefined },
+    ),
     originatorId: internalOnly(u32),
     clusterList: internalOnly(fc.array(u32, { minLength: 1, maxLength: 5 })),
     onlyToCustomer: fc.option(asn, { nil: undefined }),

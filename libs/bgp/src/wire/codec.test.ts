@@ -148,7 +148,7 @@ describe('decode(encode(x)) = x', () => {
       announced: [],
     });
     const refresh = encodeRouteRefresh(family, 'begin');
-    expect(decodeRouteRefresh(refresh, headerLength)).toEqual({ family, kind: 'begin' });
+    expect(decodeRouteRefresh(refresh, headerLength, refresh.length)).toEqual({ family, kind: 'begin' });
   });
 
   it('holds for NOTIFICATION and its text', () => {

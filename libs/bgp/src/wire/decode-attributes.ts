@@ -185,9 +185,13 @@ class Decoder {
       case attributeCode.largeCommunities: {
         // RFC 8092 6
         if (length === 0 || length % 12 !== 0) return withdraw('malformed LARGE_COMMUNITY');
-        const large: LargeCommunity[] = [];
-        for (let p = at; p < end; p += 12) large.push([u32(bytes, p), u32(bytes, p + 4), u32(bytes, p + 8)]);
-        attributes.largeCommunities = large;
+        // 5: one that is there twice is taken once.
+        const large = new Map<string, LargeCommunity>();
+        for (let p = at; p < end; p += 12) {
+          const community = [u32(bytes, p), u32(bytes, p + 4), u32(bytes, p + 8)] as const;
+          large.set(community.join(), community);
+        }
+        attributes.largeCommunities = [...large.values()];
         return undefined;
       }
       case attributeCode.onlyToCustomer:

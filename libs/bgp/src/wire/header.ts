@@ -25,8 +25,8 @@ function headerError(subcode: 1 | 2 | 3, ...data: readonly number[]): Frame {
   return { kind: 'error', notification: notification(errorCode.messageHeader, subcode, Uint8Array.from(data)) };
 }
 
-/** Least length per type (RFC 4271 6.1); KEEPALIVE and ROUTE-REFRESH have exactly that one. */
-const leastLength: Readonly<Record<MessageType, number>> = { 1: 29, 2: 23, 3: 21, 4: 19, 5: 23 };
+/** Least length per type (RFC 4271 6.1); KEEPALIVE has exactly that one. Of ROUTE-REFRESH, up to its subtype. */
+const leastLength: Readonly<Record<MessageType, number>> = { 1: 29, 2: 23, 3: 21, 4: 19, 5: 22 };
 
 function isMessageType(type: number): type is MessageType {
   return type >= messageType.open && type <= messageType.routeRefresh;
@@ -53,7 +53,7 @@ export function readFrame(bytes: Uint8Array, start: number, end: number, extende
   // RFC 4271 6.1: the data is the wrong type.
   if (!isMessageType(type)) return headerError(3, type);
   const least = leastLength[type];
-  const exact = type === messageType.keepalive || type === messageType.routeRefresh;
-  if (length < least || (exact && length !== least)) return headerError(2, length >>> 8, length & 0xff);
+  if (length < least || (type === messageType.keepalive && length !== least))
+    return headerError(2, length >>> 8, length & 0xff);
   return end - start < length ? incomplete : { kind: 'message', type, end: start + length };
 }

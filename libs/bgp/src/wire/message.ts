@@ -3,7 +3,7 @@ import { ByteWriter, u16, u8 } from './bytes.ts';
 import { afiOf, familyOfAfi, unicast } from './capability.ts';
 import { headerLength, messageType, type MessageType } from './header.ts';
 import { writeNlri } from './nlri.ts';
-import type { Notification } from './notification.ts';
+import { errorCode, notification, type Notification } from './notification.ts';
 import { encodeOpen, type OpenMessage } from './open.ts';
 import { attributeCode, attributeFlag } from './path-attributes.ts';
 
@@ -41,14 +41,26 @@ export function encodeRouteRefresh(family: Family, kind: RouteRefreshKind = 'req
   return encodeMessage(messageType.routeRefresh, Uint8Array.of(0, afiOf(family), refreshKinds.indexOf(kind), unicast));
 }
 
-/** The body of a ROUTE-REFRESH; `undefined` for a family or a subtype to be ignored (RFC 2918 4, RFC 7313 5). */
-export function decodeRouteRefresh(
-  bytes: Uint8Array,
-  start: number,
-): { readonly family: Family; readonly kind: RouteRefreshKind } | undefined {
+export type RouteRefresh =
+  | { readonly kind: RouteRefreshKind; readonly family: Family }
+  /** A family or a subtype to be ignored (RFC 2918 4, RFC 7313 5). */
+  | { readonly kind: 'ignored' }
+  | { readonly kind: 'error'; readonly notification: Notification };
+
+/** The body of a ROUTE-REFRESH of at least 22 octets, which the framer has checked. */
+export function decodeRouteRefresh(bytes: Uint8Array, start: number, end: number): RouteRefresh {
+  if (end - start !== 4) {
+    const messageAt = start - headerLength;
+    // RFC 7313 5: of the marks, the data is the whole message; of a request (RFC 2918), it is a matter of the header.
+    const isMark = u8(bytes, start + 2) === 1 || u8(bytes, start + 2) === 2;
+    const answer = isMark
+      ? notification(errorCode.routeRefresh, 1, bytes.slice(messageAt, end))
+      : notification(errorCode.messageHeader, 2, bytes.slice(messageAt + 16, messageAt + 18));
+    return { kind: 'error', notification: answer };
+  }
   const family = familyOfAfi(u16(bytes, start), u8(bytes, start + 3));
   const kind = refreshKinds[u8(bytes, start + 2)];
-  return family === undefined || kind === undefined ? undefined : { family, kind };
+  return family === undefined || kind === undefined ? { kind: 'ignored' } : { family, kind };
 }
 
 /** The mark that the initial table of a family is complete (RFC 4724 2). */

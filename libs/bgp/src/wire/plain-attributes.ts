@@ -33,6 +33,24 @@ function isAsPath(bytes: Uint8Array, start: number, end: number): boolean {
   return at === end;
 }
 
+/** Beyond so many, comparing each with each is left to the decoder's table. */
+const maxCompared = 16;
+
+/** Whether no large community is there twice (RFC 8092 5). */
+function areDistinct(bytes: Uint8Array, start: number, end: number): boolean {
+  if (end - start > 12 * maxCompared) return false;
+  for (let a = start; a < end; a += 12) {
+    for (let b = a + 12; b < end; b += 12) {
+      const isSame =
+        u32(bytes, a) === u32(bytes, b) &&
+        u32(bytes, a + 4) === u32(bytes, b + 4) &&
+        u32(bytes, a + 8) === u32(bytes, b + 8);
+      if (isSame) return false;
+    }
+  }
+  return true;
+}
+
 /**
  * Whether a list is plain: of a session with four-octet AS numbers, everything in it well-formed under
  * RFC 4271 and RFC 7606, no attribute twice, ORIGIN, AS_PATH and NEXT_HOP there, and none that needs more
@@ -113,6 +131,7 @@ export function scanPlainAttributes(
         break;
       case attributeCode.largeCommunities:
         if (kind !== (optional | transitive) || length === 0 || length % 12 !== 0) return false;
+        if (!areDistinct(bytes, value, next)) return false;
         break;
       default:
         return false;

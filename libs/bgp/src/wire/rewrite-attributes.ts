@@ -8,7 +8,10 @@ export interface RewritePlan {
   /** Put before the AS_PATH. */
   readonly prependAs: number | undefined;
   readonly dropMed: boolean;
-  /** Without LOCAL_PREF, ORIGINATOR_ID and CLUSTER_LIST, as they do not leave an AS; else LOCAL_PREF is added if missing. */
+  /**
+   * Without LOCAL_PREF, ORIGINATOR_ID, CLUSTER_LIST and non-transitive extended communities, as they do not leave an
+   * AS; else LOCAL_PREF is added if missing.
+   */
   readonly isExternal: boolean;
   readonly defaultLocalPref: number;
   /** Route reflection (RFC 4456 8): the originator unless the list has one, and the cluster. */
@@ -53,6 +56,17 @@ function prepended(bytes: Uint8Array, start: number, end: number, asn: number, o
   put32(out, at + 2, asn);
   at += 6;
   return copy(bytes, joins ? start + 2 : start, end, out, at);
+}
+
+/** Extended communities without those that do not leave the AS (RFC 4360 6); no attribute where none is left. */
+function transitiveOnly(bytes: Uint8Array, start: number, end: number, out: Uint8Array, to: number): number {
+  const leaves = (at: number): boolean => (u8(bytes, at) & 0x40) === 0;
+  let count = 0;
+  for (let at = start; at < end; at += 8) if (leaves(at)) count++;
+  if (count === 0) return to;
+  let next = head(out, to, optional | transitive, attributeCode.extendedCommunities, 8 * count);
+  for (let at = start; at < end; at += 8) if (leaves(at)) next = copy(bytes, at, at + 8, out, next);
+  return next;
 }
 
 /**
@@ -105,6 +119,9 @@ export function rewriteAttributes(
           put32(out, to, plan.reflect.clusterId);
           to = copy(bytes, value, next, out, to + 4);
         }
+        break;
+      case attributeCode.extendedCommunities:
+        to = plan.isExternal ? transitiveOnly(bytes, value, next, out, to) : copy(bytes, at, next, out, to);
         break;
       default:
         to = copy(bytes, at, next, out, to);

@@ -109,6 +109,17 @@ describe('RFC 7606', () => {
     expect(outcome(decode(changed))).toBe(expected);
   });
 
+  it('takes large communities that are there twice once (RFC 8092 5)', () => {
+    const one = [0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3];
+    const result = decode({ more: [0xc0, 32, 36, ...one, ...one.with(11, 4), ...one] });
+    if (result.kind === 'reset') throw new Error(result.reason);
+    expect(result.problems).toEqual([]);
+    expect(result.announced[0]!.attributes.largeCommunities).toEqual([
+      [1, 2, 3],
+      [1, 2, 4],
+    ]);
+  });
+
   it('takes the first of two alike attributes (3 g)', () => {
     const result = decode({ more: [0x40, 1, 1, 2, 0x80, 4, 4, 0, 0, 0, 5, 0x80, 4, 4, 0, 0, 0, 6] });
     if (result.kind === 'reset') throw new Error(result.reason);
