@@ -1,6 +1,8 @@
 /*
  * The plug-in under a real Docker engine: Debian's docker.io, started for these tests in a namespace of its own.
  */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { engineProblem, eventually } from '@calico-node/lab/containers';
 import { isolateNetwork } from '@calico-node/netlink';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -133,6 +135,68 @@ describe.skipIf(problem !== undefined)('with a real Docker engine', () => {
     expect(await node.allocated()).toEqual([]);
   });
 
+  test('--ip and --ip6 choose the addresses of both families', async () => {
+    await ok(...createNetwork, '--subnet', '10.81.0.0/24', '--ipv6', '--subnet', 'fd81::/112', 'chosen');
+    const chosen = ['--network', 'chosen', '--ip', '10.81.0.78', '--ip6', 'fd81::78'];
+    await ok('run', '-d', '--name', 'chosen', ...chosen, ...keepRunning);
+    expect((await node.endpointOf('chosen')).spec.ipNetworks).toEqual(['10.81.0.78/32', 'fd81::78/128']);
+    const inside = await ok('exec', 'chosen', 'ip', 'addr', 'show', 'cali0');
+    expect(inside).toContain('inet 10.81.0.78/32');
+    expect(inside).toContain('inet6 fd81::78/128');
+    await ok('rm', '-f', 'chosen');
+    await ok('network', 'rm', 'chosen');
+    expect(await node.allocated()).toEqual([]);
+  });
+
+  test('a network of several subnets gives addresses of each, and is one network by one profile', async () => {
+    await ok(...createNetwork, '--subnet', '10.81.0.0/24', '--subnet', '10.82.0.0/24', 'several');
+    const run = async (name: string, ...more: string[]): Promise<unknown> => {
+      await ok('run', '-d', '--name', name, '--network', 'several', ...more, ...keepRunning);
+      const { ipNetworks, profiles } = (await node.endpointOf(name)).spec;
+      return [ipNetworks, profiles];
+    };
+    expect(await run('several1', '--ip', '10.81.0.55')).toEqual([['10.81.0.55/32'], ['blue']]);
+    expect(await run('several2', '--ip', '10.82.0.55')).toEqual([['10.82.0.55/32'], ['blue']]);
+    expect(await run('several3')).toEqual([[expect.stringMatching(/^10\.8[12]\.0\.\d+\/32$/)], ['blue']]);
+    await ok('rm', '-f', 'several1', 'several2', 'several3');
+    await ok('network', 'rm', 'several');
+    expect(await node.allocated()).toEqual([]);
+  });
+
+  test('a container is on one Calico network at a time, and a second is refused without a trace', async () => {
+    await ok('run', '-d', '--name', 'one-only', '--network', 'red', ...keepRunning);
+    const [address] = (await node.endpointOf('one-only')).spec.ipNetworks ?? [];
+    expect(await refusal('network', 'connect', 'blue', 'one-only')).toContain('on a Calico network already');
+    expect(await node.endpoints()).toHaveLength(1);
+    expect(node.hostInterfaces()).toHaveLength(1);
+    expect(await node.allocated()).toEqual([address?.split('/')[0]]);
+    await ok('network', 'disconnect', 'red', 'one-only');
+    await ok('network', 'connect', 'blue', 'one-only');
+    expect((await node.endpointOf('one-only')).spec.profiles).toEqual(['blue']);
+    expect(await ok('exec', 'one-only', 'ip', 'route')).toMatch(/^default via 169\.254\.1\.1 dev cali/m);
+    await ok('rm', '-f', 'one-only');
+    expect(await node.allocated()).toEqual([]);
+  });
+
+  test('a network with containers is not removed; once it is, no IP pool knows it, and none may join it', async () => {
+    const id = await ok(...createNetwork, '--subnet', '10.82.0.0/24', 'brief');
+    const noted = async (): Promise<boolean> =>
+      JSON.stringify((await node.resources.get('IPPool', 'blue')).metadata.annotations ?? {}).includes(id);
+    await ok('run', '-d', '--name', 'inside', '--network', 'brief', ...keepRunning);
+    expect(await refusal('network', 'rm', 'brief')).toContain('active endpoints');
+    expect((await node.endpointOf('inside')).spec.profiles).toEqual(['blue']);
+    expect(await ok('exec', 'inside', 'ip', 'link', 'show', 'cali0')).toContain('UP');
+    await ok('stop', '-t', '0', 'inside');
+    expect(await node.allocated()).toEqual([]);
+    expect(await noted()).toBe(true);
+    await ok('network', 'rm', 'brief');
+    expect(await noted()).toBe(false);
+    expect(await refusal('start', 'inside')).toContain('not found');
+    await ok('rm', '-f', 'inside');
+    expect(await node.endpoints()).toEqual([]);
+    expect(node.hostInterfaces()).toEqual([]);
+  });
+
   test('a network without a subnet takes any pool, and has a profile of its own while it lives', async () => {
     const id = await ok(...createNetwork, 'any');
     const profile = `libnetwork.${id.slice(0, 12)}`;
@@ -227,6 +291,23 @@ describe.skipIf(problem !== undefined)('with a real Docker engine', () => {
     expect(await reaches('blue2', blue1)).toBe(true);
     expect(await reaches('blue2', red1)).toBe(false);
     await ok('rm', '-f', 'red1', 'red2', 'blue1', 'blue2');
+    expect(await node.allocated()).toEqual([]);
+  });
+
+  test('a daemon that keeps containers running while it is away finds them attached as they were', async () => {
+    const { engine } = node;
+    // For this engine from now on: the last test.
+    writeFileSync(join(node.dir, 'etc-docker/daemon.json'), JSON.stringify({ 'live-restore': true }));
+    await ok('run', '-d', '--name', 'living', '--network', 'red', ...keepRunning);
+    const [before, pid] = [await node.endpointOf('living'), await ok('inspect', '-f', '{{.State.Pid}}', 'living')];
+    await engine.killDaemon();
+    await engine.startDaemon();
+    expect(await ok('inspect', '-f', '{{.State.Pid}}', 'living')).toBe(pid);
+    expect(await node.endpointOf('living')).toEqual(before);
+    expect(await ok('exec', 'living', 'ip', 'addr', 'show', 'cali0')).toContain(before.spec.ipNetworks?.[0]);
+    await ok('rm', '-f', 'living');
+    expect(await node.endpoints()).toEqual([]);
+    expect(node.hostInterfaces()).toEqual([]);
     expect(await node.allocated()).toEqual([]);
   });
 });

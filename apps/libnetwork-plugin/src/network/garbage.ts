@@ -16,7 +16,8 @@ export function addressesOf({ spec }: WorkloadEndpoint): readonly IpAddress[] {
   });
 }
 
-function isWired({ spec }: WorkloadEndpoint): boolean {
+/** Whether the host has an endpoint's interface. */
+export function isWired({ spec }: WorkloadEndpoint): boolean {
   return spec.interfaceName !== undefined && hasHostInterface(spec.interfaceName);
 }
 

@@ -8,7 +8,7 @@ import { joinReply, type Reply } from '../protocol/replies.ts';
 import { changeEndpoint } from './change-endpoint.ts';
 import type { NetworkContext } from './context.ts';
 import { endpointName, hostInterfaceName, libnetwork, temporaryInterfaceName } from './endpoint.ts';
-import { addressesOf, sandboxAnnotation } from './garbage.ts';
+import { addressesOf, isWired, sandboxAnnotation } from './garbage.ts';
 import { readMtu } from './mtu.ts';
 
 function familiesOf(endpoint: WorkloadEndpoint): Families {
@@ -38,6 +38,29 @@ async function awaitPolicy(
 }
 
 /**
+ * A container has one way out, so that what comes in by a second Calico interface would be answered by the first, with
+ * an address that Felix takes for forged there.
+ *
+ * @throws PluginError `unsupported` when another endpoint has joined the sandbox.
+ */
+async function requireOnlyOne(
+  { node, endpoints }: NetworkContext,
+  endpointId: string,
+  sandbox: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const others = (await endpoints.ofNode(node, { signal })).filter(
+    (other) => other.metadata.annotations?.[sandboxAnnotation] === sandbox && other.spec.endpoint !== endpointId,
+  );
+  if (!others.some(isWired)) return;
+  throw new PluginError(
+    'unsupported',
+    'the container is on a Calico network already, and can be on one only: disconnect it there first, or have a policy ' +
+      'by labels let it reach the other network',
+  );
+}
+
+/**
  * Makes the container's interface for Docker to move, and says in the store what its MAC is. Asked again it finds
  * what is there; an interface whose other end another sandbox has taken is made anew.
  */
@@ -49,6 +72,7 @@ export async function join(context: NetworkContext, body: unknown, signal: Abort
   if (stored === undefined) {
     throw new PluginError('not-found', `the store has no endpoint ${endpointId} of network ${networkId}`);
   }
+  await requireOnlyOne(context, endpointId, sandbox, signal);
   const families = familiesOf(stored);
   const hostName = hostInterfaceName(config.hostPrefix, endpointId);
   const temporaryName = temporaryInterfaceName(endpointId);
