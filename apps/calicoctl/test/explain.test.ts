@@ -49,14 +49,12 @@ function felix() {
     }),
     explainFlow: unary(({ from, destinationPort }: felixV1.ExplainFlowRequest) => {
       if (from !== 'a') throw new RpcError('NOT_FOUND', `no workload endpoint is called "${from}"`);
-      return {
+      return felixV1.ExplainFlowResponse.fromPartial({
         allowed: destinationPort === 80,
         source: '10.0.0.1',
         destination: '10.0.0.2',
-        steps: [],
         revision: 3n,
-        stagedVerdict: '',
-      };
+      });
     }),
   });
 }

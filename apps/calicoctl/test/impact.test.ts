@@ -106,6 +106,26 @@ it('takes new sets, tiers and endpoints’ labels into account', async () => {
 `);
 });
 
+it('tells what endpoints of the file would be allowed, and what ends with those that are deleted', async () => {
+  const documents = [
+    endpoint('web3', '10.65.0.3', { app: 'web' }),
+    manifest('HostEndpoint', 'n9', { node: 'n9', interfaceName: 'eth0', expectedIPs: ['172.16.0.9'] }),
+  ];
+  const text = await cli.succeed('apply -f - --dry-run --impact', documents.join('\n---\n'));
+  expect(text).toMatch(
+    /^Impact: \d+ pairs would have other verdicts, \d+ pairs would be allowed with endpoints that come$/m,
+  );
+  expect(text).toContain('    TCP 80, 443: new, ALLOW  (GlobalNetworkPolicy to-db, ingress[0])\n');
+  expect(text).toMatch(/-> host n9 .*\n    TCP 0-21, .*: ALLOW -> DENY  \(no profile allows it, ingress\)/);
+  await using _felix = await serveFelix(cli.directory, {
+    listConnections: unary(() => ({ node: 'n1', connections: [connection({})], leftOff: 0 })),
+  });
+  const gone = await cli.succeed('delete wep n1-k8s-web1-eth0 -n prod --dry-run --impact');
+  expect(gone).toMatch(/^Impact: \d+ pairs would end with endpoints that go$/m);
+  expect(gone).toContain('(prod/db): ALLOW -> the endpoint is gone\n');
+  expect(await cli.succeed('get wep -n prod')).toContain('web1');
+});
+
 it('is for dry runs alone', async () => {
   expect(await cli.fail('apply -f - --impact', policy([80]))).toContain('--impact needs --dry-run');
 });

@@ -23,6 +23,7 @@ import { Engine, type EndpointChange } from './dataplane/engine.ts';
 import { dataplaneMetrics } from './dataplane/metrics.ts';
 import { openDriver } from './dataplane/open-driver.ts';
 import { filterRefreshSeconds, type Refresh, refreshPeriodically } from './dataplane/refresh.ts';
+import { removeLeftHelpers } from './explain/probe-helpers.ts';
 import { ClusterServices } from './kubernetes/cluster-services.ts';
 import { felixService } from './rpc/felix-service.ts';
 import { rehearse } from './rehearse.ts';
@@ -92,6 +93,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
   });
   using _policy = disposable(policy);
   policy.installSkeleton();
+  await removeLeftHelpers(values.InterfacePrefix);
   const migrations = new LiveMigrations(options.hostname);
   const mtuFile = new MtuFile(options.paths.mtuFile, values.RequireMTUFile, log);
   const backend = connectDatastore(options.datastore, { log, signal });
@@ -226,6 +228,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
         filter: choice,
         maxChainNameLength: rules.maxChainNameLength,
         families,
+        floatingIps: rules.floatingIps,
       }),
     ],
   ]);

@@ -72,6 +72,8 @@ describe.for(filters)('felix with $name', (filter) => {
       FELIX_REPORTINGINTERVALSECS: '0.5',
       ...filter.env,
     });
+    // As of one that was killed while it verified a flow.
+    runIn(lab.netns, 'ip', ...'link add caliprb0 type veth peer name caliprb1'.split(' '));
     felix.start();
   });
 
@@ -131,6 +133,11 @@ describe.for(filters)('felix with $name', (filter) => {
   const readiness = (): string => felix.httpGet('/readiness');
 
   describe('the process', () => {
+    it('takes away the interfaces that one left which was killed as it verified a flow', async () => {
+      await felix.status();
+      expect(runIn(lab.netns, 'ip', '-br', 'link')).not.toContain('caliprb');
+    });
+
     it('opens the way to workloads once they are in the store, and says so', async () => {
       await until(() => felix.status().then(({ inSync }) => inSync));
       expect(await canConnect(a, b.address, 80)).toBe(false);
@@ -249,7 +256,64 @@ describe.for(filters)('felix with $name', (filter) => {
       expect(answer.chains).toHaveLength(4);
       for (const { missing, rules, family } of answer.chains)
         if (family === 4) expect([missing, rules > 2]).toEqual([false, true]);
+      expect(answer.missing).toEqual([]);
       await expect(explain('nobody')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    });
+
+    it('says what an endpoint lacks in the kernel, and on which node another one is', async () => {
+      const explain = (name: string) =>
+        callUnary(felix.client.explainEndpoint.bind(felix.client), { name }, { timeoutMs: 20_000 });
+      const ghost = { netns: '', interfaceName: 'calighost', address: '10.65.0.77' };
+      await felix.waitForRevision(await applyEndpoint(ghost, 'ghost'));
+      const { endpoint, missing } = await explain('ghost');
+      expect(endpoint).toMatchObject({ state: felixV1.EndpointState.DOWN });
+      expect(missing).toEqual([
+        'the interface: there is no calighost on this host: whoever attaches the workload makes it',
+        'a route for 10.65.0.77/32 to calighost',
+      ]);
+      const remote = workloadEndpointName({ node: 'node2', orchestrator: 'k8s', pod: 'far', endpoint: 'eth0' });
+      const spec = {
+        orchestrator: 'k8s',
+        node: 'node2',
+        pod: 'far',
+        endpoint: 'eth0',
+        interfaceName: 'califar',
+        ipNetworks: ['10.65.1.1/32'],
+      };
+      await felix.waitForRevision(await apply('WorkloadEndpoint', { name: remote, namespace: 'default' }, spec));
+      await expect(explain('far')).rejects.toMatchObject({
+        code: 'FAILED_PRECONDITION',
+        message: expect.stringContaining('of node "node2": ask there') as string,
+      });
+      for (const name of [nameOf('ghost'), remote]) await resources.delete('WorkloadEndpoint', name, 'default');
+    });
+
+    it('explains a host endpoint with the interfaces that it covers and its chains', async () => {
+      const explain = (name: string) =>
+        callUnary(felix.client.explainEndpoint.bind(felix.client), { name }, { timeoutMs: 20_000 });
+      runIn(lab.netns, 'ip', 'link', 'add', 'spare', 'type', 'bridge');
+      await apply('HostEndpoint', { name: 'spare', labels: { host: 'h' } }, { node: 'node1', interfaceName: 'spare' });
+      const revision = await apply('HostEndpoint', { name: 'none' }, { node: 'node1', expectedIPs: ['192.0.2.1'] });
+      await felix.waitForRevision(revision);
+      const answer = await explain('spare');
+      expect(answer).toMatchObject({
+        hostEndpoint: { name: 'spare', interfaceName: 'spare', interfaces: ['spare'] },
+        labels: { host: 'h' },
+        missing: [],
+      });
+      const stages = answer.chains.filter(({ family }) => family === 4).map((it) => `${it.stage} ${it.direction}`);
+      expect(stages).toEqual([
+        'pre-dnat ingress',
+        'normal ingress',
+        'normal egress',
+        'forward ingress',
+        'forward egress',
+      ]);
+      expect((await explain('none')).missing).toEqual([
+        'an interface that it covers: none has one of the addresses 192.0.2.1, or another endpoint covers it',
+      ]);
+      for (const name of ['spare', 'none']) await resources.delete('HostEndpoint', name);
+      runIn(lab.netns, 'ip', 'link', 'delete', 'spare');
     });
 
     it('tells the connections that the kernel knows', async () => {

@@ -1,14 +1,14 @@
 /** Flows verified in the kernel, by each driver: a real packet's trace beside what policy says. */
 import { parseNodeName } from '@calico-node/net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { CalcGraph } from '../src/calc/calc-graph.ts';
+import { CalcGraph, type StoreUpdate } from '../src/calc/calc-graph.ts';
 import type { Intent, LocalWorkloadEndpoint } from '../src/calc/intents.ts';
 import { stored, storedEndpoint } from '../src/calc/testing/resources.ts';
 import type { DriverChoice } from '../src/dataplane/driver-choice.ts';
 import type { PolicyDriver } from '../src/dataplane/policy-driver.ts';
 import { verifyFlow, type Verification, type VerifyingNode } from '../src/explain/verify-flow.ts';
 import { nodePolicyOf } from '../src/rule-options.ts';
-import { defaultRuleOptions } from '../src/rules/options.ts';
+import { defaultRuleOptions, type RuleOptions } from '../src/rules/options.ts';
 import { drivers } from './support/drivers.ts';
 import { NodeLab, runIn } from './support/node-lab.ts';
 
@@ -22,7 +22,11 @@ const updates = [
   storedEndpoint({
     workload: '2',
     labels: { app: 'b' },
-    spec: { profiles, ipNetworks: ['10.65.0.2/32', 'fd65::2/128'] },
+    spec: {
+      profiles,
+      ipNetworks: ['10.65.0.2/32', 'fd65::2/128'],
+      ipNATs: [{ internalIP: '10.65.0.2', externalIP: '203.0.113.7' }],
+    },
   }),
   storedEndpoint({ workload: '3', node: 'node2', spec: { profiles, ipNetworks: ['172.16.0.3/32'] } }),
   stored(
@@ -41,6 +45,12 @@ const updates = [
     7n,
   ),
 ];
+
+const options: RuleOptions = {
+  ...defaultRuleOptions,
+  floatingIps: true,
+  failsafes: { inbound: [{ protocol: 6, port: 22 }], outbound: [] },
+};
 
 const choices: Readonly<Record<string, DriverChoice>> = {
   nftables: { kind: 'nftables' },
@@ -66,7 +76,7 @@ describe.for(Object.entries(drivers))('%s', ([name, open]) => {
       const workload = lab.addWorkload(number, `10.65.0.${number}`);
       lab.addIpv6(workload, `fd65::${number}`);
     }
-    driver = open({ netns: lab.netns, families: [4, 6], rules: defaultRuleOptions });
+    driver = open({ netns: lab.netns, families: [4, 6], rules: options });
     graph = new CalcGraph({ hostname: parseNodeName('node1') });
     for (const update of updates) graph.update(update);
     graph.onInSync();
@@ -82,6 +92,7 @@ describe.for(Object.entries(drivers))('%s', ([name, open]) => {
       maxChainNameLength: defaultRuleOptions.maxChainNameLength,
       endpoints: () => endpoints,
       families: [4, 6],
+      floatingIps: true,
     };
   });
 
@@ -92,7 +103,7 @@ describe.for(Object.entries(drivers))('%s', ([name, open]) => {
 
   function verify(from: string, to: string, protocol: number, destinationPort: number): Promise<Verification> {
     const header = { protocol, sourcePort: 50000 + Math.floor(Math.random() * 10000), destinationPort };
-    return verifyFlow(graph, nodePolicyOf(defaultRuleOptions), node, { from, to, header });
+    return verifyFlow(graph, nodePolicyOf(options), node, { from, to, header });
   }
 
   const brief = ({ expected, kernel, half }: Verification) => [expected.verdict, kernel, half];
@@ -121,7 +132,7 @@ describe.for(Object.entries(drivers))('%s', ([name, open]) => {
     // With a wrong checksum it would be no connection.
     expect(brief(await verify('2', '1', 132, 5000))).toEqual(['allow', 'allow', 'whole']);
     const ping = { from: '1', to: '2', header: { protocol: 1, icmpType: 8, icmpCode: 0 } };
-    const pinged = await verifyFlow(graph, nodePolicyOf(defaultRuleOptions), node, ping);
+    const pinged = await verifyFlow(graph, nodePolicyOf(options), node, ping);
     expect(brief(pinged)).toEqual(['deny', 'deny', 'whole']);
   });
 
@@ -154,6 +165,91 @@ describe.for(Object.entries(drivers))('%s', ([name, open]) => {
       verdict: 'drop',
       comment: 'closed for lunch',
     });
+  });
+
+  /** Puts further resources into force. */
+  async function take(...more: readonly StoreUpdate[]): Promise<void> {
+    for (const update of more) graph.update(update);
+    driver.update(graph.flush().intents);
+    await driver.apply();
+  }
+
+  const hostEndpoint = stored(
+    'HostEndpoint',
+    { name: 'own', labels: { host: '' } },
+    { node: 'node1', interfaceName: 'eth0', expectedIPs: ['172.16.0.1'] },
+  );
+  const reasonOf = ({ expected }: Verification) => expected.steps.at(-1)?.reason;
+
+  test('what host endpoints’ policy says of the host’s own packets, the kernel does', async () => {
+    const spec = {
+      tier: 'default',
+      selector: 'has(host)',
+      types: ['Ingress' as const, 'Egress' as const],
+      ingress: [{ action: 'Allow' as const, protocol: 'TCP', destination: { ports: [8080] } }],
+      egress: [{ action: 'Allow' as const, protocol: 'TCP', destination: { ports: [443] } }],
+    };
+    await take(hostEndpoint, stored('GlobalNetworkPolicy', { name: 'hosts' }, spec));
+    const received = await verify('172.16.0.9', 'own', 6, 8080);
+    expect(brief(received)).toEqual(['allow', 'allow', 'whole']);
+    expect(owners(received)).toEqual(new Set(['own ingress', 'hosts ingress']));
+    expect(brief(await verify('172.16.0.9', '172.16.0.1', 6, 8081))).toEqual(['deny', 'deny', 'whole']);
+    const failsafe = await verify('172.16.0.9', 'own', 6, 22);
+    expect([...brief(failsafe), reasonOf(failsafe)]).toEqual(['allow', 'allow', 'whole', { type: 'failsafe' }]);
+    const sent = await verify('own', '172.16.0.9', 6, 443);
+    expect(brief(sent)).toEqual(['allow', 'allow', 'whole']);
+    expect(sent).toMatchObject({ enteredBy: '', leavesBy: 'eth0' });
+    expect(brief(await verify('172.16.0.1', '172.16.0.9', 6, 444))).toEqual(['deny', 'deny', 'whole']);
+  });
+
+  test('what a host endpoint’s policy says of packets that the host forwards, the kernel does', async () => {
+    const spec = { tier: 'default', selector: 'has(host)', types: ['Ingress' as const], applyOnForward: true };
+    await take(
+      hostEndpoint,
+      stored(
+        'GlobalNetworkPolicy',
+        { name: 'forwarded' },
+        { ...spec, ingress: [{ action: 'Deny', protocol: 'UDP', destination: { ports: [54] } }, { action: 'Allow' }] },
+      ),
+      stored(
+        'GlobalNetworkPolicy',
+        { name: 'early' },
+        { ...spec, preDNAT: true, ingress: [{ action: 'Deny', protocol: 'UDP', destination: { ports: [55] } }] },
+      ),
+    );
+    expect(brief(await verify('172.16.0.9', '2', 17, 53))).toEqual(['allow', 'allow', 'whole']);
+    for (const [port, policy] of [
+      [54, 'forwarded'],
+      [55, 'early'],
+    ] as const) {
+      const denied = await verify('172.16.0.9', '2', 17, port);
+      expect(brief(denied)).toEqual(['deny', 'deny', 'whole']);
+      expect(reasonOf(denied)).toMatchObject({ hit: { owner: { name: policy } } });
+      expect(denied.rules.at(-1)).toMatchObject({ verdict: 'drop', meaning: { owner: { name: policy } } });
+    }
+    expect(brief(await verify('1', '2', 17, 54))).toEqual(['allow', 'allow', 'whole']);
+  });
+
+  test('policy is asked of where the kernel sends a packet whose destination it translates', async () => {
+    lab.nft(`table ip services {
+      chain pre {
+        type nat hook prerouting priority -100
+        ip daddr 10.96.0.1 tcp dport 8000 dnat to 10.65.0.2:80
+        ip daddr 10.96.0.1 tcp dport 8001 dnat to 10.65.0.2:81
+      }
+    }`);
+    const allowed = await verify('1', '10.96.0.1', 6, 8000);
+    expect(brief(allowed)).toEqual(['allow', 'allow', 'whole']);
+    expect(allowed).toMatchObject({
+      packet: { destination: '10.96.0.1', destinationPort: 8000 },
+      seen: { destination: '10.65.0.2', destinationPort: 80 },
+      leavesBy: 'cali2',
+    });
+    const denied = await verify('1', '10.96.0.1', 6, 8001);
+    expect([...brief(denied), denied.seen.destinationPort]).toEqual(['deny', 'deny', 'whole', 81]);
+    const floating = await verify('172.16.0.9', '203.0.113.7', 17, 53);
+    expect([...brief(floating), floating.seen.destination]).toEqual(['allow', 'allow', 'whole', '10.65.0.2']);
+    expect(brief(await verify('1', '203.0.113.7', 6, 81))).toEqual(['deny', 'deny', 'whole']);
   });
 
   test('the packet gets to nobody, and leaves nothing', async () => {

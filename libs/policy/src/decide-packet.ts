@@ -35,7 +35,12 @@ export interface PacketPath {
   readonly wildcard?: PolicyEndpoint;
   /** A workload's packet whose source is no address that the workload may use. */
   readonly isForged?: boolean;
+  /** Where the packet was sent to, where the node translates its destination: untracked and pre-DNAT policy see that. */
+  readonly sentTo?: SentTo;
 }
+
+/** A destination before its translation. */
+export type SentTo = Pick<PolicyPacket, 'destination' | 'destinationPort'>;
 
 /** What Felix's configuration adds to policy. */
 export interface NodePolicy {
@@ -76,17 +81,18 @@ export function decidePacket(
 function* stepsOf(
   world: PolicyWorld,
   node: NodePolicy,
-  { from, to, wildcard, isForged = false }: PacketPath,
+  { from, to, wildcard, isForged = false, sentTo }: PacketPath,
   packet: PolicyPacket,
 ): Generator<Decision> {
   const selection = new Selection();
   const ask = (endpoint: PolicyEndpoint, direction: Direction, stage: Stage): Decision => {
+    const seen = stage === 'untracked' || stage === 'pre-dnat' ? { ...packet, ...sentTo } : packet;
     if (endpoint.kind === 'host' && stage !== 'forward') {
       const test = stage === 'untracked' ? isUntrackedFailsafe : isFailsafe;
-      if (test(packet, direction, node.failsafes))
+      if (test(seen, direction, node.failsafes))
         return bare(endpoint.name, direction, stage, 'allow', { type: 'failsafe' });
     }
-    return decideEndpoint(world, { endpoint, direction, stage, packet }, selection);
+    return decideEndpoint(world, { endpoint, direction, stage, packet: seen }, selection);
   };
 
   if (from.type !== 'host' && from.type !== 'host-interface' && isForged) {

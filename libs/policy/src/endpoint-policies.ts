@@ -12,6 +12,8 @@ export interface AppliedPolicy {
   readonly directions: readonly Direction[];
   /** When a host endpoint asks it. */
   readonly stage: Exclude<Stage, 'forward'>;
+  /** A host endpoint asks it of what its host only passes on, too. */
+  readonly isOnForward: boolean;
   /** It is not enforced. */
   readonly isStaged: boolean;
 }
@@ -37,6 +39,7 @@ export function policiesOfEndpoint(world: PolicyWorld, endpoint: PolicyEndpoint)
       owner: ownerOf(policy),
       directions: (['ingress', 'egress'] as const).filter((direction) => speaksOf(policy, direction)),
       stage: stageOf(policy),
+      isOnForward: 'applyOnForward' in policy.spec && policy.spec.applyOnForward === true,
       isStaged: isStaged(policy),
     })),
   }));

@@ -12,11 +12,20 @@ export {
   type NodePolicy,
   type PacketDecision,
   type PacketPath,
+  type SentTo,
 } from './decide-packet.ts';
-export { decideFlow, isHostEndpoint, outside, type FlowAttachment } from './flow-decision.ts';
+export { decideFlow, outside, type FlowAttachment, type FlowEnd } from './flow-decision.ts';
+export { flowNodeOf, isWildcard, policyEndpointOf, type FlowNode } from './flow-node.ts';
 export { isFailsafe, isUntrackedFailsafe, type FailsafePort, type Failsafes } from './failsafe.ts';
 export { hostEndpointOf, type HostInterface } from './host-endpoints.ts';
 export { memberOfHostEndpoint, memberOfNetworkSet, memberOfWorkloadEndpoint } from './members.ts';
 export { worldOf } from './resource-world.ts';
 export { defaultNodePolicy } from './default-node-policy.ts';
-export { ImpactAnalysis, type FlowImpact, type Impact, type ImpactGroup, type VerdictChange } from './impact/impact.ts';
+export {
+  ImpactAnalysis,
+  type FlowImpact,
+  type Impact,
+  type ImpactGroup,
+  type ImpactVerdict,
+  type VerdictChange,
+} from './impact/impact.ts';

@@ -2,16 +2,16 @@ import { isDatastoreError } from '@calico-node/datastore';
 import { DryRun } from '../diff/dry-run.ts';
 import { CommandError, type Io } from '../io.ts';
 import { withSession, type DatastoreOptions } from '../session.ts';
+import { openImpact, refuseImpactAlone, type ImpactOptions } from './impact/open-impact.ts';
 import { reportOutcome } from './outcome.ts';
 import { refuseReadOnly } from './read-only.ts';
 import { runAll } from './run-all.ts';
 import { targetsOf, type TargetOptions } from './targets.ts';
 
 export type DeleteOptions = DatastoreOptions &
-  TargetOptions & {
+  TargetOptions &
+  ImpactOptions & {
     readonly skipNotExists?: boolean;
-    /** Say what would be deleted, and delete nothing. */
-    readonly dryRun?: boolean;
   };
 
 const verb = { base: 'delete', past: 'deleted' };
@@ -19,6 +19,7 @@ const verb = { base: 'delete', past: 'deleted' };
 /** `calicoctl delete KIND NAME...` or `-f`. */
 export async function deleteResources(options: DeleteOptions, io: Io): Promise<void> {
   const isDryRun = options.dryRun === true;
+  refuseImpactAlone(options);
   const targets = await targetsOf(options, io);
   const items = targets.map((target) => {
     if (target.type === 'one') return { resource: target.named, position: target.position };
@@ -38,6 +39,7 @@ export async function deleteResources(options: DeleteOptions, io: Io): Promise<v
     io,
     async ({ backend, resources }) => {
       const dryRun = isDryRun ? new DryRun(backend, io) : undefined;
+      const impact = await openImpact(options, resources);
       const outcome = await runAll(items, run, async (resource, index) => {
         const { kind, metadata } = resource;
         const remove = async (): Promise<void> => {
@@ -52,6 +54,10 @@ export async function deleteResources(options: DeleteOptions, io: Io): Promise<v
       });
       if (dryRun === undefined) reportOutcome(verb, outcome, io);
       else dryRun.report(verb, outcome);
+      await impact?.report(
+        items.map(({ resource }) => resource),
+        io,
+      );
     },
     { needsIpam, isDryRun },
   );

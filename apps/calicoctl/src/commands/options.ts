@@ -1,6 +1,12 @@
 import type { Command } from 'commander';
 import { withConfig } from './config-option.ts';
 
+/** An option of commands that change resources, with their dry run. */
+export const IMPACT = [
+  '--impact',
+  'with --dry-run: whose verdicts would change, and of which live connections of this node',
+] as const;
+
 /** Options of commands on resources of a namespace. */
 export function withNamespace(command: Command): Command {
   return withConfig(command).option('-n, --namespace <namespace>', 'namespace of the resources (default: default)');

@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander';
 import type { Io } from '../io.ts';
-import { inputOptions, withInput, withNamespace } from './options.ts';
+import { IMPACT, inputOptions, withInput, withNamespace } from './options.ts';
 
 /** The commands that change what is there: `delete`, `patch`, `label`, `edit`. */
 export function addChangeCommands(program: Command, io: Io): void {
@@ -9,6 +9,7 @@ export function addChangeCommands(program: Command, io: Io): void {
     .argument('[names...]')
     .option('-s, --skip-not-exists', 'resources that do not exist are no error')
     .option('--dry-run', 'say what would be deleted, and delete nothing')
+    .option(...IMPACT)
     .action(async (kind: string | undefined, names: readonly string[], _options: unknown, command: Command) => {
       const { deleteResources } = await import('./delete.ts');
       await deleteResources({ ...inputOptions(command), kind, names }, io);

@@ -3,9 +3,9 @@ import type { Resource } from '@calico-node/model';
 import { DryRun } from '../diff/dry-run.ts';
 import type { LoadOptions } from '../input/load.ts';
 import { stageResources } from '../input/stage.ts';
-import { CommandError, type Io } from '../io.ts';
+import type { Io } from '../io.ts';
 import { withSession, type DatastoreOptions } from '../session.ts';
-import type { DryRunImpact } from './impact/impact.ts';
+import { openImpact, refuseImpactAlone, type ImpactOptions } from './impact/open-impact.ts';
 import type { Named } from './named.ts';
 import { reportOutcome, type Verb } from './outcome.ts';
 import { refuseReadOnly } from './read-only.ts';
@@ -13,12 +13,9 @@ import { runAll } from './run-all.ts';
 import { update, withoutRevision } from './update.ts';
 
 export type WriteOptions = DatastoreOptions &
-  LoadOptions & {
+  LoadOptions &
+  ImpactOptions & {
     readonly skipExists?: boolean;
-    /** Say what would be written, and write nothing. */
-    readonly dryRun?: boolean;
-    /** Of a dry run: say what it does to verdicts. */
-    readonly impact?: boolean;
   };
 
 /** Writes one resource. */
@@ -69,14 +66,9 @@ export async function applyOne(resource: Resource, resources: Resources): Promis
   }
 }
 
-async function openImpact(resources: Resources): Promise<DryRunImpact> {
-  const { DryRunImpact } = await import('./impact/impact.ts');
-  return DryRunImpact.open(resources);
-}
-
 async function writeAll(options: WriteOptions, io: Io, verb: Verb, one: WriteOne): Promise<void> {
   const isDryRun = options.dryRun === true;
-  if (options.impact === true && !isDryRun) throw new CommandError('--impact needs --dry-run');
+  refuseImpactAlone(options);
   await using staged = await stageResources(options, io);
   const { total, kind } = staged;
   const run = { io, total, kind, past: isDryRun ? 'compared' : verb.past };
@@ -86,7 +78,7 @@ async function writeAll(options: WriteOptions, io: Io, verb: Verb, one: WriteOne
     async ({ backend, resources }) => {
       await resources.ensureInitialized({}).catch(() => undefined); // the write itself will say what is wrong
       const dryRun = isDryRun ? new DryRun(backend, io) : undefined;
-      const impact = options.impact === true ? await openImpact(resources) : undefined;
+      const impact = await openImpact(options, resources);
       const written: Named[] = [];
       const outcome = await runAll(staged.items(), run, (resource, index) => {
         const write = (): Promise<void> => one(resource, resources);

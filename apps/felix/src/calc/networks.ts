@@ -52,6 +52,11 @@ export class Networks<Update extends HostUpdate | PoolUpdate, Removal extends Ho
     return this.#entries.size;
   }
 
+  /** All that there are now. */
+  *updates(): Generator<Update> {
+    for (const { update } of this.#entries.values()) yield update;
+  }
+
   /** What changed since the last call. */
   takeChanges(): { readonly updates: readonly Update[]; readonly removals: readonly Removal[] } {
     return this.#changed.take<Update, Removal>((name) => this.#entries.get(name)?.update ?? 'gone', this.#removalOf);

@@ -1,7 +1,14 @@
 import { policyId } from '@calico-node/model';
 import type { PacketDecision, PolicyWorld, RuleOwner } from '@calico-node/policy';
 import type { PolicyId } from '../calc/policy-id.ts';
-import { policyChainName, profileChainName, workloadChainName, type Direction } from '../rules/names.ts';
+import {
+  hostChainName,
+  policyChainName,
+  profileChainName,
+  workloadChainName,
+  type Direction,
+  type HostChainKind,
+} from '../rules/names.ts';
 
 /** Whose rules a chain of ours has. */
 export interface ChainMeaning {
@@ -11,13 +18,26 @@ export interface ChainMeaning {
   readonly ruleIndex?: number;
 }
 
+/** An endpoint of either kind, and the interface that its chains are named after. */
+interface NamedInterface {
+  readonly interfaceName: string;
+  readonly name: string;
+}
+
 const directions = ['ingress', 'egress'] as const;
+const hostChains: readonly (readonly [HostChainKind, Direction])[] = [
+  ['from', 'ingress'],
+  ['to', 'egress'],
+  ['from-forward', 'ingress'],
+  ['to-forward', 'egress'],
+];
 
 /** By the name of the chain, without the layer that nf_tables' driver puts before it. */
 export function chainMeanings(
   { policies }: Pick<PolicyWorld, 'policies'>,
   profiles: Iterable<string>,
-  endpoints: Iterable<{ readonly interfaceName: string; readonly name: string }>,
+  endpoints: Iterable<NamedInterface>,
+  hostEndpoints: Iterable<NamedInterface>,
   maxChainNameLength: number,
 ): ReadonlyMap<string, ChainMeaning> {
   const meanings = new Map<string, ChainMeaning>();
@@ -38,6 +58,12 @@ export function chainMeanings(
         owner: { kind: 'WorkloadEndpoint', name },
         direction,
       });
+    }
+  }
+  for (const { interfaceName, name } of hostEndpoints) {
+    for (const [kind, direction] of hostChains) {
+      const chain = hostChainName(interfaceName, kind, maxChainNameLength);
+      meanings.set(chain, { owner: { kind: 'HostEndpoint', name }, direction });
     }
   }
   return meanings;

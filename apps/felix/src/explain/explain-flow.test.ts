@@ -1,10 +1,11 @@
-import { parseNodeName } from '@calico-node/net';
+import { parseIp, parseNodeName } from '@calico-node/net';
 import { expect, test } from 'vitest';
 import { CalcGraph, type StoreUpdate } from '../calc/calc-graph.ts';
 import { deleted, stored, storedEndpoint } from '../calc/testing/resources.ts';
 import { nodePolicyOf } from '../rule-options.ts';
 import { defaultRuleOptions } from '../rules/options.ts';
-import { ExplainError, explainFlow } from './explain-flow.ts';
+import { ExplainError } from './explain-error.ts';
+import { explainFlow } from './explain-flow.ts';
 
 const open = { profiles: ['projectcalico-default-allow'] };
 const a = storedEndpoint({
@@ -35,11 +36,18 @@ const toB = stored(
   7n,
 );
 
+const own = {
+  hostname: parseNodeName('node1'),
+  isLocal: (ip: string) => ip === '127.0.0.9',
+  floatingTarget: (ip: string) => (ip === '203.0.113.7' ? parseIp('10.0.0.1') : undefined),
+};
+
 function explain(updates: readonly StoreUpdate[], from: string, to: string, port = 80) {
   const graph = new CalcGraph({ hostname: parseNodeName('node1') });
   for (const update of updates) graph.update(update);
   const header = { protocol: 6, sourcePort: 40000, destinationPort: port };
-  return explainFlow(graph, nodePolicyOf(defaultRuleOptions), { from, to, header });
+  const failsafes = { inbound: [{ protocol: 6, port: 22 }], outbound: [] };
+  return explainFlow(graph, nodePolicyOf({ ...defaultRuleOptions, failsafes }), own, { from, to, header });
 }
 
 test('the rule that decides is named with its resource’s revision, on whichever node the endpoints are', () => {
@@ -93,22 +101,89 @@ test('a name that no endpoint has, or several, and ends of different families ar
   expect(codeOf(() => explain([a, b], 'b', 'fd00::9'))).toBe('no-common-family');
 });
 
+const node = (name: string, ipv4: string) => stored('Node', { name }, { bgp: { ipv4Address: `${ipv4}/24` } });
+const nodes = [node('node1', '172.16.0.1'), node('node2', '172.16.0.2')];
+const h = stored('HostEndpoint', { name: 'h', labels: { host: '' } }, { node: 'node1', expectedIPs: ['172.16.0.1'] });
+const hosts = { tier: 'default', selector: 'has(host)', types: ['Ingress' as const, 'Egress' as const] };
+
+function stepsOf(updates: readonly StoreUpdate[], from: string, to: string, port?: number) {
+  const { verdict, steps } = explain(updates, from, to, port);
+  return [verdict, ...steps.map(({ endpoint, direction, stage }) => `${endpoint} ${direction} ${stage}`)];
+}
+
 test('host endpoints’ policy is asked on their hosts, beside that of the other end', () => {
-  const h = stored('HostEndpoint', { name: 'h', labels: { host: '' } }, { node: 'node1', expectedIPs: ['172.16.0.1'] });
-  const spec = { tier: 'default', selector: 'has(host)', types: ['Ingress' as const, 'Egress' as const] };
   const egress = [{ action: 'Allow' as const, destination: { nets: ['10.0.0.2/32'] } }];
-  const policy = stored('GlobalNetworkPolicy', { name: 'hosts' }, { ...spec, egress });
-  const stepsOf = (from: string, to: string, port?: number) => {
-    const { verdict, steps } = explain([a, b, h, policy], from, to, port);
-    return [verdict, ...steps.map(({ endpoint, direction, stage }) => `${endpoint} ${direction} ${stage}`)];
-  };
-  expect(stepsOf('h', 'b')).toEqual([
+  const policy = stored('GlobalNetworkPolicy', { name: 'hosts' }, { ...hosts, egress });
+  const known = [a, b, h, policy];
+  expect(stepsOf(known, 'h', 'b')).toEqual([
     'allow',
     'h egress untracked',
     'h egress normal',
     'default/node2-k8s-b-eth0 ingress normal',
   ]);
-  expect(stepsOf('172.16.0.1', 'a').at(0)).toBe('deny');
-  expect(stepsOf('a', '172.16.0.1').slice(0, 2)).toEqual(['deny', 'default/node1-k8s-a-eth0 egress normal']);
-  expect(stepsOf('a', 'h').at(-1)).toBe('h ingress normal');
+  expect(stepsOf(known, '172.16.0.1', '10.9.9.9')).toEqual(['deny', 'h egress untracked', 'h egress normal']);
+  // A host reaches its own workloads, whatever its policy.
+  expect(stepsOf(known, '172.16.0.1', 'a')).toEqual(['allow']);
+  expect(stepsOf(known, 'b', 'h').at(-1)).toBe('h ingress normal');
+  expect(stepsOf([...known, ...nodes], 'node2', 'h', 22)).toEqual([
+    'allow',
+    'h ingress untracked',
+    'h ingress pre-dnat',
+    'h ingress normal',
+  ]);
+});
+
+test('what a workload sends to its own host meets the endpoint-to-host action, on other hosts it does not', () => {
+  for (const to of ['node1', '172.16.0.1', '127.0.0.9']) {
+    expect(explain([a, ...nodes], 'a', to).steps.at(-1)).toMatchObject({
+      verdict: 'deny',
+      reason: { type: 'endpoint-to-host', action: 'DROP' },
+    });
+  }
+  expect(explain([a, ...nodes], 'a', 'node2').verdict).toBe('allow');
+});
+
+test('hosts ask forwarded policy of what passes them, and pre-DNAT policy of where it is sent to', () => {
+  const everywhere = stored(
+    'HostEndpoint',
+    { name: 'all', labels: { host: '' } },
+    { node: 'node2', interfaceName: '*' },
+  );
+  const forward = stored(
+    'GlobalNetworkPolicy',
+    { name: 'forward' },
+    { ...hosts, applyOnForward: true, ingress: [{ action: 'Allow', protocol: 'TCP' }], egress: [{ action: 'Allow' }] },
+  );
+  expect(stepsOf([a, b, everywhere, forward, ...nodes], 'a', 'b')).toEqual([
+    'allow',
+    'default/node1-k8s-a-eth0 egress normal',
+    'all ingress pre-dnat',
+    'all ingress forward',
+    'default/node2-k8s-b-eth0 ingress normal',
+    'all egress forward',
+  ]);
+  const preDnat = stored(
+    'GlobalNetworkPolicy',
+    { name: 'pre' },
+    {
+      ...hosts,
+      types: ['Ingress'],
+      preDNAT: true,
+      applyOnForward: true,
+      ingress: [{ action: 'Deny', destination: { nets: ['203.0.113.7/32'] } }],
+    },
+  );
+  expect(explain([a, b, h, preDnat, ...nodes], 'b', '203.0.113.7')).toMatchObject({
+    verdict: 'deny',
+    packet: { destination: '10.0.0.1' },
+    sentTo: { destination: '203.0.113.7', destinationPort: 80 },
+    steps: [{ direction: 'egress' }, { stage: 'untracked' }, { stage: 'pre-dnat', reason: { type: 'rule' } }],
+  });
+  expect(explain([a, b, h, preDnat, ...nodes], 'b', 'a').verdict).toBe('allow');
+});
+
+test('a service’s address is told apart from others outside', () => {
+  const config = stored('BGPConfiguration', { name: 'default' }, { serviceClusterIPs: [{ cidr: '10.96.0.0/16' }] });
+  expect(explain([a, config], 'a', '10.96.0.1')).toMatchObject({ isToService: true, verdict: 'deny' });
+  expect(explain([a, config], 'a', '10.97.0.1')).toMatchObject({ isToService: false, verdict: 'allow' });
 });

@@ -1,24 +1,24 @@
-import { parseResourceKey, parseWorkloadEndpointName } from '@calico-node/model';
-import { cidrContains, familyOf, splitCidr, tryParseIp, type IpAddress } from '@calico-node/net';
+import { cidrContains, type Family, type IpAddress } from '@calico-node/net';
 import {
   decideFlow,
   enforceStaged,
-  outside,
-  type FlowAttachment,
   type Member,
   type NodePolicy,
   type PacketDecision,
   type PolicyPacket,
   type PolicyWorld,
+  type SentTo,
   type ServiceEndpoint,
 } from '@calico-node/policy';
 import type { CalcGraph } from '../calc/calc-graph.ts';
 import { namedPortProtocols } from '../calc/ip-set.ts';
 import type { LabelledItem } from '../calc/ip-set-index.ts';
+import { ExplainError } from './explain-error.ts';
+import { commonAddresses, FlowEnds, type NamedEnd, type OwnAddresses } from './flow-ends.ts';
 
-export type ExplainGraph = Pick<CalcGraph, 'rules' | 'items' | 'endpointsOf' | 'serviceCidrs'>;
+export type ExplainGraph = Pick<CalcGraph, 'rules' | 'items' | 'hosts' | 'endpointsOf' | 'serviceCidrs'>;
 
-/** A connection to explain; each end an address, or a workload endpoint by name. */
+/** A connection to explain; each end an address, or an endpoint or a node by name. */
 export interface Flow {
   readonly from: string;
   readonly to: string;
@@ -27,97 +27,76 @@ export interface Flow {
 
 export interface Explanation extends PacketDecision {
   readonly packet: PolicyPacket;
+  /** Where it was sent to, where that is a floating address of a local workload. */
+  readonly sentTo?: SentTo;
+  /** What the ends are. */
+  readonly from: NamedEnd;
+  readonly to: NamedEnd;
+  /** The destination is a service's address, and none that Calico translates. */
+  readonly isToService: boolean;
   /** If every staged policy were enforced; absent where none has a say. */
   readonly stagedVerdict?: PacketDecision['verdict'];
 }
 
-/** The question has no one answer; `code` is closed. */
-export class ExplainError extends Error {
-  override readonly name = 'ExplainError';
-  readonly code: 'unknown-endpoint' | 'ambiguous-endpoint' | 'no-common-family' | 'elsewhere';
-
-  constructor(code: ExplainError['code'], message: string) {
-    super(message);
-    this.code = code;
-  }
+/** A flow's ends, and the first packet that goes from one to the other. */
+export interface ReadFlow {
+  readonly from: NamedEnd;
+  readonly to: NamedEnd;
+  /** With a floating address translated. */
+  readonly packet: PolicyPacket;
+  readonly sentTo?: SentTo;
 }
 
 /**
- * What policy says of a new connection, by the resources that the graph holds now. Both ends' policy is asked, on
- * whichever nodes they are; an address that no endpoint has is outside, where policy has no say. A host endpoint is
- * known by its name or by one of its expected addresses. Throws ExplainError.
+ * What policy says of a new connection, by the resources that the graph holds now. Both ends' policy is asked, and that
+ * of the hosts between, on whichever nodes they are; an address that nobody has is outside, where policy has no say.
+ * Throws ExplainError.
  */
-export function explainFlow(graph: ExplainGraph, node: NodePolicy, flow: Flow): Explanation {
-  const { from, to, packet } = readFlow(graph, flow);
+export function explainFlow(graph: ExplainGraph, node: NodePolicy, own: OwnAddresses, flow: Flow): Explanation {
+  const read = readFlow(new FlowEnds(graph, own), flow);
+  const { from, to, packet, sentTo } = read;
   const world = worldOf(graph);
-  const ask = (asked: PolicyWorld): PacketDecision => decideFlow(asked, node, from.attachment, to.attachment, packet);
+  const ask = (asked: PolicyWorld): PacketDecision => decideFlow(asked, node, from, to, packet, sentTo);
   const decision = ask(world);
   const isStaged = [...world.policies].some(({ kind }) => kind.startsWith('Staged'));
-  return { ...decision, packet, ...(isStaged ? { stagedVerdict: ask(enforceStaged(world)).verdict } : {}) };
+  const isToService =
+    to.attachment.type === 'outside' && graph.serviceCidrs.some((cidr) => cidrContains(cidr, packet.destination));
+  const stagedVerdict = isStaged ? { stagedVerdict: ask(enforceStaged(world)).verdict } : {};
+  return { ...read, ...decision, isToService, ...stagedVerdict };
 }
 
-/** A flow's ends, and the first packet that goes from one to the other. Throws ExplainError. */
-export function readFlow(
-  graph: Pick<ExplainGraph, 'items'>,
-  flow: Flow,
-): { readonly from: FlowEnd; readonly to: FlowEnd; readonly packet: PolicyPacket } {
-  const from = findEnd(graph, flow.from);
-  const to = findEnd(graph, flow.to);
-  return { from, to, packet: { ...flow.header, ...commonAddresses(from, to) } };
+/** Throws ExplainError. */
+export function readFlow(ends: FlowEnds, flow: Flow): ReadFlow {
+  const [from, to] = [ends.find(flow.from), ends.find(flow.to)];
+  const addresses = commonAddresses(from, to);
+  const packet = { ...ofFamily(flow.header, addresses.family), ...addresses };
+  if (to.floating === undefined) return { from, to, packet };
+  return { from, to, packet, sentTo: { ...destinationOf(packet), destination: to.floating } };
 }
 
-export interface FlowEnd {
-  readonly text: string;
-  /** Where the node's network ends: a host endpoint's interface, with a process of the host behind it. */
-  readonly attachment: FlowAttachment;
-  readonly addresses: readonly IpAddress[];
+const ICMP = 1;
+const ICMPV6 = 58;
+/** Types that both protocols have: echo request and reply (RFC 792, RFC 4443 4). */
+const echoes = [
+  [8, 128],
+  [0, 129],
+] as const;
+
+/** Echo is asked for by the family that the addresses have. Throws ExplainError. */
+function ofFamily(header: Flow['header'], family: Family): Flow['header'] {
+  const [own, other] = family === 4 ? [ICMP, ICMPV6] : [ICMPV6, ICMP];
+  if (header.protocol !== other) return header;
+  const echo = echoes.find((types) => header.icmpType === types[family === 4 ? 1 : 0]);
+  if (echo !== undefined) return { ...header, protocol: own, icmpType: echo[family === 4 ? 0 : 1] };
+  throw new ExplainError(
+    'no-common-family',
+    `the addresses are IPv${family}, which has ${family === 4 ? 'ICMP' : 'ICMPv6'}: say so, with a type of its own`,
+  );
 }
 
-/** By name or address. Throws ExplainError. */
-export function findEnd({ items }: Pick<ExplainGraph, 'items'>, text: string): FlowEnd {
-  const ip = tryParseIp(text);
-  const found: (FlowEnd & { readonly name: string })[] = [];
-  for (const [key, item] of items) {
-    const resource = parseResourceKey(key);
-    if (resource?.kind !== 'WorkloadEndpoint' && resource?.kind !== 'HostEndpoint') continue;
-    const { kind, name, namespace = '' } = resource;
-    const names = kind === 'HostEndpoint' ? [name] : namesOf(name, namespace);
-    const isIt = ip === undefined ? names.includes(text) : item.nets.some((net) => cidrContains(net, ip));
-    if (!isIt) continue;
-    const addresses = ip === undefined ? item.nets.map((net) => splitCidr(net).ip) : [ip];
-    const { labels, profiles } = item;
-    if (kind === 'HostEndpoint') {
-      const endpoint = { kind: 'host', name, labels, profiles } as const;
-      found.push({ name, text, attachment: { type: 'host-interface', interfaceName: name, endpoint }, addresses });
-    } else {
-      const endpoint = { kind: 'workload', name: `${namespace}/${name}`, labels, profiles } as const;
-      found.push({ name: endpoint.name, text, attachment: { type: 'workload', endpoint }, addresses });
-    }
-  }
-  const [only, ...others] = found;
-  if (others.length > 0) {
-    const names = found.map(({ name }) => name).sort();
-    throw new ExplainError('ambiguous-endpoint', `"${text}" is several endpoints: ${names.join(', ')}`);
-  }
-  if (only !== undefined) return only;
-  if (ip === undefined) throw new ExplainError('unknown-endpoint', `no endpoint is called "${text}"`);
-  return { text, attachment: outside, addresses: [ip] };
-}
-
-function namesOf(name: string, namespace: string): readonly string[] {
-  const workload = parseWorkloadEndpointName(name)?.workload;
-  const short = workload === undefined ? [name] : [name, workload];
-  return [...short, ...short.map((each) => `${namespace}/${each}`)];
-}
-
-/** IPv4 where both ends have it. */
-function commonAddresses(from: FlowEnd, to: FlowEnd): Pick<PolicyPacket, 'family' | 'source' | 'destination'> {
-  for (const family of [4, 6] as const) {
-    const source = from.addresses.find((ip) => familyOf(ip) === family);
-    const destination = to.addresses.find((ip) => familyOf(ip) === family);
-    if (source !== undefined && destination !== undefined) return { family, source, destination };
-  }
-  throw new ExplainError('no-common-family', `"${from.text}" and "${to.text}" have no address of the same family`);
+/** Where a packet goes, as far as a translation of it may change that. */
+export function destinationOf({ destination, destinationPort }: PolicyPacket): SentTo {
+  return { destination, ...(destinationPort === undefined ? {} : { destinationPort }) };
 }
 
 /** The world that the graph holds. */

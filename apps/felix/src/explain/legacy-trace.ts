@@ -1,7 +1,7 @@
 import { readSysctl, writeSysctl, type NetnsRef } from '@calico-node/netlink';
 import { NflogSocket } from '@calico-node/netlink/nflog';
 import type { PolicyPacket } from '@calico-node/policy';
-import { cookieOffset, type ProbeMark } from './probe-packet.ts';
+import { cookieOffset, decodeEnds, type ProbeMark, type SeenEnds } from './probe-packet.ts';
 
 /** The group that the legacy packet filter's traces go to. */
 const TRACE_LOG_GROUP = 0;
@@ -20,7 +20,7 @@ export function listenToLegacy(
   packet: PolicyPacket,
   mark: ProbeMark,
   netns: NetnsRef | undefined,
-  onPrefix: (prefix: string) => void,
+  onLine: (prefix: string, ends: SeenEnds | undefined) => void,
 ): LegacyTrace {
   const where = netns === undefined ? {} : { netns };
   const sysctl = `net/netfilter/nf_log/${packet.family === 4 ? 2 : 10}`;
@@ -31,7 +31,8 @@ export function listenToLegacy(
       group: TRACE_LOG_GROUP,
       bytes: LOGGED_BYTES,
       onPacket: ({ prefix, headers }) => {
-        if (isProbe(headers, packet, mark)) onPrefix(prefix);
+        if (!isProbe(headers, packet, mark)) return;
+        onLine(prefix, decodeEnds(packet, headers, headers.subarray(headerBytesOf(packet))));
       },
       onOverrun: () => undefined,
     });
@@ -56,7 +57,12 @@ export function listenToLegacy(
 
 function isProbe(headers: Uint8Array, { family, protocol }: PolicyPacket, { id, cookie }: ProbeMark): boolean {
   const view = new DataView(headers.buffer, headers.byteOffset, headers.byteLength);
-  const [idAt, headerBytes] = family === 4 ? [4, 20] : [2, 40];
-  const cookieAt = headerBytes + cookieOffset(protocol);
+  const idAt = family === 4 ? 4 : 2;
+  const cookieAt = headerBytesOf({ family }) + cookieOffset(protocol);
   return view.byteLength >= cookieAt + 4 && view.getUint16(idAt) === id && view.getUint32(cookieAt) === cookie;
+}
+
+/** Of the IP header, which has no options in a probe. */
+function headerBytesOf({ family }: Pick<PolicyPacket, 'family'>): number {
+  return family === 4 ? 20 : 40;
 }

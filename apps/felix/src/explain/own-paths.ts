@@ -1,9 +1,16 @@
 import { hostCidr, type IpAddress, type NodeName } from '@calico-node/net';
 import { RouteSocket, type Link, type NetnsRef } from '@calico-node/netlink';
 import type { HostEndpoint } from '@calico-node/model';
-import { hostEndpointOf, memberOfHostEndpoint, type Attachment, type PolicyEndpoint } from '@calico-node/policy';
+import {
+  hostEndpointOf,
+  isWildcard,
+  policyEndpointOf,
+  type Attachment,
+  type FlowEnd,
+  type PolicyEndpoint,
+} from '@calico-node/policy';
 import type { LocalWorkloadEndpoint } from '../calc/intents.ts';
-import type { FlowEnd } from './explain-flow.ts';
+import type { OwnAddresses } from './flow-ends.ts';
 
 /** This node, as far as a packet's way through it goes. */
 export interface OwnNode {
@@ -11,6 +18,8 @@ export interface OwnNode {
   /** Starts of the names of workloads' interfaces. */
   readonly interfacePrefixes: readonly string[];
   readonly endpoints: () => Iterable<LocalWorkloadEndpoint>;
+  /** Whether Felix translates floating addresses (FloatingIPs). */
+  readonly floatingIps: boolean;
   readonly netns?: NetnsRef;
 }
 
@@ -22,7 +31,7 @@ export interface OwnEnd {
 }
 
 /** Finds where a flow's ends are, seen from this node, by the kernel's routes. Close it. */
-export class OwnPaths implements Disposable {
+export class OwnPaths implements OwnAddresses, Disposable {
   readonly #node: OwnNode;
   readonly #hostEndpoints: readonly HostEndpoint[];
   readonly #route: RouteSocket;
@@ -36,8 +45,23 @@ export class OwnPaths implements Disposable {
   /** The host endpoint `*`, if the node has one. */
   get wildcard(): PolicyEndpoint | undefined {
     const found = hostEndpointOf(this.#hostEndpoints, { name: '*', addresses: [] });
-    return found === undefined ? undefined : asPolicyEndpoint(found);
+    return found === undefined ? undefined : policyEndpointOf(found);
   }
+
+  get hostname(): NodeName {
+    return this.#node.hostname;
+  }
+
+  readonly isLocal = (ip: IpAddress): boolean => this.#route.lookupRoute(ip)?.type === 'local';
+
+  readonly floatingTarget = (ip: IpAddress): IpAddress | undefined => {
+    if (!this.#node.floatingIps) return undefined;
+    for (const { nats } of this.#node.endpoints()) {
+      const nat = nats.find(({ external }) => external === ip);
+      if (nat !== undefined) return nat.internal;
+    }
+    return undefined;
+  };
 
   endOf({ attachment }: FlowEnd, ip: IpAddress): OwnEnd {
     const owner = [...this.#node.endpoints()].find(({ addresses }) => addresses.includes(hostCidr(ip)));
@@ -54,19 +78,43 @@ export class OwnPaths implements Disposable {
     if (this.#node.interfacePrefixes.some((prefix) => interfaceName.startsWith(prefix))) {
       return { attachment: { type: 'unknown-workload', interfaceName }, link };
     }
-    const addresses = this.#route.listAddresses({ interfaceIndex: link.index }).map((each) => each.ip);
-    const covering = hostEndpointOf(this.#hostEndpoints, { name: interfaceName, addresses });
-    const isNamed = covering !== undefined && covering.spec.interfaceName !== '*';
-    const endpoint = isNamed ? { endpoint: asPolicyEndpoint(covering) } : {};
+    const covering = this.#coveringOf(interfaceName, link.index);
+    const endpoint = covering === undefined ? {} : { endpoint: policyEndpointOf(covering) };
     return { attachment: { type: 'host-interface', interfaceName, ...endpoint }, link };
+  }
+
+  /** The host endpoints that have chains for the interfaces, and the one that has chains for all others. */
+  *coveringOf(links: Iterable<Link>): Generator<{ readonly interfaceName: string; readonly name: string }> {
+    for (const { name: interfaceName, index } of links) {
+      const covering = this.#coveringOf(interfaceName, index);
+      if (covering !== undefined) yield { interfaceName, name: covering.metadata.name };
+    }
+    const { wildcard } = this;
+    if (wildcard !== undefined) yield { interfaceName: '*', name: wildcard.name };
+  }
+
+  /** The host's interfaces that an endpoint of this node covers now. */
+  interfacesOf(endpoint: string): readonly string[] {
+    const isWorkloads = (name: string): boolean =>
+      this.#node.interfacePrefixes.some((prefix) => name.startsWith(prefix));
+    return this.#route
+      .listLinks()
+      .filter(({ name, index }) => {
+        const covering = isWorkloads(name)
+          ? undefined
+          : (this.#coveringOf(name, index)?.metadata.name ?? this.wildcard?.name);
+        return covering === endpoint;
+      })
+      .map(({ name }) => name);
+  }
+
+  #coveringOf(name: string, interfaceIndex: number): HostEndpoint | undefined {
+    const addresses = this.#route.listAddresses({ interfaceIndex }).map((each) => each.ip);
+    const covering = hostEndpointOf(this.#hostEndpoints, { name, addresses });
+    return covering === undefined || isWildcard(covering) ? undefined : covering;
   }
 
   [Symbol.dispose](): void {
     this.#route.close();
   }
-}
-
-function asPolicyEndpoint(resource: HostEndpoint): PolicyEndpoint {
-  const { labels, profiles } = memberOfHostEndpoint(resource);
-  return { kind: 'host', name: resource.metadata.name, labels, profiles };
 }

@@ -2,7 +2,8 @@
  * A connection's first packet as bytes, to be put through the kernel: made so that connection tracking takes it for a
  * new connection, and so that rules can tell it from every other packet, whatever translates its addresses and ports.
  */
-import { ipToBytes } from '@calico-node/net';
+import { protocolHasPorts } from '@calico-node/model';
+import { ipFromBytes, ipToBytes, type IpAddress } from '@calico-node/net';
 import type { PolicyPacket } from '@calico-node/policy';
 
 /** What a probe is known by. */
@@ -27,6 +28,32 @@ export function cookieOffset(protocol: number): number {
     default:
       return 4;
   }
+}
+
+/** A packet's ends, as the kernel tells of them on its way. */
+export interface SeenEnds {
+  readonly source: IpAddress;
+  readonly destination: IpAddress;
+  /** Of protocols with ports. */
+  readonly sourcePort?: number;
+  readonly destinationPort?: number;
+}
+
+/** Reads the ends of a probe of the same protocol back, whatever has been translated; `undefined` of too few bytes. */
+export function decodeEnds(
+  { family, protocol }: PolicyPacket,
+  network: Uint8Array,
+  transport: Uint8Array,
+): SeenEnds | undefined {
+  const [at, length] = family === 4 ? [12, 4] : [8, 16];
+  if (network.length < at + 2 * length) return undefined;
+  const ends = {
+    source: ipFromBytes(network.slice(at, at + length)),
+    destination: ipFromBytes(network.slice(at + length, at + 2 * length)),
+  };
+  if (!protocolHasPorts(protocol) || transport.length < 4) return ends;
+  const view = new DataView(transport.buffer, transport.byteOffset, transport.byteLength);
+  return { ...ends, sourcePort: view.getUint16(0), destinationPort: view.getUint16(2) };
 }
 
 const protocols = { icmp: 1, tcp: 6, udp: 17, icmpv6: 58, sctp: 132 } as const;

@@ -20,8 +20,10 @@ const chains: Readonly<Record<ProbeChain, BaseChain>> = {
   left: { type: 'filter', hook: 'postrouting', priority: LAST, policy: 'accept' },
 };
 
-export function probeTableOf({ family }: PolicyPacket): TableId {
-  return { family: family === 4 ? 'ip' : 'ip6', name: 'calico-probe' };
+export const PROBE_TABLE = 'calico-probe';
+
+function probeTableOf({ family }: PolicyPacket): TableId {
+  return { family: family === 4 ? 'ip' : 'ip6', name: PROBE_TABLE };
 }
 
 /** Makes the table; it is gone with the socket that commits this. */

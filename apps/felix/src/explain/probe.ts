@@ -4,9 +4,9 @@ import type { PolicyPacket } from '@calico-node/policy';
 import type { DriverChoice } from '../dataplane/driver-choice.ts';
 import { IptablesPrograms } from '../dataplane/iptables/iptables-programs.ts';
 import { listenToLegacy } from './legacy-trace.ts';
-import { encodeProbe } from './probe-packet.ts';
+import { decodeEnds, encodeProbe, type SeenEnds } from './probe-packet.ts';
 import { openProbeSender, type ProbeEntry, type ProbeSenderOptions } from './probe-sender.ts';
-import { probeTable, probeTableOf } from './probe-table.ts';
+import { PROBE_TABLE, probeTable } from './probe-table.ts';
 import { fromLegacy, fromNftables, type TracedRule } from './traced-rule.ts';
 
 export interface ProbeOptions extends ProbeSenderOptions {
@@ -19,6 +19,8 @@ export interface ProbeOutcome {
   readonly rules: readonly TracedRule[];
   /** Why `rules` may not be all of them; else ''. */
   readonly gap: string;
+  /** As the packet was when it was last seen: others than it was sent with, where the kernel translated them. */
+  readonly seen: SeenEnds;
 }
 
 /** How long nothing may be heard before the probe counts as gone, and how long all of it may take. */
@@ -33,13 +35,13 @@ const LIMIT_MS = 3000;
 export async function probe(packet: PolicyPacket, into: ProbeEntry, options: ProbeOptions): Promise<ProbeOutcome> {
   const where = options.netns === undefined ? {} : { netns: options.netns };
   const mark = { id: randomInt(1, 2 ** 16), cookie: randomInt(1, 2 ** 32) };
-  const heard: { at: number; steps: TraceStep[]; prefixes: string[]; gap: string } = {
+  const heard: { at: number; steps: TraceStep[]; prefixes: string[]; gap: string; seen: SeenEnds } = {
     at: performance.now(),
     steps: [],
     prefixes: [],
     gap: '',
+    seen: packet,
   };
-  const own = probeTableOf(packet).name;
   let id: number | undefined;
   const lost = (): void => {
     heard.gap = 'the kernel had more to tell than fits';
@@ -47,18 +49,22 @@ export async function probe(packet: PolicyPacket, into: ProbeEntry, options: Pro
   using _trace = NftablesTrace.open({
     ...where,
     onStep: (step) => {
-      if (step.table === own) id ??= step.id;
+      if (step.table === PROBE_TABLE) id ??= step.id;
       if (step.id !== id) return;
       heard.at = performance.now();
       heard.steps.push(step);
+      const { packet: told } = step;
+      if (told !== undefined) heard.seen = decodeEnds(packet, told.network, told.transport) ?? heard.seen;
     },
     onOverrun: lost,
   });
   const isLegacy = options.filter.kind === 'iptables' && options.filter.variant === 'legacy';
   using log = isLegacy
-    ? listenToLegacy(packet, mark, options.netns, (prefix) => {
+    ? listenToLegacy(packet, mark, options.netns, (prefix, ends) => {
         heard.at = performance.now();
         heard.prefixes.push(prefix);
+        // What the last chain of ours tells, where the packet gets there, is later.
+        if (!heard.steps.some(isAtEnd)) heard.seen = ends ?? heard.seen;
       })
     : undefined;
   heard.gap = log?.gap ?? '';
@@ -78,9 +84,15 @@ export async function probe(packet: PolicyPacket, into: ProbeEntry, options: Pro
   await turn();
 
   const outcome = await tracedRules(packet, heard, filter, options);
-  const isThrough = heard.steps.some(({ table, chain }) => table === own && (chain === 'left' || chain === 'reached'));
+  const isThrough = heard.steps.some(isAtEnd);
   const isDropped = outcome.some(({ verdict }) => verdict === 'drop' || verdict === 'reject');
-  return { verdict: isThrough ? 'allow' : isDropped ? 'deny' : 'lost', rules: outcome, gap: heard.gap };
+  const verdict = isThrough ? 'allow' : isDropped ? 'deny' : 'lost';
+  return { verdict, rules: outcome, gap: heard.gap, seen: heard.seen };
+}
+
+/** The packet came where it is taken away. */
+function isAtEnd({ table, chain }: TraceStep): boolean {
+  return table === PROBE_TABLE && (chain === 'left' || chain === 'reached');
 }
 
 function turn(): Promise<void> {
@@ -100,9 +112,8 @@ async function tracedRules(
   filter: NftablesSocket,
   { netns }: ProbeOptions,
 ): Promise<readonly TracedRule[]> {
-  const own = probeTableOf(packet).name;
   const where = netns === undefined ? {} : { netns };
-  const others = heard.steps.filter(({ table }) => table !== own);
+  const others = heard.steps.filter(({ table }) => table !== PROBE_TABLE);
   const byNftables = fromNftables(others, ({ family: tableFamily, table }) =>
     filter.listRules({ family: tableFamily, name: table }),
   );

@@ -2,15 +2,19 @@ import { DEFAULT_ALLOW_PROFILE } from '@calico-node/model';
 import type { Family } from '@calico-node/net';
 import {
   decidePacket,
-  isHostEndpoint,
+  type FlowEnd,
   type NodePolicy,
   type PacketDecision,
   type PolicyPacket,
 } from '@calico-node/policy';
 import type { DriverChoice } from '../dataplane/driver-choice.ts';
 import { chainMeanings, withDecidingRules, withoutLayer, type ChainMeaning } from './chain-meaning.ts';
-import { ExplainError, readFlow, worldOf, type ExplainGraph, type Flow, type FlowEnd } from './explain-flow.ts';
+import { ExplainError } from './explain-error.ts';
+import { destinationOf, readFlow, worldOf, type ExplainGraph, type Flow } from './explain-flow.ts';
+import { FlowEnds } from './flow-ends.ts';
 import { OwnPaths, type OwnEnd, type OwnNode } from './own-paths.ts';
+import type { SeenEnds } from './probe-packet.ts';
+import { probeHelpersOf } from './probe-helpers.ts';
 import { probe, type ProbeOutcome } from './probe.ts';
 import type { TracedRule } from './traced-rule.ts';
 
@@ -29,13 +33,16 @@ export interface VerifiedRule extends TracedRule {
 
 /** What the kernel did to a flow's first packet, beside what policy says of its way through this node. */
 export interface Verification {
+  /** As it was sent. */
   readonly packet: PolicyPacket;
+  /** As the kernel had it when it was last seen: with others than its own ends where they were translated. */
+  readonly seen: SeenEnds;
   /** The interface that it came in by; '' for the host itself. */
   readonly enteredBy: string;
   /** The interface that it would have left by; '' for the host itself. */
   readonly leavesBy: string;
-  /** Which policy can be asked here: of both ends, or of the one that is on this node. */
-  readonly half: 'whole' | 'egress' | 'ingress';
+  /** Which policy can be asked here: of both ends, of the one that is on this node, or only of this node between them. */
+  readonly half: 'whole' | 'egress' | 'ingress' | 'between';
   readonly expected: PacketDecision;
   readonly kernel: ProbeOutcome['verdict'];
   readonly rules: readonly VerifiedRule[];
@@ -43,8 +50,9 @@ export interface Verification {
 }
 
 /**
- * Sends a flow's first packet through this node's kernel, where nobody gets it. One call at a time.
- * @throws ExplainError as `explainFlow`, and `elsewhere` for a flow with no end on this node; what `probe` throws.
+ * Sends a flow's first packet through this node's kernel, where nobody gets it. Policy is asked of the destination that
+ * the kernel translates it to, whoever has it do so. One call at a time.
+ * @throws ExplainError as `explainFlow`, and `elsewhere` for a flow that does not pass this node; what `probe` throws.
  */
 export async function verifyFlow(
   graph: ExplainGraph,
@@ -52,42 +60,45 @@ export async function verifyFlow(
   node: VerifyingNode,
   flow: Flow,
 ): Promise<Verification> {
-  const { from, to, packet } = readFlow(graph, flow);
   const { hostEndpoints, profiles } = graph.rules();
   using paths = new OwnPaths(node, hostEndpoints);
-  const [entry, exit] = [paths.endOf(from, packet.source), paths.endOf(to, packet.destination)];
-  if (isOutside(entry) && isOutside(exit)) {
-    throw new ExplainError('elsewhere', `neither "${from.text}" nor "${to.text}" is on this node`);
-  }
-  const isFromHost = entry.attachment.type === 'host';
-  if (isFromHost && exit.attachment.type === 'host') {
-    throw new ExplainError('elsewhere', 'what the host sends to itself passes no policy that could be verified');
-  }
-  if (!isFromHost && entry.link === undefined) {
-    throw new ExplainError('elsewhere', `the kernel has no interface that packets of "${from.text}" come in by`);
-  }
-  const world = worldOf(graph);
-  const { wildcard } = paths;
-  const path = { from: entry.attachment, to: exit.attachment, ...(wildcard === undefined ? {} : { wildcard }) };
-  const [prefix = 'cali'] = node.interfacePrefixes;
-  const { verdict, rules, gap } = await probe(packet, entry.link ?? 'from-host', {
+  const ends = new FlowEnds(graph, paths);
+  const { from, to, packet: wanted, sentTo } = readFlow(ends, flow);
+  const packet = { ...wanted, ...sentTo };
+  const entry = paths.endOf(from, packet.source);
+  checkWay(from, entry, to, paths.endOf(to, wanted.destination));
+  const { verdict, rules, gap, seen } = await probe(packet, entry.link ?? 'from-host', {
     ...(node.netns === undefined ? {} : { netns: node.netns }),
     filter: node.filter,
-    // As workloads' interfaces, they are none of the host's, which host endpoints could cover.
-    helpers: [`${prefix.slice(0, 9)}prb0`, `${prefix.slice(0, 9)}prb1`],
+    helpers: probeHelpersOf(node.interfacePrefixes),
   });
+  const arrived = { ...packet, ...destinationOf({ ...packet, ...seen }) };
+  const isTranslated = arrived.destination !== packet.destination || arrived.destinationPort !== packet.destinationPort;
+  const target = isTranslated ? ends.at(arrived.destination) : to;
+  const exit = paths.endOf(target, arrived.destination);
+  const { wildcard } = paths;
+  const path = {
+    from: entry.attachment,
+    to: exit.attachment,
+    ...(wildcard === undefined ? {} : { wildcard }),
+    ...(isTranslated ? { sentTo: destinationOf(packet) } : {}),
+  };
   const names = [...node.endpoints()].map(({ interfaceName, identity }) => ({
     interfaceName,
     name: identity.workloadId,
   }));
   const profileNames = [DEFAULT_ALLOW_PROFILE, ...profiles].map(({ metadata }) => metadata.name);
-  const expected = decidePacket(world, policy, path, packet);
-  const meanings = withDecidingRules(chainMeanings(world, profileNames, names, node.maxChainNameLength), expected);
+  const world = worldOf(graph);
+  const expected = decidePacket(world, policy, path, arrived);
+  const covering = paths.coveringOf([entry.link, exit.link].filter((link) => link !== undefined));
+  const owners = chainMeanings(world, profileNames, names, covering, node.maxChainNameLength);
+  const meanings = withDecidingRules(owners, expected);
   return {
     packet,
+    seen,
     enteredBy: entry.link?.name ?? '',
     leavesBy: exit.link?.name ?? '',
-    half: halfOf([from, entry], [to, exit]),
+    half: halfOf([from, entry], [target, exit]),
     expected,
     kernel: verdict,
     rules: rules.map((rule) => {
@@ -98,6 +109,23 @@ export async function verifyFlow(
   };
 }
 
+/** Refuses flows that this node has no say in. */
+function checkWay(from: { readonly text: string }, entry: OwnEnd, to: { readonly text: string }, exit: OwnEnd): void {
+  const isFromHost = entry.attachment.type === 'host';
+  if (isOutside(entry) && isOutside(exit) && entry.link?.index === exit.link?.index) {
+    throw new ExplainError(
+      'elsewhere',
+      `a packet from "${from.text}" to "${to.text}" does not pass this node: neither end is here`,
+    );
+  }
+  if (isFromHost && exit.attachment.type === 'host') {
+    throw new ExplainError('elsewhere', 'what the host sends to itself passes no policy that could be verified');
+  }
+  if (!isFromHost && entry.link === undefined) {
+    throw new ExplainError('elsewhere', `the kernel has no interface that packets of "${from.text}" come in by`);
+  }
+}
+
 function isOutside({ attachment }: OwnEnd): boolean {
   return attachment.type === 'host-interface';
 }
@@ -105,7 +133,10 @@ function isOutside({ attachment }: OwnEnd): boolean {
 /** An endpoint that is outside of this node has its policy there. */
 function halfOf(from: readonly [FlowEnd, OwnEnd], to: readonly [FlowEnd, OwnEnd]): Verification['half'] {
   const isRemote = ([end, own]: readonly [FlowEnd, OwnEnd]): boolean =>
-    isOutside(own) && (end.attachment.type === 'workload' || isHostEndpoint(end.attachment));
-  if (isRemote(to)) return 'egress';
-  return isRemote(from) ? 'ingress' : 'whole';
+    isOutside(own) &&
+    (end.attachment.type === 'workload' || end.node?.uplink !== undefined || end.node?.wildcard !== undefined);
+  const [isFromRemote, isToRemote] = [isRemote(from), isRemote(to)];
+  if (isFromRemote && isToRemote) return 'between';
+  if (isToRemote) return 'egress';
+  return isFromRemote ? 'ingress' : 'whole';
 }

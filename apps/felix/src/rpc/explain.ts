@@ -1,7 +1,9 @@
-import type { Decision, NodePolicy, RuleHit, RuleOwner } from '@calico-node/policy';
+import type { Decision, FlowEnd, NodePolicy, Reason, RuleHit, RuleOwner } from '@calico-node/policy';
 import { type felixV1, RpcError } from '@calico-node/rpc';
 import type { CalcGraph } from '../calc/calc-graph.ts';
-import { ExplainError, explainFlow, type Flow } from '../explain/explain-flow.ts';
+import { ExplainError } from '../explain/explain-error.ts';
+import { explainFlow, type Flow } from '../explain/explain-flow.ts';
+import { OwnPaths, type OwnNode } from '../explain/own-paths.ts';
 
 /** Stands for whichever port a client takes. */
 const clientPort = 49152;
@@ -10,11 +12,14 @@ const withPorts: readonly number[] = [6, 17, 132];
 /** Answers ExplainFlow. @throws RpcError INVALID_ARGUMENT or NOT_FOUND */
 export function answerExplainFlow(
   graph: CalcGraph,
-  node: NodePolicy,
+  policy: NodePolicy,
+  node: OwnNode,
   request: felixV1.ExplainFlowRequest,
 ): felixV1.ExplainFlowResponse {
   try {
-    const { verdict, steps, packet, stagedVerdict = '' } = explainFlow(graph, node, flowOf(request));
+    using own = new OwnPaths(node, graph.rules().hostEndpoints);
+    const found = explainFlow(graph, policy, own, flowOf(request));
+    const { verdict, steps, packet, sentTo, from, to, isToService, stagedVerdict = '' } = found;
     return {
       allowed: verdict === 'allow',
       source: packet.source,
@@ -22,15 +27,26 @@ export function answerExplainFlow(
       steps: steps.map(stepToWire),
       revision: graph.revision,
       stagedVerdict,
+      sentTo: sentTo?.destination ?? '',
+      from: endToWire(from),
+      to: endToWire(to),
+      toService: isToService,
     };
   } catch (error) {
     throw asRpcError(error);
   }
 }
 
+function endToWire({ attachment, node }: FlowEnd): felixV1.ExplainedEnd {
+  const name = attachment.type === 'workload' ? attachment.endpoint.name : '';
+  const host = attachment.type === 'host' ? (attachment.endpoint ?? node?.wildcard)?.name : undefined;
+  return { type: attachment.type, name: host ?? name, node: node?.name ?? '' };
+}
+
 const codes = {
   'unknown-endpoint': 'NOT_FOUND',
   'ambiguous-endpoint': 'INVALID_ARGUMENT',
+  'no-address': 'INVALID_ARGUMENT',
   'no-common-family': 'INVALID_ARGUMENT',
   elsewhere: 'FAILED_PRECONDITION',
 } as const;
@@ -54,12 +70,36 @@ export function flowOf(request: felixV1.ExplainFlowRequest): Flow {
   return { from, to, header: isIcmp ? { protocol, icmpType, icmpCode } : { protocol } };
 }
 
-export function stepToWire({ endpoint, direction, verdict, reason, tiers, staged }: Decision): felixV1.ExplainStep {
+/** A reason's own words, beside its type. */
+function detailOf(reason: Reason): string {
+  switch (reason.type) {
+    case 'missing-profile':
+      return reason.profile;
+    case 'endpoint-to-host':
+      return reason.action;
+    case 'tier-default':
+      return reason.tier;
+    default:
+      return '';
+  }
+}
+
+export function stepToWire({
+  endpoint,
+  direction,
+  stage,
+  verdict,
+  reason,
+  tiers,
+  staged,
+}: Decision): felixV1.ExplainStep {
   return {
     endpoint,
     direction,
     verdict,
     reason: reason.type,
+    detail: detailOf(reason),
+    stage,
     rule: reason.type === 'rule' ? ruleToWire(reason.hit) : undefined,
     tiers: tiers.map((tier) => ({
       name: tier.tier,

@@ -79,9 +79,11 @@ export function felixService(
       const { answerExplainEndpoint } = await import('./explain-endpoint.ts');
       const programmed = () =>
         [...engine.endpoints.values()].map(({ endpoint, state }) => ({ endpoint, wire: toWire(endpoint, state) }));
-      return answerExplainEndpoint(name, { graph, node, programmed });
+      return answerExplainEndpoint(name, { graph, node: { ...node, endpoints }, programmed });
     }),
-    explainFlow: unary((request: felixV1.ExplainFlowRequest) => answerExplainFlow(graph, policy, request)),
+    explainFlow: unary((request: felixV1.ExplainFlowRequest) =>
+      answerExplainFlow(graph, policy, { ...node, endpoints }, request),
+    ),
     verifyFlow: unary(async (request: felixV1.VerifyFlowRequest) => {
       verifier ??= loadVerifier();
       return (await verifier).answer(request);

@@ -4,6 +4,7 @@ import { NftablesError } from '@calico-node/netlink/nftables';
 import type { NodePolicy } from '@calico-node/policy';
 import { RpcError, type felixV1 } from '@calico-node/rpc';
 import type { ExplainGraph, Flow } from '../explain/explain-flow.ts';
+import type { SeenEnds } from '../explain/probe-packet.ts';
 import { verifyFlow, type VerifiedRule, type VerifyingNode } from '../explain/verify-flow.ts';
 import { asRpcError, flowOf, stepToWire } from './explain.ts';
 
@@ -40,7 +41,7 @@ export class FlowVerifier {
       if (!isKernels) throw asRpcError(error);
       throw new RpcError('FAILED_PRECONDITION', `the kernel cannot trace a packet here: ${error.message}`);
     });
-    const { packet, expected, kernel, half, enteredBy, leavesBy, rules, gap } = found;
+    const { packet, seen, expected, kernel, half, enteredBy, leavesBy, rules, gap } = found;
     return {
       kernel,
       expected: expected.verdict,
@@ -53,6 +54,7 @@ export class FlowVerifier {
       leavesBy,
       rules: rules.map(ruleToWire),
       gap,
+      ...translation(packet, seen),
       packetFilter: filter.kind === 'nftables' ? 'nftables' : `iptables-${filter.variant}`,
     };
   }
@@ -62,6 +64,22 @@ export class FlowVerifier {
 function newConnection(flow: Flow, { sourcePort }: felixV1.ExplainFlowRequest): Flow {
   if (sourcePort !== 0 || flow.header.sourcePort === undefined) return flow;
   return { ...flow, header: { ...flow.header, sourcePort: randomInt(DYNAMIC_PORTS, 65536) } };
+}
+
+type Translation = Pick<
+  felixV1.VerifyFlowResponse,
+  'translatedDestination' | 'translatedDestinationPort' | 'translatedSource' | 'translatedSourcePort'
+>;
+
+function translation(packet: SeenEnds, seen: SeenEnds): Translation {
+  const isTo = packet.destination !== seen.destination || packet.destinationPort !== seen.destinationPort;
+  const isFrom = packet.source !== seen.source || packet.sourcePort !== seen.sourcePort;
+  return {
+    translatedDestination: isTo ? seen.destination : '',
+    translatedDestinationPort: isTo ? (seen.destinationPort ?? 0) : 0,
+    translatedSource: isFrom ? seen.source : '',
+    translatedSourcePort: isFrom ? (seen.sourcePort ?? 0) : 0,
+  };
 }
 
 function ruleToWire({ table, chain, position = 0, verdict, comment, meaning }: VerifiedRule): felixV1.TracedRule {

@@ -16,5 +16,5 @@ export type { Verdict } from './verdict.ts';
 export type { KernelChain, KernelRule, KernelSet, KernelTable } from './decode.ts';
 export { NftablesError, type RefusedChange } from './nftables-error.ts';
 export { NftablesSocket } from './nftables-socket.ts';
-export { NftablesTrace, type TraceOptions, type TraceStep } from './nftables-trace.ts';
+export { NftablesTrace, type TracedPacket, type TraceOptions, type TraceStep } from './nftables-trace.ts';
 export { NftablesMonitor, type NftablesEvent, type NftablesMonitorOptions } from './nftables-monitor.ts';

@@ -1,3 +1,4 @@
+import type { Attributes } from '../attributes.ts';
 import type { NetnsRef } from '../netns.ts';
 import { NetlinkSocket } from '../netlink-socket.ts';
 import { readBody, readFamily } from './decode.ts';
@@ -18,6 +19,17 @@ export interface TraceStep {
   readonly ruleHandle?: bigint;
   /** Absent for one that we know no name for, such as a queue. */
   readonly verdict?: Verdict;
+  /** The packet as it is by then: told once for each base chain. */
+  readonly packet?: TracedPacket;
+}
+
+/** A traced packet's headers, of which the kernel tells the beginnings; valid during the call of `onStep` only. */
+export interface TracedPacket {
+  /** From the IP header on. */
+  readonly network: Uint8Array;
+  readonly transport: Uint8Array;
+  /** Index of the interface that it is to leave by, where that is known already. */
+  readonly outInterface?: number;
 }
 
 export interface TraceOptions {
@@ -58,6 +70,7 @@ export class NftablesTrace implements Disposable {
         const told = attributes.nested(traceAttribute.verdict);
         const policy = attributes.be32(traceAttribute.policy);
         const verdict = told === undefined ? policyVerdict(policy) : readVerdict(told);
+        const packet = readPacket(attributes);
         onStep({
           id: attributes.be32(traceAttribute.id) ?? 0,
           family,
@@ -66,6 +79,7 @@ export class NftablesTrace implements Disposable {
           kind,
           ...(ruleHandle === undefined ? {} : { ruleHandle }),
           ...(verdict === undefined ? {} : { verdict }),
+          ...(packet === undefined ? {} : { packet }),
         });
       },
       onOverrun,
@@ -80,6 +94,17 @@ export class NftablesTrace implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+function readPacket(attributes: Attributes): TracedPacket | undefined {
+  const network = attributes.bytes(traceAttribute.networkHeader);
+  if (network === undefined) return undefined;
+  const outInterface = attributes.be32(traceAttribute.outInterface);
+  return {
+    network,
+    transport: attributes.bytes(traceAttribute.transportHeader) ?? new Uint8Array(),
+    ...(outInterface === undefined ? {} : { outInterface }),
+  };
 }
 
 /** NF_DROP or NF_ACCEPT, as a base chain's policy is told. */

@@ -75,7 +75,18 @@ export const setAttribute = {
 } as const;
 
 /** NFTA_TRACE_*. */
-export const traceAttribute = { table: 1, chain: 2, ruleHandle: 3, type: 4, verdict: 5, id: 6, policy: 16 } as const;
+export const traceAttribute = {
+  table: 1,
+  chain: 2,
+  ruleHandle: 3,
+  type: 4,
+  verdict: 5,
+  id: 6,
+  networkHeader: 8,
+  transportHeader: 9,
+  outInterface: 12,
+  policy: 16,
+} as const;
 
 /** enum nft_trace_types. */
 export const traceType = { policy: 1, return: 2, rule: 3 } as const;

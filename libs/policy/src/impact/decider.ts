@@ -1,7 +1,7 @@
 import type { PacketDecision } from '../decide-packet.ts';
 
 /** What of a decision had the last word. */
-export function describeDecider({ steps }: PacketDecision): string {
+export function describeDecider({ steps }: Pick<PacketDecision, 'steps'>): string {
   const last = steps.at(-1);
   if (last === undefined) return 'no policy is asked';
   const { reason, direction } = last;

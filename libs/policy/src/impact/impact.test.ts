@@ -2,7 +2,7 @@ import type { Resource, Rule, WorkloadEndpoint } from '@calico-node/model';
 import { parseIp } from '@calico-node/net';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decideFlow, type FlowAttachment } from '../flow-decision.ts';
+import { decideFlow, type FlowEnd } from '../flow-decision.ts';
 import { memberOfWorkloadEndpoint } from '../members.ts';
 import { worldOf } from '../resource-world.ts';
 import { nodePolicy, packet, resource } from '../testing/resources.ts';
@@ -86,6 +86,110 @@ test('a network set, a label, a tier and a profile change verdicts too', () => {
   ]);
   const closed = resource('Profile', 'open', { ingress: [], egress: [{ action: 'Allow' }] });
   expect(impact(world, [closed, ...world.slice(1)]).pairs).toBe(25);
+});
+
+const allowWeb = policy('to-db', "app == 'db'", [
+  { action: 'Allow', protocol: 'TCP', source: { selector: "app == 'web'" }, destination: { ports: [5432] } },
+]);
+
+test('of an endpoint that comes or goes, what is allowed is told', () => {
+  const closed = resource('Profile', 'closed', { ingress: [], egress: [{ action: 'Allow' }] });
+  const web4 = endpoint('web4', { app: 'web' }, ['10.0.0.4/32'], ['closed']);
+  const known = [...world, closed, allowWeb];
+  const comes = impact(known, [...known, web4]);
+  const allowed = { before: 'absent', after: 'allow' };
+  expect(comes.groups.map(({ from, to, changes }) => [from, to, ...changes])).toEqual([
+    [
+      ['ns/web4'],
+      ['ns/other', 'ns/web1', 'ns/web2', 'ns/web3'],
+      { ...allowed, traffic: 'all traffic', because: 'Profile open, ingress[0]' },
+    ],
+    [['ns/web4'], ['ns/db'], { ...allowed, traffic: 'TCP 5432', because: 'GlobalNetworkPolicy to-db, ingress[0]' }],
+    [['ns/web4'], ['anywhere else'], { ...allowed, traffic: 'all traffic', because: 'Profile closed, egress[0]' }],
+  ]);
+  const goes = impact([...known, web4], known);
+  expect(goes.groups.map(({ from, to, changes }) => [from, to, changes[0]?.before, changes[0]?.after])).toEqual(
+    comes.groups.map(({ from, to }) => [from, to, 'allow', 'absent']),
+  );
+  const analysis = new ImpactAnalysis([...known, web4], known, nodePolicy);
+  const live = packet({ source: parseIp('10.0.0.4'), destination: parseIp('10.0.1.1'), destinationPort: 5432 });
+  expect(analysis.flow(live)).toMatchObject({ from: 'ns/web4', to: 'ns/db', before: 'allow', after: 'absent' });
+});
+
+test('a host endpoint that comes puts its host under policy, but for failsafe ports', () => {
+  const host = resource('HostEndpoint', 'h', { node: 'n2', expectedIPs: ['172.16.0.2'] }, { labels: { host: '' } });
+  const toHosts = policy('to-hosts', 'has(host)', [
+    { action: 'Allow', protocol: 'TCP', destination: { ports: [443] } },
+  ]);
+  const known = [...world, toHosts];
+  const { groups } = impact(known, [...known, host]);
+  const everybody = ['anywhere else', 'ns/db', 'ns/other', 'ns/web1', 'ns/web2', 'ns/web3'];
+  const closed = { before: 'allow', after: 'deny' };
+  expect(groups).toEqual([
+    {
+      from: everybody,
+      to: ['host h'],
+      pairs: 6,
+      changes: [
+        {
+          ...closed,
+          traffic: 'TCP 0-21, 23-442, 444-65535; UDP; ICMP; other protocols',
+          because: 'end of tier default, ingress',
+        },
+      ],
+    },
+    // It has no profile.
+    {
+      from: ['host h'],
+      to: everybody,
+      pairs: 6,
+      changes: [
+        {
+          ...closed,
+          traffic: 'TCP; UDP 0-52, 54-65535; ICMP; other protocols',
+          because: 'no profile allows it, egress',
+        },
+      ],
+    },
+  ]);
+  const later = impact([...known, host], known);
+  expect(later.groups.map(({ changes }) => changes[0]?.after)).toEqual(['allow', 'allow']);
+});
+
+test('a host endpoint for all interfaces changes what its node forwards', () => {
+  const node = resource('Node', 'n', { bgp: { ipv4Address: '172.16.0.1/24' } });
+  const host = resource('HostEndpoint', 'all', { node: 'n', interfaceName: '*' }, { labels: { host: '' } });
+  const forward = policy('forward', 'has(host)', [{ action: 'Deny', protocol: 'UDP' }, { action: 'Allow' }], {
+    applyOnForward: true,
+  });
+  const known = [...world, node, forward];
+  const { groups } = impact(known, [...known, host]);
+  const isWorkload = (name: string): boolean => name.startsWith('ns/');
+  expect(groups.filter(({ from, to }) => from.some(isWorkload) && to.some(isWorkload))).toMatchObject([
+    {
+      changes: [{ traffic: 'UDP', before: 'allow', after: 'deny', because: 'GlobalNetworkPolicy forward, ingress[0]' }],
+    },
+  ]);
+});
+
+test('labels that a namespace gives, and its network sets, count', () => {
+  const namespace = (labelsToApply: Record<string, string>) =>
+    resource('Profile', 'kns.ns', { labelsToApply, ingress: [{ action: 'Allow' }], egress: [{ action: 'Allow' }] });
+  const inNamespace = world.map((each) =>
+    each.kind === 'WorkloadEndpoint' ? { ...each, spec: { ...each.spec, profiles: ['kns.ns'] } } : each,
+  );
+  const deny = policy('no-tests', "app == 'db'", [
+    { action: 'Deny', source: { namespaceSelector: "stage == 'test'" } },
+    { action: 'Allow' },
+  ]);
+  const [before, after] = ['prod', 'test'].map((stage) => [...inNamespace, deny, namespace({ 'pcns.stage': stage })]);
+  expect(impact(before!, after!).groups).toMatchObject([
+    { from: ['ns/other', 'ns/web1', 'ns/web2', 'ns/web3'], to: ['ns/db'], changes: [{ after: 'deny' }] },
+  ]);
+  const set = resource('NetworkSet', 'far', { nets: ['198.51.100.0/24'] }, { namespace: 'ns', labels: { far: '' } });
+  expect(impact(after!, [...after!, set]).groups).toMatchObject([
+    { from: ['198.51.100.0/24 (NetworkSet ns/far)'], to: ['ns/db'], changes: [{ after: 'deny' }] },
+  ]);
 });
 
 test('the families of addresses are told apart where they differ', () => {
@@ -213,9 +317,9 @@ const headers = [
   { protocol: 253 },
 ];
 
-function attached(each: Resource): FlowAttachment {
+function attached(each: Resource): FlowEnd {
   const { labels, profiles } = memberOfWorkloadEndpoint(each as WorkloadEndpoint);
-  return { type: 'workload', endpoint: { kind: 'workload', name: 'w', labels, profiles } };
+  return { attachment: { type: 'workload', endpoint: { kind: 'workload', name: 'w', labels, profiles } } };
 }
 
 test('the pairs found are those that differ when every pair is asked alone', () => {

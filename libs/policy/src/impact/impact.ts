@@ -13,20 +13,24 @@ import { decideFlow, outside } from '../flow-decision.ts';
 import type { PolicyPacket } from '../packet.ts';
 import { worldOf } from '../resource-world.ts';
 import type { Policy, PolicyWorld } from '../world.ts';
+import { ClusterNodes } from './cluster-nodes.ts';
 import { describeDecider } from './decider.ts';
 import { AskedEnds, Likenesses, profilesOf } from './likeness.ts';
 import { networkParties } from './network-parties.ts';
-import { endpointParties, type Party } from './party.ts';
+import { endpointParties, PartyMaker, type Party, type PartyPair } from './party.ts';
 import { rulesOf } from './rules.ts';
 import { describeTraffic, trafficClasses, type Traffic } from './traffic.ts';
+
+/** `absent`: one of the ends is a workload endpoint that is not there. */
+export type ImpactVerdict = PacketDecision['verdict'] | 'absent';
 
 /** A verdict that changes. */
 export interface VerdictChange {
   /** `TCP 80, 443`; with `IPv4 ` or `IPv6 ` before it where only one of both is meant. */
   readonly traffic: string;
-  readonly before: 'allow' | 'deny';
-  readonly after: 'allow' | 'deny';
-  /** What denies, before or after. */
+  readonly before: ImpactVerdict;
+  readonly after: ImpactVerdict;
+  /** What denies, before or after; what allows, where an end is absent from one of both. */
   readonly because: string;
 }
 
@@ -51,8 +55,8 @@ export interface FlowImpact {
   /** What has the addresses; the address itself where nobody does. */
   readonly from: string;
   readonly to: string;
-  readonly before: 'allow' | 'deny';
-  readonly after: 'allow' | 'deny';
+  readonly before: ImpactVerdict;
+  readonly after: ImpactVerdict;
   readonly because: string;
 }
 
@@ -67,6 +71,12 @@ interface PartyClass {
 }
 
 type Side = 'before' | 'after';
+
+/** Steps as `PacketDecision`'s. */
+interface SideDecision extends Pick<PacketDecision, 'steps'> {
+  readonly verdict: ImpactVerdict;
+}
+
 const sides = ['before', 'after'] as const;
 const families = [4, 6] as const;
 const DEFAULT_LIMIT = 400_000;
@@ -78,7 +88,7 @@ export class ImpactAnalysis {
   readonly #limit: number;
   readonly #likenesses: Readonly<Record<Side, Likenesses>>;
   readonly #profileRules: Readonly<Record<Side, ReadonlyMap<string, readonly Rule[]>>>;
-  readonly #byAddress = new Map<IpAddress, { readonly before?: Party; readonly after?: Party }>();
+  readonly #byAddress = new Map<IpAddress, Partial<PartyPair>>();
   readonly #classes: readonly PartyClass[];
   #decisions = 0;
 
@@ -97,26 +107,32 @@ export class ImpactAnalysis {
       after: new Likenesses(worldOf(after), asked),
     };
     this.#profileRules = { before: profileRulesOf(before), after: profileRulesOf(after) };
-    const isRelevant = (label: string): boolean => asked.isRelevant(label);
-    const endpoints = { before: endpointParties(before, isRelevant), after: endpointParties(after, isRelevant) };
-    for (const side of sides) {
-      for (const party of endpoints[side].values()) {
-        for (const ip of Object.values(party.addresses))
-          this.#byAddress.set(ip, { ...this.#byAddress.get(ip), [side]: party });
-      }
+    const makerOf = (resources: readonly Resource[]): PartyMaker =>
+      new PartyMaker(new ClusterNodes(resources), (label) => asked.isRelevant(label));
+    const endpoints = endpointParties(before, after, { before: makerOf(before), after: makerOf(after) });
+    for (const pair of endpoints) {
+      const addresses = [...Object.values(pair.before.addresses), ...Object.values(pair.after.addresses)];
+      for (const ip of new Set(addresses)) this.#addAt(ip, pair);
     }
     const networks = networkParties([...before, ...after], (ip) => this.#byAddress.has(ip));
-    const pairs = [
-      ...[...endpoints.before].flatMap(([id, party]) => {
-        const later = endpoints.after.get(id);
-        return later === undefined ? [] : [[party, later] as const];
-      }),
-      ...networks.map((party) => [party, party] as const),
-    ];
+    const pairs = [...endpoints, ...networks.map((party) => ({ before: party, after: party }))];
     this.#classes = this.#classify(pairs);
   }
 
-  /** What changes between endpoints that both worlds have, and between them and the networks that rules name. */
+  /** Who has the address in either world. */
+  #addAt(ip: IpAddress, pair: PartyPair): void {
+    const known = { ...this.#byAddress.get(ip) };
+    for (const side of sides) {
+      const isThere = pair[side].isAbsent !== true && Object.values(pair[side].addresses).includes(ip);
+      if (isThere) known[side] = pair[side];
+    }
+    this.#byAddress.set(ip, known);
+  }
+
+  /**
+   * What changes between endpoints, and between them and the networks that rules name. Two ends count as on different
+   * nodes. Of an endpoint that comes or goes only what is allowed is told.
+   */
   pairs(): Impact {
     const found = new Map<string, { changes: readonly VerdictChange[]; from: PartyClass; to: Set<PartyClass> }>();
     let unexamined = 0;
@@ -141,41 +157,45 @@ export class ImpactAnalysis {
     return { groups, pairs: groups.reduce((sum, group) => sum + group.pairs, 0), unexamined };
   }
 
-  /** What becomes of one connection; `undefined` where neither end is an endpoint in both worlds. */
+  /** What becomes of one connection; `undefined` where neither end is an endpoint. An end that goes is absent then. */
   flow(packet: PolicyPacket): FlowImpact | undefined {
     const [from, to] = [this.#byAddress.get(packet.source), this.#byAddress.get(packet.destination)];
-    const party = (known: typeof from, side: Side, ip: IpAddress): Party => known?.[side] ?? stranger(ip);
-    const isKnown = [from, to].some((end) => end?.before !== undefined && end.after !== undefined);
-    if (!isKnown) return undefined;
+    if (from === undefined && to === undefined) return undefined;
+    const party = (known: typeof from, side: Side, ip: IpAddress): Party => {
+      const isGone = side === 'after' && known?.before !== undefined && known.after === undefined;
+      return known?.[side] ?? (isGone ? { ...known.before, isAbsent: true } : stranger(ip));
+    };
     const ends = (side: Side) => [party(from, side, packet.source), party(to, side, packet.destination)] as const;
-    const before = this.#decide('before', ...ends('before'), packet);
-    const after = this.#decide('after', ...ends('after'), packet);
+    const before = this.#verdictOf('before', ...ends('before'), packet);
+    const after = this.#verdictOf('after', ...ends('after'), packet);
     const [source, destination] = ends('after');
     return {
       from: source.name,
       to: destination.name,
       before: before.verdict,
       after: after.verdict,
-      because: describeDecider(after.verdict === 'deny' ? after : before),
+      because: becauseOf(before, after),
     };
   }
 
-  #classify(pairs: readonly (readonly [Party, Party])[]): readonly PartyClass[] {
+  #classify(pairs: readonly PartyPair[]): readonly PartyClass[] {
     const classes = new Map<string, PartyClass>();
-    for (const [before, after] of pairs) {
+    for (const ends of pairs) {
+      const { before, after } = ends;
       const isEndpoint = before.likeness !== '';
-      const ends = { before, after };
+      const absent = sides.filter((side) => ends[side].isAbsent === true);
       const own = sides.map((side) => (isEndpoint ? this.#likenesses[side].rulesOf(ends[side]) : ''));
       const meant = families.map((family) => sides.map((side) => this.#likenesses[side].meantBy(ends[side], family)));
       const ports = sides.map((side) => ends[side].ports);
-      const kind = isEndpoint ? before.attachment.type : '';
-      const key = JSON.stringify([kind, own, meant, ports]);
+      const kind = isEndpoint ? before.end.attachment.type : '';
+      const key = JSON.stringify([kind, absent, own, meant, ports]);
       const known = classes.get(key);
       if (known !== undefined) {
         known.names.push(after.name);
         continue;
       }
-      const isTouched = [own, ...meant, ports.map((each) => JSON.stringify(each))].some(([a, b]) => a !== b);
+      const isTouched =
+        absent.length > 0 || [own, ...meant, ports.map((each) => JSON.stringify(each))].some(([a, b]) => a !== b);
       classes.set(key, { id: classes.size, before, after, names: [after.name], isEndpoint, isTouched });
     }
     return [...classes.values()];
@@ -206,14 +226,15 @@ export class ImpactAnalysis {
     });
     const changed = new Map<string, { change: Omit<VerdictChange, 'traffic'>; traffic: Traffic[] }>();
     for (const traffic of all) {
-      const [before, after] = sides.map((side): PacketDecision => {
+      const decide = (side: Side): SideDecision => {
         const [source, destination] = [from[side].addresses[family], to[side].addresses[family]];
         if (source === undefined || destination === undefined) return { verdict: 'deny', steps: [] };
-        return this.#decide(side, from[side], to[side], { family, source, destination, ...traffic.header });
-      });
-      if (before === undefined || after === undefined || before.verdict === after.verdict) continue;
-      const because = describeDecider(after.verdict === 'deny' ? after : before);
-      const change = { before: before.verdict, after: after.verdict, because };
+        const packet = { family, source, destination, ...traffic.header };
+        return this.#verdictOf(side, onNode(from[side], 'from'), onNode(to[side], 'to'), packet);
+      };
+      const [before, after] = [decide('before'), decide('after')];
+      if (!isNews(before.verdict, after.verdict)) continue;
+      const change = { before: before.verdict, after: after.verdict, because: becauseOf(before, after) };
       const key = JSON.stringify(change);
       const known = changed.get(key) ?? { change, traffic: [] };
       changed.set(key, known);
@@ -225,11 +246,22 @@ export class ImpactAnalysis {
     }));
   }
 
+  /** Those of hosts in either direction, since what they forward meets both. */
   #rulesAskedOf(party: Party, direction: 'ingress' | 'egress', side: Side): readonly Rule[] {
+    const { attachment, node } = party.end;
+    const hasHost = attachment.type === 'host' || node?.uplink !== undefined || node?.wildcard !== undefined;
     return [
-      ...this.#likenesses[side].policiesOf(party).flatMap(({ spec }) => spec[direction] ?? []),
+      ...this.#likenesses[side]
+        .policiesOf(party)
+        .flatMap(({ spec }) => (hasHost ? [...(spec.ingress ?? []), ...(spec.egress ?? [])] : (spec[direction] ?? []))),
       ...profilesOf(party).flatMap((name) => this.#profileRules[side].get(name) ?? []),
+      ...(hasHost ? failsafeRules(this.#node) : []),
     ];
+  }
+
+  #verdictOf(side: Side, from: Party, to: Party, packet: PolicyPacket): SideDecision {
+    if (from.isAbsent === true || to.isAbsent === true) return { verdict: 'absent', steps: [] };
+    return this.#decide(side, from, to, packet);
   }
 
   /** Of all policies only those of the two ends are looked through. */
@@ -238,7 +270,7 @@ export class ImpactAnalysis {
     const likenesses = this.#likenesses[side];
     const policies = new Set<Policy>([...likenesses.policiesOf(from), ...likenesses.policiesOf(to)]);
     const world: PolicyWorld = { ...likenesses.world, policies };
-    return decideFlow(world, this.#node, from.attachment, to.attachment, packet);
+    return decideFlow(world, this.#node, from.end, to.end, packet);
   }
 
   /** Groups with the same changes and the same other end become one. */
@@ -259,6 +291,29 @@ export class ImpactAnalysis {
   }
 }
 
+/** Whether it is worth telling: who is not there gets nothing, which a refusal does not change. */
+function isNews(before: ImpactVerdict, after: ImpactVerdict): boolean {
+  const isKept = (verdict: ImpactVerdict): boolean => verdict === 'allow';
+  return before === 'absent' || after === 'absent' ? isKept(before) !== isKept(after) : before !== after;
+}
+
+function becauseOf(before: SideDecision, after: SideDecision): string {
+  const isTelling = after.verdict === 'deny' || before.verdict === 'absent';
+  return describeDecider(isTelling ? after : before);
+}
+
+/** The party as if on a node of its own, so that one pair stands for others. */
+function onNode(party: Party, name: string): Party {
+  const { node } = party.end;
+  return node === undefined ? party : { ...party, end: { ...party.end, node: { ...node, name } } };
+}
+
+/** Cut traffic as failsafe ports do. */
+function failsafeRules({ failsafes }: NodePolicy): readonly Rule[] {
+  const ports = [...failsafes.inbound, ...failsafes.outbound];
+  return ports.map(({ protocol, port }) => ({ action: 'Allow', protocol, destination: { ports: [port] } }));
+}
+
 /** Each of the ones with each of the others but itself. */
 function pairsOf(from: readonly PartyClass[], to: readonly PartyClass[]): number {
   const count = (classes: readonly PartyClass[]): number => classes.reduce((sum, { names }) => sum + names.length, 0);
@@ -274,5 +329,5 @@ function profileRulesOf(resources: readonly Resource[]): ReadonlyMap<string, rea
 }
 
 function stranger(ip: IpAddress): Party {
-  return { name: ip, addresses: { [familyOf(ip)]: ip }, ports: [], attachment: outside, likeness: '' };
+  return { name: ip, addresses: { [familyOf(ip)]: ip }, ports: [], end: outside, likeness: '' };
 }

@@ -1,6 +1,8 @@
 import { DEFAULT_TIER, type EntityRule, type Rule } from '@calico-node/model';
 import { cidrContains, parseCidrLoose, type Cidr, type Family, type IpAddress } from '@calico-node/net';
-import { endpointOf } from '../flow-decision.ts';
+import { stageOf } from '../endpoint-decision.ts';
+import type { PolicyEndpoint } from '../endpoint.ts';
+import { endpointOf, type FlowEnd } from '../flow-decision.ts';
 import { effectiveLabels } from '../inherited-labels.ts';
 import { holdersOf, isHeld } from '../rule-match.ts';
 import { Selection } from '../selection.ts';
@@ -92,16 +94,21 @@ export class Likenesses {
     );
   }
 
-  /** The enforced policies that apply to the endpoint, in no order; none for who is no endpoint. */
-  policiesOf({ attachment, likeness }: Party): readonly Policy[] {
-    const endpoint = endpointOf(attachment);
-    if (endpoint === undefined) return [];
+  /** The enforced policies that the party's own traffic is asked, in no order: those of its host for what that forwards, too. */
+  policiesOf({ end, likeness }: Party): readonly Policy[] {
     const known = this.#subjects.get(likeness);
     if (known !== undefined) return known;
-    const labels = effectiveLabels(this.world, endpoint);
-    const found = this.#enforced.filter((policy) => this.#selection.policyApplies(policy, labels));
-    this.#subjects.set(likeness, found);
-    return found;
+    const found = new Set<Policy>();
+    const isHost = end.attachment.type === 'host';
+    for (const { endpoint, isOwn } of endpointsAsked(end)) {
+      const labels = effectiveLabels(this.world, endpoint);
+      for (const policy of this.#enforced) {
+        if (!isOwn && !isHost && !asksForwarded(policy)) continue;
+        if (this.#selection.policyApplies(policy, labels)) found.add(policy);
+      }
+    }
+    this.#subjects.set(likeness, [...found]);
+    return [...found];
   }
 
   /** Equal where the same rules are asked of the party's own traffic, in the same tiers. */
@@ -165,7 +172,26 @@ function isIn({ nets, notNets }: Asked, ip: IpAddress): boolean {
   return (nets.length === 0 || nets.some(holds)) && !notNets.some(holds);
 }
 
-/** The profiles of an endpoint, in their order. */
-export function profilesOf({ attachment }: Party): readonly string[] {
-  return endpointOf(attachment)?.profiles ?? [];
+/** The profiles that have a say in the party's own traffic, in their order. */
+export function profilesOf({ end }: Party): readonly string[] {
+  const isHost = end.attachment.type === 'host';
+  return endpointsAsked(end).flatMap(({ endpoint, isOwn }) => (isOwn || isHost ? endpoint.profiles : []));
+}
+
+/** Its own endpoint, and those of its host. */
+function endpointsAsked({
+  attachment,
+  node,
+}: FlowEnd): readonly { readonly endpoint: PolicyEndpoint; readonly isOwn: boolean }[] {
+  const own = endpointOf(attachment);
+  const ofHost = [attachment.type === 'host' ? undefined : node?.uplink, node?.wildcard];
+  return [
+    ...(own === undefined ? [] : [{ endpoint: own, isOwn: true }]),
+    ...ofHost.flatMap((endpoint) => (endpoint === undefined ? [] : [{ endpoint, isOwn: false }])),
+  ];
+}
+
+/** Whether a host endpoint asks the policy of what its host only passes on. */
+function asksForwarded(policy: Policy): boolean {
+  return stageOf(policy) !== 'normal' || ('applyOnForward' in policy.spec && policy.spec.applyOnForward === true);
 }

@@ -33,7 +33,7 @@ export function networkParties(resources: readonly Resource[], isTaken: (ip: IpA
 
 function networkParty(name: string, ips: readonly IpAddress[]): Party {
   const addresses = Object.fromEntries(ips.map((ip) => [ip.includes(':') ? 6 : 4, ip]));
-  return { name, addresses, ports: [], attachment: outside, likeness: '' };
+  return { name, addresses, ports: [], end: outside, likeness: '' };
 }
 
 /** With the network sets that they are of. */

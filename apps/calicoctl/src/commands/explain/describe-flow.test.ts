@@ -1,3 +1,4 @@
+import { felixV1 } from '@calico-node/rpc';
 import { expect, test } from 'vitest';
 import { describeFlow } from './describe-flow.ts';
 
@@ -5,48 +6,51 @@ const request = { from: 'a', to: 'b', protocol: 6, sourcePort: 0, destinationPor
 const rule = { kind: 'NetworkPolicy', namespace: 'ns', name: 'p', revision: '7', index: 2, action: 'Allow' };
 
 test('a flow is described tier by tier, with rule and revision, and what staged policy would say', () => {
-  const text = describeFlow(request, {
-    allowed: false,
-    source: '10.0.0.1',
-    destination: '10.0.0.2',
-    revision: 9n,
-    stagedVerdict: 'allow',
-    steps: [
-      {
-        endpoint: 'ns/a',
-        direction: 'egress',
-        verdict: 'allow',
-        reason: 'rule',
-        rule,
-        tiers: [
-          {
-            name: 'first',
-            policies: ['GlobalNetworkPolicy first.x'],
-            rule: undefined,
-            defaultAction: 'Pass',
-            outcome: 'Pass',
-          },
-          {
-            name: 'default',
-            policies: ['GlobalNetworkPolicy q', 'NetworkPolicy ns/p'],
-            rule,
-            defaultAction: 'Deny',
-            outcome: 'Allow',
-          },
-        ],
-        staged: [{ tier: 'default', policy: 'StagedGlobalNetworkPolicy s', rule: undefined }],
-      },
-      {
-        endpoint: 'ns/b',
-        direction: 'ingress',
-        verdict: 'deny',
-        reason: 'no-profile-matched',
-        rule: undefined,
-        tiers: [],
-        staged: [],
-      },
-    ],
-  });
+  const text = describeFlow(
+    request,
+    felixV1.ExplainFlowResponse.fromPartial({
+      allowed: false,
+      source: '10.0.0.1',
+      destination: '10.0.0.2',
+      revision: 9n,
+      stagedVerdict: 'allow',
+      steps: [
+        {
+          endpoint: 'ns/a',
+          direction: 'egress',
+          verdict: 'allow',
+          reason: 'rule',
+          rule,
+          tiers: [
+            {
+              name: 'first',
+              policies: ['GlobalNetworkPolicy first.x'],
+              rule: undefined,
+              defaultAction: 'Pass',
+              outcome: 'Pass',
+            },
+            {
+              name: 'default',
+              policies: ['GlobalNetworkPolicy q', 'NetworkPolicy ns/p'],
+              rule,
+              defaultAction: 'Deny',
+              outcome: 'Allow',
+            },
+          ],
+          staged: [{ tier: 'default', policy: 'StagedGlobalNetworkPolicy s', rule: undefined }],
+        },
+        {
+          endpoint: 'ns/b',
+          direction: 'ingress',
+          verdict: 'deny',
+          reason: 'no-profile-matched',
+          rule: undefined,
+          tiers: [],
+          staged: [],
+        },
+      ],
+    }),
+  );
   expect(text).toBe(`Flow:     10.0.0.1 -> 10.0.0.2, TCP port 80
 Verdict:  DENY (policy as of store revision 9)
 Staged:   ALLOW, if all staged policies were enforced
@@ -83,14 +87,14 @@ test('a rule of a profile stands where no tier decides', () => {
     tiers: [],
     staged: [],
   };
-  const answer = {
+  const answer = felixV1.ExplainFlowResponse.fromPartial({
     allowed: true,
     source: '10.0.0.1',
     destination: '10.9.9.9',
     revision: 9n,
     stagedVerdict: '',
     steps: [step],
-  };
+  });
   expect(describeFlow({ ...request, protocol: 1, destinationPort: 0 }, answer))
     .toBe(`Flow:     10.0.0.1 -> 10.9.9.9, ICMP type 8 code 0
 Verdict:  ALLOW (policy as of store revision 9)

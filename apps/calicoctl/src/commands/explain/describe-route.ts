@@ -49,7 +49,8 @@ export function describeRoute(
   return `${lines.join('\n')}\n`;
 }
 
-function reasonOf(entry: felixV1.KernelRoute | undefined, facts: AddressFacts): string {
+/** Why the kernel has the route. */
+export function reasonOf(entry: felixV1.KernelRoute | undefined, facts: AddressFacts): string {
   if (entry === undefined) return 'the kernel has no route for it';
   const { interfaceName, gateway } = entry.nextHops[0] ?? { interfaceName: '', gateway: '' };
   if (entry.type === 'local') return `the address is this host's own, on ${interfaceName}`;

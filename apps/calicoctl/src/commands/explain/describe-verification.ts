@@ -8,12 +8,15 @@ export function describeVerification(answer: felixV1.VerifyFlowResponse): string
     '',
     `Kernel:   ${kernel.toUpperCase()}, ${agrees(answer) ? 'as policy says' : `but policy says ${expected.toUpperCase()}`} (${packetFilter})`,
     `Packet:   ${wayOf(answer)}`,
+    ...translationOf(answer),
     ...halfOf(answer),
     ...(kernel === 'lost'
       ? ['No rule dropped it, and it did not get to where packets leave: the kernel may have no route for it.']
       : []),
     ...(gap === '' ? [] : [`Not all rules may be here: ${gap}.`]),
-    ...(agrees(answer) ? [] : ['', 'What policy says of this way:', ...steps.flatMap(describeStep)]),
+    ...(agrees(answer) && answer.translatedDestination === ''
+      ? []
+      : ['', 'What policy says of this way:', ...steps.flatMap(describeStep)]),
     ...(rules.length === 0 ? [] : ['', 'Rules that it met:', ...rules.map((rule) => `  ${ruleText(rule)}`)]),
   ];
   return `${lines.join('\n')}\n`;
@@ -31,8 +34,22 @@ function wayOf({ source, sourcePort, enteredBy, leavesBy, kernel }: felixV1.Veri
   return `${from}, ${entered}; taken away ${leavesBy === '' ? 'before the host got it' : `before it left by ${leavesBy}`}`;
 }
 
+function translationOf(answer: felixV1.VerifyFlowResponse): string[] {
+  const { translatedDestination, translatedDestinationPort, translatedSource, translatedSourcePort } = answer;
+  const parts = [
+    ...(translatedDestination === '' ? [] : [`to ${withPort(translatedDestination, translatedDestinationPort)}`]),
+    ...(translatedSource === '' ? [] : [`from ${withPort(translatedSource, translatedSourcePort)}`]),
+  ];
+  return parts.length === 0 ? [] : [`Became:   ${parts.join(', ')}, by the kernel's address translation`];
+}
+
+function withPort(address: string, port: number): string {
+  return port === 0 ? address : `${address} port ${port}`;
+}
+
 function halfOf({ half }: felixV1.VerifyFlowResponse): string[] {
   if (half === 'whole') return [];
+  if (half === 'between') return ["Verified: this node between them; the ends' own policy is on their nodes"];
   const [here, there] = half === 'egress' ? ['egress', 'ingress'] : ['ingress', 'egress'];
   return [`Verified: the ${here} half; the other end's ${there} policy is on its own node, to be verified there`];
 }

@@ -14,16 +14,21 @@ import { callUnary } from '@calico-node/rpc';
 import { CommandError, type Io } from '../../io.ts';
 import { withSession, type DatastoreOptions, type Session } from '../../session.ts';
 import { askFelix, CALL_TIMEOUT_MS } from './ask-felix.ts';
-import { describeRoute, type AddressFacts, type Holder } from './describe-route.ts';
+import { renderAnswer, type AnswerFormat } from './answer-format.ts';
+import { describeRoute, reasonOf, type AddressFacts, type Holder } from './describe-route.ts';
+
+export type RouteOptions = DatastoreOptions & { readonly output: AnswerFormat };
 
 /** `calicoctl explain route`. @throws CommandError for what is no address, and when Felix does not answer. */
-export async function explainRoute(text: string, options: DatastoreOptions, io: Io): Promise<void> {
+export async function explainRoute(text: string, options: RouteOptions, io: Io): Promise<void> {
   const address = addressOf(text);
   const kernel = await askFelix(io, (client) =>
     callUnary(client.lookUpRoute.bind(client), { address }, { timeoutMs: CALL_TIMEOUT_MS }),
   );
   const facts = await withSession(options, io, (session) => factsOf(address, session), { isReadOnly: true });
-  io.out(describeRoute(address, kernel, facts));
+  const { output } = options;
+  if (output === 'text') io.out(describeRoute(address, kernel, facts));
+  else io.out(renderAnswer(output, { address, why: reasonOf(kernel.entry, facts), kernel, ...facts }));
 }
 
 /** The address, or a network's first one. */

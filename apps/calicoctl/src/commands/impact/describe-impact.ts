@@ -17,7 +17,7 @@ export function describeImpact({ groups, pairs, unexamined }: Impact): string {
   const shown = groups.slice(0, MAX_GROUPS);
   const hidden = groups.slice(MAX_GROUPS).reduce((sum, group) => sum + group.pairs, 0);
   const lines = [
-    `Impact: ${pairs === 0 ? 'no pair of endpoints has another verdict' : `${count(pairs, 'pair')} would have other verdicts`}`,
+    `Impact: ${pairs === 0 ? 'no pair of endpoints has another verdict' : summaryOf(groups)}`,
     ...shown.flatMap(describeGroup),
     ...(hidden === 0 ? [] : [`  and ${count(hidden, 'pair')} more`]),
     ...(unexamined === 0 ? [] : [`  ${count(unexamined, 'pair')} not looked at: too many sorts of endpoints`]),
@@ -42,6 +42,22 @@ export function describeConnections(
   return `${lines.join('\n')}\n`;
 }
 
+/** Pairs of endpoints that stay, of those that come, and of those that go. */
+function summaryOf(groups: readonly ImpactGroup[]): string {
+  const pairsOf = (isWanted: (change: VerdictChange | undefined) => boolean): number =>
+    groups.reduce((sum, { pairs, changes }) => sum + (isWanted(changes[0]) ? pairs : 0), 0);
+  const [come, go] = [
+    pairsOf((change) => change?.before === 'absent'),
+    pairsOf((change) => change?.after === 'absent'),
+  ];
+  const changed = pairsOf(() => true) - come - go;
+  return [
+    ...(changed === 0 ? [] : [`${count(changed, 'pair')} would have other verdicts`]),
+    ...(come === 0 ? [] : [`${count(come, 'pair')} would be allowed with endpoints that come`]),
+    ...(go === 0 ? [] : [`${count(go, 'pair')} would end with endpoints that go`]),
+  ].join(', ');
+}
+
 function describeGroup({ from, to, pairs, changes }: ImpactGroup): string[] {
   return [
     `  ${namesOf(from)} -> ${namesOf(to)} (${count(pairs, 'pair')})`,
@@ -60,6 +76,8 @@ function describeConnection({ connection, from, to, ...change }: ChangedConnecti
 }
 
 function describeChange({ before, after, because }: Omit<VerdictChange, 'traffic'>): string {
+  if (before === 'absent') return `new, ${after.toUpperCase()}  (${because})`;
+  if (after === 'absent') return `${before.toUpperCase()} -> the endpoint is gone`;
   return `${before.toUpperCase()} -> ${after.toUpperCase()}  (${because})`;
 }
 

@@ -25,7 +25,7 @@ export class DryRunImpact {
     return new DryRunImpact(resources, before, node);
   }
 
-  /** Prints what the resources that were written change. */
+  /** Prints what the resources that were written or deleted change. */
   async report(written: readonly Named[], io: Io): Promise<void> {
     const after = await withChanges(this.#before, written, this.#resources);
     const analysis = new ImpactAnalysis([...this.#before.values()], [...after.values()], this.#node);

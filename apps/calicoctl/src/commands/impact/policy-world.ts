@@ -6,11 +6,13 @@ import type { Named } from '../named.ts';
 
 /** The kinds that verdicts depend on. */
 const kinds: readonly Kind[] = [
+  'BGPConfiguration',
   'GlobalNetworkPolicy',
   'GlobalNetworkSet',
   'HostEndpoint',
   'NetworkPolicy',
   'NetworkSet',
+  'Node',
   'Profile',
   'Tier',
   'WorkloadEndpoint',
@@ -25,7 +27,7 @@ export async function readPolicyResources(resources: Resources): Promise<PolicyR
   return new Map(all.map((resource) => [identityOf(resource), resource]));
 }
 
-/** The same with what has been written since of the named resources. */
+/** The same with what has become of the named resources since. */
 export async function withChanges(
   known: PolicyResources,
   written: readonly Named[],
@@ -33,8 +35,13 @@ export async function withChanges(
 ): Promise<PolicyResources> {
   const changed = new Map(known);
   const ofPolicy = written.filter(({ kind }) => kinds.includes(kind));
-  const found = await Promise.all(ofPolicy.map((named) => readOne(named, resources)));
-  for (const resource of found) if (resource !== undefined) changed.set(identityOf(resource), resource);
+  const found = await Promise.all(
+    ofPolicy.map(async (named) => ({ named, resource: await readOne(named, resources) })),
+  );
+  for (const { named, resource } of found) {
+    if (resource === undefined) changed.delete(identityOf(named));
+    else changed.set(identityOf(resource), resource);
+  }
   return changed;
 }
 
@@ -48,6 +55,7 @@ export async function readNodePolicy(resources: Resources): Promise<NodePolicy> 
   return {
     ...others,
     ...(action === 'RETURN' || action === 'ACCEPT' ? { defaultEndpointToHostAction: action } : {}),
+    ...(spec.serviceLoopPrevention === 'Disabled' ? { preventsServiceLoops: false } : {}),
     ...(spec.vxlanPort === undefined ? {} : { vxlanPort: spec.vxlanPort }),
     ...(spec.allowVXLANPacketsFromWorkloads === true ? { allowVxlanPacketsFromWorkloads: true } : {}),
     ...(spec.allowIPIPPacketsFromWorkloads === true ? { allowIpipPacketsFromWorkloads: true } : {}),
@@ -75,6 +83,6 @@ async function readOne({ kind, metadata }: Named, resources: Resources): Promise
   }
 }
 
-function identityOf({ kind, metadata }: Resource): string {
+function identityOf({ kind, metadata }: Named): string {
   return `${kind} ${metadata.namespace ?? ''}/${metadata.name}`;
 }
