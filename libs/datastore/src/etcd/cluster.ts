@@ -74,17 +74,22 @@ export class EtcdCluster {
   async #attempt<T>(
     identity: string,
     kind: 'read' | 'write',
-    deadline: number,
+    latest: number,
     run: (member: EtcdMember, grpc: { deadline: number }) => Promise<T>,
   ): Promise<T> {
     const count = (await this.#open()).length;
     let logins = 0;
+    let deadline = latest;
     // One more attempt than members: a connection that died while idle is only noticed by using it.
     for (let left = count; ; left--) {
       const member = await this.member();
-      const now = Date.now();
-      const share = count > 1 && kind === 'read' ? Math.max(1000, (deadline - now) / 2) : deadline - now;
       try {
+        const began = Date.now();
+        member.load();
+        const now = Date.now();
+        // Nobody could answer while the client was made, which takes a slow machine seconds.
+        deadline += now - began;
+        const share = count > 1 && kind === 'read' ? Math.max(1000, (deadline - now) / 2) : deadline - now;
         return await run(member, { deadline: Math.min(deadline, now + share) });
       } catch (error) {
         const failure = classifyFailure(error);

@@ -31,6 +31,11 @@ export class EtcdMember {
 
   /** The client for everything but watches. It logs in by itself when a user is configured. */
   get etcd(): Etcd3 {
+    return this.load();
+  }
+
+  /** Makes the client, unless it is there. */
+  load(): Etcd3 {
     const { user } = this.#config;
     const tls = this.endpoint.secure ? tlsMaterial(this.#config) : undefined;
     this.#etcd ??= new Etcd3({
