@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ipam } from '@calico-node/ipam';
 import { blockPrefix, handleKey, ipamConfigKey } from '@calico-node/model';
+import { KubernetesApi } from '@calico-node/kubernetes/testing';
 import { parseIp } from '@calico-node/net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { manifest, startCli, type Cli } from './cli.ts';
@@ -137,7 +138,7 @@ Loading all nodes.
 Found 1 node tunnel IPs.
 
 Loading all service load balancer IPs.
-Services are not read: there is no Kubernetes client. Load balancer addresses are taken to be in use.
+Services are not read: neither --kubeconfig nor KUBECONFIG is set. Load balancer addresses are taken to be in use.
 Found 0 allocated load balancer IPs.
 
 Loading all workload endpoints.
@@ -172,6 +173,46 @@ Check complete; found 4 problems.
     expect(all).toContain('  10.65.0.5 allocated; attrs Main:net.c1 Extra:namespace=prod,node=n1,pod=web\n');
     expect(all).toContain('  10.65.0.8 belongs to Node(n1)\n');
     expect(all).toContain("  left-over doesn't have any active IPs.\n");
+  });
+
+  it('asks the Kubernetes API which services have load balancer addresses', async () => {
+    await using api = await KubernetesApi.start();
+    const kubeconfig = api.writeKubeconfig(join(cli.directory, 'kubeconfig'));
+    const service = (name: string, ips: string[], spec: object = {}): void => {
+      const object = {
+        metadata: { namespace: 'shop', name },
+        spec: { type: 'LoadBalancer', ...spec },
+        status: { loadBalancer: { ingress: ips.map((ip) => ({ ip })) } },
+      };
+      api.set('/api/v1/services', object);
+    };
+    service('front', ['10.65.0.70']);
+    service('elsewhere', ['10.65.0.71'], { loadBalancerClass: 'another' });
+    service('inside', ['10.65.0.72'], { type: 'ClusterIP' });
+    service('stray', ['10.65.0.73']);
+    const ipam = new Ipam(cli.backend);
+    for (const [ip, handleId] of [
+      ['10.65.0.70', 'lb-front'],
+      ['10.65.0.71', 'lb-gone'],
+    ] as const) {
+      const nodeName = 'load-balancer';
+      await ipam.assignIp({ ip: parseIp(ip), nodeName, handleId, attributes: { type: 'loadBalancer' } });
+    }
+    const text = await cli.succeed(`ipam check --show-all-ips --kubeconfig=${kubeconfig}`);
+    expect(text).toContain(`Loading all service load balancer IPs.
+  10.65.0.70 belongs to front
+  10.65.0.73 belongs to stray
+Found 2 service load balancer.
+`);
+    expect(text).toContain('  10.65.0.71 leaked; attrs Main:lb-gone Extra:type=loadBalancer\n');
+    expect(text).not.toContain('10.65.0.70 leaked');
+    expect(text).toContain('  10.65.0.73 in use by stray and in active IPAM pool but has no IPAM allocation.\n');
+    expect(await cli.succeed('ipam check')).toContain('Found 2 allocated load balancer IPs.');
+    api.refuses = true;
+    expect(await cli.fail(`ipam check --kubeconfig=${kubeconfig}`)).toContain(
+      'the services of load balancers are not known',
+    );
+    expect(await cli.fail('ipam check --kubeconfig=/nowhere')).toContain('/nowhere');
   });
 
   it('counts a block that it cannot read, or that is broken, instead of giving up', async () => {

@@ -352,7 +352,7 @@ option lease 600
       const { index } = host.getLink('calileased2')!;
       host.apply([addAddress({ interfaceIndex: index, ip: parseIp('192.0.2.1'), prefixLength: 32 })]);
     }
-    start('/usr/bin/busybox', ['udhcpd', '-f', join(node.dir, 'udhcpd.conf')]);
+    start('/usr/bin/busybox', ['udhcpd', '-f', '-a', '10', join(node.dir, 'udhcpd.conf')]);
     expect((await adding)['ips']).toMatchObject([{ address: '192.0.2.30/32' }]);
     const { items } = await node.resources.list('WorkloadEndpoint');
     expect(items).toMatchObject([{ spec: { ipNetworks: ['192.0.2.30/32'] } }]);

@@ -1,5 +1,5 @@
 import type { AllocationAttribute, AllocationBlock, IPPool, Node, WorkloadEndpoint } from '@calico-node/model';
-import { parseCidr } from '@calico-node/net';
+import { parseCidr, parseIp } from '@calico-node/net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { allocationsOf } from './allocations.ts';
@@ -100,6 +100,16 @@ describe('the consistency check', () => {
       [true, false],
       [false, true],
     ]);
+  });
+
+  it('finds load balancer addresses leaked that no service has, where services are known', () => {
+    const given = { 0: { handle_id: 'lb-a' }, 1: { handle_id: 'lb-b' } };
+    const blocks = [block('10.2.0.0/30', given, 'virtual:load-balancer')];
+    const services = [{ ip: parseIp('10.2.0.0'), owner: 'front' }];
+    const result = check({ blocks, services });
+    expect(result.leaked.map(({ ip }) => ip)).toEqual(['10.2.0.1']);
+    expect(result.allocations.map(({ owners }) => owners)).toEqual([['front'], []]);
+    expect(check({ blocks }).leaked).toEqual([]);
   });
 
   it('knows borrowed addresses, and attributes that are not there', () => {

@@ -2,8 +2,7 @@
  * What `calicoctl ipam check` finds out: whether the addresses that IPAM records as given are those that
  * workloads and nodes use (Calico's documented behaviour). Pure; the caller reads the store.
  *
- * Services are not asked, since they are in Kubernetes only: an address of a load balancer block is taken
- * to be in use.
+ * Services are in Kubernetes only: where the caller cannot ask it, an address of a load balancer is taken to be in use.
  */
 import type { AllocationBlock, IPPool, Node, WorkloadEndpoint } from '@calico-node/model';
 import { cidrContains, parseCidrLoose, splitCidr, tryParseCidr, tryParseIp, type IpAddress } from '@calico-node/net';
@@ -17,6 +16,8 @@ export interface ConsistencyInputs {
   readonly endpoints: readonly WorkloadEndpoint[];
   /** The IDs of all stored handles. */
   readonly handleIds: readonly string[];
+  /** The addresses of services that Calico gives addresses to; undefined when nobody can tell. */
+  readonly services?: readonly AddressUse[] | undefined;
 }
 
 /** Something that uses an address: `Node(n1)`, `Workload(default/n1-k8s-web-eth0)`. */
@@ -58,11 +59,14 @@ export interface Consistency {
   readonly missingHandles: readonly string[];
 }
 
-export function checkConsistency({ blocks, pools, nodes, endpoints, handleIds }: ConsistencyInputs): Consistency {
+export function checkConsistency(inputs: ConsistencyInputs): Consistency {
+  const { blocks, pools, nodes, endpoints, handleIds, services } = inputs;
   const tunnelUses = nodes.flatMap(tunnelUsesOf);
   const workloadUses = endpoints.flatMap(workloadUsesOf);
-  const usesByIp = Map.groupBy([...tunnelUses, ...workloadUses], ({ ip }) => ip);
-  const allocations = blocks.flatMap(allocationsOf).map((allocation) => checked(allocation, usesByIp));
+  const usesByIp = Map.groupBy([...tunnelUses, ...(services ?? []), ...workloadUses], ({ ip }) => ip);
+  const allocations = blocks
+    .flatMap(allocationsOf)
+    .map((allocation) => checked(allocation, usesByIp, services !== undefined));
   const allocated = Map.groupBy(allocations, ({ ip }) => ip);
   const enabled = pools
     .filter(({ spec }) => spec.disabled !== true)
@@ -87,26 +91,31 @@ export function checkConsistency({ blocks, pools, nodes, endpoints, handleIds }:
   };
 }
 
-function checked(allocation: Allocation, usesByIp: ReadonlyMap<IpAddress, readonly AddressUse[]>): CheckedAllocation {
+function checked(
+  allocation: Allocation,
+  usesByIp: ReadonlyMap<IpAddress, readonly AddressUse[]>,
+  knowsServices: boolean,
+): CheckedAllocation {
   const { ip, affinity, attribute } = allocation;
   const uses = usesByIp.get(ip) ?? [];
   const isReserved = attribute !== undefined && isWindowsReserved(attribute);
   const handle = isReserved ? undefined : nonEmpty(attribute?.handle_id?.split('\r', 1)[0]);
   const isLoadBalancer = affinity?.startsWith('virtual:') === true || handle?.startsWith('lb-') === true;
+  const isPresumed = isLoadBalancer && !knowsServices;
   const isCoolingDown = attribute?.releasedAt !== undefined;
   const node = nonEmpty(attribute?.secondary?.['node']) ?? nodeOfAffinity(affinity);
   return {
     ...allocation,
     handle,
     node,
-    isInUse: !isCoolingDown && (uses.length > 0 || isReserved || isLoadBalancer),
+    isInUse: !isCoolingDown && (uses.length > 0 || isReserved || isPresumed),
     isCoolingDown,
     isBorrowed: !isLoadBalancer && node !== nodeOfAffinity(affinity),
     isLoadBalancer,
     owners: [
       ...uses.map(({ owner }) => owner),
       ...(isReserved ? ['Reserved for Windows'] : []),
-      ...(isLoadBalancer ? ['LoadBalancer(not checked)'] : []),
+      ...(isPresumed ? ['LoadBalancer(not checked)'] : []),
     ],
   };
 }

@@ -1,11 +1,14 @@
 import type { AddressUse, CheckedAllocation, Consistency } from '@calico-node/ipam';
 import type { AllocationAttribute, AllocationBlock, IPPool } from '@calico-node/model';
 import type { IpAddress } from '@calico-node/net';
+import type { LoadBalancers } from './load-balancers.ts';
 
 export interface CheckTextInputs {
   readonly blocks: readonly AllocationBlock[];
   readonly pools: readonly IPPool[];
   readonly result: Consistency;
+  /** Undefined when nobody could be asked for services. */
+  readonly loadBalancers: LoadBalancers | undefined;
   /** `IPAMBlock <key> is invalid: <problem>` */
   readonly invalid: readonly { readonly key: string; readonly problem: string }[];
   /** `--show-all-ips`, which shows problems too. */
@@ -17,14 +20,14 @@ export interface CheckTextInputs {
 const NODES_SHOWN = 20;
 
 /** What `ipam check` says, in calicoctl's sections and words. */
-export function checkText({ blocks, pools, result, invalid, showsAll, showsProblems }: CheckTextInputs): string {
+export function checkText(inputs: CheckTextInputs): string {
+  const { blocks, pools, result, loadBalancers, invalid, showsAll, showsProblems } = inputs;
   const all = (lines: readonly string[]): readonly string[] => (showsAll ? lines : []);
   const problems = (lines: readonly string[]): readonly string[] => (showsAll || showsProblems ? lines : []);
   const { leaked, outsidePools, unallocated, leakedHandles, goodHandles, missingHandles } = result;
   const leakedCount = new Set(leaked.map(({ ip }) => ip)).size;
   const byBlock = Map.groupBy(result.allocations, ({ block }) => block);
   const active = pools.filter(({ spec }) => spec.disabled !== true);
-  const loadBalancers = result.allocations.filter(({ isLoadBalancer }) => isLoadBalancer);
   const count = leakedCount + outsidePools.length + unallocated.length + leakedHandles.length + invalid.length;
   const lines = [
     'Loading all IPAM blocks...',
@@ -44,9 +47,9 @@ export function checkText({ blocks, pools, result, invalid, showsAll, showsProbl
     `Found ${result.tunnelUses.length} node tunnel IPs.`,
     '',
     'Loading all service load balancer IPs.',
-    'Services are not read: there is no Kubernetes client. Load balancer addresses are taken to be in use.',
-    ...all(loadBalancers.map(({ ip, owners }) => `  ${ip} belongs to ${owners.join(', ')}`)),
-    `Found ${loadBalancers.length} allocated load balancer IPs.`,
+    ...(loadBalancers === undefined
+      ? presumedLines(result, showsAll)
+      : [...all(loadBalancers.uses.map(useLine)), `Found ${loadBalancers.count} service load balancer.`]),
     '',
     'Loading all workload endpoints.',
     ...all(result.workloadUses.map(useLine)),
@@ -76,6 +79,15 @@ export function checkText({ blocks, pools, result, invalid, showsAll, showsProbl
     `Check complete; found ${count} problems.`,
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function presumedLines({ allocations }: Consistency, showsAll: boolean): readonly string[] {
+  const presumed = allocations.filter(({ isLoadBalancer }) => isLoadBalancer);
+  return [
+    'Services are not read: neither --kubeconfig nor KUBECONFIG is set. Load balancer addresses are taken to be in use.',
+    ...(showsAll ? presumed.map(({ ip, owners }) => `  ${ip} belongs to ${owners.join(', ')}`) : []),
+    `Found ${presumed.length} allocated load balancer IPs.`,
+  ];
 }
 
 function useLine({ ip, owner }: AddressUse): string {

@@ -7,12 +7,14 @@ import { withSession, type DatastoreOptions, type Session } from '../../session.
 import { readSoundBlocks } from './blocks.ts';
 import { checkText, type CheckTextInputs } from './check-text.ts';
 import { readCluster } from './cluster.ts';
+import { readLoadBalancers } from './load-balancers.ts';
 import { renderReport } from './report.ts';
 
 export interface IpamCheckOptions extends DatastoreOptions {
   readonly showAllIps?: boolean;
   readonly showProblemIps?: boolean;
   readonly output?: string;
+  readonly kubeconfig?: string;
 }
 
 /** `calicoctl ipam check`: reports problems and changes nothing; finding some is no failure. */
@@ -46,10 +48,11 @@ async function examine(
     const id = parseHandleKey(key);
     return id === undefined ? [] : [{ id, revision: String(revision) }];
   });
-  const [pools, nodes, endpoints] = await Promise.all([
+  const [pools, nodes, endpoints, loadBalancers] = await Promise.all([
     resources.list('IPPool'),
     resources.list('Node'),
     resources.list('WorkloadEndpoint'),
+    readLoadBalancers(resources, options.kubeconfig, io.env),
   ]);
   const result = checkConsistency({
     blocks,
@@ -57,6 +60,7 @@ async function examine(
     nodes: nodes.items,
     endpoints: endpoints.items,
     handleIds: handles.map(({ id }) => id),
+    services: loadBalancers?.uses,
   });
   const now = io.now().getTime();
   const invalid: CheckTextInputs['invalid'] = [
@@ -72,6 +76,7 @@ async function examine(
       blocks,
       pools: pools.items,
       result,
+      loadBalancers,
       invalid,
       showsAll: options.showAllIps === true,
       showsProblems: options.showProblemIps === true,

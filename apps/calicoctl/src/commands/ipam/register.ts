@@ -18,7 +18,10 @@ export function addIpamCommands(program: Command, io: Io): void {
     .option('--show-all-ips', 'list every address that is checked')
     .option('--show-problem-ips', 'list addresses with problems')
     .option('-o, --output <file>', 'write a report that `ipam release` can read')
-    .option('--kubeconfig <file>', 'ignored: only the datastore is asked')
+    .option(
+      '--kubeconfig <file>',
+      'ask this Kubernetes API for the addresses of services (default: KUBECONFIG; neither: they are not checked)',
+    )
     .action(async (_options, command: Command) => {
       const { ipamCheck } = await import('./check.ts');
       await ipamCheck(command.optsWithGlobals(), io);
