@@ -1,7 +1,9 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseAsn, parseCidr } from '@calico-node/net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { renderBirdFiles } from '../src/bird/render-bird.ts';
-import { configuration, filter, node, peer, pool, store } from '../src/derive/fixtures.ts';
+import { configuration, filter, node, peer, pool, store, workload } from '../src/derive/fixtures.ts';
 import type { BgpResources } from '../src/derive/resources.ts';
 import { birdCommands } from '../src/files/bird-commands.ts';
 import { FileDestination } from '../src/files/file-destination.ts';
@@ -187,4 +189,45 @@ describe('two BIRDs with rendered files', () => {
     expect(two.routes('bird')).toContain('blackhole 10.65.2.0/26 metric 32');
     expect(session()).toBe(before);
   });
+
+  it.each(['NodeIP', 'None'] as const)(
+    'a workload peers with its node, at its address on the interface: %s',
+    async (bindMode) => {
+      one.ip('link', 'add', 'calirouter', 'type', 'veth', 'peer', 'name', 'eth1', 'netns', two.namespace);
+      one.ip('link', 'set', 'calirouter', 'up');
+      one.ip('address', 'add', '169.254.0.179/32', 'dev', 'calirouter', 'scope', 'link');
+      one.ip('route', 'add', '10.65.1.9/32', 'dev', 'calirouter');
+      two.ip('link', 'set', 'eth1', 'up');
+      two.ip('address', 'add', '10.65.1.9/32', 'dev', 'eth1');
+      two.ip('route', 'add', '169.254.0.179/32', 'dev', 'eth1', 'src', '10.65.1.9');
+      await apply('n1', one, {
+        configurations: [
+          configuration({ nodeToNodeMeshEnabled: false, localWorkloadPeeringIPV4: '169.254.0.179', bindMode }),
+        ],
+        workloads: [workload('router', { role: 'router' }, '10.65.1.9/32')],
+        peers: [peer('routers', { localWorkloadSelector: 'has(role)', asNumber: parseAsn(65401) })],
+      });
+      const router = `router id 10.65.1.9;
+      protocol device {}
+      protocol static { ipv4; route 10.123.0.0/26 blackhole; }
+      protocol bgp node {
+        local 10.65.1.9 as 65401;
+        neighbor 169.254.0.179 as 64512;
+        multihop;
+        ipv4 { import all; export all; };
+      }`;
+      writeFileSync(join(two.directory, 'bird.cfg'), router);
+      for (const host of [one, two]) host.start('bird');
+      await until(
+        'its route in our kernel',
+        () => one.routes('bird'),
+        (routes) => routes.some((route) => route.startsWith('10.123.0.0/26 via 10.65.1.9 dev calirouter')),
+      );
+      await until(
+        "the node's block there",
+        () => two.birdc('bird', 'show', 'route'),
+        (text) => text.includes('10.65.1.0/26'),
+      );
+    },
+  );
 });

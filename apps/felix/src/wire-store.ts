@@ -17,6 +17,7 @@ import { unixNanos } from './unix-nanos.ts';
 /** The kinds that calc reads. */
 const watchedKinds: readonly Kind[] = [
   'BGPConfiguration',
+  'BGPPeer',
   'ClusterInformation',
   'FelixConfiguration',
   'GlobalNetworkPolicy',

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseCidr, parseMac, type Cidr } from '@calico-node/net';
+import { parseCidr, parseIp, parseMac, type Cidr } from '@calico-node/net';
 import {
   addRoute,
   createNetns,
@@ -101,6 +101,37 @@ afterEach(() => {
 });
 
 describe('WorkloadInterfaces', () => {
+  test('gives the node the addresses that a workload peers with, on its interface alone, and takes back those of an earlier run', async () => {
+    const addressesOn = (name: string): string[] => {
+      const index = socket.getLink(`cali${name}`)?.index ?? 0;
+      const all = socket.listAddresses({ interfaceIndex: index });
+      return all
+        .map(({ ip, prefixLength, scope }) => `${ip}/${prefixLength} ${scope}`)
+        .filter((one) => !one.startsWith('fe80'));
+    };
+    const peeringAddresses = ['169.254.0.179', 'fd12::179'].map(parseIp);
+    const own = ['169.254.0.179/32 link', 'fd12::179/128 universe'];
+    addLink('a');
+    addLink('b');
+    interfaces.update(idOf('a'), endpoint('a', '10.0.0.1/32', { peeringAddresses }));
+    interfaces.update(idOf('b'), endpoint('b', '10.0.0.2/32'));
+    apply();
+    expect([addressesOn('a'), addressesOn('b')]).toEqual([own, []]);
+    // IPv6 addresses go with the interface.
+    socket.apply([setLink({ name: 'calia', up: false }), setLink({ name: 'calia', up: true })]);
+    await eventually(() => (apply(), addressesOn('a').length === 2));
+
+    interfaces.close();
+    interfaces = open();
+    interfaces.update(idOf('a'), endpoint('a', '10.0.0.1/32'));
+    interfaces.update(idOf('b'), endpoint('b', '10.0.0.2/32', { peeringAddresses }));
+    apply();
+    expect([addressesOn('a'), addressesOn('b')]).toEqual([[], own]);
+    interfaces.update(idOf('b'), endpoint('b', '10.0.0.2/32'));
+    apply();
+    expect(addressesOn('b')).toEqual([]);
+  });
+
   test('routes an endpoint’s address over its interface, with Calico’s settings and a static neighbour', () => {
     addLink('a');
     const mac = parseMac('ee:00:00:00:00:01');

@@ -102,10 +102,14 @@ export function sessionProtocol(
  * Whence to connect, and where to listen. BIRD binds to an address per session, not once for all; a session
  * without one would take the port on all addresses, and none be left for the others.
  */
-function localEnd({ source, address }: Session, { me, settings }: NodeBgp): Lines {
-  const local = settings.bindsToNodeIp ? addressOf(me, familyOf(address)) : source;
+function localEnd({ type, source, address }: Session, { me, settings }: NodeBgp): Lines {
+  const family = familyOf(address);
+  if (!settings.bindsToNodeIp) return source === undefined ? [] : [`source address ${source};`];
+  const local = type === 'workload' ? settings.workloadPeering[family] : addressOf(me, family);
   if (local === undefined) return [];
-  return [`source address ${local};`, ...(settings.bindsToNodeIp ? ['strict bind on;'] : [])];
+  // The peering address is there only while a workload needs it.
+  const binding = type === 'workload' ? ['free bind on;'] : [];
+  return [`source address ${local};`, 'strict bind on;', ...binding];
 }
 
 /** Whether BFD watches the session. BIRD has to be told who is on a network of the node: here, on that of its address. */

@@ -57,6 +57,7 @@ import type {
 import { allHostsSet, masqueradePoolsSet, networkPoolsSet, vxlanHostsSet } from './ip-set.ts';
 import { IpSetIndex, type LabelledItem } from './ip-set-index.ts';
 import { LocalEndpoints } from './local-endpoints.ts';
+import { LocalPeering } from './local-peering.ts';
 import { convertNode, convertPool, Networks } from './networks.ts';
 import { policyIdOf, type PolicyName } from './policy-id.ts';
 import { ownersOfBlock, ownersOfEndpoint } from './routes/owners.ts';
@@ -131,6 +132,7 @@ export class CalcGraph {
   }));
   readonly #pools = new Networks<PoolUpdate, PoolRemove>(this.#ipSets, (name) => ({ type: 'pool-remove', name }));
   readonly #serviceCidrs = new ServiceCidrs();
+  readonly #peering: LocalPeering;
   readonly #encapsulations: Encapsulations;
   readonly #routes: RouteResolver;
   readonly #configuration: Configuration;
@@ -154,6 +156,7 @@ export class CalcGraph {
     this.#ownNode = ownNode;
     this.#encapsulations = new Encapsulations(encapsulations);
     this.#configuration = new Configuration(hostname);
+    this.#peering = new LocalPeering(hostname, this.#selectors);
     this.#routes = new RouteResolver(hostname, programs, tellsOwners);
     for (const id of [networkPoolsSet, masqueradePoolsSet, allHostsSet, vxlanHostsSet])
       this.#ipSets.retain({ id, content: 'fixed' });
@@ -294,7 +297,12 @@ export class CalcGraph {
     const ipSets = this.#ipSets.takeChanges();
     const profiles = this.#profiles.takeChanges();
     const policies = this.#policies.takeChanges();
-    const endpoints = this.#endpoints.takeChanges((id) => this.#tiers.arrange(this.#policies.policiesOfWorkload(id)));
+    if (this.#peering.takeChange()) for (const id of this.#endpoints.ids()) this.#endpoints.touch(id);
+    const endpoints = this.#endpoints.takeChanges(({ id, item }) => {
+      const peeringAddresses = this.#peering.addressesFor(item.labels);
+      const tiers = this.#tiers.arrange(this.#policies.policiesOfWorkload(id));
+      return { tiers, ...(peeringAddresses.length === 0 ? {} : { peeringAddresses }) };
+    });
     const hostEndpoints = this.#hostEndpoints.takeChanges((id) => {
       const policies = this.#policies.policiesOfHost(id);
       const ofStage = (stage: PolicyStage): readonly PolicyModel[] =>
@@ -389,8 +397,14 @@ export class CalcGraph {
       case 'FelixConfiguration':
         this.#configuration.setFelix(name, text === undefined ? undefined : decodeResource(kind, text, revision));
         return;
-      case 'BGPConfiguration':
-        this.#serviceCidrs.set(name, text === undefined ? undefined : decodeResource(kind, text, revision));
+      case 'BGPConfiguration': {
+        const decoded = text === undefined ? undefined : decodeResource(kind, text, revision);
+        this.#serviceCidrs.set(name, decoded);
+        this.#peering.setConfiguration(name, decoded);
+        return;
+      }
+      case 'BGPPeer':
+        this.#peering.setPeer(name, text === undefined ? undefined : decodeResource(kind, text, revision));
         return;
       case 'ClusterInformation':
         this.#configuration.setCluster(name, text === undefined ? undefined : decodeResource(kind, text, revision));
@@ -423,7 +437,10 @@ export class CalcGraph {
 
   #setNode(name: string, node: Node | undefined): void {
     const entry = node && this.#convertNode(name, node);
-    if (name === this.#hostname) this.#configuration.setNode(node);
+    if (name === this.#hostname) {
+      this.#configuration.setNode(node);
+      this.#peering.setNode(node);
+    }
     if (entry === undefined) this.#hosts.delete(name);
     else this.#hosts.set(name, entry);
     this.#routes.setHost(name, entry?.update);

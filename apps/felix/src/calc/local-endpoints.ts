@@ -1,7 +1,7 @@
 import { Announcer } from './announcer.ts';
 import type { WorkloadEndpointModel } from './convert/workload-endpoint.ts';
 import type { WorkloadEndpointId } from './endpoint-id.ts';
-import type { EndpointTier, WorkloadEndpointRemove, WorkloadEndpointUpdate } from './intents.ts';
+import type { LocalWorkloadEndpoint, WorkloadEndpointRemove, WorkloadEndpointUpdate } from './intents.ts';
 import { Multimap } from './label-table.ts';
 
 /**
@@ -42,8 +42,12 @@ export class LocalEndpoints {
     this.#changed.touch(id);
   }
 
-  /** What changed since the last call. */
-  takeChanges(tiersOf: (id: WorkloadEndpointId) => readonly EndpointTier[]): {
+  /**
+   * What changed since the last call.
+   *
+   * @param restOf what of the announcement is not the endpoint's own record
+   */
+  takeChanges(restOf: (model: WorkloadEndpointModel) => Pick<LocalWorkloadEndpoint, 'tiers' | 'peeringAddresses'>): {
     readonly updates: readonly WorkloadEndpointUpdate[];
     readonly removals: readonly WorkloadEndpointRemove[];
   } {
@@ -51,7 +55,7 @@ export class LocalEndpoints {
       (id) => {
         const model = this.#endpoints.get(id);
         if (model === undefined || !this.#hasItsInterface(model)) return 'gone';
-        return { type: 'workload-endpoint-update', id, endpoint: { ...model.endpoint, tiers: tiersOf(id) } };
+        return { type: 'workload-endpoint-update', id, endpoint: { ...model.endpoint, ...restOf(model) } };
       },
       (id) => ({ type: 'workload-endpoint-remove', id }),
     );

@@ -43,6 +43,11 @@ export class KernelView {
     return this.#links.get(name);
   }
 
+  /** Whether the index is a workload interface's. */
+  hasLink(index: number): boolean {
+    return this.#nameByIndex.has(index);
+  }
+
   isWorkload(name: string): boolean {
     return this.#prefixes.some((prefix) => name.startsWith(prefix));
   }

@@ -31,6 +31,7 @@ import { EndpointClaims, type Owner, type Touched } from './endpoint-claims.ts';
 import { KernelSettings } from './interface-settings.ts';
 import { KernelView } from './kernel-view.ts';
 import type { Routing } from './migration-phase.ts';
+import { PeeringAddresses } from './peering-addresses.ts';
 
 export interface WorkloadInterfacesOptions {
   /** The node's namespace; the process's own when absent. */
@@ -94,6 +95,7 @@ export class WorkloadInterfaces implements Disposable {
   readonly #settings: KernelSettings;
   readonly #claims = new EndpointClaims();
   readonly #kernel: KernelView;
+  readonly #peering = new PeeringAddresses();
   /** Addresses whose routes in the kernel may have to go. */
   readonly #toWithdraw = new Set<Cidr>();
   /** Interfaces whose settings and neighbours, and addresses whose routes, may have to come. */
@@ -295,6 +297,7 @@ export class WorkloadInterfaces implements Disposable {
     if (!this.#needsResync) return;
     const startedAt = performance.now();
     this.#kernel.list(this.#socket, this.#options.ipv6 ? [4, 6] : [4]);
+    this.#peering.list(this.#socket.listAddresses(), (index) => this.#kernel.hasLink(index));
     this.#options.onListed?.((performance.now() - startedAt) / 1000);
     this.#configured.clear();
     for (const name of this.#claims.interfaces()) this.#toConfigure.add(name);
@@ -387,6 +390,8 @@ export class WorkloadInterfaces implements Disposable {
     if (configured?.index === link.index && configured.endpoint === endpoint) return;
     if (configured?.index !== link.index) this.#settings.configureWorkload(link.name);
     this.#setNeighbours(link, endpoint);
+    if (this.#options.withoutRoutes !== true)
+      this.#writes += this.#peering.apply(this.#socket, link.index, endpoint.peeringAddresses ?? []);
     this.#configured.set(link.name, { index: link.index, endpoint });
   }
 
@@ -417,7 +422,10 @@ export class WorkloadInterfaces implements Disposable {
       this.#kernel.deleteLink(link);
       this.#configured.delete(link.name);
     } else this.#kernel.setLink(link);
-    if (action === 'delete' || !link.up) this.#kernel.forgetRoutesOver(link.index);
+    if (action === 'delete' || !link.up) {
+      this.#kernel.forgetRoutesOver(link.index);
+      if (this.#peering.forget(link.index)) this.#configured.delete(link.name);
+    }
     const isSame = before?.index === link.index && before.up === link.up && before.running === link.running;
     if (action === 'set' && isSame) return;
     // Nobody's yet: its endpoint brings us back here.

@@ -1,0 +1,64 @@
+import { familyOf, type IpAddress } from '@calico-node/net';
+import {
+  addAddress,
+  deleteAddress,
+  type InterfaceIp,
+  type InterfaceIpSpec,
+  type RouteSocket,
+} from '@calico-node/netlink';
+
+function specOf(interfaceIndex: number, ip: IpAddress): InterfaceIpSpec {
+  const isIpv4 = familyOf(ip) === 4;
+  return {
+    interfaceIndex,
+    ip,
+    prefixLength: isIpv4 ? 32 : 128,
+    hasNoPrefixRoute: true,
+    ...(isIpv4 ? { scope: 'link' as const } : { skipsDad: true }),
+  };
+}
+
+/**
+ * Addresses of the node on workload interfaces, for workloads that peer with it by BGP. Nothing else gives these
+ * interfaces single addresses, so that those of an earlier run are recognised; link-local ones are the kernel's.
+ */
+export class PeeringAddresses {
+  readonly #byIndex = new Map<number, ReadonlySet<IpAddress>>();
+
+  /** What the kernel has, listed anew. */
+  list(addresses: readonly InterfaceIp[], isWorkload: (interfaceIndex: number) => boolean): void {
+    this.#byIndex.clear();
+    for (const { family, interfaceIndex, ip, prefixLength } of addresses) {
+      if (prefixLength !== (family === 4 ? 32 : 128) || ip.startsWith('fe80:') || !isWorkload(interfaceIndex)) continue;
+      this.#byIndex.set(interfaceIndex, new Set([...(this.#byIndex.get(interfaceIndex) ?? []), ip]));
+    }
+  }
+
+  /**
+   * Gives an interface these addresses, and no others. Gives the number of changes.
+   *
+   * @throws NetlinkError
+   */
+  apply(socket: RouteSocket, interfaceIndex: number, wanted: readonly IpAddress[]): number {
+    const actual = this.#byIndex.get(interfaceIndex) ?? new Set<IpAddress>();
+    const missing = wanted.filter((ip) => !actual.has(ip));
+    const surplus = [...actual].filter((ip) => !wanted.includes(ip));
+    if (missing.length === 0 && surplus.length === 0) return 0;
+    const requests = [
+      ...missing.map((ip) => addAddress(specOf(interfaceIndex, ip))),
+      ...surplus.map((ip) => deleteAddress(specOf(interfaceIndex, ip))),
+    ];
+    for (const error of socket.execute(requests)) {
+      // As it should be already, by another hand.
+      if (error !== undefined && error.code !== 'EEXIST' && error.code !== 'EADDRNOTAVAIL') throw error;
+    }
+    if (wanted.length === 0) this.#byIndex.delete(interfaceIndex);
+    else this.#byIndex.set(interfaceIndex, new Set(wanted));
+    return requests.length;
+  }
+
+  /** The interface is gone or down, which takes addresses away. Whether it had any. */
+  forget(interfaceIndex: number): boolean {
+    return this.#byIndex.delete(interfaceIndex);
+  }
+}
