@@ -104,6 +104,7 @@ async function run(context: ServiceContext): Promise<void> {
   follow(config);
   for (;;) {
     const current = config;
+    let latest = current;
     const { FelixHostname } = current.values;
     const hostname = parseNodeName(
       context.option('node-name') ??
@@ -117,11 +118,13 @@ async function run(context: ServiceContext): Promise<void> {
       hostname,
       datastore,
       config: current,
+      latest: () => latest.values,
       paths,
       socketPath: context.option('socket') ?? paths.felixSocket,
       needsRestart: (update) => {
         const next = resolve(context, local, update);
         follow(next);
+        latest = next;
         if (isDeepStrictEqual(startingValues(next.values), startingValues(current.values))) return false;
         config = next;
         return true;

@@ -10,7 +10,6 @@ import type { FelixParameters } from './config/parameters.ts';
 import type { ClusterServices } from './kubernetes/cluster-services.ts';
 import { ServiceEndpoints } from './kubernetes/service-endpoints.ts';
 import type { StoreDelay } from './status/store-delay.ts';
-import { workLimitOf } from './status/work-limits.ts';
 import type { syncMetrics } from './sync-metrics.ts';
 import { unixNanos } from './unix-nanos.ts';
 
@@ -46,6 +45,8 @@ export interface StoreWiring {
   readonly services: ClusterServices;
   readonly storeDelay: StoreDelay;
   readonly sync: ReturnType<typeof syncMetrics>;
+  /** How many seconds one calculation may take. */
+  readonly calculationLimit: () => number;
   /** Whether the calculation is to hang, as a test asks. */
   readonly isHanging: () => boolean;
   /** What a batch of the store's changes comes to. */
@@ -75,7 +76,7 @@ export function wireStore(wiring: StoreWiring): Syncer {
   const { hostname, values, context, calc, migrations, services, storeDelay, sync } = wiring;
   const { log, health } = context;
   const storeHealth = health.register('datastore');
-  const calcHealth = health.register('calculation', workLimitOf('calculation', values));
+  const calcHealth = health.register('calculation', wiring.calculationLimit);
   const ownStatusKey = felixStatusKey(hostname, values.OpenstackRegion);
   let wasInSync = false;
   let taken: Taken | undefined;

@@ -17,6 +17,7 @@ import { CalcGraph } from './calc/calc-graph.ts';
 import type { ConfigUpdate } from './calc/intents.ts';
 import { LiveMigrations } from './calc/live-migrations.ts';
 import { calcMetrics } from './calc-metrics.ts';
+import type { FelixParameters } from './config/parameters.ts';
 import type { Resolved } from './config/resolve.ts';
 import { chooseDriver, probeFilters } from './dataplane/driver-choice.ts';
 import { Engine, type EndpointChange } from './dataplane/engine.ts';
@@ -45,6 +46,8 @@ export interface FelixOptions {
   readonly hostname: NodeName;
   readonly datastore: DatastoreConfig;
   readonly config: Resolved;
+  /** The parameters as they are now, those too that change while Felix runs. */
+  readonly latest: () => FelixParameters;
   readonly paths: NodePaths;
   readonly socketPath: string;
   /** Takes each new word of the datastore on the configuration; true: what is running no longer fits it. */
@@ -60,7 +63,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
   const restart = Promise.withResolvers<'restart'>();
 
   const families: readonly Family[] = values.Ipv6Support ? [4, 6] : [4];
-  const kernelHealth = health.register('dataplane', workLimitOf('dataplane', values));
+  const kernelHealth = health.register('dataplane', () => workLimitOf('dataplane', options.latest()));
   const faults = new SimulatedFaults(values, signal);
   let touch = (): void => undefined;
   const onDirty = (): void => {
@@ -199,6 +202,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     services,
     storeDelay,
     sync,
+    calculationLimit: () => workLimitOf('calculation', options.latest()),
     isHanging: () => faults.calculationHangs,
     onBatch: (batch, { inSync, isFirst, arrivedAt }) => {
       if (batch.intents.some((intent) => intent.type === 'config-update' && options.needsRestart(intent))) {

@@ -88,6 +88,28 @@ it('felix follows its configuration: the node’s before the cluster’s, its ow
   await felix.end('SIGTERM');
 });
 
+it('felix takes new limits to its work without starting over', async () => {
+  const resources = new Resources(backend);
+  const apply = async (kind: Kind, name: string, spec: object): Promise<void> => {
+    await resources.apply(parseResource({ kind, apiVersion: 'projectcalico.org/v3', metadata: { name }, spec }));
+  };
+  await using felix = start({ FELIX_DEBUGSIMULATEDATAPLANEAPPLYDELAY: '2' });
+  await expect.poll(() => felix.status(), { timeout: 20_000 }).toMatchObject({ inSync: true });
+  await apply('FelixConfiguration', 'node.node1', {
+    healthTimeoutOverrides: [{ name: 'InternalDataplaneMainLoop', timeout: '100ms' }],
+  });
+  let natOutgoing = false;
+  const failingAtWork = async (): Promise<readonly string[]> => {
+    natOutgoing = !natOutgoing;
+    await apply('IPPool', 'another', { cidr: '10.66.0.0/16', natOutgoing });
+    return failing(felix);
+  };
+  await expect.poll(failingAtWork, { timeout: 20_000 }).toEqual(['dataplane hangs']);
+  expect(felix.output).not.toContain('starting over');
+  await resources.delete('FelixConfiguration', 'node.node1');
+  await felix.end('SIGTERM');
+});
+
 describe('felix lets itself be looked into', () => {
   it('by a log in a file, a profile and the inspector, whatever names its store', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'calico-felix-'));

@@ -49,9 +49,9 @@ export class Health {
   /**
    * Adds a component, in place of one of that name, and gives it the means to report.
    *
-   * @param limitSeconds how long a piece of work may take; 0: for ever.
+   * @param limitSeconds how long a piece of work that begins now may take; 0: for ever.
    */
-  register(name: string, limitSeconds = 0): Reporter {
+  register(name: string, limitSeconds: () => number = () => 0): Reporter {
     this.#states.set(name, { ready: false, live: true, reason: 'starting', remedy: undefined });
     const deadlines = new Set<{ readonly at: number }>();
     this.#deadlines.set(name, deadlines);
@@ -60,7 +60,8 @@ export class Health {
         this.#states.set(name, { ready, live, reason, remedy });
       },
       work: () => {
-        const deadline = { at: limitSeconds === 0 ? Infinity : this.#now() + limitSeconds * 1000 };
+        const limit = limitSeconds();
+        const deadline = { at: limit === 0 ? Infinity : this.#now() + limit * 1000 };
         deadlines.add(deadline);
         return {
           [Symbol.dispose]: () => {

@@ -53,9 +53,12 @@ describe('a component with a limit to its work', () => {
   test('hangs while a piece of work takes longer, and is well again when it has ended', () => {
     let now = 0;
     const health = new Health(() => now);
-    const [limited, patient] = [health.register('limited', 10), health.register('patient')];
+    let seconds = 10;
+    const [limited, patient] = [health.register('limited', () => seconds), health.register('patient')];
     for (const each of [limited, patient]) each.report({ ready: true });
     const works = [limited.work(), patient.work()];
+    // For work that begins later.
+    seconds = 1;
     now = 10_000;
     expect([health.liveness().ok, health.readiness().ok]).toEqual([true, true]);
     now = 13_000;
@@ -69,6 +72,9 @@ describe('a component with a limit to its work', () => {
     });
     for (const work of works) work[Symbol.dispose]();
     expect([health.liveness().ok, health.readiness().ok]).toEqual([true, true]);
+    using _later = limited.work();
+    now = 14_100;
+    expect(health.liveness().ok).toBe(false);
   });
 });
 

@@ -190,7 +190,7 @@ export const parameters = {
   HealthEnabled: parameter(bool, false, 'healthEnabled'),
   HealthHost: parameter(text, 'localhost', 'healthHost'),
   HealthPort: parameter(int(0, 65535), 9099, 'healthPort'),
-  HealthTimeoutOverrides: parameter(durations, '', 'healthTimeoutOverrides'),
+  HealthTimeoutOverrides: parameter(durations, '', 'healthTimeoutOverrides', { live: true }),
   DataplaneWatchdogTimeout: parameter(seconds, 90, 'dataplaneWatchdogTimeout'),
   PrometheusMetricsEnabled: parameter(bool, false, 'prometheusMetricsEnabled'),
   PrometheusMetricsHost: parameter(text, '', 'prometheusMetricsHost'),
