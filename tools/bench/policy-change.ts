@@ -3,7 +3,8 @@
  *
  *   node tools/bench/policy-change.ts [--endpoints 1000] [--policies 10000] [--rounds 15] [--dual] [--json FILE]
  *
- * - one policy's change on a full node, by nftables and by iptables (legacy and nft variant) by turns;
+ * - one policy's change on a full node, by nftables and by iptables (legacy and nft variant) by turns: other ports in its
+ *   rules, which nftables has in a set, and a rule more, which the kernel has to check against all others;
  * - one member's change at 2,000 sets of 100 and 2,000 chains of 10 rules;
  * - one member more in a set of 100,000 and in one of 100, by turns.
  *
@@ -64,6 +65,9 @@ async function byTurns(cases: ReadonlyMap<string, (round: number) => Promise<Cos
   return costs;
 }
 
+const otherPorts = "one policy's other ports";
+const ruleMore = "one policy's rule more";
+
 /** Every policy has two rules and applies to one endpoint. */
 async function policyChanges(): Promise<Row[]> {
   const sets = 100;
@@ -81,7 +85,8 @@ async function policyChanges(): Promise<Row[]> {
   ];
   using namespaces = new DisposableStack();
   const rows: Row[] = [];
-  const cases = new Map<FilterName, (round: number) => Promise<Cost>>();
+  const cases = new Map<string, (round: number) => Promise<Cost>>();
+  const caseOf = (change: string, filter: FilterName): string => `${change} by ${filter}`;
   for (const filter of filters) {
     const driven = namespaces.use(new DrivenNamespace(filter));
     rows.push(
@@ -89,10 +94,18 @@ async function policyChanges(): Promise<Row[]> {
     );
     const { chains, rules } = driven.counts();
     console.error(`${filter}: ${chains} chains, ${rules} rules`);
-    cases.set(filter, (round) => driven.apply(policy((round * 7919) % policyCount, 2, sets, 1000 + round)));
+    cases.set(caseOf(otherPorts, filter), (round) =>
+      driven.apply(policy((round * 7919) % policyCount, 2, sets, 1000 + round)),
+    );
+    cases.set(caseOf(ruleMore, filter), (round) =>
+      driven.apply(policy((round * 7919 + policyCount / 2) % policyCount, 3, sets, 80)),
+    );
   }
   const costs = await byTurns(cases);
-  return [...rows, ...filters.map((filter) => rowOf("one policy's change", filter, costs.get(filter) ?? []))];
+  const changes = [otherPorts, ruleMore].flatMap((change) =>
+    filters.map((filter) => rowOf(change, filter, costs.get(caseOf(change, filter)) ?? [])),
+  );
+  return [...rows, ...changes];
 }
 
 async function memberChanges(): Promise<Row[]> {
@@ -155,10 +168,12 @@ const ratio = (
     rows.find((row) => row.case === name && row.filter === filter)?.[key] ?? Number.NaN;
   return shown(of(over) / of(under));
 };
-const change = "one policy's change";
 const comparisons: readonly (readonly [string, readonly [string, FilterName], readonly [string, FilterName]])[] = [
-  ["a policy's change, iptables-legacy over nftables", [change, 'iptables-legacy'], [change, 'nftables']],
-  ["a policy's change, iptables-nft over nftables", [change, 'iptables-nft'], [change, 'nftables']],
+  ...[otherPorts, ruleMore].flatMap((change) =>
+    (['iptables-legacy', 'iptables-nft'] as const).map(
+      (filter) => [`${change}, ${filter} over nftables`, [change, filter], [change, 'nftables']] as const,
+    ),
+  ),
   [
     'nftables, set of 100,000 over set of 100',
     ['one member more in a set of 100000', 'nftables'],

@@ -13,6 +13,8 @@ import {
 } from '@calico-node/netlink/nftables';
 import { ipPortMember, namedPortProtocols, splitIpPortMember, type IpPortMember } from '../../calc/ip-set.ts';
 import { DeltaTracker } from '../delta-tracker.ts';
+import { portBytes } from './render-match.ts';
+import { rulePortMember, rulePortsType, splitRulePortMember } from './rule-ports.ts';
 
 /**
  * How members of a set read and how the kernel holds them. A member is its canonical text; a verdict map's
@@ -56,13 +58,38 @@ function portCodec(family: Family): MemberCodec {
     encode: (member) => {
       if (member.startsWith('0x')) return [{ key: Buffer.from(member.slice(2), 'hex') }];
       const { ip, protocol, port } = splitIpPortMember(member as IpPortMember);
-      return [
-        { key: concatKey(type, [ipToBytes(ip), Uint8Array.of(protocol), Uint8Array.of(port >> 8, port & 0xff)]) },
-      ];
+      return [{ key: concatKey(type, [ipToBytes(ip), Uint8Array.of(protocol), portBytes(port)]) }];
     },
     decode: (elements) => elements.map(({ key }) => [portMemberText(type, key), '']),
   };
 }
+
+const rulePortsCodec: MemberCodec = {
+  type: rulePortsType,
+  interval: false,
+  isVerdictMap: false,
+  encode: (member) => {
+    const { number, protocol, port } = splitRulePortMember(member);
+    return [
+      {
+        key: concatKey(rulePortsType, [
+          number.subarray(0, 4),
+          number.subarray(4),
+          Uint8Array.of(protocol),
+          portBytes(port),
+        ]),
+      },
+    ];
+  },
+  decode: (elements) =>
+    elements.map(({ key }) => {
+      const [first, second, protocol, port] = splitKey(rulePortsType, key);
+      const number = Buffer.concat([first ?? noBytes, second ?? noBytes]);
+      return [rulePortMember(number, protocol?.[0] ?? 0, ((port?.[0] ?? 0) << 8) | (port?.[1] ?? 0)), ''];
+    }),
+};
+
+const noBytes = new Uint8Array();
 
 /** Interface names to chains to go to. */
 const dispatchCodec: MemberCodec = {
@@ -77,7 +104,7 @@ const dispatchCodec: MemberCodec = {
     }),
 };
 
-export type KernelSetKind = 'hosts' | 'nets' | 'ports' | 'dispatch';
+export type KernelSetKind = 'hosts' | 'nets' | 'ports' | 'rule-ports' | 'dispatch';
 
 /** A set or verdict map of our table: what should be in it, and what is. */
 export class KernelSetState {
@@ -87,14 +114,7 @@ export class KernelSetState {
 
   constructor(name: string, kind: KernelSetKind, family: Family) {
     this.name = name;
-    this.#codec =
-      kind === 'hosts'
-        ? hostCodec(family)
-        : kind === 'nets'
-          ? netCodec(family)
-          : kind === 'ports'
-            ? portCodec(family)
-            : dispatchCodec;
+    this.#codec = codecOf(kind, family);
   }
 
   get spec(): SetSpec {
@@ -126,6 +146,21 @@ export class KernelSetState {
   /** The elements to delete for these entries: keys alone, since a verdict may name a chain that is going too. */
   encodeKeys(entries: readonly (readonly [string, string])[]): SetElement[] {
     return this.encode(entries).map(({ key, intervalEnd }) => (intervalEnd === true ? { key, intervalEnd } : { key }));
+  }
+}
+
+function codecOf(kind: KernelSetKind, family: Family): MemberCodec {
+  switch (kind) {
+    case 'hosts':
+      return hostCodec(family);
+    case 'nets':
+      return netCodec(family);
+    case 'ports':
+      return portCodec(family);
+    case 'rule-ports':
+      return rulePortsCodec;
+    case 'dispatch':
+      return dispatchCodec;
   }
 }
 

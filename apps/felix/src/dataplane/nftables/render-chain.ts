@@ -5,6 +5,7 @@ import type { Action, Chain, DispatchMap, Hook, Rule } from '../../rules/model.t
 import { baseChainName, baseChainOf, chainNameInKernel, isPolicyChain, mapNameInKernel } from './kernel-names.ts';
 import { renderLookUp } from './render-look-up.ts';
 import { hostWord, portBytes, renderMatch, type RenderContext } from './render-match.ts';
+import { rulePorts } from './rule-ports.ts';
 import { joinReturns, returnsWhenMarked } from './shorten-rules.ts';
 
 /** What rules of chains refer to beside sets. */
@@ -20,7 +21,9 @@ export interface ChainPlan {
   readonly base?: BaseChain;
   /** Each with a comment that starts with its tag. */
   readonly rules: readonly RuleSpec[];
-  /** Equal plans have equal fingerprints; it covers every byte that the kernel is given. */
+  /** What the rules look for in the set of rules' ports (`rule-ports.ts`). */
+  readonly ports: readonly string[];
+  /** Plans with equal rules have equal fingerprints; it covers every byte of them that the kernel is given. */
   readonly fingerprint: string;
 }
 
@@ -44,7 +47,7 @@ export function planHook(hook: Hook, context: ChainContext): ChainPlan {
 export function planRefusal({ name, base }: ChainPlan): ChainPlan {
   const comment = 'Refused by the kernel';
   const expressions: readonly Expression[] = [{ type: 'counter' }, { type: 'verdict', verdict: { kind: 'drop' } }];
-  return seal(name, base, [{ expressions, comment }]);
+  return seal(name, base, [{ expressions, comment }], []);
 }
 
 /** The tag that the kernel's copy of a plan's rule carries: `cali:<fingerprint>.<index>`. */
@@ -79,15 +82,20 @@ function plan(
   const isPolicy = isPolicyChain(name);
   const short = joinReturns(rules);
   const rendered: RuleSpec[] = [];
+  const ports: string[] = [];
   for (let index = 0; index < short.length; index++) {
     const rule = short[index];
     if (rule === undefined) continue;
     const isMarkAndReturn = isPolicy && returnsWhenMarked(rule, short[index + 1]);
     const then = isMarkAndReturn ? [returnVerdict] : [];
-    rendered.push(...renderRule(rule, layer, context, then, isPolicy || !isPassing(rule.action)));
+    const split = isPolicy ? rulePorts(rule, name, index) : undefined;
+    const asked = split?.expressions ?? [];
+    const specs = renderRule(split?.rule ?? rule, layer, context, asked, then, isPolicy || !isPassing(rule.action));
+    rendered.push(...specs);
+    if (split !== undefined && specs.length > 0) ports.push(...split.members);
     if (isMarkAndReturn) index++;
   }
-  return seal(name, base, rendered);
+  return seal(name, base, rendered, ports);
 }
 
 /**
@@ -100,7 +108,12 @@ function isPassing({ kind }: Action): boolean {
 
 const returnVerdict: Expression = { type: 'verdict', verdict: { kind: 'return' } };
 
-function seal(name: string, base: BaseChain | undefined, rules: readonly RuleSpec[]): ChainPlan {
+function seal(
+  name: string,
+  base: BaseChain | undefined,
+  rules: readonly RuleSpec[],
+  ports: readonly string[],
+): ChainPlan {
   const digest = createHash('sha224').update(name);
   for (const { expressions, comment = '' } of rules) {
     const bytes = encodeExpressions(expressions);
@@ -111,14 +124,18 @@ function seal(name: string, base: BaseChain | undefined, rules: readonly RuleSpe
     expressions,
     comment: comment === undefined ? tagOf(fingerprint, index) : `${tagOf(fingerprint, index)}; ${comment}`,
   }));
-  return { name, rules: tagged, fingerprint, ...(base === undefined ? {} : { base }) };
+  return { name, rules: tagged, ports, fingerprint, ...(base === undefined ? {} : { base }) };
 }
 
-/** One kernel rule per combination of the matches' alternatives, so that any of them makes the action happen. */
+/**
+ * One kernel rule per combination of the matches' alternatives, so that any of them makes the action happen. `asked` comes
+ * behind the matches, `then` behind the action.
+ */
 function renderRule(
   { matches, action, comment }: Rule,
   layer: Chain['layer'],
   context: ChainContext,
+  asked: readonly Expression[],
   then: readonly Expression[],
   isCounted: boolean,
 ): RuleSpec[] {
@@ -131,7 +148,7 @@ function renderRule(
   const counter: readonly Expression[] = isCounted ? [{ type: 'counter' }] : [];
   const effect = [...renderAction(action, layer, context), ...then];
   return combinations.map((expressions) => ({
-    expressions: [...expressions, ...counter, ...effect],
+    expressions: [...expressions, ...asked, ...counter, ...effect],
     ...(comment === undefined ? {} : { comment }),
   }));
 }

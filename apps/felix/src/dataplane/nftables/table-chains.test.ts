@@ -3,6 +3,7 @@ import { chain, rule } from '../../rules/build.ts';
 import { accept, jump } from '../../rules/matches.ts';
 import type { ChainContext } from './render-chain.ts';
 import { TableChains } from './table-chains.ts';
+import { TablePorts } from './table-ports.ts';
 
 const context: ChainContext = { family: 4, setParts: () => [], dispatchKey: () => 'in-interface' };
 
@@ -28,7 +29,7 @@ function inKernel(chains: TableChains): Set<string> {
 }
 
 test('has a policy chain as long as a rule leads to it', () => {
-  const chains = new TableChains(() => true);
+  const chains = new TableChains(() => true, new TablePorts(4));
   chains.setChain(policy);
   expect(applied(chains)).toEqual([]);
   chains.setChain(endpoint('cali-pi-a'));
@@ -42,7 +43,7 @@ test('has a policy chain as long as a rule leads to it', () => {
 });
 
 test('leaves a policy chain alone when one of several that lead to it goes, or is made anew', () => {
-  const chains = new TableChains(() => true);
+  const chains = new TableChains(() => true, new TablePorts(4));
   const other = chain('filter', 'cali-tw-cali2', [rule([], jump('cali-pi-a')), rule([], accept)]);
   for (const each of [policy, endpoint('cali-pi-a'), other]) chains.setChain(each);
   applied(chains);
@@ -53,7 +54,7 @@ test('leaves a policy chain alone when one of several that lead to it goes, or i
 });
 
 test('takes away what a dump found of policies that no rule leads to', () => {
-  const chains = new TableChains(() => true);
+  const chains = new TableChains(() => true, new TablePorts(4));
   chains.setChain(policy);
   chains.takeActual([{ name: 'filter-cali-pi-a', handle: 1n }], []);
   expect(chains.deletions()).toEqual(['filter-cali-pi-a']);

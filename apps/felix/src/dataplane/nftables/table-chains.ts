@@ -3,6 +3,7 @@ import type { IpSetId } from '../../calc/ip-set.ts';
 import type { Chain, Hook, Layer, Rule } from '../../rules/model.ts';
 import { ChainGraph } from './chain-graph.ts';
 import { baseChainName, chainNameInKernel } from './kernel-names.ts';
+import type { TablePorts } from './table-ports.ts';
 import {
   expectedFingerprint,
   fingerprintOf,
@@ -47,12 +48,17 @@ export class TableChains {
   #dirty = new Set<string>();
   readonly #usersOf = new Map<IpSetId, Set<string>>();
   readonly #graph: ChainGraph;
+  readonly #ports: TablePorts;
   /** Chains that the kernel refused in the form that they have now, and its word on them. */
   readonly #refused = new Map<string, string>();
 
-  /** @param hasEntries of a dispatch map, by its name in the kernel: whether it is to have any. */
-  constructor(hasEntries: (map: string) => boolean) {
+  /**
+   * @param hasEntries of a dispatch map, by its name in the kernel: whether it is to have any.
+   * @param ports is told what the rules look for in it.
+   */
+  constructor(hasEntries: (map: string) => boolean, ports: TablePorts) {
     this.#graph = new ChainGraph(hasEntries);
+    this.#ports = ports;
   }
 
   get chainCount(): number {
@@ -136,7 +142,7 @@ export class TableChains {
     });
   }
 
-  /** Chains to create or to fill anew. */
+  /** Chains to create or to fill anew. From here on the set of ports is to have what all chains look for. */
   changes(context: ChainContext): ChainChange[] {
     this.#settle();
     const changes: ChainChange[] = [];
@@ -144,11 +150,13 @@ export class TableChains {
       const desired = this.#desired.get(name);
       const actual = this.#actual.get(name);
       if (desired === undefined || !this.#graph.isNeeded(name)) {
+        this.#ports.replace(name, []);
         if (actual === undefined) this.#dirty.delete(name);
         continue;
       }
       const wanted = desired.plan(this.#graph.effectiveRules(name), context);
       const plan = this.#refused.has(name) ? planRefusal(wanted) : wanted;
+      this.#ports.replace(name, plan.ports);
       const isSame =
         actual !== undefined &&
         actual.base === baseText(plan.base) &&

@@ -16,6 +16,7 @@ import type { ChainContext } from './render-chain.ts';
 import { planRules, type RulesPlan } from './rules-plan.ts';
 import { TableChains } from './table-chains.ts';
 import { TableDispatch } from './table-dispatch.ts';
+import { TablePorts } from './table-ports.ts';
 import { TableSets, type SetsPlan } from './table-sets.ts';
 
 /** How often a transaction is tried again without the chains that the kernel refused. */
@@ -30,6 +31,7 @@ export class Table {
   readonly sets: TableSets;
   readonly chains: TableChains;
   readonly dispatch: TableDispatch;
+  readonly ports: TablePorts;
   readonly #socket: NftablesSocket;
   readonly #context: ChainContext;
   /** Messages that asked for a change, since start. */
@@ -47,8 +49,10 @@ export class Table {
     this.family = family;
     this.sets = new TableSets(family);
     this.dispatch = new TableDispatch(family);
+    this.ports = new TablePorts(family);
     this.chains = new TableChains(
       (map) => this.dispatch.wantsEntries(map) || (!this.#mayDelete && this.dispatch.hasEntries(map)),
+      this.ports,
     );
     this.#socket = socket;
     this.#context = {
@@ -141,8 +145,12 @@ export class Table {
     const sets = table === undefined ? [] : this.#socket.listSets(id).filter(({ isAnonymous }) => !isAnonymous);
     const list = (name: string) => this.#socket.listElements(id, name);
     const maps = this.dispatch.names;
-    const ipSets = sets.filter(({ name }) => !maps.has(name));
-    const misfits = [...this.sets.takeActual(ipSets, list), ...this.dispatch.takeActual(sets, list)];
+    const ipSets = sets.filter(({ name }) => !maps.has(name) && name !== this.ports.name);
+    const misfits = [
+      ...this.sets.takeActual(ipSets, list),
+      ...this.dispatch.takeActual(sets, list),
+      ...this.ports.takeActual(sets, list),
+    ];
     this.chains.takeActual(
       table === undefined ? [] : this.#socket.listChains(id),
       table === undefined ? [] : this.#socket.listRules(id),
@@ -180,6 +188,7 @@ export class Table {
     first.addTable();
     this.sets.takeActual([], () => []);
     this.dispatch.takeActual([], () => []);
+    this.ports.takeActual([], () => []);
     this.chains.takeActual([], []);
     const members = this.sets.planMembers(first, true);
     await this.#writeRules([first]);
@@ -250,15 +259,20 @@ export class Table {
     }
   }
 
-  #commitRules({ changes, deletions, maps }: RulesPlan): void {
+  #commitRules({ changes, deletions, maps, ports }: RulesPlan): void {
     this.chains.commit(changes, deletions);
     this.dispatch.commit(maps);
+    this.ports.commit(ports);
     for (const { plan, standing } of changes) {
       this.#changed.push(`chain ${plan.name} ${standing === 'nothing' ? 'added' : 'rewritten'}`);
     }
     for (const name of deletions) this.#changed.push(`chain ${name} deleted`);
     for (const { set, delta } of maps) {
       this.#changed.push(`map ${set.name} +${delta.additions.length} -${delta.removals.length}`);
+    }
+    const { additions, removals } = ports.delta;
+    if (additions.length + removals.length > 0) {
+      this.#changed.push(`set ${this.ports.name} +${additions.length} -${removals.length}`);
     }
   }
 }
