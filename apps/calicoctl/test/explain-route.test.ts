@@ -32,7 +32,7 @@ afterAll(async () => {
 });
 
 function felix() {
-  const nextHops = [{ gateway: '', interfaceName: 'cali1', onlink: false }];
+  const nextHops = [{ gateway: '', interfaceName: 'cali1', onlink: false, interfaceKind: 'veth', remote: '' }];
   return serveFelix(cli.directory, {
     lookUpRoute: unary(({ address }: felixV1.LookUpRouteRequest) => {
       const destination = `${address}/32`;

@@ -3,6 +3,7 @@ import { parseNodeName } from '@calico-node/net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { CalcGraph, type StoreUpdate } from '../src/calc/calc-graph.ts';
 import { stored, storedBlock } from '../src/calc/testing/resources.ts';
+import { lookUpRoute } from '../src/rpc/look-up-route.ts';
 import { ClusterLab, type LabNode } from './support/cluster-lab.ts';
 import { runIn } from './support/node-lab.ts';
 
@@ -105,6 +106,17 @@ describe.for(['nftables', 'iptables-legacy'])('VXLAN beside %s', (driver) => {
       expect.arrayContaining(['172.16.0.2 self permanent', '172.17.0.3 self permanent']),
     );
     expect(one.run('bridge', 'fdb', 'show', 'dev', 'vxlan-v6.calico')).toHaveLength(2);
+  });
+
+  it('is explained by the entry that the kernel has, with the node below the tunnel', async () => {
+    const entryFor = async (address: string) => (await lookUpRoute(address, one.netns)).entry;
+    expect(await entryFor('10.65.3.10')).toMatchObject({
+      destination: '10.65.3.0/26',
+      nextHops: [{ interfaceName: 'vxlan.calico', interfaceKind: 'vxlan', gateway: '10.65.3.1', remote: '172.17.0.3' }],
+    });
+    expect(await entryFor('fd65::2:a')).toMatchObject({ nextHops: [{ interfaceKind: 'vxlan', remote: 'fd16::2' }] });
+    expect(await entryFor('10.65.1.20')).toMatchObject({ destination: '10.65.1.0/26', type: 'blackhole' });
+    expect(await entryFor('172.16.0.1')).toMatchObject({ type: 'local', nextHops: [{ interfaceName: 'eth0' }] });
   });
 
   it('takes no encapsulated packets but from nodes', () => {

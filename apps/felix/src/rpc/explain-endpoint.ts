@@ -17,7 +17,7 @@ import { FlowEnds } from '../explain/flow-ends.ts';
 import { OwnPaths } from '../explain/own-paths.ts';
 import type { VerifyingNode } from '../explain/verify-flow.ts';
 import { asRpcError } from './explain.ts';
-import { longestMatch, routeToWire } from './look-up-route.ts';
+import { kernelEntry, routeToWire } from './look-up-route.ts';
 
 /** What is asked of Felix for the answer. */
 export interface EndpointSource {
@@ -213,12 +213,13 @@ function routesOf(
   const byFamily = new Map(
     ([4, 6] as const satisfies readonly Family[]).map((family) => [
       family,
-      socket.listRoutes({ family, table: 'all' }),
+      { rules: socket.listRules(family), routes: socket.listRoutes({ family, table: 'all' }) },
     ]),
   );
   const routes = addresses.map((address) => {
     const { ip, family } = splitCidr(address);
-    const route = longestMatch(byFamily.get(family) ?? [], ip);
+    const known = byFamily.get(family);
+    const route = known && kernelEntry(known.rules, known.routes, ip);
     return {
       address,
       route: route && routeToWire(route, socket),

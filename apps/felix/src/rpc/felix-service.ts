@@ -89,7 +89,7 @@ export function felixService(
       return (await verifier).answer(request);
     }),
     listConnections: unary(() => listConnections(node)),
-    lookUpRoute: unary(({ address }: felixV1.LookUpRouteRequest) => lookUpRoute(address)),
+    lookUpRoute: unary(({ address }: felixV1.LookUpRouteRequest) => lookUpRoute(address, node.netns)),
     getStatus: unary(() => {
       const { received, applies, failures, writes, lastError } = engine.status;
       return {

@@ -6,6 +6,8 @@ import { addressFamily, familyOfNumber, rtm } from './kernel-numbers.ts';
 
 /** FRA_* (include/uapi/linux/fib_rules.h). */
 const ruleAttribute = { priority: 6, mark: 10, table: 15, markMask: 16, protocol: 21 } as const;
+/** FRA_DST, FRA_SRC, FRA_IIFNAME, FRA_FLOW, FRA_TUN_ID, FRA_OIFNAME, FRA_L3MDEV, FRA_UID_RANGE, FRA_*PORT_RANGE, FRA_IP_PROTO. */
+const selectors = [1, 2, 3, 11, 12, 17, 19, 20, 22, 23, 24];
 const FR_ACT_TO_TABLE = 1;
 const FIB_RULE_INVERT = 2;
 const HEADER_BYTES = 12;
@@ -19,6 +21,8 @@ export interface RoutingRule {
   /** Packets whose mark has `value` under `mask`, or `isInverted`, all others. */
   readonly mark?: { readonly value: number; readonly mask: number };
   readonly isInverted?: boolean;
+  /** It asks for more than a mark: addresses, interfaces, ports and the like. Read only. */
+  readonly isSelective?: true;
 }
 
 export interface RoutingRuleSpec extends RoutingRule {
@@ -72,5 +76,6 @@ export function decodeRule({ type, body: bytes }: Pick<NetlinkMessage, 'type' | 
     table: attributes.u32(ruleAttribute.table) ?? view.getUint8(4),
     ...(value === undefined && mask === undefined ? {} : { mark: { value: value ?? 0, mask: mask ?? 0xffffffff } }),
     ...((view.getUint32(8, true) & FIB_RULE_INVERT) === 0 ? {} : { isInverted: true }),
+    ...(selectors.some((type) => attributes.has(type)) ? { isSelective: true } : {}),
   };
 }

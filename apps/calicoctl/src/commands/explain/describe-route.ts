@@ -49,21 +49,31 @@ export function describeRoute(
   return `${lines.join('\n')}\n`;
 }
 
+const tunnels: Readonly<Record<string, string>> = { vxlan: 'VXLAN', ipip: 'IP in IP', wireguard: 'WireGuard' };
+
 /** Why the kernel has the route. */
 export function reasonOf(entry: felixV1.KernelRoute | undefined, facts: AddressFacts): string {
   if (entry === undefined) return 'the kernel has no route for it';
-  const { interfaceName, gateway } = entry.nextHops[0] ?? { interfaceName: '', gateway: '' };
+  const { interfaceName = '', gateway = '', interfaceKind = '', remote = '' } = entry.nextHops[0] ?? {};
   if (entry.type === 'local') return `the address is this host's own, on ${interfaceName}`;
+  if (entry.type === 'broadcast' || entry.type === 'multicast') return `it is a ${entry.type} address`;
   if (entry.type !== 'unicast') {
     return `what no workload has is dropped here (${entry.type}), so that it does not go round in circles`;
   }
+  const { holder, block } = facts;
   const borrowed = isBorrowed(facts) ? ', for an address borrowed from another node’s block' : '';
-  if (interfaceName.startsWith('cali')) return `a workload of this node is behind ${interfaceName}${borrowed}`;
-  if (/^(vxlan(-v6)?\.calico|tunl0|wireguard\.cali|wg-v6\.cali)$/.test(interfaceName)) {
-    return `another node is at the other end of the tunnel ${interfaceName}, by ${gateway}${borrowed}`;
+  const owner = holder?.node ?? (block?.host === '' ? undefined : block?.host);
+  const node = owner === undefined ? 'another node' : `node ${owner}`;
+  const tunnel = tunnels[interfaceKind];
+  if (tunnel !== undefined) {
+    const below = remote === '' ? '' : `, its packets go to ${remote}`;
+    const by = gateway === '' ? '' : `, by ${gateway}`;
+    return `${node} is at the other end of the ${tunnel} tunnel ${interfaceName}${by}${below}${borrowed}`;
   }
-  if (entry.protocol === 12 || entry.protocol === 186) return `BGP told of it, by ${gateway}${borrowed}`;
-  if (entry.protocol === 80) return `another node of the same subnet has it, at ${gateway}${borrowed}`;
+  if (interfaceName.startsWith('cali')) return `a workload of this node is behind ${interfaceName}${borrowed}`;
+  const ways = entry.nextHops.map((hop) => hop.gateway).join(' and ');
+  if (entry.protocol === 12 || entry.protocol === 186) return `BGP told of it, by ${ways}${borrowed}`;
+  if (entry.protocol === 80) return `${node} of the same subnet has it, at ${ways}${borrowed}`;
   if (entry.destination.endsWith('/0')) return 'nothing better than the default route is there';
   return `the host's own route (${protocols[entry.protocol] ?? `protocol ${entry.protocol}`})`;
 }
