@@ -9,6 +9,7 @@ import { liveMigrationPrefix, type LiveMigrations } from './calc/live-migrations
 import type { FelixParameters } from './config/parameters.ts';
 import type { ClusterServices } from './kubernetes/cluster-services.ts';
 import { ServiceEndpoints } from './kubernetes/service-endpoints.ts';
+import { DatastoreLock } from './status/datastore-lock.ts';
 import type { StoreDelay } from './status/store-delay.ts';
 import type { syncMetrics } from './sync-metrics.ts';
 import { unixNanos } from './unix-nanos.ts';
@@ -78,6 +79,7 @@ export function wireStore(wiring: StoreWiring): Syncer {
   const storeHealth = health.register('datastore');
   const calcHealth = health.register('calculation', wiring.calculationLimit);
   const ownStatusKey = felixStatusKey(hostname, values.OpenstackRegion);
+  const lock = new DatastoreLock(health, log);
   let wasInSync = false;
   let taken: Taken | undefined;
   const take = (more: Taken): void => {
@@ -91,7 +93,7 @@ export function wireStore(wiring: StoreWiring): Syncer {
     };
   };
   const pass = (): void => {
-    if (taken === undefined || !endpoints.areKnown) return;
+    if (taken === undefined || lock.isLocked || !endpoints.areKnown) return;
     const { updates, revision, inSync, arrivedAt } = taken;
     const startedAt = performance.now();
     const batch = calc.flush();
@@ -146,6 +148,7 @@ export function wireStore(wiring: StoreWiring): Syncer {
       for (const update of updates) {
         calc.update(update);
         migrations.update(update);
+        lock.update(update);
       }
       if (inSync) calc.onInSync();
       const seconds = (performance.now() - startedAt) / 1000;

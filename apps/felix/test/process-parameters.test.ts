@@ -88,6 +88,33 @@ it('felix follows its configuration: the node’s before the cluster’s, its ow
   await felix.end('SIGTERM');
 });
 
+it('felix changes nothing while the datastore is locked', async () => {
+  const resources = new Resources(backend);
+  const setReady = async (datastoreReady: boolean): Promise<void> => {
+    const { metadata, spec } = await resources.get('ClusterInformation', 'default');
+    await resources.apply({
+      ...{ kind: 'ClusterInformation', apiVersion: 'projectcalico.org/v3', metadata: { name: metadata.name } },
+      spec: { ...spec, datastoreReady },
+    });
+  };
+  await using felix = start({ FELIX_NFTABLESMODE: 'Enabled' });
+  await expect.poll(() => felix.status(), { timeout: 20_000 }).toMatchObject({ inSync: true });
+  await setReady(false);
+  await expect.poll(() => felix.httpGet('/readiness'), { timeout: 20_000 }).toContain('the datastore is locked');
+  const pool = { kind: 'IPPool', apiVersion: 'projectcalico.org/v3', metadata: { name: 'late' } };
+  await resources.apply(parseResource({ ...pool, spec: { cidr: '10.67.0.0/16', natOutgoing: true } }));
+  const rules = (): string => runIn(lab.netns, 'nft', 'list', 'table', 'ip', 'calico');
+  await felix.end('SIGKILL');
+  felix.start();
+  await felix.status();
+  await expect.poll(() => felix.httpGet('/readiness'), { timeout: 20_000 }).toContain('the datastore is locked');
+  expect(rules()).not.toContain('10.67.0.0/16');
+  await setReady(true);
+  await expect.poll(rules, { timeout: 20_000 }).toContain('10.67.0.0/16');
+  expect(JSON.parse(felix.httpGet('/readiness'))).toMatchObject({ ok: true });
+  await felix.end('SIGTERM');
+});
+
 it('felix takes new limits to its work without starting over', async () => {
   const resources = new Resources(backend);
   const apply = async (kind: Kind, name: string, spec: object): Promise<void> => {
