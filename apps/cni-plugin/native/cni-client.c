@@ -226,10 +226,15 @@ int main(int argc, char **argv) {
       puts(CLIENT_VERSION);
       return 0;
     }
+    if (!strcmp(argv[i], "-t") && !strcmp(program, "calico")) {
+      setenv("CNI_TEST_CONNECTION", "1", 1);
+      continue;
+    }
     if (!strcmp(argv[i], "-h") || !strcmp(argv[i], "--help")) {
       printf("%s: a CNI plug-in, run by a container runtime (spec 0.1.0 to 1.1.0).\n\n"
              "Usage: CNI_COMMAND=ADD|DEL|CHECK|GC|STATUS|VERSION ... %s < network-configuration.json\n"
-             "       %s --version\n",
+             "       %s --version\n"
+             "       calico -t < network-configuration.json     whether the datastore answers and is ready\n",
              program, program, program);
       return 0;
     }

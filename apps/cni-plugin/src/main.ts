@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { createLogger, nodePaths, runService, VERSION } from '@calico-node/service';
 import { FelixConnection } from '@calico-node/workload';
 import { handleCall } from './handlers/handle.ts';
+import { testVariable } from './handlers/test-connection.ts';
 import { runInstall } from './install/run-install.ts';
 import { KubernetesClients } from './kubernetes/clients.ts';
 import { CallLogs } from './server/call-logs.ts';
@@ -54,6 +55,7 @@ const usage = `cni-plugin: Calico's CNI plug-ins, as a server and as programs.
 
 Usage: cni-plugin server [options]   serves the exec'd clients on <run directory>/cni.sock (server --help)
        cni-plugin calico             one call of the network plug-in: CNI_* environment, configuration on stdin
+       cni-plugin calico -t          whether the datastore of a configuration answers and is ready
        cni-plugin calico-ipam        one call of the IPAM plug-in
        cni-plugin install            installs the programs and the network configuration on the host (/host), by
                                      Calico's variables: CNI_NETWORK_CONFIG, CNI_CONF_NAME, ETCD_ENDPOINTS, ...
@@ -79,6 +81,7 @@ async function main(argv: readonly string[]): Promise<number | undefined> {
         process.stdout.write(`${VERSION}\n`);
         return 0;
       }
+      if (mode === 'calico' && rest.includes('-t')) process.env[testVariable] = '1';
       return runOnce(mode);
     case 'install':
       if (rest.length === 0) return install();

@@ -310,6 +310,29 @@ test('keys that change nothing on Linux are taken', async () => {
   await del(others);
 });
 
+test('`calico -t` tells whether the store can be used, with the server and without', async () => {
+  const setReady = async (datastoreReady: boolean): Promise<void> => {
+    const info = await node.resources.get('ClusterInformation', 'default');
+    await node.resources.update({ ...info, spec: { ...info.spec, datastoreReady } });
+  };
+  const tried = (extra: Json = {}): Promise<Outcome> =>
+    node.exec('calico', {}, JSON.stringify(configuration(extra)), ['-t']);
+  const failed = {
+    code: 1,
+    stdout: expect.stringContaining('"code":100,"msg":"data store connection failed"') as string,
+  };
+  for (const isServed of [true, false]) {
+    if (!isServed) await node.stopServer();
+    expect(await tried()).toEqual({ code: 0, stdout: '', stderr: '' });
+    await setReady(false);
+    expect(await tried()).toMatchObject(failed);
+    await setReady(true);
+  }
+  expect(await tried({ etcd_endpoints: 'http://127.0.0.1:1' })).toMatchObject(failed);
+  expect(await node.exec('calico-ipam', {}, '{}', ['-t'])).toMatchObject({ code: 2 });
+  await node.startServer();
+});
+
 test('the store is the one that the configuration names, whatever the server’s own is', async () => {
   await node.stopServer();
   const own = node.etcd.endpoints.join(',');

@@ -6,7 +6,9 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
+import { Ipam } from '@calico-node/ipam';
 import { parseIp } from '@calico-node/net';
 import { addAddress, isolateNetwork, RouteSocket } from '@calico-node/netlink';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -190,10 +192,18 @@ test('a pool of eight addresses runs out with an error that names it, and serves
   await success(calico('DEL', 'tiny8', config));
 });
 
+/** All that a TCP server says. */
+async function textFrom(host: string, port: number): Promise<string> {
+  const socket = connect({ host, port, timeout: 5000 });
+  let text = '';
+  for await (const chunk of socket) text += String(chunk);
+  return text;
+}
+
 /** Execs any plug-in as a runtime does. */
 async function peer(name: string, command: string, container: string, config: Json): Promise<Json> {
   const child = spawn(join(peerPath, name), [], {
-    env: { PATH: process.env['PATH'], ...variables(command, container) },
+    env: { ...node.environment(), ...variables(command, container) },
   });
   const output = { stdout: '', stderr: '' };
   for (const stream of ['stdout', 'stderr'] as const) {
@@ -242,6 +252,46 @@ describe('with other plug-ins', () => {
     const again = await success(calico('ADD', 'more', network('1.0.0', { ipam })));
     expect(again['ips']).toMatchObject([{ address: '10.99.0.2/32' }]);
     await success(calico('DEL', 'more', network('1.0.0', { ipam })));
+  });
+
+  test('addresses of calico-ipam serve another network plug-in, with the prefix length of their block', async ({
+    skip,
+  }) => {
+    skipWithout(skip, ['bridge']);
+    const config = network('1.0.0', { type: 'bridge', bridge: 'cnt-bridge' });
+    const { ips } = await peer('bridge', 'ADD', 'bridged', config);
+    const held = await new Ipam(node.backend).ipsByHandle('net.bridged');
+    expect(ips).toMatchObject(held.map(({ ip }) => ({ address: `${ip}/26` })));
+    expect(held).toHaveLength(1);
+    expect((await node.resources.list('WorkloadEndpoint')).items).toEqual([]);
+    await peer('bridge', 'DEL', 'bridged', config);
+    expect(await new Ipam(node.backend).ipsByHandle('net.bridged')).toEqual([]);
+  });
+
+  test('portmap leads connections to a port of the host into the container', async ({ skip, onTestFinished }) => {
+    skipWithout(skip, ['portmap']);
+    const mapped = { portMappings: [{ hostPort: 18081, containerPort: 80, protocol: 'tcp' }] };
+    const list = [ours, { type: 'portmap', snat: true, runtimeConfig: mapped }];
+    const result = await runList('ADD', 'mapped', list);
+    const { ips } = result as { ips: { address: string }[] };
+    // A node's address, and what felix does: the route to the workload.
+    execFileSync('ip', ['addr', 'replace', '192.0.2.1/32', 'dev', 'lo']);
+    execFileSync('ip', ['route', 'replace', ips[0]!.address, 'dev', 'calimapped']);
+    const name = netns.slice('/run/netns/'.length);
+    const serve = "require('node:net').createServer((socket) => socket.end('hello')).listen(80)";
+    const listener = spawn('ip', ['netns', 'exec', name, process.execPath, '-e', serve]);
+    onTestFinished(() => {
+      listener.kill('SIGKILL');
+    });
+    await vi.waitFor(
+      async () => {
+        expect(await textFrom('192.0.2.1', 18081)).toBe('hello');
+      },
+      { timeout: 10_000 },
+    );
+    await runList('DEL', 'mapped', list, result);
+    await expect(textFrom('192.0.2.1', 18081)).rejects.toThrow('ECONNREFUSED');
+    execFileSync('ip', ['addr', 'del', '192.0.2.1/32', 'dev', 'lo']);
   });
 
   test('STATUS and GC are passed on to the plug-in that gives addresses, and STATUS fails as that does', async () => {

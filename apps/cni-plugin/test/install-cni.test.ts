@@ -9,7 +9,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { installKubeconfig, KubernetesClient, readKubeconfig, TokenRenewal } from '@calico-node/kubernetes';
 import { createLogger } from '@calico-node/service';
@@ -54,6 +54,60 @@ test('puts programs, TLS files and the configuration in place, once', () => {
   writeFileSync(join(dir, 'bin/calico'), 'newer');
   expect(install(env)).toEqual([join(hostRoot, 'opt/cni/bin/calico')]);
   expect(readdirSync(join(hostRoot, 'opt/cni/bin')).sort()).toEqual(['calico', 'calico-ipam']);
+});
+
+test('names the TLS files that there are, and installs them again when they change', () => {
+  const files = '{"ca": "__ETCD_CA_CERT_FILE__", "cert": "__ETCD_CERT_FILE__", "key": "__ETCD_KEY_FILE__"}';
+  const env = { CNI_NETWORK_CONFIG: files, CNI_NET_DIR: '/etc/other' };
+  const installed = (): unknown => JSON.parse(readFileSync(join(confDir(), '10-calico.conflist'), 'utf8'));
+  install(env);
+  expect(installed()).toEqual({ ca: '', cert: '', key: '' });
+  writeFileSync(join(dir, 'secrets/etcd-ca'), 'authority');
+  install(env);
+  expect(installed()).toEqual({ ca: '/etc/other/calico-tls/etcd-ca', cert: '', key: '' });
+  const copy = join(confDir(), 'calico-tls/etcd-ca');
+  writeFileSync(join(dir, 'secrets/etcd-ca'), 'another authority');
+  expect(install(env)).toEqual([copy]);
+  expect(readFileSync(copy, 'utf8')).toBe('another authority');
+});
+
+test('every placeholder of a template takes the value of its variable, or Calico’s default', () => {
+  const names = [
+    ...['LOG_LEVEL', 'LOG_FILE_PATH', 'LOG_FILE_MAX_SIZE', 'LOG_FILE_MAX_AGE', 'LOG_FILE_MAX_COUNT', 'DATASTORE_TYPE'],
+    ...['KUBERNETES_NODE_NAME', 'CNI_MTU', 'KUBERNETES_SERVICE_HOST', 'KUBERNETES_SERVICE_PORT', 'CALICO_API_GROUP'],
+    ...['ETCD_ENDPOINTS', 'ETCD_DISCOVERY_SRV', 'REQUIRE_MTU_FILE'],
+  ];
+  const all = JSON.stringify(Object.fromEntries(names.map((name) => [name, `__${name}__`])));
+  const rendered = (env: Record<string, string>): unknown => {
+    install({ CNI_NETWORK_CONFIG: all, ...env });
+    return JSON.parse(readFileSync(join(confDir(), '10-calico.conflist'), 'utf8'));
+  };
+  expect(rendered({})).toEqual({
+    LOG_LEVEL: 'info',
+    LOG_FILE_PATH: '/var/log/calico/cni/cni.log',
+    LOG_FILE_MAX_SIZE: '100',
+    LOG_FILE_MAX_AGE: '30',
+    LOG_FILE_MAX_COUNT: '10',
+    DATASTORE_TYPE: 'kubernetes',
+    KUBERNETES_NODE_NAME: hostname().trim().toLowerCase(),
+    CNI_MTU: '1500',
+    KUBERNETES_SERVICE_HOST: '',
+    KUBERNETES_SERVICE_PORT: '',
+    CALICO_API_GROUP: '',
+    ETCD_ENDPOINTS: '',
+    ETCD_DISCOVERY_SRV: '',
+    REQUIRE_MTU_FILE: 'false',
+  });
+  const given = Object.fromEntries(names.map((name) => [name, `of ${name}`]));
+  expect(rendered(given)).toEqual(given);
+});
+
+test('programs that are there stay where UPDATE_CNI_BINARIES is false', () => {
+  const program = join(hostRoot, 'opt/cni/bin/calico');
+  writeFileSync(program, 'older');
+  install({ CNI_NETWORK_CONFIG: template, CNI_MTU: '0', UPDATE_CNI_BINARIES: 'false' });
+  expect(readFileSync(program, 'utf8')).toBe('older');
+  expect(existsSync(join(hostRoot, 'opt/cni/bin/calico-ipam'))).toBe(true);
 });
 
 test('skips programs, takes a template from a file, and removes the configuration of old', () => {

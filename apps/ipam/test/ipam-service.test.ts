@@ -93,6 +93,28 @@ describe('the IPAM service', () => {
     expect((await release('h')).released).toEqual([]);
   });
 
+  it('counts its calls by method and outcome, how long they took, and from where they were served', async () => {
+    await autoAssign({ handleId: 'first' });
+    await autoAssign({ handleId: 'second' });
+    expect(await codeOf(autoAssign({ handleId: 'none', ipv4Pools: ['nowhere'] }))).toBe('FAILED_PRECONDITION');
+    await release('first');
+    const text = await (await fetch(`http://127.0.0.1:${healthPort}/metrics`)).text();
+    const value = (name: string): number =>
+      Number(
+        text
+          .split('\n')
+          .find((line) => line.startsWith(`${name} `))
+          ?.slice(name.length),
+      );
+    expect(value('ipam_requests_total{method="AutoAssign",code="OK"}')).toBe(2);
+    expect(value('ipam_requests_total{method="AutoAssign",code="FAILED_PRECONDITION"}')).toBe(1);
+    expect(value('ipam_requests_total{method="ReleaseByHandle",code="OK"}')).toBe(1);
+    expect(value('ipam_request_duration_seconds_count{method="AutoAssign"}')).toBe(3);
+    expect(value('ipam_served_total{from="memory"}')).toBeGreaterThanOrEqual(2);
+    expect(value('ipam_served_total{from="store"}')).toBeGreaterThanOrEqual(1);
+    expect(value('ipam_queue_length')).toBe(0);
+  });
+
   it('keeps what it gave over kill -9', async () => {
     const first = await autoAssign({ handleId: 'h' });
     await stop(daemon, 'SIGKILL');

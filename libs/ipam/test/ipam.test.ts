@@ -145,6 +145,18 @@ describe('autoAssign', () => {
     expect(await assign({ num4: 12 })).toHaveLength(4);
   });
 
+  it('claims no block by itself where that is off, and uses those that were claimed for the host', async () => {
+    await addPool('p', '10.0.0.0/28', { blockSize: 30 });
+    await addNode('n1');
+    await setConfig({ strict_affinity: true });
+    const { ipv4, shortfall } = await ipam.autoAssign({ num4: 1, nodeName: 'n1', use: 'Workload' });
+    expect([ipv4, shortfall?.code]).toEqual([[], 'pool-full']);
+    expect(shortfall?.message).toContain('autoAllocateBlocks is off');
+    expect(await blocks()).toEqual([]);
+    await ipam.claimAffinity(parseCidr('10.0.0.8/30'), 'n1');
+    expect(await assign()).toEqual(['10.0.0.8/30']);
+  });
+
   it('gives no reserved address', async () => {
     await addPool('p', '10.0.0.0/29', { blockSize: 30 });
     await addNode('n1');
@@ -390,6 +402,28 @@ describe('release', () => {
     const [{ ip }] = (await ipam.ipsByHandle('h')) as [Assigned];
     expect(await ipam.releaseIps([{ ip }])).toEqual([]);
     expect(await stored()).toEqual({});
+  });
+
+  it('gives a block up with its last address when its pool no longer selects the host', async () => {
+    await addPool('q', '10.1.0.0/28', { blockSize: 30, nodeSelector: 'rack == "a"' });
+    await addNode('n1', { rack: 'a' });
+    await assign({ ipv4Pools: ['q'], handleId: 'one' });
+    await assign({ ipv4Pools: ['q'], handleId: 'two' });
+    await addNode('n1', { rack: 'b' });
+    await ipam.releaseByHandle('one');
+    expect(await blocks()).toHaveLength(1);
+    await ipam.releaseByHandle('two');
+    expect(await stored()).toEqual({});
+  });
+
+  it('gives several addresses of both families to one handle, over as many blocks as it takes, and takes all back', async () => {
+    await addPool('six', 'fd00::/124', { blockSize: 126 });
+    const { ipv4, ipv6 } = await ipam.autoAssign({ num4: 6, num6: 5, handleId: 'h', nodeName: 'n1', use: 'Workload' });
+    expect([new Set(ipv4.map(({ ip }) => ip)).size, new Set(ipv6.map(({ ip }) => ip)).size]).toEqual([6, 5]);
+    expect(await blocks()).toHaveLength(4);
+    expect(await ipam.ipsByHandle('h')).toHaveLength(11);
+    expect(await ipam.releaseByHandle('h')).toHaveLength(11);
+    expect(await ipam.ipsByHandle('h')).toEqual([]);
   });
 
   it('deletes a block without host with its last address', async () => {

@@ -14,6 +14,7 @@ import { detach } from './del.ts';
 import { describeError } from './describe-error.ts';
 import { collectGarbage } from './gc.ts';
 import { checkStatus } from './status.ts';
+import { testConnection, testVariable } from './test-connection.ts';
 
 /** The commands that change something: an operator wants to see them. */
 const changing: ReadonlySet<string> = new Set(['ADD', 'DEL', 'GC']);
@@ -101,6 +102,10 @@ export async function handleCall(call: Call, own: HandlerContext, signal: AbortS
   const { CNI_COMMAND: command = '', CNI_CONTAINERID: container, CNI_IFNAME: ifName } = call.variables;
   const startedMs = performance.now();
   try {
+    if (call.variables[testVariable] === '1') {
+      await testConnection(call.stdin, own, signal);
+      return { stdout: '', exitCode: 0 };
+    }
     const environment = parseEnvironment(call.variables);
     if (environment.command === 'VERSION') {
       const requested = call.stdin.trim() === '' ? undefined : decodeDocument(call.stdin)['cniVersion'];

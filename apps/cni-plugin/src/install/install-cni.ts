@@ -2,7 +2,7 @@ import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync } fr
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { place } from '@calico-node/kubernetes';
-import { InstallError, renderNetworkConfig } from './network-config.ts';
+import { InstallError, renderNetworkConfig, tlsFiles, type TlsFiles } from './network-config.ts';
 
 export interface InstallOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -39,17 +39,18 @@ function installPrograms({ env, hostRoot, sourceDir }: InstallOptions): string[]
   return changed;
 }
 
-/** Copies the TLS files for etcd where the host's plug-ins find them. Gives that directory as the host sees it. */
-function installTls({ env, hostRoot }: InstallOptions, changed: string[]): string {
+/** Copies the TLS files for etcd where the host's plug-ins find them. Gives those that there are, as the host sees them. */
+function installTls({ env, hostRoot }: InstallOptions, changed: string[]): TlsFiles {
   const assets = env['TLS_ASSETS_DIR'] ?? '/calico-secrets';
-  const present = ['etcd-ca', 'etcd-cert', 'etcd-key'].filter((name) => existsSync(join(assets, name)));
-  if (present.length === 0) return '';
+  const present = tlsFiles.filter((name) => existsSync(join(assets, name)));
+  if (present.length === 0) return {};
   const target = join(hostRoot, 'etc/cni/net.d/calico-tls');
   mkdirSync(target, { recursive: true, mode: 0o700 });
   for (const name of present) {
     if (place(join(target, name), readFileSync(join(assets, name)), 0o600)) changed.push(join(target, name));
   }
-  return `${env['CNI_NET_DIR'] ?? '/etc/cni/net.d'}/calico-tls`;
+  const seen = `${env['CNI_NET_DIR'] ?? '/etc/cni/net.d'}/calico-tls`;
+  return Object.fromEntries(present.map((name) => [name, `${seen}/${name}`]));
 }
 
 /**
@@ -62,11 +63,11 @@ function installTls({ env, hostRoot }: InstallOptions, changed: string[]): strin
 export function installCni(options: InstallOptions): readonly string[] {
   const { env, hostRoot } = options;
   const changed = installPrograms(options);
-  const tlsDir = installTls(options, changed);
+  const tls = installTls(options, changed);
   const file = env['CNI_NETWORK_CONFIG_FILE'] ?? '';
   const template = file === '' ? (env['CNI_NETWORK_CONFIG'] ?? '') : readFileSync(file, 'utf8');
   if (template === '') throw new InstallError('neither CNI_NETWORK_CONFIG nor CNI_NETWORK_CONFIG_FILE is set');
-  const facts = { nodeName: hostname().trim().toLowerCase(), tlsDir, token: options.token ?? '' };
+  const facts = { nodeName: hostname().trim().toLowerCase(), tls, token: options.token ?? '' };
   const config = renderNetworkConfig(template, env, facts);
   const directory = join(hostRoot, 'etc/cni/net.d');
   const name = env['CNI_CONF_NAME'] ?? '10-calico.conflist';

@@ -5,10 +5,15 @@ export class InstallError extends Error {
   override readonly name = 'InstallError';
 }
 
+/** etcd's certificate authority, and the plug-ins' own certificate and key. */
+export const tlsFiles = ['etcd-ca', 'etcd-cert', 'etcd-key'] as const;
+
+/** Where the host sees them; those that are not there are left out. */
+export type TlsFiles = Readonly<Partial<Record<(typeof tlsFiles)[number], string>>>;
+
 export interface ConfigFacts {
   readonly nodeName: string;
-  /** Where the host sees the TLS files; empty: there are none. */
-  readonly tlsDir: string;
+  readonly tls: TlsFiles;
   readonly token: string;
 }
 
@@ -19,7 +24,7 @@ export interface ConfigFacts {
  * @throws InstallError when the outcome is not a JSON object.
  */
 export function renderNetworkConfig(template: string, env: Variables, facts: ConfigFacts): string {
-  const { nodeName, tlsDir, token } = facts;
+  const { nodeName, tls, token } = facts;
   const of = (name: string, fallback: string): string => env[name] ?? fallback;
   const netDir = of('CNI_NET_DIR', '/etc/cni/net.d');
   const values: Readonly<Record<string, string>> = {
@@ -36,9 +41,9 @@ export function renderNetworkConfig(template: string, env: Variables, facts: Con
     __KUBERNETES_SERVICE_PORT__: of('KUBERNETES_SERVICE_PORT', ''),
     __SERVICEACCOUNT_TOKEN__: token,
     __CALICO_API_GROUP__: of('CALICO_API_GROUP', ''),
-    __ETCD_CERT_FILE__: tlsDir === '' ? '' : `${tlsDir}/etcd-cert`,
-    __ETCD_CA_CERT_FILE__: tlsDir === '' ? '' : `${tlsDir}/etcd-ca`,
-    __ETCD_KEY_FILE__: tlsDir === '' ? '' : `${tlsDir}/etcd-key`,
+    __ETCD_CERT_FILE__: tls['etcd-cert'] ?? '',
+    __ETCD_CA_CERT_FILE__: tls['etcd-ca'] ?? '',
+    __ETCD_KEY_FILE__: tls['etcd-key'] ?? '',
     __ETCD_ENDPOINTS__: of('ETCD_ENDPOINTS', ''),
     __ETCD_DISCOVERY_SRV__: of('ETCD_DISCOVERY_SRV', ''),
     __REQUIRE_MTU_FILE__: of('REQUIRE_MTU_FILE', 'false'),

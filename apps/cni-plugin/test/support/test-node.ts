@@ -120,8 +120,13 @@ export class TestNode implements AsyncDisposable {
   }
 
   /** Execs a plug-in as a container runtime does. */
-  async exec(program: 'calico' | 'calico-ipam', env: Record<string, string>, stdin: string): Promise<Outcome> {
-    const child = spawn(join(this.dir, 'bin', program), [], { env: { ...this.environment(), ...env } });
+  async exec(
+    program: 'calico' | 'calico-ipam',
+    env: Record<string, string>,
+    stdin: string,
+    args: readonly string[] = [],
+  ): Promise<Outcome> {
+    const child = spawn(join(this.dir, 'bin', program), args, { env: { ...this.environment(), ...env } });
     const output = { stdout: '', stderr: '' };
     for (const stream of ['stdout', 'stderr'] as const) {
       child[stream].setEncoding('utf8').on('data', (text: string) => (output[stream] += text));
