@@ -7,7 +7,8 @@ export {
   type Qdisc,
   type QdiscStatistics,
 } from './qdisc.ts';
-export { addRedirect, deleteIngressFilters, type IngressFilter } from './redirect.ts';
+export { isSamePolicer, type Policer } from './police.ts';
+export { addPolicer, addRedirect, deleteIngressFilters, type IngressFilter } from './redirect.ts';
 export { isSameTokenBucket, type TokenBucket } from './token-bucket.ts';
 export { TrafficControlMonitor, type TrafficControlMonitorOptions } from './traffic-control-monitor.ts';
 export { TrafficControlSocket } from './traffic-control-socket.ts';

@@ -1,6 +1,7 @@
 import { AttributeWriter, viewOf } from '../attribute-writer.ts';
 import { readAttributes, type Attributes } from '../attributes.ts';
 import { messageFlag, type NetlinkMessage, type NetlinkRequest } from '../message.ts';
+import { POLICE, readPolicer, writePolicer, type Policer } from './police.ts';
 import { decodeTcHeader, encodeTcHeader, tcAttribute, TC_HEADER_BYTES, tcMessage, tcParent } from './numbers.ts';
 
 /** A filter of what an interface receives. */
@@ -13,6 +14,8 @@ export interface IngressFilter {
   readonly kind: string;
   /** The interface that packets are sent out of instead, when the filter is a `u32` that does so. */
   readonly redirectsTo: number | undefined;
+  /** The pace beyond which packets are dropped, when the filter is a `u32` that does so. */
+  readonly polices: Policer | undefined;
 }
 
 /** ETH_P_ALL as `tcm_info` has it. */
@@ -52,13 +55,42 @@ export function writeRedirect(writer: AttributeWriter, to: 'egress' | 'ingress',
   view.setInt32(mirredOffset.action, TC_ACT_STOLEN, true);
   view.setInt32(mirredOffset.mirredAction, to === 'egress' ? TCA_EGRESS_REDIR : TCA_INGRESS_REDIR, true);
   view.setUint32(mirredOffset.interfaceIndex, target, true);
+  writeEveryPacket(writer, 'mirred', (mirred) => {
+    mirred.bytes(MIRRED_PARAMETERS, parameters);
+  });
+}
+
+/**
+ * Drops what one interface receives beyond a pace, of all protocols together.
+ * @param node 1-4095: the lower bits of the filter's handle, by which it is known again.
+ */
+export function addPolicer(interfaceIndex: number, priority: number, node: number, policer: Policer): NetlinkRequest {
+  const info = (priority << 16) | ALL_PROTOCOLS;
+  const writer = new AttributeWriter(
+    encodeTcHeader({ interfaceIndex, handle: node, parent: tcParent.ingressFilters, info }),
+  );
+  writeEveryPacket(writer, POLICE, (options) => {
+    writePolicer(options, policer);
+  });
+  return {
+    type: tcMessage.newFilter,
+    flags: messageFlag.create | messageFlag.exclusive,
+    body: writer.finish(),
+    label: `police what link ${interfaceIndex} receives`,
+  };
+}
+
+/** The body of a `u32` filter that gives every packet to an action. */
+function writeEveryPacket(
+  writer: AttributeWriter,
+  kind: string,
+  writeOptions: (options: AttributeWriter) => void,
+): void {
   writer.string(tcAttribute.kind, 'u32').nested(tcAttribute.options, (options) => {
     options.bytes(u32Attribute.selector, EVERY_PACKET);
     options.nested(u32Attribute.actions, (actions) => {
       actions.nested(1, (action) => {
-        action.string(actionAttribute.kind, 'mirred').nested(actionAttribute.options, (mirred) => {
-          mirred.bytes(MIRRED_PARAMETERS, parameters);
-        });
+        action.string(actionAttribute.kind, kind).nested(actionAttribute.options, writeOptions);
       });
     });
   });
@@ -93,6 +125,7 @@ export function decodeIngressFilter({ type, body }: NetlinkMessage): IngressFilt
     priority: header.info >>> 16,
     kind,
     redirectsTo: kind === 'u32' ? targetOf(options) : undefined,
+    polices: kind === 'u32' ? policerOf(options) : undefined,
   };
 }
 
@@ -104,6 +137,14 @@ function targetOf(options: Attributes | undefined): number | undefined {
     const view = viewOf(parameters);
     if (view.getInt32(mirredOffset.mirredAction, true) !== TCA_EGRESS_REDIR) continue;
     return view.getUint32(mirredOffset.interfaceIndex, true);
+  }
+  return undefined;
+}
+
+function policerOf(options: Attributes | undefined): Policer | undefined {
+  for (const action of options?.list(u32Attribute.actions) ?? []) {
+    const police = action.string(actionAttribute.kind) === POLICE ? action.nested(actionAttribute.options) : undefined;
+    if (police !== undefined) return readPolicer(police);
   }
   return undefined;
 }

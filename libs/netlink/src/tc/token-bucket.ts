@@ -31,7 +31,7 @@ const offset = { rate: 0, peakRate: 12, limit: 24, buffer: 28, mtu: 32 } as cons
 const ETHERNET = 1;
 const MAX_U32 = 0xffff_ffff;
 /** One tick of the packet scheduler (PSCHED_SHIFT, include/net/pkt_sched.h). */
-const TICK_NS = 64;
+export const PSCHED_TICK_NS = 64;
 
 export function writeTokenBucket(options: AttributeWriter, { rate, burst, limit, peak }: TokenBucket): void {
   const parameters = new Uint8Array(PARAMETER_BYTES);
@@ -58,7 +58,8 @@ export function readTokenBucket(options: Attributes): TokenBucket | undefined {
   const view = new DataView(parameters.buffer, parameters.byteOffset, parameters.byteLength);
   const rateAt = (at: number, rate64: number): number =>
     Number(options.u64(rate64) ?? BigInt(view.getUint32(at + 8, true)));
-  const bytesIn = (at: number, rate: number): number => Math.round((view.getUint32(at, true) * TICK_NS * rate) / 1e9);
+  const bytesIn = (at: number, rate: number): number =>
+    Math.round((view.getUint32(at, true) * PSCHED_TICK_NS * rate) / 1e9);
   const rate = rateAt(offset.rate, attribute.rate64);
   const peakRate = rateAt(offset.peakRate, attribute.peakRate64);
   return {
@@ -80,6 +81,6 @@ export function isSameTokenBucket(a: TokenBucket, b: TokenBucket): boolean {
 
 /** Bursts lose up to a tick at each conversion, and a little of the kernel's division by multiplication. */
 function isSamePace(a: NonNullable<TokenBucket['peak']>, b: NonNullable<TokenBucket['peak']>): boolean {
-  const tolerance = Math.max(1, a.burst / 1000, (2 * a.rate * TICK_NS) / 1e9);
+  const tolerance = Math.max(1, a.burst / 1000, (2 * a.rate * PSCHED_TICK_NS) / 1e9);
   return a.rate === b.rate && Math.abs(a.burst - b.burst) <= tolerance;
 }

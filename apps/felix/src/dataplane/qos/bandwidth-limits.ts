@@ -21,6 +21,8 @@ export interface BandwidthLimitsOptions {
   readonly netns?: NetnsRef;
   /** Interfaces whose names begin so are workloads'. */
   readonly prefixes: readonly string[];
+  /** Whether what workloads send is policed, as where the kernel has no `ifb`; else that is found out. */
+  readonly isPolicing?: boolean;
   /** Whose the interface is, as of the intents taken. */
   readonly endpointOn: (interfaceName: string) => LocalWorkloadEndpoint | undefined;
   /** The kernel changed, or something is to be tried again: apply soon. */

@@ -1,4 +1,4 @@
-import type { TokenBucket } from '@calico-node/netlink/tc';
+import type { Policer, TokenBucket } from '@calico-node/netlink/tc';
 import type { BandwidthLimit } from '../../calc/intents.ts';
 
 const DEFAULT_BURST_BITS = 2 ** 32;
@@ -33,4 +33,12 @@ export function bucketOf({ rate, burst, peakRate, peakBurst }: BandwidthLimit, m
 
 function queueOf({ rate, burst }: Pick<TokenBucket, 'rate' | 'burst'>): number {
   return Math.min(MAX_U32, Math.ceil(rate * WAIT_SECONDS) + burst);
+}
+
+/** A packet that is cut into segments only behind the policer counts as one: this has room for two of those. */
+const LEAST_POLICED_BURST = 2 ** 17;
+
+/** What polices at the same rate, where nothing can wait; a peak rate has no meaning there. */
+export function policerOf({ rate, burst }: TokenBucket): Policer {
+  return { rate, burst: Math.max(burst, LEAST_POLICED_BURST) };
 }

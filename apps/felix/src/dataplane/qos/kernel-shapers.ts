@@ -8,6 +8,11 @@ export interface RootBucket {
   readonly bucket: TokenBucket;
 }
 
+/** The lower bits of our policers' handles: how they are known for ours. */
+export const POLICER_NODE = 0xca1;
+/** TC_U32_NODE (include/uapi/linux/pkt_cls.h). */
+const U32_NODE_MASK = 0xfff;
+
 /** Begins the names of the `ifb` devices that the CNI plug-in `bandwidth` makes. */
 const pluginPrefix = 'bwp';
 
@@ -100,6 +105,13 @@ export class KernelShapers {
 
   setFilters(index: number, filters: readonly IngressFilter[]): void {
     this.#filters.set(index, filters);
+  }
+
+  /** Filters that drop what a workload sends beyond its limit: of ours, or of an earlier run. */
+  policersOn(index: number): readonly IngressFilter[] {
+    return this.filtersOn(index).filter(
+      ({ polices, handle }) => polices !== undefined && (handle & U32_NODE_MASK) === POLICER_NODE,
+    );
   }
 
   /** Filters that send what a workload sends to some `ifb`: of ours, of an earlier run, or of the CNI plug-in. */

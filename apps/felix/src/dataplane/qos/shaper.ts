@@ -2,6 +2,7 @@ import {
   createIfb,
   deleteLink,
   type Link,
+  NetlinkError,
   type NetlinkRequest,
   RouteSocket,
   setLink,
@@ -9,17 +10,30 @@ import {
 } from '@calico-node/netlink';
 import {
   addIngressQdisc,
+  addPolicer,
   addRedirect,
   deleteIngressFilters,
   deleteIngressQdisc,
   deleteRootQdisc,
+  type IngressFilter,
+  isSamePolicer,
   isSameTokenBucket,
+  type Policer,
   replaceTokenBucket,
   type TokenBucket,
   TrafficControlSocket,
 } from '@calico-node/netlink/tc';
+import { policerOf } from './bucket.ts';
 import { ifbNameOf, ifbPrefix } from './ifb-name.ts';
-import { KernelShapers } from './kernel-shapers.ts';
+import { KernelShapers, POLICER_NODE } from './kernel-shapers.ts';
+
+export interface ShaperOptions {
+  readonly netns?: NetnsRef;
+  /** Interfaces whose names begin so are workloads'. */
+  readonly prefixes: readonly string[];
+  /** Whether what workloads send is policed from the start; else that is found out. */
+  readonly isPolicing?: boolean;
+}
 
 /** The handle of our token buckets: how they are known for ours on interfaces that others may shape too. */
 const HANDLE = 0xca11_0000;
@@ -29,15 +43,18 @@ const HANDLE = 0xca11_0000;
  *
  *   to the workload:    what the interface sends goes through a token bucket, its root qdisc
  *   from the workload:  a filter redirects what the interface receives to an `ifb` of its own, whose root qdisc is a
- *                       token bucket, and which gives it back as if it had just come
+ *                       token bucket, and which gives it back as if it had just come; where the kernel has no such
+ *                       devices, a filter drops what exceeds the rate
  */
 export class Shaper implements Disposable {
   readonly kernel: KernelShapers;
   readonly #route: RouteSocket;
   readonly #tc: TrafficControlSocket;
   #writes = 0;
+  #isPolicing: boolean;
 
-  constructor(options: { readonly netns?: NetnsRef; readonly prefixes: readonly string[] }) {
+  constructor({ isPolicing = false, ...options }: ShaperOptions) {
+    this.#isPolicing = isPolicing;
     const where = options.netns === undefined ? {} : { netns: options.netns };
     this.kernel = new KernelShapers(options.prefixes);
     this.#route = RouteSocket.open(where);
@@ -72,15 +89,21 @@ export class Shaper implements Disposable {
   /** @throws NetlinkError when the kernel refuses. */
   limitEgress(link: Link, bucket: TokenBucket | undefined): void {
     const name = ifbNameOf(link.name);
-    if (bucket === undefined) {
-      this.#deleteRedirects(link, this.kernel.link(name));
-      this.deleteIfb(name);
-      return;
+    if (bucket !== undefined && !this.#isPolicing) {
+      const ifb = this.#ensureIfb(name, link.mtu);
+      if (ifb !== undefined) {
+        // The filter last: a device without its bucket, or that is down, would have all packets.
+        this.#ensureBucket(ifb, bucket);
+        this.#ensureRedirect(link, ifb);
+        this.#deleteFilters(link, this.kernel.policersOn(link.index));
+        return;
+      }
+      this.#isPolicing = true;
     }
-    // The filter last: a device without its bucket, or that is down, would have all packets.
-    const ifb = this.#ensureIfb(name, link.mtu);
-    this.#ensureBucket(ifb, bucket);
-    this.#ensureRedirect(link, ifb);
+    if (bucket !== undefined) this.#ensurePolicer(link, policerOf(bucket));
+    else this.#deleteFilters(link, this.kernel.policersOn(link.index));
+    this.#deleteRedirects(link, this.kernel.link(name));
+    this.deleteIfb(name);
   }
 
   /** The kernel takes its time for it and is not waited for; one that stays is deleted after the next listing. */
@@ -112,12 +135,18 @@ export class Shaper implements Disposable {
     this.kernel.setBucket(index, { handle: HANDLE, bucket });
   }
 
-  #ensureIfb(name: string, mtu: number): Link {
+  /** `undefined` where the kernel has no such devices. */
+  #ensureIfb(name: string, mtu: number): Link | undefined {
     const known = this.kernel.link(name);
     if (known?.up === true && known.mtu === mtu) return known;
     const requests = [...(known === undefined ? [createIfb({ name, mtu })] : []), setLink({ name, mtu, up: true })];
     this.#writes += requests.length;
-    this.#route.apply(requests);
+    try {
+      this.#route.apply(requests);
+    } catch (error) {
+      if (error instanceof NetlinkError && error.code === 'EOPNOTSUPP' && known === undefined) return undefined;
+      throw error;
+    }
     const link = this.#route.getLink(name);
     if (link === undefined) throw new Error(`${name} is gone again`);
     this.kernel.setLink(link);
@@ -133,6 +162,49 @@ export class Shaper implements Disposable {
       .filter((name) => name !== ifb.name);
     this.#change(redirects.map(({ priority }) => deleteIngressFilters(index, priority)));
     const others = this.kernel.filtersOn(index).filter((filter) => !redirects.includes(filter));
+    const priority = this.#placeFor(index, others);
+    this.#change([addRedirect(index, priority, ifb.index)]);
+    const filter = {
+      interfaceIndex: index,
+      handle: 0,
+      priority,
+      kind: 'u32',
+      redirectsTo: ifb.index,
+      polices: undefined,
+    };
+    this.kernel.setFilters(index, [...others, filter]);
+    // What stood there before, of another maker, is of no use to anybody now.
+    for (const name of plugins) if (name !== undefined) this.deleteIfb(name);
+  }
+
+  /** In place of one of another pace; what comes meanwhile is not limited. */
+  #ensurePolicer({ index }: Link, policer: Policer): void {
+    const known = this.kernel.policersOn(index);
+    const [only] = known;
+    if (known.length === 1 && only?.polices !== undefined && isSamePolicer(policer, only.polices)) return;
+    this.#change(known.map(({ priority }) => deleteIngressFilters(index, priority)));
+    const others = this.kernel.filtersOn(index).filter((filter) => !known.includes(filter));
+    this.kernel.setFilters(index, others);
+    const priority = this.#placeFor(index, others);
+    try {
+      this.#change([addPolicer(index, priority, POLICER_NODE, policer)]);
+    } catch (error) {
+      if (!(error instanceof NetlinkError) || error.code !== 'ENOENT') throw error;
+      throw new Error('the kernel has neither ifb devices nor the action police (act_police)', { cause: error });
+    }
+    const filter = {
+      interfaceIndex: index,
+      handle: POLICER_NODE,
+      priority,
+      kind: 'u32',
+      redirectsTo: undefined,
+      polices: policer,
+    };
+    this.kernel.setFilters(index, [...others, filter]);
+  }
+
+  /** A priority for one more filter of what the interface receives, with a place to hang it on. */
+  #placeFor(index: number, others: readonly IngressFilter[]): number {
     const taken = new Set(others.map(({ priority }) => priority));
     let priority = 1;
     while (taken.has(priority)) priority += 1;
@@ -140,21 +212,22 @@ export class Shaper implements Disposable {
       this.#change([addIngressQdisc(index)]);
       this.kernel.setFilterPlace(index, 'ingress');
     }
-    this.#change([addRedirect(index, priority, ifb.index)]);
-    const filter = { interfaceIndex: index, handle: 0, priority, kind: 'u32', redirectsTo: ifb.index };
-    this.kernel.setFilters(index, [...others, filter]);
-    // What stood there before, of another maker, is of no use to anybody now.
-    for (const name of plugins) if (name !== undefined) this.deleteIfb(name);
+    return priority;
   }
 
-  /** Those to the device, and those to none any more; the place for filters too, when it is then empty. */
-  #deleteRedirects({ index }: Link, ifb: Link | undefined): void {
-    const filters = this.kernel.filtersOn(index);
+  /** Those to the device, and those to none any more. */
+  #deleteRedirects(link: Link, ifb: Link | undefined): void {
+    const filters = this.kernel.filtersOn(link.index);
     const ours = filters.filter(
       ({ redirectsTo }) => redirectsTo === 0 || (ifb !== undefined && redirectsTo === ifb.index),
     );
+    this.#deleteFilters(link, ours);
+  }
+
+  /** The place for filters too, when it is then empty. */
+  #deleteFilters({ index }: Link, ours: readonly IngressFilter[]): void {
     if (ours.length === 0) return;
-    const left = filters.filter((filter) => !ours.includes(filter));
+    const left = this.kernel.filtersOn(index).filter((filter) => !ours.includes(filter));
     // Whoever wants one for other filters makes a `clsact` these days.
     const isPlaceOurs = left.length === 0 && this.kernel.filterPlaceOn(index) === 'ingress';
     this.#change([
