@@ -49,7 +49,7 @@ async function serve(): Promise<void> {
   });
   server = await serveUnix(join(directory, 'bgp.sock'), [
     [
-      bgpV1.BgpServiceService,
+      bgpV1.BgpServiceDefinition,
       {
         applyConfig: unused,
         getConfig: unused,

@@ -297,7 +297,7 @@ describe('node status', () => {
     );
     await using _server = await serveUnix(join(runDir, 'bgp.sock'), [
       [
-        bgpV1.BgpServiceService,
+        bgpV1.BgpServiceDefinition,
         {
           applyConfig: unused,
           getConfig: unused,

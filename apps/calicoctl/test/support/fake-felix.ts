@@ -1,12 +1,15 @@
 import { join } from 'node:path';
-import { felixV1, RpcError, serveUnix, unary, type RunningServer } from '@calico-node/rpc';
+import { felixV1, RpcError, serveUnix, unary, type RunningServer, type ServiceHandlers } from '@calico-node/rpc';
 
 /** Serves, on the socket of Felix in a run directory, what it is given of Felix's calls; the others are refused. */
-export function serveFelix(runDirectory: string, calls: Partial<felixV1.FelixServiceServer>): Promise<RunningServer> {
+export function serveFelix(
+  runDirectory: string,
+  calls: Partial<ServiceHandlers<typeof felixV1.FelixServiceDefinition>>,
+): Promise<RunningServer> {
   const absent = unary((): never => {
     throw new RpcError('UNIMPLEMENTED', 'not asked for here');
   });
-  const service: felixV1.FelixServiceServer = {
+  const service: ServiceHandlers<typeof felixV1.FelixServiceDefinition> = {
     waitForEndpoint: absent,
     waitForRevision: absent,
     listEndpoints: absent,
@@ -18,5 +21,5 @@ export function serveFelix(runDirectory: string, calls: Partial<felixV1.FelixSer
     lookUpRoute: absent,
     ...calls,
   };
-  return serveUnix(join(runDirectory, 'felix.sock'), [[felixV1.FelixServiceService, service]]);
+  return serveUnix(join(runDirectory, 'felix.sock'), [[felixV1.FelixServiceDefinition, service]]);
 }
