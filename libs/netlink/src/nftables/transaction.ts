@@ -32,6 +32,9 @@ export const hookNumber: Readonly<Record<ChainHook, number>> = {
   postrouting: 4,
 };
 
+/** Where ARP is looked at (NF_ARP_*); it is neither routed nor forwarded here. */
+const arpHookNumber: Readonly<Partial<Record<ChainHook, number>>> = { input: 0, output: 1 };
+
 /** What makes a chain a base chain. */
 export interface BaseChain {
   readonly type: 'filter' | 'nat' | 'route';
@@ -108,8 +111,11 @@ export class Transaction {
     return this.#push(messageType.newChain, messageFlag.create, `add chain ${chain}`, (writer) => {
       this.#tableAnd(writer, chainAttribute.table).string(chainAttribute.name, chain);
       if (base === undefined) return;
+      const arpNumber = this.table.family === 'arp' ? arpHookNumber[base.hook] : undefined;
       writer.nested(chainAttribute.hook, (hook) => {
-        hook.be32(hookAttribute.number, hookNumber[base.hook]).be32(hookAttribute.priority, base.priority >>> 0);
+        hook
+          .be32(hookAttribute.number, arpNumber ?? hookNumber[base.hook])
+          .be32(hookAttribute.priority, base.priority >>> 0);
       });
       writer.be32(chainAttribute.policy, base.policy === 'accept' ? 1 : 0).string(chainAttribute.type, base.type);
     });

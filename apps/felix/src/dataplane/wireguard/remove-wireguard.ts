@@ -1,5 +1,6 @@
 import type { Family } from '@calico-node/net';
 import { deleteLink, deleteRoute, type NetnsRef, RouteSocket } from '@calico-node/netlink';
+import { removeArpMark } from './arp-mark.ts';
 import { removeRules } from './routing-rule.ts';
 
 export interface RemovalOptions {
@@ -19,5 +20,5 @@ export function removeWireguard({ netns, family, interfaceName, table, routeProt
   const hasDevice = socket.getLink(interfaceName)?.kind === 'wireguard';
   const requests = [...routes.map(deleteRoute), ...(hasDevice ? [deleteLink({ name: interfaceName })] : [])];
   socket.apply(requests);
-  return rules + requests.length;
+  return rules + requests.length + (family === 4 ? removeArpMark(netns) : 0);
 }

@@ -26,6 +26,7 @@ import type { Intent } from '../../calc/intents.ts';
 import { RouteTable } from '../routes/route-table.ts';
 import { hostMtu, leadsOut, tunnelMtu } from '../tunnels/mtu.ts';
 import { ensureDevice, TunnelKindError } from '../tunnels/tunnel-device.ts';
+import { ensureArpMark, removeArpMark } from './arp-mark.ts';
 import { peerChanges, peersOf } from './peer-changes.ts';
 import { newPrivateKey } from './private-key.ts';
 import { ensureRule, removeRules } from './routing-rule.ts';
@@ -179,10 +180,13 @@ export class WireguardNetwork implements Disposable {
 
   /** Looks at everything anew, up to the peers; the routes are listed, to be compared. */
   #refresh(): void {
-    const { netns, family, interfaceName, encryptsHosts, mtuInterfaces, threading } = this.#options;
+    const { netns, family, interfaceName, encryptsHosts, mtuInterfaces, threading, mark } = this.#options;
     const where = netns === undefined ? {} : { netns };
     // What comes in encrypted is looked up with its mark, by the check of source addresses too.
-    if (encryptsHosts && family === 4) writeSysctl('net.ipv4.conf.all.src_valid_mark', 1, where);
+    if (family === 4 && encryptsHosts) {
+      writeSysctl('net.ipv4.conf.all.src_valid_mark', 1, where);
+      this.#writes += ensureArpMark({ ...where, mark });
+    } else if (family === 4) this.#writes += removeArpMark(netns);
     const links = this.#socket.listLinks();
     this.#hostMtu = hostMtu(links, mtuInterfaces);
     const { link, writes } = ensureDevice(this.#socket, {
