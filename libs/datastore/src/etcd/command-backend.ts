@@ -49,19 +49,19 @@ export class CommandBackend implements Backend {
   }
 
   async create(key: string, value: string, options?: WriteOptions): Promise<KeyValue> {
-    return (await this.#full()).create(key, value, options);
+    return (await this.#full()).create(key, value, patient(options));
   }
 
   async update(key: string, value: string, expectedRevision: bigint, options?: WriteOptions): Promise<KeyValue> {
-    return (await this.#full()).update(key, value, expectedRevision, options);
+    return (await this.#full()).update(key, value, expectedRevision, patient(options));
   }
 
   async put(key: string, value: string, options?: WriteOptions): Promise<KeyValue> {
-    return (await this.#full()).put(key, value, options);
+    return (await this.#full()).put(key, value, patient(options));
   }
 
   async delete(key: string, expectedRevision?: bigint, options?: CallOptions): Promise<KeyValue> {
-    return (await this.#full()).delete(key, expectedRevision, options);
+    return (await this.#full()).delete(key, expectedRevision, patient(options));
   }
 
   async watch(options: WatchOptions): Promise<void> {
@@ -125,6 +125,11 @@ async function listByPages(gateway: GatewayReader, prefix: string, options: Read
     if (!page.more || last === undefined) return { items, revision, storeId: page.storeId };
     key = keyAfterText(last.key);
   }
+}
+
+/** The first write loads much of its code while it is under way, which takes a slow machine seconds. */
+function patient(options: WriteOptions = {}): WriteOptions {
+  return { ...options, timeoutMs: options.timeoutMs ?? 20_000 };
 }
 
 /** How much of a call's time the gateway may take, so that gRPC has some left. */
