@@ -9,6 +9,7 @@
  */
 import {
   decodeResource,
+  isWorkloadEndpointName,
   parseResourceKey,
   type ResourceKey,
   type WorkloadEndpoint,
@@ -68,9 +69,10 @@ function readAsTheGraphDoes(): number {
   const items = new EndpointItems();
   return readAll(({ kind, name, namespace = '' }, text, revision) => {
     if (kind !== 'WorkloadEndpoint') return decodeResource(kind, text, revision);
-    const isOurs = parseEndpointKey(name, namespace)?.name.node === host;
     const decode = (stored: string): WorkloadEndpoint => decodeResource(kind, stored, revision);
-    return isOurs ? items.fromResource(decode(text), namespace) : items.fromText(text, namespace, decode);
+    if (!name.startsWith(`${host}-`) && isWorkloadEndpointName(name)) return items.fromText(text, namespace, decode);
+    parseEndpointKey(name, namespace);
+    return items.fromResource(decode(text), namespace);
   });
 }
 

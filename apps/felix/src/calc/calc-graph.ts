@@ -19,6 +19,7 @@ import { NetParseError, type Cidr, type NodeName } from '@calico-node/net';
 import {
   decodeBlock,
   decodeResource,
+  isWorkloadEndpointName,
   parseBlockKey,
   parseResourceKey,
   ValidationError,
@@ -109,6 +110,8 @@ export interface CalcCounts {
 
 export class CalcGraph {
   readonly #hostname: NodeName;
+  /** What the names of this host's endpoints start with, and of some others'. */
+  readonly #ownNames: string;
   readonly #routeSource: CalcGraphOptions['routeSource'];
   readonly #ownNode: Partial<Node['spec']>;
   readonly #selectors = new SelectorCache();
@@ -152,6 +155,7 @@ export class CalcGraph {
     ownNode = {},
   }: CalcGraphOptions) {
     this.#hostname = hostname;
+    this.#ownNames = `${hostname.replaceAll('-', '--')}-`;
     this.#routeSource = routeSource;
     this.#ownNode = ownNode;
     this.#encapsulations = new Encapsulations(encapsulations);
@@ -458,6 +462,12 @@ export class CalcGraph {
   }
 
   #setEndpoint(key: string, name: string, namespace: string, text: string | undefined, revision: bigint): void {
+    const decode = (stored: string): WorkloadEndpoint => decodeResource('WorkloadEndpoint', stored, revision);
+    const items = this.#endpointItems;
+    if (namespace !== '' && this.#isElsewhere(name)) {
+      this.#setItem(key, text === undefined ? undefined : items.fromText(text, namespace, decode));
+      return;
+    }
     const parsed = parseEndpointKey(name, namespace);
     if (parsed === undefined) {
       if (text === undefined) return;
@@ -465,10 +475,7 @@ export class CalcGraph {
     }
     const hostname = parsed.name.node;
     const isOurs = hostname === this.#hostname;
-    const decode = (stored: string): WorkloadEndpoint => decodeResource('WorkloadEndpoint', stored, revision);
     const resource = text === undefined || !isOurs ? undefined : decode(text);
-    const items = this.#endpointItems;
-    // Of another host's endpoint nothing else is needed, and there are many of them.
     const item = resource
       ? items.fromResource(resource, namespace)
       : text === undefined
@@ -489,6 +496,11 @@ export class CalcGraph {
     this.#endpoints.set(model);
     this.#policies.setWorkload(model.id, model.item.labels, model.item.profiles);
     this.#profiles.setUses(model.id, model.item.profiles);
+  }
+
+  /** Whether an endpoint is another host's that only selectors ask about, as most are. */
+  #isElsewhere(name: string): boolean {
+    return this.#routeSource !== 'WorkloadIPs' && !name.startsWith(this.#ownNames) && isWorkloadEndpointName(name);
   }
 
   #setHostEndpoint(key: string, name: string, model: HostEndpointModel | undefined): void {
