@@ -166,6 +166,28 @@ describe.for(variants)('iptables, %s', (variant) => {
     expect(ipset('list', 'cali40s:s')).toContain('10.65.1.0/24');
   });
 
+  it('sees soon what others do to sets and tables, which the kernel tells nobody of', async () => {
+    await apply(...state);
+    const before = everything().split('\n').sort();
+    // Each of them again and again, and each time more: the first may come before the driver looked at its own work.
+    const changes: ((turn: number) => readonly string[])[] = [
+      (turn) => ['ipset', 'add', 'cali40s:s', `10.99.${turn}.0/24`],
+      () => [`iptables-${variant}`, '-t', 'raw', '-A', 'cali-PREROUTING', '-j', 'ACCEPT'],
+    ];
+    for (const [index, change] of changes.entries()) {
+      let turn = 0;
+      dirty = 0;
+      const seen = (): number => {
+        runIn(lab.netns, ...change(turn++));
+        return dirty;
+      };
+      await expect.poll(seen, { timeout: 10_000, interval: 100 }).toBeGreaterThan(0);
+      await driver.apply();
+      expect(everything().split('\n').sort()).toEqual(before);
+      expect(driver.repairs).toBe(index + 1);
+    }
+  });
+
   it('fills a set that mostly changes beside the old one, and swaps them', async () => {
     const many = (start: number): string[] => Array.from({ length: 200 }, (_, index) => `10.${start}.0.${index}/32`);
     await apply(...state, netSet('s', many(1)));

@@ -62,9 +62,9 @@ describe('ipset through netlink', () => {
     ipset('add', 'a', '10.0.0.1');
     ipset('add', 'b', 'fd00::1,udp:53');
     expect(socket.list()).toEqual([
-      { name: 'a', type: 'hash:net', family: 4, maxElements: 1000 },
-      { name: 'b', type: 'hash:ip,port', family: 6, maxElements: 65536 },
-      { name: 'c', type: 'bitmap:port', family: undefined, maxElements: undefined },
+      { name: 'a', type: 'hash:net', family: 4, maxElements: 1000, elements: 2 },
+      { name: 'b', type: 'hash:ip,port', family: 6, maxElements: 65536, elements: 1 },
+      { name: 'c', type: 'bitmap:port', family: undefined, maxElements: undefined, elements: 0 },
     ]);
     expect(socket.members('a')).toEqual(expect.arrayContaining(nets('10.0.0.0/8', '10.0.0.1/32')));
     expect(socket.members('b')).toEqual([{ kind: 'ip-port', ip: 'fd00::1', protocol: 17, port: 53 }]);

@@ -26,6 +26,8 @@ export interface KernelIpset {
   /** `undefined` for types that have none. */
   readonly family: Family | undefined;
   readonly maxElements: number | undefined;
+  /** How many members it has. */
+  readonly elements: number | undefined;
 }
 
 /** A change of sets, in the order of a list of them. */
@@ -141,11 +143,13 @@ function bodyOf(message: NetlinkMessage): ReturnType<typeof readAttributes> {
 
 function readHeader(message: NetlinkMessage): KernelIpset {
   const body = bodyOf(message);
+  const data = body.nested(commandAttribute.data);
   return {
     name: body.string(commandAttribute.setName) ?? '',
     type: body.string(commandAttribute.typeName) ?? '',
     family: familyOfNumber(body.u8(commandAttribute.family) ?? 0),
-    maxElements: body.nested(commandAttribute.data)?.be32(dataAttribute.maxElements),
+    maxElements: data?.be32(dataAttribute.maxElements),
+    elements: data?.be32(dataAttribute.elements),
   };
 }
 

@@ -29,7 +29,7 @@ export const commandAttribute = {
   lineNumber: 9,
 } as const;
 
-export const dataAttribute = { ip: 1, cidr: 3, port: 4, protocol: 7, maxElements: 19 } as const;
+export const dataAttribute = { ip: 1, cidr: 3, port: 4, protocol: 7, maxElements: 19, elements: 24 } as const;
 
 /** Within `dataAttribute.ip`. */
 export const addressAttribute = { 4: 1, 6: 2 } as const;

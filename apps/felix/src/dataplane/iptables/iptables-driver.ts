@@ -6,11 +6,13 @@
  *                                          iptables-save, sets ─┘ at start, when told, after writes
  *
  * Rules carry a hash in their comment, sets their members: after a restart only the difference is written. The nft
- * variant's tables are watched as nf_tables; the legacy variant's cannot be, and are read again at intervals.
+ * variant's tables are watched as nf_tables. Of the legacy variant's, and of sets, the kernel tells nothing: how much is in
+ * them is looked at twice a second, all of it is read at longer intervals.
  */
 import type { Family } from '@calico-node/net';
 import type { NetnsRef } from '@calico-node/netlink';
 import { IpsetSocket } from '@calico-node/netlink/ipset';
+import { LegacyTables } from '@calico-node/netlink/iptables';
 import { NftablesMonitor } from '@calico-node/netlink/nftables';
 import type { Logger } from '@calico-node/service';
 import type { Intent, LocalWorkloadEndpoint } from '../../calc/intents.ts';
@@ -19,6 +21,7 @@ import type { RuleOptions } from '../../rules/options.ts';
 import type { PolicyCounts, PolicyDriver } from '../policy-driver.ts';
 import { PolicyIntents } from '../policy-intents.ts';
 import { CheckTimer } from './check-timer.ts';
+import { ForeignWatch } from './foreign-watch.ts';
 import { readIpSets } from './ip-sets.ts';
 import { IptablesFamily } from './iptables-family.ts';
 import { IptablesPrograms } from './iptables-programs.ts';
@@ -59,6 +62,8 @@ export class IptablesDriver implements PolicyDriver {
   readonly #families: readonly { readonly target: IptablesFamily; readonly intents: PolicyIntents }[];
   readonly #monitor: NftablesMonitor | undefined;
   readonly #checks: CheckTimer;
+  readonly #legacy: LegacyTables | undefined;
+  readonly #watched: ForeignWatch;
   /** Arrived since the last apply began: an apply must not see the half of a change. */
   #arrived: Intent[] = [];
   #isInSync = false;
@@ -86,6 +91,8 @@ export class IptablesDriver implements PolicyDriver {
     });
     this.#checks = new CheckTimer(options.postWriteCheckSeconds ?? 0, options.refreshSeconds ?? 0, this.#check);
     this.#monitor = variant === 'nft' ? this.#watch(where) : undefined;
+    this.#legacy = variant === 'legacy' ? new LegacyTables(families, netns) : undefined;
+    this.#watched = new ForeignWatch(this.#glance, this.#check);
   }
 
   get variant(): IptablesVariant {
@@ -119,6 +126,15 @@ export class IptablesDriver implements PolicyDriver {
   }
 
   async apply(): Promise<void> {
+    this.#watched.pause();
+    try {
+      await this.#apply();
+    } finally {
+      this.#watched.resume();
+    }
+  }
+
+  async #apply(): Promise<void> {
     this.#takeArrived();
     if (!this.#isInSync) {
       this.installSkeleton();
@@ -187,13 +203,27 @@ export class IptablesDriver implements PolicyDriver {
 
   close(): void {
     this.#checks.stop();
+    this.#watched.stop();
     this.#monitor?.close();
+    this.#legacy?.[Symbol.dispose]();
     this.#ipsets.close();
   }
 
   readonly #check = (): void => {
     this.#needsRead = true;
     this.#options.onDirty();
+  };
+
+  /** How much is in what cannot be watched. */
+  readonly #glance = (): string => {
+    const tables = this.#options.families.flatMap((family) =>
+      layers.map((table) => {
+        const size = this.#legacy?.sizeOf(family, table);
+        return `${family} ${table} ${size?.entries ?? ''} ${size?.bytes ?? ''}`;
+      }),
+    );
+    const sets = this.#ipsets.list().filter(({ name }) => name.startsWith('cali'));
+    return [...tables, ...sets.map(({ name, elements }) => `${name} ${elements ?? ''}`)].join('\n');
   };
 
   /** The nft variant's tables are nf_tables' own `filter`, `nat`, ... */

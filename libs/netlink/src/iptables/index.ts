@@ -1,0 +1,1 @@
+export { LegacyTables } from './legacy-tables.ts';
