@@ -26,10 +26,13 @@ mkdir -p $result
 # What the guest is to do: one argument a line.
 printf '%s\n' "$PWD" "$PWD/$kernel/lib/modules" "${@:-test/vm-}" >$result/task
 
+# The processor's own clock is read without QEMU's help, and nothing attacks this machine: twice as fast.
+parameters='console=ttyS0 quiet loglevel=3 panic=-1 clocksource=tsc tsc=reliable mitigations=off nowatchdog'
+
 echo "test-vm: booting $(basename "$kernel")"
 timeout --foreground $((minutes * 60)) qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 4096 \
   -display none -monitor none -serial stdio -no-reboot -nic none -device virtio-rng-pci \
-  -kernel "$kernel/vmlinuz" -initrd "$kernel/initramfs.gz" -append 'console=ttyS0 quiet loglevel=3 panic=-1' \
+  -kernel "$kernel/vmlinuz" -initrd "$kernel/initramfs.gz" -append "$parameters" \
   -virtfs local,path=/,mount_tag=host,readonly=on,security_model=none,multidevs=remap \
   -virtfs local,path=$result,mount_tag=result,security_model=none </dev/null | sed -u 's#\r##g'
 

@@ -261,8 +261,10 @@ describe.skipIf(!isPossible)('WireGuard', () => {
     using rig = new Rig('nftables', true);
     await rig.start();
     const [one, two, three] = rig.lab.nodes as [LabNode, LabNode, LabNode];
-    // Not on the other two: the kernel's check of a neighbour's address knows no marks.
-    three.run('sysctl', '-qw', 'net.ipv4.conf.all.rp_filter=1', 'net.ipv4.conf.eth0.rp_filter=1');
+    for (const node of rig.lab.nodes) {
+      node.run('sysctl', '-qw', 'net.ipv4.conf.all.rp_filter=1', 'net.ipv4.conf.eth0.rp_filter=1');
+      node.run('ip', 'neigh', 'flush', 'all');
+    }
     for (const [node, address] of [
       [one, '172.17.0.3'],
       [two, '172.16.0.1'],

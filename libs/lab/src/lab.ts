@@ -37,12 +37,12 @@ export async function up(options: LabOptions, progress: Progress): Promise<LabSt
   startEtcd(plan);
   for (const node of plan.nodes) createNodeNamespace(plan, node);
   progress(`${plan.nodes.length} nodes cabled to a fabric`);
-  await waitForEtcd(plan);
+  await waitForEtcd(plan, options.readyTimeoutMs);
   progress(`etcd answers on ${plan.etcdEndpoint}`);
   for (const node of plan.nodes) startNode(plan, node);
   await Promise.all(
     plan.nodes.map(async (node) => {
-      await waitForNode(plan, node);
+      await waitForNode(plan, node, options.readyTimeoutMs);
       progress(`${node.name} is ready (${node.address})`);
     }),
   );

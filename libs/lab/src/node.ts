@@ -84,6 +84,7 @@ export function startNode(plan: LabPlan, node: NodePlan): number {
       env: {
         ...nodeEnvironment(plan, node),
         ...nodeSettings(plan),
+        ...node.settings,
       },
     },
     nodeDirs(plan.name, node.name).logFile,

@@ -18,6 +18,8 @@ export interface NodePlan {
   readonly address: IpAddress;
   /** The fabric's end of the node's cable. */
   readonly fabricPort: string;
+  /** Variables of this node's calico-node alone. */
+  readonly settings: Readonly<Record<string, string>>;
 }
 
 export interface LabOptions {
@@ -26,6 +28,10 @@ export interface LabOptions {
   /** The fabric's own address and subnet; nodes get .11, .12, ... */
   readonly fabric?: string;
   readonly podCidr?: string;
+  /** Variables of single nodes' calico-node, by the node's name. */
+  readonly settings?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** How long etcd, and then the nodes, may take to answer; by default 15 and 45 s. */
+  readonly readyTimeoutMs?: number;
 }
 
 /** A lab's name prefixes its namespaces: short, and safe in a path. */
@@ -49,6 +55,7 @@ export function planLab(options: LabOptions): LabPlan {
       netns: namespaceOf(options.name, name),
       address: addToIp(fabricAddress, 10 + index),
       fabricPort: name,
+      settings: options.settings?.[name] ?? {},
     };
   });
   return {
