@@ -78,6 +78,21 @@ it('prints the verdict of this node’s Felix', async () => {
   });
 });
 
+it('prints answers for programs', async () => {
+  await using _server = await felix();
+  const flow = ['explain', 'flow', '--from', 'a:4000', '--to', '[fd00::2]:80', '--protocol', 'udp', '-o'];
+  const { code, stdout } = await calicoctl(...flow, 'json', '--verify');
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({
+    flow: { from: 'a', sourcePort: 4000, to: 'fd00::2', destinationPort: 80, protocol: 17 },
+    explanation: { allowed: true, revision: '3' },
+    verification: { kernel: 'allow', agrees: true },
+  });
+  expect((await calicoctl(...flow, 'yaml')).stdout).toContain('  revision: "3"\n');
+  expect((await calicoctl('explain', 'endpoint', 'a', '-o', 'json')).stdout).toContain('"state": "up"');
+  expect((await calicoctl(...flow, 'xml')).stderr).toContain('xml');
+});
+
 it('prints what applies to an endpoint', async () => {
   await using _server = await felix();
   const { stdout } = await calicoctl('explain', 'endpoint', 'a');
@@ -93,6 +108,11 @@ it('says what is wrong with a question', async () => {
   expect(await refusal('--from', 'a')).toContain('--port is missing');
   expect(await refusal('--from', 'a', '--port', '99999')).toContain('--port: 99999');
   expect(await refusal('--from', 'a', '--protocol', 'ICMP', '--port', '1')).toContain('ICMP has no ports');
+  expect(await refusal('--from', 'a', '--port', '1', '--icmp-type', '8')).toContain(
+    '--icmp-type is for ICMP and ICMPv6',
+  );
+  expect(await refusal('--from', ' ', '--port', '1')).toContain('--from is empty');
+  expect(await refusal('--from', 'a', '--to', 'b:80', '--port', '81')).toContain('--to says port 80, --port says 81');
   expect(await refusal('--from', 'a', '--protocol', 'nonsense')).toContain('no such protocol: nonsense');
   expect(await refusal('--from', 'a', '--port', '1')).toContain('Felix is not running');
   await using _server = await felix();

@@ -107,6 +107,7 @@ export function stepToWire({
       rule: tier.hit === undefined ? undefined : ruleToWire(tier.hit),
       defaultAction: tier.defaultAction ?? '',
       outcome: tier.outcome,
+      logs: tier.logs.map(ruleToWire),
     })),
     staged: staged.map(({ tier, owner, hit }) => ({
       tier,

@@ -71,3 +71,40 @@ In the kernel:
   chain for egress, IPv4: cali-fw-calia, missing
 `);
 });
+
+test('a host endpoint is told with its interfaces and stages, and with what is missing', () => {
+  const policy = { kind: 'GlobalNetworkPolicy', revision: '6', directions: ['ingress'] };
+  const answer = felixV1.ExplainEndpointResponse.fromPartial({
+    hostEndpoint: { name: 'h', interfaceName: '*', interfaces: ['eth0', 'eth1'] },
+    revision: 7n,
+    tiers: [
+      {
+        name: 'default',
+        defaultAction: 'Deny',
+        policies: [
+          { ...policy, name: 'early', stage: 'pre-dnat' },
+          { ...policy, name: 'both', stage: 'normal', onForward: true },
+        ],
+      },
+    ],
+    chains: [{ direction: 'ingress', family: 4, name: 'cali-fhfw-any', stage: 'forward', rules: 3 }],
+    missing: ['something'],
+  });
+  expect(describeEndpoint(answer)).toBe(`Endpoint:   host endpoint h (revision 7)
+Interface:  every interface that no other host endpoint covers
+Addresses:  none
+Labels:     none
+Covers:     eth0, eth1
+
+Policy, in the order in which it is asked:
+  tier default, at its end Deny
+    GlobalNetworkPolicy early: ingress, before DNAT (revision 6)
+    GlobalNetworkPolicy both: ingress, also of what is forwarded (revision 6)
+
+In the kernel:
+  chain for ingress, of what is forwarded, IPv4: cali-fhfw-any, 3 rules
+
+Missing there:
+  something
+`);
+});

@@ -35,6 +35,7 @@ test('a flow is described tier by tier, with rule and revision, and what staged 
               rule,
               defaultAction: 'Deny',
               outcome: 'Allow',
+              logs: [{ ...rule, index: 1, action: 'Log' }],
             },
           ],
           staged: [{ tier: 'default', policy: 'StagedGlobalNetworkPolicy s', rule: undefined }],
@@ -61,6 +62,7 @@ Egress of ns/a: ALLOW
     end of tier: Pass
   tier default: Allow
     GlobalNetworkPolicy q: no rule matches
+    NetworkPolicy ns/p, egress[1]: Log (revision 7), and on
     NetworkPolicy ns/p, egress[2]: Allow (revision 7)
   staged, tier default: StagedGlobalNetworkPolicy s: no rule matches
 
@@ -101,5 +103,30 @@ Verdict:  ALLOW (policy as of store revision 9)
 
 Egress of ns/a: ALLOW
   Profile projectcalico-default-allow, egress[0]: Allow (built in)
+`);
+});
+
+test('ends, hosts between and what --verify alone knows are told', () => {
+  const step = { direction: 'ingress', stage: 'forward', verdict: 'continue', reason: 'no-policy' };
+  const answer = felixV1.ExplainFlowResponse.fromPartial({
+    source: 'fd00::1',
+    destination: 'fd00:96::1',
+    from: { type: 'workload', name: 'ns/a', node: 'n1' },
+    to: { type: 'outside' },
+    toService: true,
+    steps: [
+      { ...step, endpoint: 'silent' },
+      { endpoint: 'ns/a', direction: 'egress', verdict: 'deny', reason: 'endpoint-to-host', detail: 'DROP' },
+    ],
+  });
+  expect(describeFlow({ ...request, protocol: 1, destinationPort: 0 }, answer))
+    .toBe(`Flow:     fd00::1 -> fd00:96::1, ICMPv6 echo
+From:     workload endpoint ns/a on n1
+To:       outside: no endpoint and no node has the address
+Verdict:  DENY (policy as of store revision 0)
+Note:     fd00:96::1 is a service's address; --verify shows where this node sends it to, and asks policy of that
+
+To its host from ns/a: DENY
+  what workloads send to their host (DefaultEndpointToHostAction): DROP
 `);
 });

@@ -87,7 +87,7 @@ export function describeStep({
   const last = tiers.at(-1);
   const isDecidedByTier = last !== undefined && last.outcome !== 'Pass';
   return [
-    `${direction === 'egress' ? 'Egress of' : 'Ingress of'} ${endpoint}${stages[stage] ?? ''}: ${verdict.toUpperCase()}`,
+    `${headOf(reason, direction)} ${endpoint}${stages[stage] ?? ''}: ${verdict.toUpperCase()}`,
     ...tiers.flatMap(describeTier),
     ...(isDecidedByTier
       ? []
@@ -105,9 +105,15 @@ export function describeStep({
     return [
       `  tier ${tier.name}: ${tier.outcome}`,
       ...asked.map((policy) => `    ${policy}: no rule matches`),
+      ...tier.logs.map((log) => `    ${describeRule(log, direction)}, and on`),
       `    ${tier.rule === undefined ? `end of tier: ${tier.defaultAction}` : describeRule(tier.rule, direction)}`,
     ];
   }
+}
+
+function headOf(reason: string, direction: string): string {
+  if (reason === 'endpoint-to-host') return 'To its host from';
+  return direction === 'egress' ? 'Egress of' : 'Ingress of';
 }
 
 function reasonText(reason: string, detail: string): string {

@@ -42,7 +42,7 @@ test('a route is told with the kernel’s words, the reason, and the objects wit
   expect(text).toBe(`Address:   10.0.1.5
 Route:     10.0.1.0/26 via 10.0.1.1 dev vxlan.calico proto felix (80) table main metric 1024
 Why:       node n3 is at the other end of the VXLAN tunnel vxlan.calico, by 10.0.1.1, its packets go to 172.16.0.9, for an address borrowed from another node’s block
-The kernel: sends via 10.0.1.1 dev vxlan.calico from 10.0.0.1
+Kernel:    sends via 10.0.1.1 dev vxlan.calico from 10.0.0.1
 Pool:      default-pool 10.0.0.0/16, VXLAN Always (revision 5)
 Block:     10.0.1.0/26 of n2 (revision 7)
 Given to:  workload ns/w on n3, borrowed

@@ -40,7 +40,7 @@ export function describeRoute(
     `Address:   ${address}`,
     `Route:     ${entry === undefined ? 'none' : routeText(entry)}`,
     `Why:       ${reasonOf(entry, facts)}`,
-    `The kernel: ${answer === undefined ? 'refuses to send there' : `sends ${wayText(answer)}`}`,
+    `Kernel:    ${answer === undefined ? 'refuses to send there' : `sends ${wayText(answer)}`}`,
     `Pool:      ${pool === undefined ? 'none' : `${pool.name} ${pool.spec.cidr}, ${encapsulationOf(pool.spec)} (revision ${pool.revision})`}`,
     `Block:     ${block === undefined ? 'none' : `${block.cidr} of ${block.host === '' ? 'no node' : block.host} (revision ${block.revision})`}`,
     `Given to:  ${holder === undefined ? 'nobody' : `${holder.what}${holder.node === undefined ? '' : ` on ${holder.node}`}${isBorrowed(facts) ? ', borrowed' : ''}`}`,
@@ -72,7 +72,9 @@ export function reasonOf(entry: felixV1.KernelRoute | undefined, facts: AddressF
   }
   if (interfaceName.startsWith('cali')) return `a workload of this node is behind ${interfaceName}${borrowed}`;
   const ways = entry.nextHops.map((hop) => hop.gateway).join(' and ');
-  if (entry.protocol === 12 || entry.protocol === 186) return `BGP told of it, by ${ways}${borrowed}`;
+  if (entry.protocol === 12 || entry.protocol === 186) {
+    return `BGP told of it, by ${ways}${owner === undefined ? '' : `, for ${node}`}${borrowed}`;
+  }
   if (entry.protocol === 80) return `${node} of the same subnet has it, at ${ways}${borrowed}`;
   if (entry.destination.endsWith('/0')) return 'nothing better than the default route is there';
   return `the host's own route (${protocols[entry.protocol] ?? `protocol ${entry.protocol}`})`;

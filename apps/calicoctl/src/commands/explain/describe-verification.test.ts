@@ -74,3 +74,20 @@ test('what was not verified is told', () => {
   expect(text).toContain('may have no route');
   expect(text).toContain('Not all rules may be here: the log is read.');
 });
+
+test('a translated destination is told with what policy says of it', () => {
+  const translated = { translatedDestination: '10.0.0.9', translatedDestinationPort: 8080 };
+  const steps = [{ endpoint: 'ns/b', direction: 'ingress', verdict: 'allow', reason: 'failsafe' }];
+  const text = describeVerification(
+    felixV1.VerifyFlowResponse.fromPartial({
+      ...answer,
+      half: 'between',
+      ...translated,
+      translatedSource: '10.0.0.7',
+      steps,
+    }),
+  );
+  expect(text).toContain("\nBecame:   to 10.0.0.9 port 8080, from 10.0.0.7, by the kernel's address translation\n");
+  expect(text).toContain("Verified: this node between them; the ends' own policy is on their nodes\n");
+  expect(text).toContain('What policy says of this way:\nIngress of ns/b: ALLOW\n  a failsafe port');
+});

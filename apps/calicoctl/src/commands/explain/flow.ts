@@ -24,13 +24,21 @@ export async function explainFlow(options: FlowOptions, io: Io): Promise<void> {
   );
   if (output === 'text') io.out(describeFlow(request, explanation));
   if (options.verify !== true) {
-    if (output !== 'text') io.out(renderAnswer(output, { explanation }));
+    if (output !== 'text') io.out(renderAnswer(output, { flow: request, explanation }));
     return;
   }
   const verification = await askFelix(io, (client) =>
     callUnary(client.verifyFlow.bind(client), { flow: request }, { timeoutMs: CALL_TIMEOUT_MS }),
   );
+  const isAgreed = agrees(verification);
   if (output === 'text') io.out(describeVerification(verification));
-  else io.out(renderAnswer(output, { explanation, verification: { ...verification, agrees: agrees(verification) } }));
-  if (!agrees(verification)) throw new CommandError('the kernel does not do what policy says');
+  else
+    io.out(renderAnswer(output, { flow: request, explanation, verification: { ...verification, agrees: isAgreed } }));
+  if (isAgreed) return;
+  if (verification.kernel !== 'lost') throw new CommandError('the kernel does not do what policy says');
+  const { translatedDestination, destination } = verification;
+  const address = translatedDestination === '' ? destination : translatedDestination;
+  throw new CommandError(
+    `the packet got lost in the kernel, not by a rule: see \`calicoctl explain route ${address}\``,
+  );
 }
