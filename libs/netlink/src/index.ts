@@ -35,7 +35,7 @@ export {
 } from './route/link-requests.ts';
 export { addAddress, deleteAddress, type InterfaceIp, type InterfaceIpSpec } from './route/address.ts';
 export { addRoute, deleteRoute, replaceRoute } from './route/route-codec.ts';
-export { RouteBatch, type RouteVerb, type RouteWay } from './route/route-batch.ts';
+export { RouteBatch, type RouteWay } from './route/route-batch.ts';
 export { addRule, deleteRule, type RoutingRule, type RoutingRuleSpec } from './route/rule.ts';
 export {
   routeProtocol,

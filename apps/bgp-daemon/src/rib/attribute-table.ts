@@ -38,6 +38,8 @@ export type PeerImport = Omit<ImportTarget, 'isLocalAddress'>;
 
 const plainContext = { as4: true, external: false, families: [4], addPath: [] } as const;
 
+const noVariants: readonly Variant[] = [];
+
 /** Path attributes that any number of routes share; equal attributes are one object. */
 export class AttributeSet {
   /** Where the RIB's columns find it; used again after it is gone. */
@@ -52,7 +54,7 @@ export class AttributeSet {
   /** How many routes have it: kept by the RIB and the table. */
   references = 0;
   /** What the update groups make of these attributes; it goes with them. */
-  readonly variants: Variant[] = [];
+  variants: readonly Variant[] = noVariants;
   /** The last peer that they were checked for, and the outcome. */
   checkedFor: PeerImport | undefined;
   problem: ImportProblem | undefined;

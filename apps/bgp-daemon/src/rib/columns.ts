@@ -3,12 +3,10 @@ export function grownCapacity(capacity: number, least: number): number {
   return Math.max(least, capacity * 2);
 }
 
-/** A longer copy of a column; the new entries are zero. */
+/** The column made longer; the new entries are zero. What it was before is given back at once: no view of it is valid. */
 export function grown<T extends Int32Array | Uint16Array | Uint8Array>(column: T, capacity: number): T {
-  const make = column.constructor as new (length: number) => T;
-  const longer = new make(capacity);
-  longer.set(column);
-  return longer;
+  const make = column.constructor as new (buffer: ArrayBuffer) => T;
+  return new make((column.buffer as ArrayBuffer).transfer(capacity * column.BYTES_PER_ELEMENT));
 }
 
 /** A list of small numbers without an object per entry. */
@@ -22,7 +20,10 @@ export class IntList {
 
   push(value: number): void {
     if (this.#length === this.#data.length) {
-      this.#data = grown(this.#data, grownCapacity(this.#data.length, this.#length + 1));
+      // A copy: there may be views of it.
+      const longer = new Int32Array(grownCapacity(this.#data.length, this.#length + 1));
+      longer.set(this.#data);
+      this.#data = longer;
     }
     this.#data[this.#length++] = value;
   }

@@ -20,6 +20,7 @@ import { grown, grownCapacity } from './columns.ts';
 import { OctetText } from './octet-text.ts';
 import type { PathSlots } from './path-slots.ts';
 import type { Rib, RibSource } from './rib.ts';
+import { SlotList } from './slot-list.ts';
 import { UpdateEncoder } from './update-encoder.ts';
 
 /** A session in a group. */
@@ -100,7 +101,7 @@ export class UpdateGroup {
   readonly #rib: Rib;
   readonly #members = new Map<GroupMember, MemberState>();
   readonly #memberSources = new Set<number>();
-  readonly #out: (Outbound | undefined)[] = [];
+  readonly #out = new SlotList<Outbound>();
   /** The source's id + 1 of what is announced. */
   #outSource = new Int32Array(64);
   readonly #bundles = new Bundles();
@@ -194,8 +195,8 @@ export class UpdateGroup {
     const told = new Uint8Array(this.#end);
     const state = this.#members.get(member);
     const isKnown = (prefix: number): boolean => state?.isNew !== true || prefix < state.cursor;
-    for (const [prefix, outbound] of this.#out.entries())
-      if (outbound !== undefined && isKnown(prefix)) told[prefix] = 1;
+    for (let prefix = 0; prefix < told.length; prefix++)
+      if (this.#out.at(prefix) !== undefined && isKnown(prefix)) told[prefix] = 1;
     for (const prefix of state?.pending ?? []) told[prefix] = 1;
     for (const [prefix, isTold] of state?.told?.entries() ?? []) if (isTold === 1) told[prefix] = 1;
     return told;
@@ -203,6 +204,7 @@ export class UpdateGroup {
 
   leave(member: GroupMember): void {
     this.#members.delete(member);
+    for (const { source } of this.#members.keys()) if (source === member.source) return;
     this.#memberSources.delete(member.source);
   }
 
@@ -227,7 +229,7 @@ export class UpdateGroup {
     const { announce, reason = 'the policy' } = this.#policy(this.#subject(prefix, path, source, set));
     if (!announce) return kept(reason);
     if (this.#slots !== undefined) return this.#explainPaths(this.#slots, prefix, member);
-    if (this.#out[prefix] === undefined) return kept('its attributes are too long for a message to the peer');
+    if (this.#out.at(prefix) === undefined) return kept('its attributes are too long for a message to the peer');
     const state = this.#members.get(member);
     const isPending = state !== undefined && (state.pending.has(prefix) || prefix >= state.cursor);
     return { announced: !isPending, reason: isPending ? 'waits until the peer has read what was sent' : reason };
@@ -251,10 +253,10 @@ export class UpdateGroup {
   /** Notes what has changed for the members in one slot. */
   #change(slot: number, prefix: number, path: number): void {
     const bundles = this.#bundles;
-    const before = this.#out[slot];
+    const before = this.#out.at(slot);
     const sourceBefore = this.#sourceAt(slot);
     this.#evaluate(slot, prefix, path);
-    const after = this.#out[slot];
+    const after = this.#out.at(slot);
     const source = this.#sourceAt(slot);
     if (before === after && sourceBefore === source) return;
     if (after === undefined) {
@@ -295,7 +297,7 @@ export class UpdateGroup {
     let taken = 0;
     const take = (prefix: number): void => {
       taken++;
-      const outbound = this.#sourceAt(prefix) === member.source ? undefined : this.#out[prefix];
+      const outbound = this.#sourceAt(prefix) === member.source ? undefined : this.#out.at(prefix);
       if (outbound === undefined) bundles.withdraw(nobody, prefix);
       else bundles.announce(outbound, nobody, prefix);
     };
@@ -309,7 +311,7 @@ export class UpdateGroup {
       const lookTo = Math.min(end, state.cursor + limit * looksPerPrefix);
       for (; state.cursor < lookTo && taken < limit; state.cursor++) {
         const prefix = state.cursor;
-        const isAnnounced = this.#out[prefix] !== undefined && this.#sourceAt(prefix) !== member.source;
+        const isAnnounced = this.#out.at(prefix) !== undefined && this.#sourceAt(prefix) !== member.source;
         if (isAnnounced || state.told?.[prefix] === 1) take(prefix);
       }
       if (state.cursor >= end) {
@@ -368,7 +370,7 @@ export class UpdateGroup {
   #explainPaths(slots: PathSlots, prefix: number, member: GroupMember): ExportExplanation {
     let count = 0;
     slots.forEach(prefix, (slot) => {
-      if (this.#out[slot] !== undefined && this.#sourceAt(slot) !== member.source) count++;
+      if (this.#out.at(slot) !== undefined && this.#sourceAt(slot) !== member.source) count++;
     });
     return { announced: count > 0, reason: `${count} of its paths may go to this peer` };
   }
@@ -376,13 +378,11 @@ export class UpdateGroup {
   #evaluate(slot: number, prefix: number, path: number): void {
     const source = path < 0 ? undefined : this.#rib.sourceOf(path);
     const outbound = source === undefined ? undefined : this.#outbound(prefix, path, source);
-    if (this.#out[slot] !== undefined) this.#count(this.#sourceAt(slot), -1);
+    if (this.#out.at(slot) !== undefined) this.#count(this.#sourceAt(slot), -1);
     if (slot >= this.#outSource.length) {
       this.#outSource = grown(this.#outSource, grownCapacity(this.#outSource.length, slot + 1));
     }
-    // No holes: the list stays a flat one.
-    while (this.#out.length < slot) this.#out.push(undefined);
-    this.#out[slot] = outbound;
+    this.#out.set(slot, outbound);
     const id = outbound === undefined || source === undefined ? nobody : source.id;
     this.#outSource[slot] = id + 1;
     if (outbound !== undefined) this.#count(id, 1);
@@ -431,10 +431,9 @@ export class UpdateGroup {
     }
     const made = this.#make(set, route, operations);
     const outbound = this.#fits(made) ? made : undefined;
-    for (let index = variants.length - 1; index >= 0; index--) {
-      if (variants[index]?.group.isInUse === false) variants.splice(index, 1);
-    }
-    variants.push({ group: this, source: route, changes, outbound });
+    const variant = { group: this, source: route, changes, outbound };
+    // No longer than it is: there are as many of these lists as attribute sets.
+    set.variants = variants.length === 0 ? [variant] : [...variants.filter(({ group }) => group.isInUse), variant];
     return outbound;
   }
 
