@@ -50,6 +50,14 @@ class TestStation {
   }
 }
 
+/** Peer type and flags, as one number. */
+const views = new Map([
+  [0x0000, ''],
+  [0x0040, 'after policy '],
+  [0x0050, 'sent '],
+  [0x0300, 'used '],
+]);
+
 function read(message: Buffer): string {
   if (message[0] !== 3) throw new Error('not BMP 3');
   const body = message.subarray(6);
@@ -60,11 +68,10 @@ function read(message: Buffer): string {
       .join()}`;
   const address = String(ipFromBytes(body.subarray(22, 26)));
   const peer = `${address} AS${body.readUInt32BE(26)} id ${ipFromBytes(body.subarray(30, 34))}`;
-  if (body[0] !== 0 || (body[1]! & ~0x40) !== 0 || body.readUInt32BE(34) === 0)
-    throw new Error('unexpected per-peer header');
-  const view = body[1] === 0x40 ? 'after policy ' : '';
+  const view = views.get(body.readUInt16BE(0));
+  if (view === undefined || body.readUInt32BE(34) === 0) throw new Error('unexpected per-peer header');
   const rest = body.subarray(42);
-  if (message[5] === 0) return `${peer}: ${view}${update(rest)}`;
+  if (message[5] === 0) return `${peer}: ${view}${update(rest, view !== 'used ')}`;
   if (message[5] === 2) return `${peer}: down, reason ${rest[0]}`;
   if (message[5] !== 3) throw new Error(`unexpected type ${message[5]}`);
   const local = ipFromBytes(rest.subarray(12, 16));
@@ -73,9 +80,9 @@ function read(message: Buffer): string {
   const first = readFrame(opens, 0, opens.length, false);
   if (first.kind !== 'message' || first.type !== 1) throw new Error('no OPEN was sent');
   const second = readFrame(opens, first.end, opens.length, false);
-  if (second.kind !== 'message' || second.type !== 1 || second.end !== opens.length)
-    throw new Error('no OPEN received');
-  return `${peer}: up at ${local}, port 179 ${ports.includes(179) ? 'used' : 'unused'}`;
+  if (second.kind !== 'message' || second.type !== 1) throw new Error('no OPEN received');
+  const tables = tlvs(opens.subarray(second.end)).map((name) => `, table ${name}`);
+  return `${peer}: up at ${local}, port 179 ${ports.includes(179) ? 'used' : 'unused'}${tables.join('')}`;
 }
 
 function tlvs(bytes: Buffer): string[] {
@@ -85,10 +92,10 @@ function tlvs(bytes: Buffer): string[] {
   return found;
 }
 
-function update(message: Uint8Array): string {
+function update(message: Uint8Array, external: boolean): string {
   const frame = readFrame(message, 0, message.length, true);
   if (frame.kind !== 'message' || frame.type !== 2 || frame.end !== message.length) throw new Error('no UPDATE');
-  const context = { as4: true, external: true, families: [4], addPath: [], extendedNextHop: false } as const;
+  const context = { as4: true, external, families: [4, 6], addPath: [], extendedNextHop: false } as const;
   const decoded = decodeUpdate(message, headerLength, message.length, context);
   if (decoded.kind !== 'update' || decoded.problems.length > 0) throw new Error('a malformed UPDATE');
   if (decoded.endOfRib !== undefined) return 'end of RIB';
@@ -176,6 +183,83 @@ protocol bgp ours { local as 64513; neighbor ${ours.address} as 64512; connect r
     await daemon.kill('SIGTERM');
     await hears('termination 0');
     expect(station.told).toEqual([`${peer}: down, reason 2`, 'termination 0']);
+  });
+
+  it('tells a station what neighbours are told, and what is used, from the whole on and change by change', async () => {
+    const third = rig.addHost();
+    const peers = [theirs, third].map(
+      (host, index) =>
+        new Bird(
+          host,
+          `router id ${host.address};
+log stderr all;
+protocol device {}
+protocol static { ipv4; route 192.0.${index + 2}.0/24 blackhole; }
+protocol bgp ours {
+  local ${host.address} as 6451${index + 3};
+  neighbor ${ours.address} as 64512;
+  connect retry time 1; connect delay time 1;
+  ipv4 { import all; export all; };
+}
+`,
+        ),
+    );
+    const all = bgpV1.Filter.fromPartial({ name: 'all', rules: [{ family: 4, action: bgpV1.FilterAction.ACCEPT }] });
+    const apply = (staticRoutes: readonly string[]): Promise<unknown> =>
+      daemon.apply(
+        bgpV1.BgpConfig.fromPartial({
+          routerId: ours.address,
+          localAs: 64512,
+          neighbors: [theirs, third].map(({ address }, index) => ({
+            name: address,
+            address,
+            remoteAs: 64513 + index,
+            exportFilters: ['all'],
+            passive: true,
+          })),
+          filters: [all],
+          staticRoutes: staticRoutes.map((prefix) => ({ prefix })),
+          bmpStations: [
+            { address: theirs.address, port, view: bgpV1.BmpView.POST_POLICY, adjRibOut: true, locRib: true },
+          ],
+        }),
+      );
+    await apply(['198.51.100.0/24']);
+    await daemon.established(2);
+    const toldOf = (which: string): string[] => station.told.filter((line) => line.includes(which));
+    const sentTo = (host: Host): string[] => toldOf(': sent ').filter((line) => line.startsWith(`${host.address} `));
+    const holds = (lines: readonly string[], ...parts: readonly string[]): boolean =>
+      parts.every((part) => lines.some((line) => line.includes(part)));
+    const isWhole = (): boolean =>
+      holds(sentTo(theirs), '+198.51.100.0/24', '+192.0.3.0/24') &&
+      holds(sentTo(third), '+198.51.100.0/24', '+192.0.2.0/24') &&
+      holds(toldOf(': used '), '+198.51.100.0/24', '+192.0.2.0/24', '+192.0.3.0/24', 'end of RIB');
+    await until('the whole', () => station.told, isWhole);
+    expect(toldOf('table global')).toEqual([
+      `0.0.0.0 AS64512 id ${ours.address}: up at 0.0.0.0, port 179 unused, table global`,
+    ]);
+    // Nobody is told what came from there.
+    expect([holds(sentTo(theirs), '192.0.2.0/24'), holds(sentTo(third), '192.0.3.0/24')]).toEqual([false, false]);
+
+    station.drop();
+    await until('the whole again', () => station.told, isWhole);
+    const firstOf = (part: string): number => station.told.findIndex((line) => line.includes(part));
+    expect(firstOf(`${third.address} AS64514`)).toBeLessThan(firstOf(': sent '));
+    expect(firstOf('table global')).toBeLessThan(firstOf(': used '));
+
+    await apply([]);
+    await until(
+      'the withdrawal',
+      () => station.told,
+      () => [sentTo(theirs), sentTo(third), toldOf(': used ')].every((lines) => holds(lines, '-198.51.100.0/24')),
+    );
+    await peers[1]!.kill();
+    await daemon.apply(bgpV1.BgpConfig.fromPartial({ routerId: ours.address, localAs: 64512 }));
+    await until(
+      'good-bye',
+      () => station.told,
+      (told) => holds(told, 'termination'),
+    );
   });
 
   it('tells a station what import filters make of the routes', async () => {

@@ -152,8 +152,11 @@ export {
   encodeRouteMonitoring,
   encodeStatistics,
   encodeTermination,
+  locRibPeer,
+  locRibUp,
   type BmpPeer,
   type BmpPeerUp,
   type BmpStatistics,
+  type BmpView,
 } from './bmp/messages.ts';
 export { encodeMrtMessage, encodeMrtStateChange, type MrtMessageForm, type MrtSession } from './mrt/messages.ts';

@@ -1,10 +1,11 @@
 /**
- * Export of what neighbours tell to monitoring stations (BMP, RFC 7854): their Adj-RIBs-In before policy, as
- * the UPDATEs came, after it, route by route, or both; when a station connects, as they stand.
+ * Export of routes to monitoring stations (BMP, RFC 7854): the neighbours' Adj-RIBs-In before policy, as the UPDATEs
+ * came, after it, route by route, or both; when a station connects, as they stand. See `SentRoutes` for the others.
  */
 import {
   encodeEndOfRib,
   encodeInitiation,
+  encodeOpenMessage,
   encodeOneRoute,
   encodeOneWithdrawal,
   encodePeerDown,
@@ -12,9 +13,12 @@ import {
   encodeRouteMonitoring,
   encodeStatistics,
   encodeTermination,
+  locRibPeer,
+  locRibUp,
   type BmpPeer,
   type BmpPeerUp,
   type BmpStatistics,
+  type Capability,
   type DownReason,
   type PathAttributes,
   type Session,
@@ -27,7 +31,8 @@ import type { Neighbor } from '../speaker/neighbor.ts';
 import type { RouteName, SessionObserver } from '../session/observer.ts';
 import type { PathView } from '../rib/rib.ts';
 import type { Speaker } from '../speaker/speaker.ts';
-import { Station, type StationHandlers } from './station.ts';
+import { SentRoutes } from './sent-routes.ts';
+import { Station } from './station.ts';
 
 interface Monitored {
   readonly peer: BmpPeer;
@@ -45,6 +50,7 @@ export class Bmp implements SessionObserver {
   readonly #log: Logger;
   readonly #established = new Map<string, Monitored>();
   readonly #statistics: NodeJS.Timeout;
+  readonly #sent = new Map<Station, SentRoutes>();
   #stations: Station[] = [];
 
   constructor(speaker: () => Speaker, log: Logger) {
@@ -64,11 +70,47 @@ export class Bmp implements SessionObserver {
     const kept = this.#stations.filter(({ config }) => configs.some((other) => isDeepStrictEqual(config, other)));
     for (const station of this.#stations) if (!kept.includes(station)) station.close();
     const fresh = configs.filter((config) => !kept.some((station) => isDeepStrictEqual(station.config, config)));
-    const handlersFor = ({ views }: BmpStationConfig): StationHandlers => ({
+    this.#stations = [...kept, ...fresh.map((config) => this.#open(config))];
+  }
+
+  #open(config: BmpStationConfig): Station {
+    const { views } = config;
+    const handlers = {
       initial: () => this.#initial(views),
       farewell: encodeTermination,
-    });
-    this.#stations = [...kept, ...fresh.map((config) => new Station(config, handlersFor(config), this.#log))];
+      connected: () => {
+        this.#listenIn(station);
+      },
+      drained: () => {
+        this.#speaker().wake();
+      },
+      lost: () => {
+        this.#sent.get(station)?.close();
+        this.#sent.delete(station);
+      },
+    };
+    const station = new Station(config, handlers, this.#log);
+    return station;
+  }
+
+  /** Has a station told what neighbours are told, and what the table holds, as far as it wants to know. */
+  #listenIn(station: Station): void {
+    const speaker = this.#speaker();
+    const sent = new SentRoutes(station, speaker);
+    this.#sent.set(station, sent);
+    const { adjRibOut, locRib } = station.config.views;
+    if (adjRibOut) for (const [name, { peer }] of this.#established) this.#mirror(sent, name, peer);
+    if (locRib) sent.watchLocRib(this.#locRib());
+  }
+
+  #mirror(sent: SentRoutes, name: string, peer: BmpPeer): void {
+    const neighbor = this.#speaker().neighbors.find(({ config }) => config.name === name);
+    if (neighbor !== undefined) sent.mirror(neighbor, peer);
+  }
+
+  #locRib(): BmpPeer {
+    const { localAs = 0, routerId = 0 } = this.#speaker().config ?? {};
+    return locRibPeer(localAs, routerId);
   }
 
   established({ name, address, remoteAs }: NeighborConfig, session: Session, up: BmpPeerUp): void {
@@ -76,12 +118,14 @@ export class Bmp implements SessionObserver {
     const sinceMs = Date.now();
     this.#established.set(name, { peer, up, session, sinceMs });
     this.#send(() => encodePeerUp(peer, up, sinceMs));
+    for (const [station, sent] of this.#sent) if (station.config.views.adjRibOut) this.#mirror(sent, name, peer);
   }
 
   down({ name }: NeighborConfig, reason: DownReason): void {
     const monitored = this.#established.get(name);
     if (monitored === undefined) return;
     this.#established.delete(name);
+    for (const sent of this.#sent.values()) sent.unmirror(name);
     this.#send(() => encodePeerDown(monitored.peer, reason, Date.now()));
   }
 
@@ -105,7 +149,7 @@ export class Bmp implements SessionObserver {
     this.#send(
       () =>
         encodeRouteMonitoring(
-          { ...peer, isPostPolicy: true },
+          { ...peer, view: 'post-policy' },
           attributes === undefined
             ? encodeOneWithdrawal(prefix, agreedPathId(monitored, prefix, pathId))
             : encodeOne(monitored, prefix, attributes, pathId),
@@ -119,7 +163,7 @@ export class Bmp implements SessionObserver {
     const monitored = this.#established.get(name);
     if (monitored === undefined) return;
     this.#send(
-      () => encodeRouteMonitoring({ ...monitored.peer, isPostPolicy: true }, encodeEndOfRib(family), Date.now()),
+      () => encodeRouteMonitoring({ ...monitored.peer, view: 'post-policy' }, encodeEndOfRib(family), Date.now()),
       (views) => views.postPolicy,
     );
   }
@@ -143,6 +187,7 @@ export class Bmp implements SessionObserver {
   *#initial(views: Views): Generator<Uint8Array> {
     const speaker = this.#speaker();
     yield encodeInitiation(`calico-node bgp-daemon ${VERSION}`, speaker.config?.nodeName ?? '');
+    if (views.locRib) yield encodePeerUp(this.#locRib(), locRibUp(this.#locRibOpen()), Date.now());
     const told = [...this.#established];
     for (const [, { peer, up, sinceMs }] of told) yield encodePeerUp(peer, up, sinceMs);
     for (const { prefix, paths, pathIdOf } of speaker.routes()) {
@@ -158,6 +203,20 @@ export class Bmp implements SessionObserver {
           yield encodeRouteMonitoring(peer, encodeEndOfRib(family), Date.now());
       }
     }
+  }
+
+  #locRibOpen(): Uint8Array {
+    const { asn, routerId } = this.#locRib();
+    const families: readonly Capability[] = [
+      { kind: 'multiprotocol', family: 4 },
+      { kind: 'multiprotocol', family: 6 },
+    ];
+    const capabilities: readonly Capability[] = [
+      ...families,
+      { kind: 'extended-message' },
+      { kind: 'four-octet-as', asn },
+    ];
+    return encodeOpenMessage({ asn, holdSeconds: 0, routerId, capabilities });
   }
 
   #sendStatistics(): void {
@@ -184,7 +243,7 @@ function statisticsOf(neighbor: Neighbor, { families }: Session): BmpStatistics 
 
 /** The peer, once for each view that a station has of it. */
 function peersOf(peer: BmpPeer, { prePolicy, postPolicy }: Views): readonly BmpPeer[] {
-  return [...(prePolicy ? [peer] : []), ...(postPolicy ? [{ ...peer, isPostPolicy: true }] : [])];
+  return [...(prePolicy ? [peer] : []), ...(postPolicy ? [{ ...peer, view: 'post-policy' } as const] : [])];
 }
 
 function* initialRoutes(
@@ -195,8 +254,9 @@ function* initialRoutes(
   views: Views,
 ): Generator<Uint8Array> {
   for (const peer of peersOf(monitored.peer, views)) {
-    if (peer.isPostPolicy === true && filtered) continue;
-    const { attributes } = peer.isPostPolicy === true ? set : (set.original ?? set);
+    const isPostPolicy = peer.view === 'post-policy';
+    if (isPostPolicy && filtered) continue;
+    const { attributes } = isPostPolicy ? set : (set.original ?? set);
     yield encodeRouteMonitoring(peer, encodeOne(monitored, prefix, attributes, pathId), Date.now());
   }
 }

@@ -20,10 +20,12 @@ async function open(initial: () => Iterator<Uint8Array>, maxBufferBytes: number)
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
+  const views = { prePolicy: true, postPolicy: false, adjRibOut: false, locRib: false };
+  const nothing = (): void => undefined;
   const farewell = (): Uint8Array => Buffer.from('bye');
   station = new Station(
-    { address: parseIp('127.0.0.1'), port, maxBufferBytes, views: { prePolicy: true, postPolicy: false } },
-    { initial, farewell },
+    { address: parseIp('127.0.0.1'), port, maxBufferBytes, views },
+    { initial, farewell, connected: nothing, drained: nothing, lost: nothing },
     createLogger('test', 'fatal'),
   );
   const [socket] = (await once(server, 'connection')) as [Socket];

@@ -11,6 +11,11 @@ export interface StationHandlers {
   /** What a station is told first, message by message; asked for as fast as it takes it. */
   initial(): Iterator<Uint8Array>;
   farewell(): Uint8Array;
+  /** It is connected: what it is to be told beside is so from when it `isReady`. */
+  connected(): void;
+  /** It takes more again. */
+  drained(): void;
+  lost(): void;
 }
 
 /**
@@ -40,6 +45,12 @@ export class Station {
     return this.#isConnected;
   }
 
+  /** It has what it is told first, and takes more. */
+  get isReady(): boolean {
+    const waiting = this.#socket?.writableLength ?? Infinity;
+    return this.#isConnected && this.#initial === undefined && waiting <= highWaterBytes;
+  }
+
   send(message: Uint8Array): void {
     const socket = this.#socket;
     if (socket === undefined || !this.#isConnected) return;
@@ -56,6 +67,7 @@ export class Station {
     const socket = this.#socket;
     this.#socket = undefined;
     if (socket === undefined) return;
+    this.#handlers.lost();
     if (this.#isConnected) socket.end(this.#handlers.farewell(), () => socket.destroy());
     else socket.destroy();
   }
@@ -68,12 +80,14 @@ export class Station {
       this.#isConnected = true;
       this.#log.info('monitoring station connected');
       this.#initial = this.#handlers.initial();
+      this.#handlers.connected();
       this.#feed();
     });
     // RFC 7854 3.3: a station says nothing.
     socket.on('data', () => undefined);
     socket.on('drain', () => {
       this.#feed();
+      this.#handlers.drained();
     });
     socket.on('error', (error) => {
       this.#log.debug({ err: error }, 'connection to the monitoring station failed');
@@ -89,6 +103,7 @@ export class Station {
     this.#isConnected = false;
     this.#initial = undefined;
     this.#socket = undefined;
+    this.#handlers.lost();
     this.#retry = setTimeout(() => {
       this.#connect();
     }, this.#backoff.nextMs());
@@ -103,6 +118,7 @@ export class Station {
       if (next.done === true) {
         this.#initial = undefined;
         this.#backoff.reset();
+        this.#handlers.drained();
         return;
       }
       socket.write(next.value);

@@ -101,7 +101,16 @@ const config = message({
   neighbors: list(message(neighbor)),
   dynamicNeighbors: list(message({ prefix: text, template: message(neighbor), limit: number })),
   dampening: message({ flaps: number, stableSeconds: number, maximumSeconds: number }),
-  bmpStations: list(message({ address: text, port: number, maxBufferBytes: number, view: choice(bgpV1.BmpView) })),
+  bmpStations: list(
+    message({
+      address: text,
+      port: number,
+      maxBufferBytes: number,
+      view: choice(bgpV1.BmpView),
+      adjRibOut: flag,
+      locRib: flag,
+    }),
+  ),
   mrtLog: message({ file: text, maxBytes: number, keep: number }),
   staticRoutes: list(message({ prefix: text, nextHop: text, suppressSpecifics: flag })),
   kernel: message({

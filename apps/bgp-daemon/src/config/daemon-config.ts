@@ -84,14 +84,21 @@ export interface MrtLogConfig {
   readonly keep: number;
 }
 
+/** Whether a station is told what neighbours tell, what import filters make of it, what they are told, and what is used. */
+export interface BmpViews {
+  readonly prePolicy: boolean;
+  readonly postPolicy: boolean;
+  readonly adjRibOut: boolean;
+  readonly locRib: boolean;
+}
+
 /** A station that is told what neighbours tell (BMP, RFC 7854). */
 export interface BmpStationConfig {
   readonly address: IpAddress;
   readonly port: number;
   /** What may wait to be sent to it before it is dropped. */
   readonly maxBufferBytes: number;
-  /** Whether it is told what neighbours tell, and what import filters make of that. */
-  readonly views: { readonly prePolicy: boolean; readonly postPolicy: boolean };
+  readonly views: BmpViews;
 }
 
 export interface StaticRouteConfig {

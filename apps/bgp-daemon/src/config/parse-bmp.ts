@@ -14,6 +14,8 @@ export function bmpStation(wire: bgpV1.BmpStation, path: string): BmpStationConf
     views: {
       prePolicy: wire.view !== bgpV1.BmpView.POST_POLICY,
       postPolicy: wire.view === bgpV1.BmpView.POST_POLICY || wire.view === bgpV1.BmpView.BOTH,
+      adjRibOut: wire.adjRibOut,
+      locRib: wire.locRib,
     },
   };
 }

@@ -32,6 +32,7 @@ import { SessionStatistics } from '../session/statistics.ts';
 import type { SpeakerContext } from './context.ts';
 import { filtersOf } from './export-policy.ts';
 import { filterImport, longLivedSet } from './import-policy.ts';
+import type { UpdateSink } from './update-sink.ts';
 
 /** How long a peer that has come back may take until End-of-RIB, before what it did not repeat goes. */
 const endOfRibMs = 120_000;
@@ -48,6 +49,8 @@ export class Neighbor {
   readonly #groups = new Map<Family, UpdateGroup>();
   readonly #endOfRib = new Set<Family>();
   readonly #member: GroupMember;
+  /** Who listens in on what the peer is told. */
+  readonly #mirrors = new Map<UpdateSink, GroupMember>();
   #config: NeighborConfig;
   #session: Session | undefined;
   #selfAddress: IpAddress | undefined;
@@ -219,6 +222,34 @@ export class Neighbor {
     return 'refreshed';
   }
 
+  /** Tells the sink what the peer is told, from the whole table on, until `unmirror`. */
+  mirror(sink: UpdateSink): void {
+    const member = {
+      source: this.source.id,
+      send: (messages: Uint8Array) => {
+        sink.send(messages);
+      },
+      isCongested: () => sink.isCongested(),
+    };
+    this.#mirrors.set(sink, member);
+    for (const group of this.#groups.values()) {
+      group.join(member);
+      if (this.#hasMarkedEnd) group.owe(member);
+    }
+    this.#context.wake();
+  }
+
+  unmirror(sink: UpdateSink): void {
+    const member = this.#mirrors.get(sink);
+    this.#mirrors.delete(sink);
+    if (member !== undefined) for (const group of this.#groups.values()) this.#context.groups.leave(group, member);
+  }
+
+  /** All that are told what the peer is. */
+  get #members(): readonly GroupMember[] {
+    return [this.#member, ...this.#mirrors.values()];
+  }
+
   /** The path to the peer has failed (RFC 5882 4): ends the session at once, and tries again. */
   pathFailed(keepsRoutes: boolean): void {
     this.#peer.pathFailed(keepsRoutes);
@@ -241,9 +272,11 @@ export class Neighbor {
     for (const [family, group] of [...this.#groups]) {
       const next = this.#context.groups.find(family, config, session, this.#selfAddress);
       if (next === group) continue;
-      const told = group.toldTo(this.#member);
-      this.#context.groups.leave(group, this.#member);
-      next.takeOver(this.#member, told);
+      for (const member of this.#members) {
+        const told = group.toldTo(member);
+        this.#context.groups.leave(group, member);
+        next.takeOver(member, told);
+      }
       this.#groups.set(family, next);
     }
     this.#context.wake();
@@ -270,7 +303,7 @@ export class Neighbor {
   markEndOfRib(): void {
     if (this.#hasMarkedEnd || this.#session === undefined) return;
     this.#hasMarkedEnd = true;
-    for (const group of this.#groups.values()) group.owe(this.#member);
+    for (const group of this.#groups.values()) for (const member of this.#members) group.owe(member);
     this.#context.wake();
   }
 
@@ -310,7 +343,7 @@ export class Neighbor {
       this.#selfAddress = self;
       for (const family of session.families) {
         const group = this.#context.groups.find(family, this.#config, session, self);
-        group.join(this.#member);
+        for (const member of this.#members) group.join(member);
         this.#groups.set(family, group);
       }
     }
@@ -333,7 +366,8 @@ export class Neighbor {
     const session = this.#session;
     this.#session = undefined;
     this.#refreshing.clear();
-    for (const group of this.#groups.values()) this.#context.groups.leave(group, this.#member);
+    for (const group of this.#groups.values())
+      for (const member of this.#members) this.#context.groups.leave(group, member);
     this.#groups.clear();
     const kept = this.#families.filter((family) => gracefulRestart?.families.some((entry) => entry.family === family));
     if (gracefulRestart === undefined || kept.length === 0) {

@@ -28,6 +28,7 @@ import { explainRoute, type RouteExplanation } from './explain.ts';
 import { firstPeerSource, LocalRoutes } from './local-routes.ts';
 import { Neighbor } from './neighbor.ts';
 import { UpdateGroups } from './update-groups.ts';
+import type { UpdateSink } from './update-sink.ts';
 
 export interface SpeakerOptions {
   readonly openFib: OpenFib;
@@ -70,6 +71,8 @@ const resyncDelayMs = 100;
 const refreshMs = 60_000;
 
 const families: readonly Family[] = [4, 6];
+/** Of those in an update group that tell nothing. */
+const noSource = -2;
 const blackhole: FibWay = { kind: 'blackhole' };
 
 export class Speaker {
@@ -252,6 +255,28 @@ export class Speaker {
     this.#sessionsChanged();
     this.#wake();
     return result;
+  }
+
+  /** Tells the sink the best paths of all prefixes, from the whole table on; gives what ends that. */
+  watchLocRib(sink: UpdateSink): () => void {
+    const send = (messages: Uint8Array): void => {
+      sink.send(messages);
+    };
+    const member = { source: noSource, send, isCongested: () => sink.isCongested() };
+    const groups = families.map((family) => this.#groups.locRib(family));
+    for (const group of groups) {
+      group.join(member);
+      group.owe(member);
+    }
+    this.#wake();
+    return () => {
+      for (const group of groups) this.#groups.leave(group, member);
+    };
+  }
+
+  /** A sink that was congested is not any more. */
+  wake(): void {
+    this.#wake();
   }
 
   /** Lets go of everything but the kernel's routes, so that peers take it for a restart (RFC 4724). */

@@ -5,12 +5,20 @@ import {
   type Filter,
   type Session,
 } from '@calico-node/bgp';
-import type { Family, IpAddress } from '@calico-node/net';
+import { ipFromBytes, type Family, type IpAddress } from '@calico-node/net';
 import type { DaemonConfig, NeighborConfig } from '../config/daemon-config.ts';
 import { PathSlots } from '../rib/path-slots.ts';
 import type { Rib } from '../rib/rib.ts';
 import { UpdateGroup, type GroupMember, type GroupSettings } from '../rib/update-group.ts';
 import { decideExport, filtersOf } from './export-policy.ts';
+
+/** The BGP Identifier as an address, for routes that have no next hop: they are the node's own. */
+function identifierAddress(routerId: number, family: Family): IpAddress {
+  const octets = [24, 16, 8, 0].map((shift) => (routerId >>> shift) & 255);
+  return ipFromBytes(
+    Uint8Array.from(family === 4 ? octets : [...new Array<number>(10).fill(0), 0xff, 0xff, ...octets]),
+  );
+}
 
 /** Finds the group that a session belongs to, makes it for the first member and drops it after the last. */
 export class UpdateGroups {
@@ -73,6 +81,25 @@ export class UpdateGroups {
       );
       this.#groups.set(key, group);
     }
+    return group;
+  }
+
+  /** The group of those who look at the best paths of a family as they are. */
+  locRib(family: Family): UpdateGroup {
+    const target: ExportTarget = {
+      external: false,
+      localAs: this.#config().localAs,
+      routerId: this.#config().routerId,
+      selfAddress: identifierAddress(this.#config().routerId, family),
+      nextHopMode: 'keep',
+      client: false,
+      clusterId: 0,
+      isMonitor: true,
+    };
+    const settings = { family, target, as4: true, maxMessageLength: maxExtendedMessageLength, addPath: false };
+    const key = JSON.stringify(settings);
+    const group = this.#groups.get(key) ?? new UpdateGroup(settings, this.#ribs[family], () => ({ announce: true }));
+    this.#groups.set(key, group);
     return group;
   }
 

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { pathAttributes, prefixOf } from '../testing/arbitraries.ts';
 import { u32 } from '../wire/bytes.ts';
 import { headerLength } from '../wire/header.ts';
+import { encodeOpenMessage } from '../wire/message.ts';
 import { nlriToArray } from '../wire/nlri.ts';
 import { errorCode, notification } from '../wire/notification.ts';
 import { decodeUpdate } from '../wire/update.ts';
@@ -16,6 +17,8 @@ import {
   encodeRouteMonitoring,
   encodeStatistics,
   encodeTermination,
+  locRibPeer,
+  locRibUp,
   type BmpStatistics,
 } from './messages.ts';
 
@@ -81,7 +84,20 @@ describe('BMP (RFC 7854 4)', () => {
   it('marks IPv6 peers, and sessions without long AS numbers', () => {
     const message = encodeRouteMonitoring({ ...peer, address: parseIp('fd00::1'), as4: false }, new Uint8Array(0), 0);
     expect(message[7]).toBe(0xa0);
-    expect(encodeRouteMonitoring({ ...peer, isPostPolicy: true }, new Uint8Array(0), 0)[7]).toBe(0x40);
+    expect(encodeRouteMonitoring({ ...peer, view: 'post-policy' }, new Uint8Array(0), 0)[7]).toBe(0x40);
+    // RFC 8671 4: the O flag, and after policy.
+    expect(encodeRouteMonitoring({ ...peer, view: 'adj-rib-out' }, new Uint8Array(0), 0)[7]).toBe(0x50);
+  });
+
+  it('tells of the Loc-RIB as of a peer of type 3 without an address, which names its table (RFC 9069 4, 5)', () => {
+    const open = encodeOpenMessage({ asn: 64512, holdSeconds: 0, routerId: 9, capabilities: [] });
+    const bytes = encodePeerUp(locRibPeer(64512, 9), locRibUp(open), 1000);
+    expect([...bytes.subarray(5, 8)]).toEqual([3, 3, 0]);
+    expect([...bytes.subarray(8, 32)]).toEqual(new Array<number>(24).fill(0));
+    expect([...bytes.subarray(32, 40)]).toEqual([0, 0, 0xfc, 0, 0, 0, 0, 9]);
+    // Local address and ports.
+    expect([...bytes.subarray(48, 68)]).toEqual(new Array<number>(20).fill(0));
+    expect([...bytes.subarray(68)]).toEqual([...open, ...open, 0, 3, 0, 6, ...Buffer.from('global')]);
   });
 
   it('tells why a session ended, with the NOTIFICATION where there was one', () => {

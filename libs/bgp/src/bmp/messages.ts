@@ -1,5 +1,5 @@
-/** Messages of the BGP Monitoring Protocol, version 3 (RFC 7854). */
-import { familyOf, ipToBytes, type Family, type IpAddress } from '@calico-node/net';
+/** Messages of the BGP Monitoring Protocol, version 3: RFC 7854, RFC 8671 for Adj-RIB-Out, RFC 9069 for Loc-RIB. */
+import { familyOf, ipFromBytes, ipToBytes, type Family, type IpAddress } from '@calico-node/net';
 import type { DownReason } from '../fsm/fsm.ts';
 import { ByteWriter } from '../wire/bytes.ts';
 import { afiOf, unicast } from '../wire/capability.ts';
@@ -15,8 +15,10 @@ const headerLength = 6;
 /** RFC 7854 4.1 */
 const type = { routeMonitoring: 0, statistics: 1, peerDown: 2, peerUp: 3, initiation: 4, termination: 5 } as const;
 /** RFC 7854 4.2 */
-const peerFlag = { ipv6: 0x80, postPolicy: 0x40, as2: 0x20 } as const;
+const peerFlag = { ipv6: 0x80, postPolicy: 0x40, as2: 0x20, adjRibOut: 0x10 } as const;
 const peerIsGlobal = 0;
+/** RFC 9069 4.1 */
+const peerIsLocRib = 3;
 
 /** The per-peer header's content. */
 export interface BmpPeer {
@@ -25,8 +27,22 @@ export interface BmpPeer {
   readonly routerId: number;
   /** Whether AS paths have four octets for each number. */
   readonly as4: boolean;
-  /** Routes are those of the Adj-RIB-In after policy, not before. */
-  readonly isPostPolicy?: boolean;
+  /** Which of its routes are told; the Adj-RIB-In before policy where it does not say. */
+  readonly view?: BmpView;
+}
+
+/** `post-policy`: the Adj-RIB-In after policy; `adj-rib-out`: after policy; `loc-rib`: of this speaker itself. */
+export type BmpView = 'post-policy' | 'adj-rib-out' | 'loc-rib';
+
+/** What stands for the Loc-RIB in place of a peer (RFC 9069 4.2). */
+export function locRibPeer(asn: number, routerId: number): BmpPeer {
+  return { address: ipFromBytes(new Uint8Array(4)), asn, routerId, as4: true, view: 'loc-rib' };
+}
+
+/** Told where sessions begin; of the Loc-RIB, both OPENs are one that tells of its families (RFC 9069 5.1). */
+export function locRibUp(open: Uint8Array): BmpPeerUp {
+  const localAddress = ipFromBytes(new Uint8Array(4));
+  return { localAddress, localPort: 0, remotePort: 0, sentOpen: open, receivedOpen: open, tableName: 'global' };
 }
 
 export interface BmpPeerUp {
@@ -36,6 +52,8 @@ export interface BmpPeerUp {
   /** Whole messages. */
   readonly sentOpen: Uint8Array;
   readonly receivedOpen: Uint8Array;
+  /** Of the Loc-RIB (RFC 9069 5.1). */
+  readonly tableName?: string;
 }
 
 function message(kind: number, write: (writer: ByteWriter) => void): Uint8Array<ArrayBuffer> {
@@ -54,12 +72,17 @@ function writeAddress(writer: ByteWriter, address: IpAddress): ByteWriter {
   return writer.fill(0, 16 - bytes.length).bytes(bytes);
 }
 
+const viewFlags: Readonly<Record<BmpView, number>> = {
+  'post-policy': peerFlag.postPolicy,
+  'adj-rib-out': peerFlag.adjRibOut | peerFlag.postPolicy,
+  'loc-rib': 0,
+};
+
 function writePeer(writer: ByteWriter, peer: BmpPeer, unixMs: number): ByteWriter {
   const flags = (familyOf(peer.address) === 6 ? peerFlag.ipv6 : 0) | (peer.as4 ? 0 : peerFlag.as2);
-  const policy = peer.isPostPolicy === true ? peerFlag.postPolicy : 0;
   writer
-    .u8(peerIsGlobal)
-    .u8(flags | policy)
+    .u8(peer.view === 'loc-rib' ? peerIsLocRib : peerIsGlobal)
+    .u8(flags | (peer.view === undefined ? 0 : viewFlags[peer.view]))
     .fill(0, 8);
   writeAddress(writer, peer.address).u32(peer.asn).u32(peer.routerId);
   return writer.u32(Math.floor(unixMs / 1000)).u32((unixMs % 1000) * 1000);
@@ -90,6 +113,7 @@ export function encodePeerUp(peer: BmpPeer, up: BmpPeerUp, unixMs: number): Uint
       .u16(up.localPort)
       .u16(up.remotePort);
     writer.bytes(up.sentOpen).bytes(up.receivedOpen);
+    if (up.tableName !== undefined) writeText(writer, 3, up.tableName);
   });
 }
 

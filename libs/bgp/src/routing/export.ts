@@ -31,6 +31,8 @@ export interface ExportTarget {
   readonly takesStale?: boolean;
   /** Ours towards the peer (RFC 9234). */
   readonly role?: Role | undefined;
+  /** No peer, but somebody who looks at the Loc-RIB: all routes, as they are. */
+  readonly isMonitor?: boolean;
 }
 
 /** What of a route's attributes decides how far it may go. */
@@ -81,6 +83,7 @@ export function checkExport(
   { spread, isLongLivedStale: isStale, isOnlyToCustomer }: ExportTraits,
   target: ExportTarget,
 ): ExportProblem | undefined {
+  if (target.isMonitor === true) return undefined;
   if (spread === 'nowhere') return 'no-advertise';
   if (isStale && target.takesStale !== true) return 'stale';
   if (isOnlyToCustomer && target.role !== undefined && isKeptInRole(target.role)) return 'only-to-customer';
@@ -104,6 +107,7 @@ export function exportAttributes(
   target: ExportTarget,
   operations: readonly RouteOperation[] = [],
 ): PathAttributes {
+  if (target.isMonitor === true) return { ...original, nextHop: original.nextHop ?? target.selfAddress };
   const attributes = applyOperations(original, operations, 'export');
   const { localPref, originatorId, clusterList, med, linkLocalNextHop: _l, priority: _p, ...common } = attributes;
   const nextHop = isSelfNextHop(source, attributes, target) ? target.selfAddress : attributes.nextHop;
@@ -134,7 +138,7 @@ export function exportAttributes(
  * a next hop that is no IPv4 address.
  */
 export function planRewrite(source: RouteSource, target: ExportTarget): RewritePlan | undefined {
-  if (source.kind !== 'bgp' || target.role !== undefined) return undefined;
+  if (source.kind !== 'bgp' || target.role !== undefined || target.isMonitor === true) return undefined;
   const { external, nextHopMode } = target;
   const isSelf = nextHopMode === 'auto' ? external : nextHopMode === 'self';
   if (isSelf && familyOf(target.selfAddress) !== 4) return undefined;
