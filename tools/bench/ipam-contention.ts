@@ -3,8 +3,9 @@
  *
  *   node tools/bench/ipam-contention.ts [--processes 16] [--pairs 10000] [--kills 60] [--nodes 4] [--json FILE]
  *
- * Half of the processes allocate from memory as the `ipam` service does, half read the store for each request
- * as a plug-in without the service does. Ends with 1 when anything is wrong.
+ * A third of the processes allocate from memory as the `ipam` service does, a third read the store for each request
+ * as a plug-in without the service does, and a third also write one object after another, as Calico's own allocator
+ * does. Ends with 1 when anything is wrong.
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';

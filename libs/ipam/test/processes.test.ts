@@ -9,7 +9,7 @@ it(
     await using etcd = await startEtcd();
     const [endpoint = ''] = etcd.endpoints;
     await prepareContention(endpoint, 2);
-    const result = await runContention({ endpoint, processes: 4, pairs: 400, kills: 8, nodes: 2 });
+    const result = await runContention({ endpoint, processes: 6, pairs: 400, kills: 8, nodes: 2 });
     expect(result.problems).toEqual([]);
     expect(result.kills).toBeGreaterThan(0);
     expect(result.versions).toBeGreaterThan(400);

@@ -34,6 +34,9 @@ export interface ContentionResult {
   readonly problems: readonly string[];
 }
 
+/** How the processes allocate, in turn. */
+const ways = ['memory', 'store', 'in-turn'] as const;
+
 /** What a process believed to hold. */
 interface Holding {
   readonly handle: string;
@@ -65,8 +68,8 @@ class Worker {
     while (this.done < this.#pairs) {
       const { endpoint, nodes } = this.#options;
       const name = `w${this.#index}.${this.#generation++}`;
-      const from = this.#index % 2 === 0 ? 'memory' : 'store';
-      const node = `n${(this.#index >> 1) % nodes}`;
+      const from = ways[this.#index % ways.length] ?? 'store';
+      const node = `n${Math.floor(this.#index / ways.length) % nodes}`;
       const program = join(import.meta.dirname, 'pair-worker.ts');
       const args = [program, endpoint, node, name, String(this.#pairs - this.done), from];
       const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', process.execPath, ...args], {

@@ -3,17 +3,31 @@
  * standard output what it believes: `try HANDLE`, `got HANDLE IP NS`, `letting HANDLE NS`, `done HANDLE`, with
  * the machine's monotonic time in nanoseconds. It may be killed between any two instructions.
  *
- * pair-worker.ts ENDPOINT NODE NAME PAIRS memory|store
+ * pair-worker.ts ENDPOINT NODE NAME PAIRS memory|store|in-turn
+ *
+ * `memory`: as the service; `store`: reads everything for each request; `in-turn`: that, and writes one object after
+ * another, in the order in which Calico's own allocator writes them.
  */
 import { writeSync } from 'node:fs';
-import { connectDatastore } from '@calico-node/datastore';
+import { connectDatastore, type Backend } from '@calico-node/datastore';
 import { Ipam, NodeAllocator } from '../../src/index.ts';
 
 const [endpoint = '', nodeName = '', name = '', pairs = '0', from = 'store'] = process.argv.slice(2);
 const backend = connectDatastore({ type: 'etcdv3', endpoints: [endpoint], tls: {} });
-const ipam = new Ipam(backend);
+const ipam = new Ipam(from === 'in-turn' ? withoutCommit(backend) : backend);
 const allocator = from === 'memory' ? new NodeAllocator(backend, nodeName) : undefined;
 const attributes = { node: nodeName };
+
+/** A store that writes no two objects in one step, as Calico's own client uses it. */
+function withoutCommit(whole: Backend): Backend {
+  return new Proxy(whole, {
+    get: (target, name) => {
+      if (name === 'commit') return undefined;
+      const member: unknown = Reflect.get(target, name, target);
+      return typeof member === 'function' ? (member.bind(target) as unknown) : member;
+    },
+  });
+}
 
 /** Written before the next step begins, whatever happens to the process then. */
 function say(...words: readonly (string | bigint)[]): void {
