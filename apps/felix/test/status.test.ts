@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connectDatastore, loadDatastoreConfig, type Backend } from '@calico-node/datastore';
 import { startEtcd, type EtcdProcess } from '@calico-node/datastore/testing';
+import { felixLastStatusKey, felixStatusKey } from '@calico-node/model';
 import { createLogger } from '@calico-node/service';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EndpointStatusFiles } from '../src/status/endpoint-status-files.ts';
@@ -82,6 +83,26 @@ describe('StatusReporter', () => {
     abort.abort();
     await running;
   });
+});
+
+test('the process’s state goes when nobody renews it, and the last one stays', async () => {
+  const abort = new AbortController();
+  const reporter = new StatusReporter({
+    ...{ backend, hostname: 'n2', region: '', intervalSeconds: 0.3, ttlSeconds: 2, reportsEndpoints: false },
+    ...{ endpointDelaySeconds: 1, log: createLogger('test', 'fatal'), now: Date.now },
+  });
+  const running = reporter.run(abort.signal);
+  reporter.inSync();
+  const [state, last] = [felixStatusKey('n2'), felixLastStatusKey('n2')];
+  const isThere = async (key: string): Promise<boolean> => (await backend.get(key)) !== undefined;
+  await expect.poll(() => isThere(last)).toBe(true);
+  const first = (await backend.get(last))?.revision;
+  await expect.poll(async () => (await backend.get(last))?.revision, { timeout: 10_000 }).not.toBe(first);
+  await expect.poll(() => isThere(state)).toBe(true);
+  abort.abort();
+  await running;
+  await expect.poll(() => isThere(state), { timeout: 15_000 }).toBe(false);
+  expect(await isThere(last)).toBe(true);
 });
 
 describe('EndpointStatusFiles', () => {
