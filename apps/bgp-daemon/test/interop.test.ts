@@ -95,6 +95,18 @@ for (const kind of otherKinds) {
       expect(route).toMatchObject({ asPath: '64777', nextHop: theirIp, best: true });
     });
 
+    it('reaches IPv4 through next hops of IPv6, both ways (RFC 8950)', async () => {
+      const [ourIp, theirIp] = ['fd00:9::1', 'fd00:9::2'];
+      ours.ip('address', 'add', `${ourIp}/64`, 'dev', 'eth0', 'nodad');
+      theirs.ip('address', 'add', `${theirIp}/64`, 'dev', 'eth0', 'nodad');
+      const speaker = start(theirs, { peer: ourIp, address: theirIp, ipv4OverIpv6: true });
+      await daemon.apply(config([{ address: theirIp, families: [4] }]));
+      await daemon.established();
+      await known(speaker, ourPrefix);
+      expect(speaker.show(ourPrefix)).toContain(ourIp);
+      await inOurKernel(`${theirPrefix} via inet6 ${theirIp} dev eth0`);
+    });
+
     it('has its routes reflected from client to client, and between clients and others', async () => {
       const third = rig.addHost();
       const fourth = rig.addHost();

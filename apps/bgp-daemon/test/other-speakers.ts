@@ -17,6 +17,8 @@ export interface OtherConfig {
   readonly largeCommunity?: string;
   /** It takes several paths to a prefix (RFC 7911). */
   readonly addPath?: boolean;
+  /** Routes of IPv4 over a session of IPv6 (RFC 8950). */
+  readonly ipv4OverIpv6?: boolean;
 }
 
 /** A BGP speaker of another project on a host. */
@@ -43,6 +45,10 @@ function quietly(program: string, args: readonly string[]): string {
   }
 }
 
+/** Of the routes that a session carries. */
+const carried = ({ peer, ipv4OverIpv6 = false }: OtherConfig): 'ipv4' | 'ipv6' =>
+  ipv4OverIpv6 ? 'ipv4' : familyOf(peer);
+
 const familyOf = (prefix: string): 'ipv4' | 'ipv6' => (prefix.includes(':') ? 'ipv6' : 'ipv4');
 
 class Bird2 implements OtherSpeaker {
@@ -50,7 +56,7 @@ class Bird2 implements OtherSpeaker {
 
   constructor(host: Host, config: OtherConfig) {
     const { asn, peer, peerAs, password, prefixes, largeCommunity, addPath = false, address = host.address } = config;
-    const family = familyOf(peer);
+    const family = carried(config);
     const routes = prefixes.map((prefix) => `route ${prefix} via ${address};`).join(' ');
     const large = largeCommunity?.replaceAll(':', ', ');
     this.#bird = new Bird(
@@ -76,6 +82,7 @@ protocol bgp ours {
     };
     next hop self;
     ${addPath ? 'add paths rx;' : ''}
+    ${config.ipv4OverIpv6 === true ? 'extended next hop;' : ''}
   };
 }
 `,
@@ -108,7 +115,7 @@ class Gobgp implements OtherSpeaker {
     this.#host = host;
     this.#config = config;
     const { asn, peer, peerAs, password = '', addPath = false } = config;
-    const family = familyOf(peer);
+    const family = carried(config);
     writeFileSync(
       join(host.directory, 'gobgp.toml'),
       `[global.config]
@@ -190,7 +197,7 @@ class Frr implements OtherSpeaker {
   constructor(host: Host, config: OtherConfig) {
     this.#host = host;
     const { asn, peer, peerAs, password, prefixes, largeCommunity, address = host.address } = config;
-    const family = familyOf(peer);
+    const family = carried(config);
     mkdirSync(join(host.directory, 'vty'), { recursive: true });
     const lines = [
       'hostname other',
@@ -208,6 +215,7 @@ class Frr implements OtherSpeaker {
       ` neighbor ${peer} timers connect 1`,
       ` neighbor ${peer} advertisement-interval 0`,
       ` neighbor ${peer} disable-connected-check`,
+      ...(config.ipv4OverIpv6 === true ? [` neighbor ${peer} capability extended-nexthop`] : []),
       ...(password === undefined ? [] : [` neighbor ${peer} password ${password}`]),
       ` address-family ${family} unicast`,
       `  neighbor ${peer} activate`,
