@@ -23,7 +23,7 @@ export interface ProbeOutcome {
   readonly seen: SeenEnds;
 }
 
-/** How long nothing may be heard before the probe counts as gone, and how long all of it may take. */
+/** How long nothing more may be heard before the probe counts as gone, and how long all of it may take. */
 const QUIET_MS = 200;
 const LIMIT_MS = 3000;
 
@@ -43,6 +43,10 @@ export async function probe(packet: PolicyPacket, into: ProbeEntry, options: Pro
     seen: packet,
   };
   let id: number | undefined;
+  // The two traces may be heard in any order; nothing turns a translated packet back into what it was.
+  const see = (ends: SeenEnds | undefined): void => {
+    if (ends !== undefined && !isSame(ends, packet)) heard.seen = ends;
+  };
   const lost = (): void => {
     heard.gap = 'the kernel had more to tell than fits';
   };
@@ -53,8 +57,7 @@ export async function probe(packet: PolicyPacket, into: ProbeEntry, options: Pro
       if (step.id !== id) return;
       heard.at = performance.now();
       heard.steps.push(step);
-      const { packet: told } = step;
-      if (told !== undefined) heard.seen = decodeEnds(packet, told.network, told.transport) ?? heard.seen;
+      if (step.packet !== undefined) see(decodeEnds(packet, step.packet.network, step.packet.transport));
     },
     onOverrun: lost,
   });
@@ -64,7 +67,7 @@ export async function probe(packet: PolicyPacket, into: ProbeEntry, options: Pro
         heard.at = performance.now();
         heard.prefixes.push(prefix);
         // What the last chain of ours tells, where the packet gets there, is later.
-        if (!heard.steps.some(isAtEnd)) heard.seen = ends ?? heard.seen;
+        if (!heard.steps.some(isAtEnd)) see(ends);
       })
     : undefined;
   heard.gap = log?.gap ?? '';
@@ -73,13 +76,7 @@ export async function probe(packet: PolicyPacket, into: ProbeEntry, options: Pro
   await using sender = await openProbeSender(packet, into, options);
   sender.send(encodeProbe(packet, mark));
 
-  const startedAt = performance.now();
-  heard.at = startedAt;
-  const isOver = (): boolean => {
-    const now = performance.now();
-    return now - heard.at > QUIET_MS || now - startedAt > LIMIT_MS || heard.steps.some(isEnd);
-  };
-  while (!isOver()) await turn();
+  await untilQuiet(heard);
   // Behind the end of the one trace the other may still be on its way.
   await turn();
 
@@ -93,6 +90,35 @@ export async function probe(packet: PolicyPacket, into: ProbeEntry, options: Pro
 /** The packet came where it is taken away. */
 function isAtEnd({ table, chain }: TraceStep): boolean {
   return table === PROBE_TABLE && (chain === 'left' || chain === 'reached');
+}
+
+function isSame(a: SeenEnds, b: SeenEnds): boolean {
+  return (
+    a.source === b.source &&
+    a.destination === b.destination &&
+    a.sourcePort === b.sourcePort &&
+    a.destinationPort === b.destinationPort
+  );
+}
+
+interface Heard {
+  /** When something was heard last. */
+  readonly at: number;
+  readonly steps: readonly TraceStep[];
+  readonly prefixes: readonly string[];
+}
+
+/** Until nothing can come any more. A busy machine may take its time before the packet arrives at all. */
+async function untilQuiet(heard: Heard): Promise<void> {
+  const startedAt = performance.now();
+  const count = (): number => heard.steps.length + heard.prefixes.length;
+  while (!heard.steps.some(isEnd) && performance.now() - startedAt < LIMIT_MS) {
+    const before = count();
+    const isQuiet = before > 0 && performance.now() - heard.at > QUIET_MS;
+    // What came while this process did not run is read in this turn.
+    await turn();
+    if (isQuiet && count() === before) return;
+  }
 }
 
 function turn(): Promise<void> {
