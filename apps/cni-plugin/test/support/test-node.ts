@@ -131,6 +131,7 @@ export class TestNode implements AsyncDisposable {
     for (const stream of ['stdout', 'stderr'] as const) {
       child[stream].setEncoding('utf8').on('data', (text: string) => (output[stream] += text));
     }
+    child.stdin.on('error', () => undefined); // it need not read its input
     child.stdin.end(stdin);
     const [code] = (await once(child, 'close')) as [number];
     return { code, ...output };
