@@ -1,6 +1,21 @@
-import { detachInterface } from '@calico-node/workload';
+import type { WorkloadEndpoint } from '@calico-node/model';
+import { detachInterface, type DetachSpec } from '@calico-node/workload';
 import { needsInterface, releaseAddresses } from './addresses.ts';
 import type { AttachmentCall } from './call.ts';
+
+type Owned = Pick<WorkloadEndpoint, 'spec'>;
+
+function isOurs({ attachment }: AttachmentCall, { spec }: Owned): boolean {
+  return (spec.containerID ?? '') === '' || spec.containerID === attachment.containerId;
+}
+
+/** Takes the interface away by the workload's end, by the host's, or by either. */
+function detachEnds(
+  { attachment, prefixes }: AttachmentCall,
+  ends: Pick<DetachSpec, 'netns' | 'hostName'>,
+): Promise<void> {
+  return detachInterface({ ...ends, workloadName: attachment.ifName, prefixes });
+}
 
 /**
  * Takes an attachment away: the endpoint first, so that Felix closes the way, then the interface, and the
@@ -8,21 +23,26 @@ import type { AttachmentCall } from './call.ts';
  * repeated, come without an ADD, or finish what another left. A lease is given back over the interface, and so before
  * that goes.
  *
- * A pod that was created anew under the same name has another container: its endpoint and interface stay.
+ * A pod that was created anew under the same name has another container: its endpoint and interface stay. What was
+ * attached here for this very container goes from its namespace while the endpoint goes: without an interface there is
+ * no way to close.
  */
 export async function detach(call: AttachmentCall): Promise<void> {
-  const { attachment, endpointName, workload, store, prefixes, signal } = call;
-  const isOurs = ({ spec }: { spec: { readonly containerID?: string | undefined } }): boolean =>
-    (spec.containerID ?? '') === '' || spec.containerID === attachment.containerId;
-  const stored = await store.endpoints.remove(workload.namespace, endpointName, isOurs, { signal });
+  const { attachment, endpointName, workload, store, signal } = call;
+  const { netns } = attachment;
+  const known = store.endpoints.created(workload.namespace, endpointName);
+  const isKnown = known?.spec.containerID === attachment.containerId && !needsInterface(call);
+  const [removal, detachment] = await Promise.allSettled([
+    store.endpoints.remove(workload.namespace, endpointName, (stored) => isOurs(call, stored), { signal }),
+    // By the host's end's name it could be that of the pod's next container.
+    isKnown ? detachEnds(call, { netns, hostName: undefined }) : undefined,
+  ]);
+  if (removal.status === 'rejected') throw removal.reason;
+  if (detachment.status === 'rejected') throw detachment.reason;
+  const stored = removal.value;
   if (needsInterface(call)) await releaseAddresses(call);
-  if (stored === undefined || isOurs(stored)) {
-    await detachInterface({
-      netns: attachment.netns,
-      hostName: stored?.spec.interfaceName,
-      workloadName: attachment.ifName,
-      prefixes,
-    });
+  if (stored === undefined || isOurs(call, stored)) {
+    await detachEnds(call, { netns: isKnown ? undefined : netns, hostName: stored?.spec.interfaceName });
   }
   if (!needsInterface(call)) await releaseAddresses(call);
 }

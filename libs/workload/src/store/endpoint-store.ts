@@ -99,6 +99,11 @@ export class EndpointStore {
     });
   }
 
+  /** An endpoint that was created here, as it was then. It may be another's, or gone, by now. */
+  created(namespace: string, name: string): WorkloadEndpoint | undefined {
+    return this.#created.get(memoryKey(namespace, name));
+  }
+
   find(namespace: string, name: string, options: CallOptions): Promise<WorkloadEndpoint | undefined> {
     return orNothing(this.#resources.get('WorkloadEndpoint', name, namespace, options));
   }
