@@ -35,6 +35,8 @@ export interface NetworkParts extends Disposable {
   readonly bandwidth: BandwidthLimits;
   /** The way to other hosts, and from them. */
   readonly network: EngineOptions['network'];
+  /** How often that of tunnels and routes was put right. */
+  networkRepairs(): number;
   /** What is looked at again, and how often. */
   readonly refreshes: readonly Refresh[];
 }
@@ -100,6 +102,9 @@ export function wireNetwork(wiring: NetworkWiring): NetworkParts {
       },
       wireguard: wireguard.families,
       onWorkloadMtu: wiring.onWorkloadMtu,
+      onRepair: (what) => {
+        log.warn({ what }, 'somebody else changed the way to other hosts, which was put right');
+      },
       onDirty,
     }),
   );
@@ -128,6 +133,7 @@ export function wireNetwork(wiring: NetworkWiring): NetworkParts {
     hostInterfaces,
     migrationRouting,
     bandwidth,
+    networkRepairs: () => network.repairs,
     network: together(network, wireguard, migrationRouting, ...local),
     refreshes: [
       refresh(values.RouteRefreshInterval, interfaces, network, wireguard, ...local),

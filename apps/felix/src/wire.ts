@@ -82,6 +82,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     writes: () => engine.status.writes,
     repairs: () => policy.repairs,
     routeRepairs: () => interfaces.repairs,
+    networkRepairs: () => parts.networkRepairs(),
     bandwidthRepairs: () => bandwidth.repairs,
     storeDelaySeconds: () => storeDelay.seconds,
   });

@@ -119,6 +119,33 @@ describe.for(['nftables', 'iptables-legacy'])('VXLAN beside %s', (driver) => {
     expect(await entryFor('172.16.0.1')).toMatchObject({ type: 'local', nextHops: [{ interfaceName: 'eth0' }] });
   });
 
+  it('is put right when somebody else changes it, which is counted', async () => {
+    const listing = (): readonly string[] => [
+      ...routes(one),
+      ...one.run('ip', 'neighbour', 'show', 'dev', 'vxlan.calico', 'nud', 'permanent').toSorted(),
+      ...one.run('bridge', 'fdb', 'show', 'dev', 'vxlan.calico').toSorted(),
+      ...one.run('ip', '-br', 'address', 'show', 'vxlan.calico').map((line) => line.replace(/fe80\S+/, '')),
+    ];
+    const before = listing();
+    const mac = before.find((line) => line.startsWith('10.65.2.1 lladdr'))!.split(' ')[2]!;
+    const changes = [
+      ['ip', 'route', 'delete', '10.65.2.0/26'],
+      ['ip', 'route', 'add', '10.65.77.0/26', 'via', '172.16.0.2', 'proto', '80'],
+      ['ip', 'neighbour', 'delete', '10.65.2.1', 'dev', 'vxlan.calico'],
+      ['bridge', 'fdb', 'delete', mac, 'dev', 'vxlan.calico', 'dst', '172.16.0.2'],
+      ['ip', 'link', 'set', 'vxlan.calico', 'down'],
+    ];
+    const { repairs } = one.network;
+    for (const [index, change] of changes.entries()) {
+      one.dirty = 0;
+      one.run(...change);
+      await expect.poll(() => one.dirty, { timeout: 10_000 }).toBeGreaterThan(0);
+      expect(one.network.apply()).toEqual([]);
+      expect(listing()).toEqual(before);
+      expect(one.network.repairs).toBe(repairs + index + 1);
+    }
+  });
+
   it('takes no encapsulated packets but from nodes', () => {
     const mac = two.run('ip', '-br', 'link', 'show', 'vxlan.calico')[0]!.split(' ')[2];
     const before = received(two);

@@ -14,6 +14,7 @@ export interface Measured {
   writes(): number;
   repairs(): number;
   routeRepairs(): number;
+  networkRepairs(): number;
   bandwidthRepairs(): number;
   /** See `StoreDelay`. */
   storeDelaySeconds(): number;
@@ -84,6 +85,11 @@ export function dataplaneMetrics(registry: Registry, measured: Measured): Datapl
   counter(`${prefix}_repairs`, "Foreign changes to Felix's tables that were put right.", () => measured.repairs());
   counter('felix_route_table_repairs', "Foreign changes to workloads' routes that were put right.", () =>
     measured.routeRepairs(),
+  );
+  counter(
+    'felix_tunnel_repairs',
+    'Foreign changes to tunnels, and to routes to other nodes, that were put right.',
+    () => measured.networkRepairs(),
   );
   counter('felix_bandwidth_repairs', 'Foreign changes to bandwidth limits that were put right.', () =>
     measured.bandwidthRepairs(),

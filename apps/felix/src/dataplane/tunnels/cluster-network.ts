@@ -47,6 +47,8 @@ export interface ClusterNetworkOptions {
   readonly wireguard?: readonly Family[];
   /** What the interfaces of workloads should have: when it is known, and whenever it changes. */
   readonly onWorkloadMtu: (mtu: number) => void;
+  /** Somebody else changed devices, neighbours, entries or routes of ours, named so, and they were put right. */
+  readonly onRepair?: (what: readonly string[]) => void;
   /** The kernel changed by somebody else's hand, or something is to be tried again: apply soon. */
   readonly onDirty: () => void;
 }
@@ -76,6 +78,9 @@ export class ClusterNetwork implements Disposable {
   #isStale = true;
   #retry: NodeJS.Timeout | undefined;
   #deviceWrites = 0;
+  /** What somebody else has touched since the last apply. */
+  readonly #foreign = new Set<string>();
+  #repairs = 0;
   /** Of the interfaces that lead out, by index. */
   #hostMtus: ReadonlyMap<number, number> = new Map();
   #workloadMtu: number | undefined;
@@ -88,7 +93,10 @@ export class ClusterNetwork implements Disposable {
       ...where,
       groups: ['link', 'address', 'ipv4-route', 'ipv6-route', 'neighbour'],
       onEvent: (event) => {
-        if (event.originPortId !== this.#socket.portId && this.#isNews(event)) options.onDirty();
+        if (event.originPortId === this.#socket.portId || !this.#isNews(event)) return;
+        const what = this.#ownIn(event);
+        if (what !== undefined) this.#foreign.add(what);
+        options.onDirty();
       },
       onOverrun: () => {
         this.resync();
@@ -101,6 +109,11 @@ export class ClusterNetwork implements Disposable {
 
   get writes(): number {
     return this.#deviceWrites + this.#table.writes;
+  }
+
+  /** How often something was put right that somebody else had changed. */
+  get repairs(): number {
+    return this.#repairs;
   }
 
   /** Takes changes into what should be; no I/O. */
@@ -116,6 +129,7 @@ export class ClusterNetwork implements Disposable {
   /** Makes it so. Gives what failed, one text each, which is tried again soon. */
   apply(): string[] {
     const problems: string[] = [];
+    const before = this.writes;
     try {
       if (this.#isStale) problems.push(...this.#refresh());
       if (this.#options.withoutRoutes !== true) problems.push(...this.#table.apply());
@@ -124,6 +138,7 @@ export class ClusterNetwork implements Disposable {
       problems.push(textOf(error));
     }
     if (problems.length > 0) this.#retrySoon();
+    else this.#tellRepair(this.writes - before);
     return problems;
   }
 
@@ -305,6 +320,32 @@ export class ClusterNetwork implements Disposable {
       case 'rule':
         return false;
     }
+  }
+
+  /** What of ours the event is about; undefined where it is about the host's own interfaces and addresses. */
+  #ownIn(event: RouteEvent): string | undefined {
+    switch (event.object) {
+      case 'route':
+        return `route ${event.route.destination}`;
+      case 'link':
+        return deviceNames.has(event.link.name) ? `device ${event.link.name}` : undefined;
+      case 'address':
+        return this.#isDevice(event.address.interfaceIndex) ? `address ${event.address.ip}` : undefined;
+      case 'neighbour':
+        return `neighbour ${event.neighbour.ip}`;
+      case 'forwarding-entry':
+        return `forwarding entry ${event.entry.mac}`;
+      case 'rule':
+        return undefined;
+    }
+  }
+
+  #tellRepair(writes: number): void {
+    const what = [...this.#foreign];
+    this.#foreign.clear();
+    if (what.length === 0 || writes === 0) return;
+    this.#repairs += 1;
+    this.#options.onRepair?.(what);
   }
 
   #isDevice(index: number): boolean {
