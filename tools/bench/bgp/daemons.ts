@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { dist } from '../../build/programs.ts';
+import { dist, root } from '../../build/programs.ts';
 import type { BenchNetwork } from './network.ts';
 
 export const asn = 64512;
@@ -28,8 +28,20 @@ function firstLine(program: string, ...args: string[]): string {
   return run.split('\n')[0] ?? '';
 }
 
+/** What the image sets for V8 and malloc. */
+function imageSettings(): Readonly<Record<string, string>> {
+  const dockerfile = readFileSync(join(root, 'deploy/Dockerfile'), 'utf8');
+  const settings = /^ENV PATH=\S+ (.*NODE_OPTIONS.*)$/m.exec(dockerfile)?.[1] ?? '';
+  return Object.fromEntries(
+    settings.split(' ').map((setting): [string, string] => {
+      const [name = '', value = ''] = setting.split(/=(.*)/);
+      return [name, value];
+    }),
+  );
+}
+
 /**
- * The daemon as it is shipped: `bundleAll(['bgp-daemon'])` makes its program.
+ * The daemon as it is shipped, with the image's settings: `bundleAll(['bgp-daemon'])` makes its program.
  *
  * @param profileDirectory where Node.js leaves a processor profile; undefined: none is made.
  */
@@ -58,7 +70,11 @@ export function ourDaemon(profileDirectory: string | undefined): BenchDaemon {
       );
       const profile = profileDirectory === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDirectory}`];
       const command = [process.execPath, ...profile, main, '--config', file, '--health-address', 'off'];
-      network.start(command, { CALICO_RUN_DIR: network.directory, CALICO_LIB_DIR: network.directory });
+      network.start(command, {
+        ...imageSettings(),
+        CALICO_RUN_DIR: network.directory,
+        CALICO_LIB_DIR: network.directory,
+      });
     },
   };
 }

@@ -3,6 +3,7 @@ import { parseIp } from '@calico-node/net';
 import { asn, type BenchDaemon } from './daemons.ts';
 import { BenchNetwork } from './network.ts';
 import { makeRoutes, type RouteSet } from './routes.ts';
+import type { RoutingView } from './routing-view.ts';
 import { BenchSpeaker, type SpeakerOptions } from './speaker.ts';
 
 /** What was measured: milliseconds, but for `peakMib`. */
@@ -59,6 +60,27 @@ async function withDaemon(
   }
 }
 
+/** How long single routes take from one peer to another while other routes are under way, until these are there. */
+async function latenciesUntil(
+  sender: BenchSpeaker,
+  receiver: BenchSpeaker,
+  { blocks: [block = 0], announce, withdraw }: RouteSet,
+  isDone: (view: RoutingView) => boolean,
+): Promise<number[]> {
+  const samples: number[] = [];
+  for (;;) {
+    for (const [isThere, messages] of [
+      [true, announce],
+      [false, withdraw],
+    ] as const) {
+      const startMs = performance.now();
+      sender.send(messages);
+      samples.push((await receiver.until((view) => view.has(block) === isThere, timeoutMs)) - startMs);
+    }
+    if (isDone(receiver.view)) return samples;
+  }
+}
+
 async function latency(sender: BenchSpeaker, receiver: BenchSpeaker, route: RouteSet): Promise<number> {
   const [block = 0] = route.blocks;
   const samples: number[] = [];
@@ -104,8 +126,19 @@ export async function oneToOne(daemon: BenchDaemon, count: number): Promise<Meas
       const againStart = performance.now();
       sender.send(routes.announce);
       const againMs = (await receiver.until((view) => view.count === count, timeoutMs)) - againStart;
-      const silenceMs = Math.max(sender.longestSilenceMs, receiver.longestSilenceMs);
-      return { convergeMs, againMs, withdrawMs, lateMs, latencyMs, cpuMs, peakMib, updates, silenceMs };
+      const prober = await connected(network, 2, { ignoresRoutes: true });
+      speakers.push(prober);
+      await delay(300);
+      const underLoad: number[] = [];
+      while (underLoad.length < latencySamples) {
+        sender.send(routes.withdraw);
+        underLoad.push(...(await latenciesUntil(prober, receiver, extra, (view) => view.count === 0)));
+        sender.send(routes.announce);
+        underLoad.push(...(await latenciesUntil(prober, receiver, extra, (view) => view.count === count)));
+      }
+      const loadedMs = median(underLoad);
+      const silenceMs = Math.max(sender.longestSilenceMs, receiver.longestSilenceMs, prober.longestSilenceMs);
+      return { convergeMs, againMs, withdrawMs, lateMs, latencyMs, loadedMs, cpuMs, peakMib, updates, silenceMs };
     } finally {
       for (const speaker of speakers) speaker.close();
     }

@@ -12,9 +12,8 @@ export interface ConnectionHandlers {
   onDrain(): void;
 }
 
-/** How long one connection may parse before others get their turn. */
-const sliceMs = 8;
-const messagesPerLook = 16;
+/** How long one connection may parse before others get their turn: so short that a single route is not kept waiting. */
+const sliceMs = 0.25;
 /** How long a closed connection may take to have its last octets read. */
 const lingerMs = 1000;
 /** Bytes waiting to be sent above which a peer counts as slow. */
@@ -139,7 +138,7 @@ export class Connection {
     const deadline = performance.now() + sliceMs;
     const bytes = this.#buffer;
     let at = 0;
-    for (let count = 1; ; count++) {
+    for (;;) {
       const frame = readFrame(bytes, at, bytes.length, this.#isExtended());
       if (frame.kind === 'incomplete') break;
       if (frame.kind === 'error') {
@@ -150,8 +149,7 @@ export class Connection {
       if (this.#isOver) return;
       at = frame.end;
       if (this.#isHeld) break;
-      // The clock is looked at now and then: a message takes a few microseconds.
-      if (count % messagesPerLook === 0 && performance.now() > deadline) {
+      if (performance.now() > deadline) {
         this.#resumeLater(at);
         return;
       }
