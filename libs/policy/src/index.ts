@@ -21,11 +21,5 @@ export { hostEndpointOf, type HostInterface } from './host-endpoints.ts';
 export { memberOfHostEndpoint, memberOfNetworkSet, memberOfWorkloadEndpoint } from './members.ts';
 export { worldOf } from './resource-world.ts';
 export { defaultNodePolicy } from './default-node-policy.ts';
-export {
-  ImpactAnalysis,
-  type FlowImpact,
-  type Impact,
-  type ImpactGroup,
-  type ImpactVerdict,
-  type VerdictChange,
-} from './impact/impact.ts';
+export type { ImpactVerdict } from './impact/side-decision.ts';
+export { ImpactAnalysis, type FlowImpact, type Impact, type ImpactGroup, type VerdictChange } from './impact/impact.ts';

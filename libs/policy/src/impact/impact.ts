@@ -14,15 +14,12 @@ import type { PolicyPacket } from '../packet.ts';
 import { worldOf } from '../resource-world.ts';
 import type { Policy, PolicyWorld } from '../world.ts';
 import { ClusterNodes } from './cluster-nodes.ts';
-import { describeDecider } from './decider.ts';
 import { AskedEnds, Likenesses, profilesOf } from './likeness.ts';
 import { networkParties } from './network-parties.ts';
 import { endpointParties, PartyMaker, type Party, type PartyPair } from './party.ts';
-import { rulesOf } from './rules.ts';
+import { failsafeRules, rulesOf } from './rules.ts';
+import { becauseOf, isNews, type ImpactVerdict, type SideDecision } from './side-decision.ts';
 import { describeTraffic, trafficClasses, type Traffic } from './traffic.ts';
-
-/** `absent`: one of the ends is a workload endpoint that is not there. */
-export type ImpactVerdict = PacketDecision['verdict'] | 'absent';
 
 /** A verdict that changes. */
 export interface VerdictChange {
@@ -71,11 +68,6 @@ interface PartyClass {
 }
 
 type Side = 'before' | 'after';
-
-/** Steps as `PacketDecision`'s. */
-interface SideDecision extends Pick<PacketDecision, 'steps'> {
-  readonly verdict: ImpactVerdict;
-}
 
 const sides = ['before', 'after'] as const;
 const families = [4, 6] as const;
@@ -291,27 +283,10 @@ export class ImpactAnalysis {
   }
 }
 
-/** Whether it is worth telling: who is not there gets nothing, which a refusal does not change. */
-function isNews(before: ImpactVerdict, after: ImpactVerdict): boolean {
-  const isKept = (verdict: ImpactVerdict): boolean => verdict === 'allow';
-  return before === 'absent' || after === 'absent' ? isKept(before) !== isKept(after) : before !== after;
-}
-
-function becauseOf(before: SideDecision, after: SideDecision): string {
-  const isTelling = after.verdict === 'deny' || before.verdict === 'absent';
-  return describeDecider(isTelling ? after : before);
-}
-
 /** The party as if on a node of its own, so that one pair stands for others. */
 function onNode(party: Party, name: string): Party {
   const { node } = party.end;
   return node === undefined ? party : { ...party, end: { ...party.end, node: { ...node, name } } };
-}
-
-/** Cut traffic as failsafe ports do. */
-function failsafeRules({ failsafes }: NodePolicy): readonly Rule[] {
-  const ports = [...failsafes.inbound, ...failsafes.outbound];
-  return ports.map(({ protocol, port }) => ({ action: 'Allow', protocol, destination: { ports: [port] } }));
 }
 
 /** Each of the ones with each of the others but itself. */
