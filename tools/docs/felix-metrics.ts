@@ -88,6 +88,7 @@ function metricsWith(packetFilter: 'nftables' | 'iptables'): ReadonlyMap<string,
     writes: none,
     repairs: none,
     routeRepairs: none,
+    networkRepairs: none,
     bandwidthRepairs: none,
     storeDelaySeconds: none,
   });
