@@ -5,7 +5,7 @@ import { addRoute, deleteRoute, replaceRoute } from './route-codec.ts';
 import { ROUTE_HEADER_BYTES, type RouteSpec } from './route.ts';
 
 const makers = { add: addRoute, replace: replaceRoute, delete: deleteRoute } as const;
-export type RouteVerb = keyof typeof makers;
+type RouteVerb = keyof typeof makers;
 
 /** All of a route but its destination. */
 export type RouteWay = Omit<RouteSpec, 'destination' | 'family'>;
