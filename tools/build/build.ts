@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { copyFile, mkdir, readdir, rm } from 'node:fs/promises';
+import { copyFile, cp, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bundleAll } from './bundle.ts';
 import { placeNode } from './place-node.ts';
@@ -23,5 +23,6 @@ await Promise.all([
   bundleAll([]),
   placeNode(),
   placeAddon(),
+  cp(join(root, 'node_modules/etcd3/proto'), join(dist, 'proto'), { recursive: true }),
 ]);
 execFileSync(join(root, 'apps/cni-plugin/native/build.sh'), [join(dist, 'bin')], { stdio: 'inherit' });

@@ -7,10 +7,10 @@ import { node, placeNode } from './place-node.ts';
 import { type Bundle, bundles, dist } from './programs.ts';
 import { buildSnapshot } from './snapshot.ts';
 
-/** What few commands need, and is large: YAML, the log, the metrics. */
-const packagesAside = ['yaml', 'pino', 'prom-client'];
+/** What few commands need, and is large: the gRPC client, YAML, the log. */
+const packagesAside = ['@grpc/grpc-js', 'etcd3', 'yaml', 'pino', 'prom-client'];
 
-/** CommonJS dependencies find their `require` and `__dirname`. */
+/** CommonJS dependencies find their `require` and `__dirname` (etcd3 reads dist/proto/rpc.proto by it). */
 const banner = `import { createRequire as __createRequire } from 'node:module';
 import { dirname as __dirnameOf } from 'node:path';
 import { fileURLToPath as __fileURLToPath } from 'node:url';

@@ -33,7 +33,7 @@ exec 9>"$out/.lock"
 flock 9
 
 stamp=$archive.inputs
-inputs=$(find dist/bin dist/lib tools/image package-lock.json apps/cni-plugin/native libs/netlink/native/netsock.c \
+inputs=$(find dist/bin dist/lib dist/proto tools/image package-lock.json apps/cni-plugin/native libs/netlink/native/netsock.c \
   -type f ! -path 'dist/lib/*.snapshot' -exec cksum {} + | sort | cksum)
 if [ "$(cat "$stamp" 2>/dev/null)" != "$inputs" ] || [ ! -s "$archive" ]; then
   root=$(mktemp -d)

@@ -44,6 +44,7 @@ const shipped = bundles.filter(({ name }) => !notOnNodes.includes(name));
 const portable = [
   ...shipped.flatMap((bundle) => filesOf(bundle).map((file) => `lib/${file}`)),
   ...shipped.flatMap(({ launchers }) => Object.keys(launchers).map((launcher) => `bin/${launcher}`)),
+  'proto',
 ];
 const native = [
   ...nativePrograms.map((program) => `bin/${program}`),

@@ -105,7 +105,7 @@ export async function runDaemon(context: ServiceContext): Promise<void> {
     };
     const socket = context.option('socket') ?? paths.bgpSocket;
     await using server = await serveUnix(socket, [
-      [bgpV1.BgpServiceDefinition, bgpService(speaker, bfd, keeper, startedMs)],
+      [bgpV1.BgpServiceService, bgpService(speaker, bfd, keeper, startedMs)],
     ]);
     process.on('SIGHUP', reread);
     log.info({ socket, configured: stored !== undefined }, 'serving');

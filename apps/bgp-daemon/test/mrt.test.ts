@@ -62,7 +62,7 @@ function read(mrt: Uint8Array): string[][] {
 
 async function dump(): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
-  for await (const { data } of daemon.client.dumpTable({})) pieces.push(data);
+  for await (const { data } of daemon.client.dumpTable({}) as AsyncIterable<bgpV1.DumpTableResponse>) pieces.push(data);
   return Buffer.concat(pieces);
 }
 

@@ -4,7 +4,7 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { bgpV1, callUnary, connectUnix, type ServiceClient } from '@calico-node/rpc';
+import { bgpV1, callUnary, connectUnix } from '@calico-node/rpc';
 
 const main = new URL('../src/main.ts', import.meta.url).pathname;
 
@@ -163,13 +163,13 @@ const call = { timeoutMs: 40_000, waitForReady: true, repeatable: true } as cons
 /** Our daemon on a host. */
 export class Daemon {
   readonly host: Host;
-  readonly client: ServiceClient<typeof bgpV1.BgpServiceDefinition>;
+  readonly client: bgpV1.BgpServiceClient;
   #process: ChildProcess;
 
   constructor(host: Host, options: readonly string[] = []) {
     this.host = host;
     this.#process = this.#start(options);
-    this.client = connectUnix(bgpV1.BgpServiceDefinition, join(host.directory, 'bgp.sock'));
+    this.client = connectUnix(bgpV1.BgpServiceClient, join(host.directory, 'bgp.sock'));
   }
 
   get pid(): number {

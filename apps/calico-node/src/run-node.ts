@@ -136,11 +136,9 @@ async function runWithin(
     },
   });
   // Serving comes first: it is also what tells a second supervisor of the same node to stay away.
-  const server = await serveUnix(paths.nodeSocket, [[nodeV1.NodeServiceDefinition, service]]).catch(
-    (error: unknown) => {
-      throw new ConfigError(`another calico-node runs with CALICO_RUN_DIR=${runDir}`, { cause: error });
-    },
-  );
+  const server = await serveUnix(paths.nodeSocket, [[nodeV1.NodeServiceService, service]]).catch((error: unknown) => {
+    throw new ConfigError(`another calico-node runs with CALICO_RUN_DIR=${runDir}`, { cause: error });
+  });
   using _reaper = reapWhenTold(() => new Set([...supervisor.pids(), ...(early?.pids() ?? [])]));
   const services = new AbortController();
   try {

@@ -147,7 +147,7 @@ export class NodeRig implements AsyncDisposable {
   }
 
   async status(): Promise<nodeV1.GetStatusResponse> {
-    const client = connectUnix(nodeV1.NodeServiceDefinition, join(this.dir, 'run/node.sock'));
+    const client = connectUnix(nodeV1.NodeServiceClient, join(this.dir, 'run/node.sock'));
     try {
       return await callUnary(client.getStatus.bind(client), nodeV1.GetStatusRequest.create(), { timeoutMs: 2000 });
     } finally {

@@ -94,7 +94,7 @@ function kernelState(): string {
 }
 
 async function setLogLevel(process: string, level: string): Promise<void> {
-  const client = connectUnix(nodeV1.NodeServiceDefinition, join(rig.dir, 'run/node.sock'));
+  const client = connectUnix(nodeV1.NodeServiceClient, join(rig.dir, 'run/node.sock'));
   try {
     await callUnary(client.setLogLevel.bind(client), { process, level }, { timeoutMs: 2000 });
   } finally {

@@ -61,7 +61,7 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number 
 }
 
 async function status(): Promise<nodeV1.GetStatusResponse> {
-  const client = connectUnix(nodeV1.NodeServiceDefinition, join(dir, 'run/node.sock'));
+  const client = connectUnix(nodeV1.NodeServiceClient, join(dir, 'run/node.sock'));
   try {
     return await callUnary(client.getStatus.bind(client), {}, { timeoutMs: 2000 });
   } finally {

@@ -49,7 +49,7 @@ async function serve(): Promise<void> {
   });
   server = await serveUnix(join(directory, 'bgp.sock'), [
     [
-      bgpV1.BgpServiceDefinition,
+      bgpV1.BgpServiceService,
       {
         applyConfig: unused,
         getConfig: unused,

@@ -297,7 +297,7 @@ describe('node status', () => {
     );
     await using _server = await serveUnix(join(runDir, 'bgp.sock'), [
       [
-        bgpV1.BgpServiceDefinition,
+        bgpV1.BgpServiceService,
         {
           applyConfig: unused,
           getConfig: unused,

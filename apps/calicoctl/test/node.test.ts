@@ -194,7 +194,7 @@ describe('node diags', () => {
     const peers = [bgpV1.Peer.fromPartial({ name: 'Mesh_10_0_0_2', address: '10.0.0.2' })];
     await using _server = await serveUnix(join(directory, 'bgp.sock'), [
       [
-        bgpV1.BgpServiceDefinition,
+        bgpV1.BgpServiceService,
         {
           applyConfig: unused,
           getConfig: unused,

@@ -3,6 +3,9 @@ import { bgpV1, callUnary, connectUnix, RpcError } from '@calico-node/rpc';
 /** How long the daemon may take to check and apply a configuration. */
 const APPLY_TIMEOUT_MS = 10_000;
 
+/** gRPC's number of the state of a channel with a connection. */
+const READY = 2;
+
 /** The way to the node's BGP daemon. */
 export interface DaemonLink {
   /**
@@ -18,13 +21,21 @@ export interface DaemonLink {
  * when the daemon was restarted: what it accepted before then counts no more.
  */
 export function linkDaemon(socketPath: string, onLost: () => void): DaemonLink {
+  const client = connectUnix(bgpV1.BgpServiceClient, socketPath);
+  const channel = client.getChannel();
   let losses = 0;
-  const client = connectUnix(bgpV1.BgpServiceDefinition, socketPath, {
-    onLost: () => {
-      losses += 1;
-      onLost();
-    },
-  });
+  let isClosed = false;
+  const watchFrom = (state: ReturnType<typeof channel.getConnectivityState>): void => {
+    channel.watchConnectivityState(state, Number.POSITIVE_INFINITY, () => {
+      if (isClosed) return;
+      if (state.valueOf() === READY) {
+        losses += 1;
+        onLost();
+      }
+      watchFrom(channel.getConnectivityState(false));
+    });
+  };
+  watchFrom(channel.getConnectivityState(false));
   return {
     apply: async (config, signal) => {
       const lossesBefore = losses;
@@ -34,6 +45,7 @@ export function linkDaemon(socketPath: string, onLost: () => void): DaemonLink {
       throw new RpcError('UNAVAILABLE', 'the connection was lost after the configuration was applied');
     },
     close: () => {
+      isClosed = true;
       client.close();
     },
   };

@@ -21,7 +21,7 @@ export async function recordDaemon(socket: string): Promise<DaemonRecorder> {
   let refusal: (config: bgpV1.BgpConfig) => string | undefined = () => undefined;
   const server: RunningServer = await serveUnix(socket, [
     [
-      bgpV1.BgpServiceDefinition,
+      bgpV1.BgpServiceService,
       {
         applyConfig: unary(({ config }: bgpV1.ApplyConfigRequest) => {
           if (config === undefined) throw new RpcError('INVALID_ARGUMENT', 'config is missing');

@@ -226,7 +226,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
   mkdirSync(options.paths.runDir, { recursive: true, mode: 0o755 });
   await using _server = await serveUnix(options.socketPath, [
     [
-      felixV1.FelixServiceDefinition,
+      felixV1.FelixServiceService,
       felixService(engine, calc, nodePolicyOf(rules), {
         hostname: options.hostname,
         interfacePrefixes: values.InterfacePrefix,

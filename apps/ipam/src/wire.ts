@@ -9,7 +9,7 @@ import {
   type WarmRequest,
 } from '@calico-node/ipam';
 import { ipamConfigKey } from '@calico-node/model';
-import { ipamV1, serveUnix, unary, type CallContext, type ServiceHandlers } from '@calico-node/rpc';
+import { ipamV1, serveUnix, unary, type UnaryContext } from '@calico-node/rpc';
 import { sleep, type Reporter, type ServiceContext } from '@calico-node/service';
 import { readConfig } from './config.ts';
 import {
@@ -53,7 +53,7 @@ export async function runIpam(context: ServiceContext): Promise<void> {
 
   /** A call: queued, counted, its errors translated. */
   function call<Req, Res>(name: string, ways: (request: Req, signal: AbortSignal) => Ways<Res>) {
-    return unary<Req, Res>(async (request: Req, caller: CallContext) => {
+    return unary<Req, Res>(async (request: Req, caller: UnaryContext) => {
       const start = performance.now();
       let code = 'OK';
       try {
@@ -80,7 +80,7 @@ export async function runIpam(context: ServiceContext): Promise<void> {
   }
 
   const { nodeName } = config;
-  const service: ServiceHandlers<typeof ipamV1.IpamServiceDefinition> = {
+  const service: ipamV1.IpamServiceServer = {
     autoAssign: call('AutoAssign', (request: ipamV1.AutoAssignRequest, caller) => ({
       warm: fromMemory(warmAutoAssign(request, nodeName), autoAssignAnswer),
       cold: () => autoAssign(ipam, request, nodeName, caller),
@@ -99,7 +99,7 @@ export async function runIpam(context: ServiceContext): Promise<void> {
     })),
   };
   try {
-    await using server = await serveUnix(config.socket, [[ipamV1.IpamServiceDefinition, service]]);
+    await using server = await serveUnix(config.socket, [[ipamV1.IpamServiceService, service]]);
     log.info({ node: config.nodeName, socket: config.socket }, 'serving');
     rehearseAllocations(backend, config.nodeName, { timeoutMs: storeTimeoutMs }).catch((error: unknown) => {
       log.debug({ err: error }, 'could not rehearse ahead of the first call');

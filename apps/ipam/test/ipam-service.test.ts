@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { connectDatastore, type Backend } from '@calico-node/datastore';
 import { freePort, startEtcd, type EtcdProcess } from '@calico-node/datastore/testing';
-import { callUnary, connectUnix, ipamV1, isRpcError, type ServiceClient } from '@calico-node/rpc';
+import { callUnary, connectUnix, ipamV1, isRpcError } from '@calico-node/rpc';
 
 /** Waits until a value is as expected, long enough for a busy machine. */
 const eventually = <T>(read: () => T) => expect.poll(read, { timeout: 20_000 });
@@ -18,7 +18,7 @@ let etcd: EtcdProcess;
 let backend: Backend;
 let runDir: string;
 let daemon: ChildProcess;
-let client: ServiceClient<typeof ipamV1.IpamServiceDefinition>;
+let client: ipamV1.IpamServiceClient;
 let healthPort: number;
 
 function startDaemon(): ChildProcess {
@@ -41,7 +41,7 @@ beforeEach(async () => {
   runDir = mkdtempSync(join(tmpdir(), 'calico-ipam-'));
   healthPort = await freePort();
   daemon = startDaemon();
-  client = connectUnix(ipamV1.IpamServiceDefinition, join(runDir, 'ipam.sock'));
+  client = connectUnix(ipamV1.IpamServiceClient, join(runDir, 'ipam.sock'));
 });
 
 afterEach(async () => {

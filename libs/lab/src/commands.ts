@@ -50,7 +50,7 @@ export async function appliedAtMs(
   revision: bigint,
   timeoutMs = 10_000,
 ): Promise<number> {
-  const client = connectUnix(felixV1.FelixServiceDefinition, nodeDirs(state.plan.name, node.name).felixSocket);
+  const client = connectUnix(felixV1.FelixServiceClient, nodeDirs(state.plan.name, node.name).felixSocket);
   try {
     const answer = await callUnary(
       client.waitForRevision.bind(client),

@@ -93,7 +93,7 @@ export function startNode(plan: LabPlan, node: NodePlan): number {
 
 /** What a node's supervisor says; undefined while nobody answers. */
 export async function nodeStatus(plan: LabPlan, node: NodePlan): Promise<nodeV1.GetStatusResponse | undefined> {
-  const client = connectUnix(nodeV1.NodeServiceDefinition, nodeDirs(plan.name, node.name).nodeSocket);
+  const client = connectUnix(nodeV1.NodeServiceClient, nodeDirs(plan.name, node.name).nodeSocket);
   try {
     return await callUnary(client.getStatus.bind(client), nodeV1.GetStatusRequest.create(), { timeoutMs: 2000 });
   } catch {

@@ -1,75 +1,50 @@
-import { createConnection } from 'node:net';
+import { credentials, Metadata, type ChannelCredentials, type ClientOptions, type ServiceError } from '@grpc/grpc-js';
 import { setTimeout as delay } from 'node:timers/promises';
-import { isRpcError } from './errors.ts';
-import { GrpcChannel, type ChannelOptions } from './grpc/channel.ts';
-import { callStreaming } from './grpc/streaming-call.ts';
-import {
-  pathOf,
-  type MethodDefinition,
-  type ServiceClient,
-  type ServiceDefinition,
-  type StreamingMethod,
-  type UnaryCallOptions,
-  type UnaryMethod,
-} from './service.ts';
+import { codeFromNumber, isRpcError, RpcError } from './errors.ts';
+
+type ClientConstructor<C> = new (address: string, creds: ChannelCredentials, options?: Partial<ClientOptions>) => C;
 
 /**
  * A client of a service on a unix socket. Nothing is sent before the first call; a server that comes
  * back is reached within a second. The caller closes the client.
  */
-export function connectUnix<D extends ServiceDefinition>(
-  definition: D,
-  socketPath: string,
-  options: Pick<ChannelOptions, 'onLost'> = {},
-): ServiceClient<D> {
-  const connect = () => createConnection(socketPath);
-  const channel = new GrpcChannel({ ...options, connect, authority: 'localhost' });
-  return clientOf(definition, channel);
+export function connectUnix<C>(client: ClientConstructor<C>, socketPath: string): C {
+  return new client(`unix:${socketPath}`, credentials.createInsecure(), {
+    'grpc.initial_reconnect_backoff_ms': 50,
+    'grpc.min_reconnect_backoff_ms': 50,
+    'grpc.max_reconnect_backoff_ms': 1000,
+    'grpc.enable_http_proxy': 0,
+    'grpc.enable_channelz': 0,
+  });
 }
 
-/** A client of a service on a channel; closing the one closes the other. */
-export function clientOf<D extends ServiceDefinition>(definition: D, channel: GrpcChannel): ServiceClient<D> {
-  const methods = Object.entries(definition.methods).map(
-    ([key, method]) => [key, methodOn(channel, pathOf(definition, method), method)] as const,
-  );
-  const client: unknown = {
-    ...Object.fromEntries(methods),
-    close: () => {
-      channel.close();
-    },
-  };
-  // Each method has just been made as its definition says.
-  return client as ServiceClient<D>;
-}
-
-function methodOn(
-  channel: GrpcChannel,
-  path: string,
-  { requestType, responseType, responseStream }: MethodDefinition,
-): UnaryMethod<unknown, unknown> | StreamingMethod<unknown, unknown> {
-  if (responseStream) {
-    return async function* (request: unknown) {
-      const messages = callStreaming(channel, path, requestType.encode(request).finish());
-      for await (const message of messages) yield responseType.decode(message);
-    };
-  }
-  return async (request: unknown, { timeoutMs, ...options }: UnaryCallOptions = {}) => {
-    const deadline = timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs };
-    const bytes = requestType.encode(request).finish();
-    return responseType.decode(await channel.unary(path, bytes, { ...deadline, ...options }));
-  };
-}
-
-export interface CallOptions extends UnaryCallOptions {
+export interface CallOptions {
+  /** How long the call may take, in milliseconds; no limit when absent. */
+  readonly timeoutMs?: number;
+  /** Wait for the server to come up, within the time limit, instead of failing at once. */
+  readonly waitForReady?: boolean;
   /**
    * The call does no harm when it is made twice: while nobody answers or the connection breaks, as when the server is
    * started again, it is made anew until the time limit.
    */
   readonly repeatable?: boolean;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Between two tries of a repeatable call. */
 const retryDelayMs = 50;
+
+interface Cancellable {
+  cancel(): void;
+}
+
+/** A generated unary method: `client.method.bind(client)`. */
+type UnaryMethod<Req, Res> = (
+  request: Req,
+  metadata: Metadata,
+  options: { deadline?: number },
+  callback: (error: ServiceError | null, response: Res) => void,
+) => Cancellable;
 
 /**
  * Calls a unary method and gives its answer.
@@ -80,16 +55,40 @@ const retryDelayMs = 50;
 export async function callUnary<Req, Res>(
   method: UnaryMethod<Req, Res>,
   request: Req,
-  { repeatable = false, ...options }: CallOptions = {},
+  options: CallOptions = {},
 ): Promise<Res> {
-  const { timeoutMs } = options;
-  const deadline = timeoutMs === undefined ? Infinity : Date.now() + timeoutMs;
-  for (let left: number | undefined = timeoutMs; ; left = deadline - Date.now()) {
+  const deadline = options.timeoutMs === undefined ? Infinity : Date.now() + options.timeoutMs;
+  for (;;) {
     try {
-      return await method(request, left === undefined || left === Infinity ? options : { ...options, timeoutMs: left });
+      return await callOnce(method, request, options, deadline);
     } catch (error) {
-      if (!repeatable || !isRpcError(error, 'UNAVAILABLE') || Date.now() >= deadline) throw error;
+      if (options.repeatable !== true || !isRpcError(error, 'UNAVAILABLE') || Date.now() >= deadline) throw error;
       await delay(retryDelayMs);
     }
   }
+}
+
+function callOnce<Req, Res>(
+  method: UnaryMethod<Req, Res>,
+  request: Req,
+  options: CallOptions,
+  deadline: number,
+): Promise<Res> {
+  return new Promise<Res>((resolve, reject) => {
+    const { signal } = options;
+    if (signal?.aborted === true) {
+      reject(new RpcError('CANCELLED', 'the call was given up before it began'));
+      return;
+    }
+    const metadata = new Metadata({ waitForReady: options.waitForReady ?? false });
+    const call = method(request, metadata, { deadline }, (error, response) => {
+      signal?.removeEventListener('abort', onAbort);
+      if (error === null) resolve(response);
+      else reject(new RpcError(codeFromNumber(error.code), error.details, { cause: error }));
+    });
+    function onAbort(): void {
+      call.cancel();
+    }
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
 }

@@ -1,57 +1,61 @@
-/** The status codes of gRPC (its documentation, "Status codes and their use in gRPC"), beside OK. */
-const codes = {
-  CANCELLED: 1,
-  UNKNOWN: 2,
-  INVALID_ARGUMENT: 3,
-  DEADLINE_EXCEEDED: 4,
-  NOT_FOUND: 5,
-  ALREADY_EXISTS: 6,
-  PERMISSION_DENIED: 7,
-  RESOURCE_EXHAUSTED: 8,
-  FAILED_PRECONDITION: 9,
-  ABORTED: 10,
-  OUT_OF_RANGE: 11,
-  UNIMPLEMENTED: 12,
-  INTERNAL: 13,
-  UNAVAILABLE: 14,
-  DATA_LOSS: 15,
-  UNAUTHENTICATED: 16,
-} as const;
+import { status } from '@grpc/grpc-js';
 
-export type RpcCode = keyof typeof codes;
-
-export interface RpcErrorOptions extends ErrorOptions {
-  /** The server has certainly not seen the call. */
-  readonly isUnseen?: boolean;
-}
+/** The gRPC status codes that our services answer with. */
+export type RpcCode =
+  | 'CANCELLED'
+  | 'INVALID_ARGUMENT'
+  | 'DEADLINE_EXCEEDED'
+  | 'NOT_FOUND'
+  | 'ALREADY_EXISTS'
+  | 'RESOURCE_EXHAUSTED'
+  | 'FAILED_PRECONDITION'
+  | 'ABORTED'
+  | 'UNIMPLEMENTED'
+  | 'INTERNAL'
+  | 'UNAVAILABLE'
+  | 'UNKNOWN';
 
 /** An error that crosses a gRPC boundary: thrown by a handler, or received by a caller. */
 export class RpcError extends Error {
   override readonly name = 'RpcError';
   readonly code: RpcCode;
-  /** The server has certainly not seen the call: whatever it was, it may be made again. */
-  readonly isUnseen: boolean;
 
-  constructor(code: RpcCode, message: string, { isUnseen = false, ...options }: RpcErrorOptions = {}) {
+  constructor(code: RpcCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
-    this.isUnseen = isUnseen;
   }
 }
 
 /** Whether a value is an {@link RpcError}, optionally with one of the given codes. */
-export function isRpcError(value: unknown, ...wanted: readonly RpcCode[]): value is RpcError {
-  return value instanceof RpcError && (wanted.length === 0 || wanted.includes(value.code));
+export function isRpcError(value: unknown, ...codes: readonly RpcCode[]): value is RpcError {
+  return value instanceof RpcError && (codes.length === 0 || codes.includes(value.code));
 }
 
-const codeByNumber = new Map(Object.entries(codes).map(([name, number]) => [number as number, name as RpcCode]));
+const nameByNumber = new Map<number, string>(
+  Object.entries(status).flatMap(([name, number]) => (typeof number === 'number' ? [[number, name] as const] : [])),
+);
 
-/** The code of a gRPC status number; a number that is none becomes `UNKNOWN`. */
+const known: ReadonlySet<string> = new Set<RpcCode>([
+  'CANCELLED',
+  'INVALID_ARGUMENT',
+  'DEADLINE_EXCEEDED',
+  'NOT_FOUND',
+  'ALREADY_EXISTS',
+  'RESOURCE_EXHAUSTED',
+  'FAILED_PRECONDITION',
+  'ABORTED',
+  'UNIMPLEMENTED',
+  'INTERNAL',
+  'UNAVAILABLE',
+]);
+
+/** The code of a gRPC status number; a code that none of our services uses becomes `UNKNOWN`. */
 export function codeFromNumber(number: number): RpcCode {
-  return codeByNumber.get(number) ?? 'UNKNOWN';
+  const name = nameByNumber.get(number);
+  return name !== undefined && known.has(name) ? (name as RpcCode) : 'UNKNOWN';
 }
 
 /** The gRPC status number of a code. */
-export function numberFromCode(code: RpcCode): number {
-  return codes[code];
+export function numberFromCode(code: RpcCode): status {
+  return status[code];
 }

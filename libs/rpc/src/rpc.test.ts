@@ -29,11 +29,11 @@ function serve(path: string, release: Release): ReturnType<typeof serveUnix> {
       released: await release(handleId, signal),
     })),
   };
-  return serveUnix(path, [[ipamV1.IpamServiceDefinition, implementation]]);
+  return serveUnix(path, [[ipamV1.IpamServiceService, implementation]]);
 }
 
 function connect(path: string) {
-  const client = connectUnix(ipamV1.IpamServiceDefinition, path);
+  const client = connectUnix(ipamV1.IpamServiceClient, path);
   const call = (handleId: string, options = {}) =>
     callUnary(client.releaseByHandle.bind(client), { handleId }, options);
   return {

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { encodeKeepalive, encodeOpenMessage, headerLength, u8 } from '@calico-node/bgp';
 import { openTcpSocket } from '@calico-node/netlink';
 import { parseIp } from '@calico-node/net';
-import { bgpV1, callUnary, connectUnix, type ServiceClient } from '@calico-node/rpc';
+import { bgpV1, callUnary, connectUnix } from '@calico-node/rpc';
 import { asn, ourDaemon } from './daemons.ts';
 import { Hostile } from './hostile.ts';
 import { BenchNetwork } from './network.ts';
@@ -63,10 +63,7 @@ async function attack(network: BenchNetwork, hostile: Hostile, most: number): Pr
   socket.destroy();
 }
 
-async function messagesFrom(
-  client: ServiceClient<typeof bgpV1.BgpServiceDefinition>,
-  address: string,
-): Promise<number> {
+async function messagesFrom(client: bgpV1.BgpServiceClient, address: string): Promise<number> {
   const { peers } = await callUnary(client.listPeers.bind(client), {}, { timeoutMs: roundTripMs });
   return Number(peers.find((peer) => peer.address === address)?.messagesReceived ?? 0n);
 }
@@ -79,7 +76,7 @@ export async function fuzzSession(inputs: number, seed: number): Promise<Session
     ourDaemon(undefined).start(network);
     const witness = await connected(network, 1, { ignoresRoutes: true });
     const hostile = new Hostile(seed);
-    const client = connectUnix(bgpV1.BgpServiceDefinition, join(network.directory, 'bgp.sock'));
+    const client = connectUnix(bgpV1.BgpServiceClient, join(network.directory, 'bgp.sock'));
     closing.push(() => {
       client.close();
     });

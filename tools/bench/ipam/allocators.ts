@@ -19,7 +19,7 @@ export async function startService(endpoint: string, nodeName: string): Promise<
     env: { PATH: process.env['PATH'], CALICO_RUN_DIR: runDir, ETCD_ENDPOINTS: endpoint, CALICO_LOG_LEVEL: 'warn' },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
-  const client = connectUnix(ipamV1.IpamServiceDefinition, join(runDir, 'ipam.sock'));
+  const client = connectUnix(ipamV1.IpamServiceClient, join(runDir, 'ipam.sock'));
   const options = { timeoutMs: 60_000, waitForReady: true };
   const allocator: Allocator = {
     assign: async (handleId) => {

@@ -1,11 +1,12 @@
 import { ipFromBigInt, tryParseCidr } from '@calico-node/net';
-import { RpcError, unary, type bgpV1, type ServiceHandlers } from '@calico-node/rpc';
+import { RpcError, unary, type bgpV1 } from '@calico-node/rpc';
 import { VERSION } from '@calico-node/service';
 import type { Bfd } from '../bfd/bfd.ts';
 import { BgpConfigError } from '../config/fields.ts';
 import type { Neighbor } from '../speaker/neighbor.ts';
 import type { ApplyResult, Speaker } from '../speaker/speaker.ts';
 import { dumpTable } from '../mrt/dump-table.ts';
+import { sendDump } from '../mrt/send-dump.ts';
 import { peerStatus, routeStatus, routeStatuses } from './status.ts';
 
 export interface ConfigOwner {
@@ -17,12 +18,7 @@ export interface ConfigOwner {
 }
 
 /** The gRPC interface (calico.bgp.v1.BgpService). */
-export function bgpService(
-  speaker: Speaker,
-  bfd: Bfd,
-  owner: ConfigOwner,
-  startedMs: number,
-): ServiceHandlers<typeof bgpV1.BgpServiceDefinition> {
+export function bgpService(speaker: Speaker, bfd: Bfd, owner: ConfigOwner, startedMs: number): bgpV1.BgpServiceServer {
   return {
     applyConfig: unary<bgpV1.ApplyConfigRequest, bgpV1.ApplyConfigResponse>(({ config }) => {
       if (config === undefined) throw new RpcError('INVALID_ARGUMENT', 'config: is missing');
@@ -73,8 +69,8 @@ export function bgpService(
       const refreshed = outcomes.filter((outcome) => outcome === 'refreshed').length;
       return { refreshed, restarted: outcomes.length - refreshed };
     }),
-    *dumpTable() {
-      for (const piece of dumpTable(speaker, Date.now())) yield { data: Buffer.from(piece) };
+    dumpTable: (call) => {
+      void sendDump(dumpTable(speaker, Date.now()), call);
     },
     getStatus: unary<bgpV1.GetStatusRequest, bgpV1.GetStatusResponse>(() => ({
       version: VERSION,

@@ -1,5 +1,5 @@
 import { familyOf, splitCidr, tryParseCidr, tryParseIp, type Family } from '@calico-node/net';
-import { bgpV1, callUnary, connectUnix, sessionStateNames, type ServiceClient } from '@calico-node/rpc';
+import { bgpV1, callUnary, connectUnix, sessionStateNames } from '@calico-node/rpc';
 import type { BgpSource, PeerReport, PeerState, RouteReport, Session } from './report.ts';
 
 const timeoutMs = 5_000;
@@ -41,15 +41,15 @@ function routeOf(route: bgpV1.Route, peers: readonly bgpV1.Peer[]): RouteReport 
 
 /** Our own daemon, over gRPC. One daemon serves both families. */
 export function nativeSource(socketPath: string): BgpSource {
-  const ask = async <T>(use: (client: ServiceClient<typeof bgpV1.BgpServiceDefinition>) => Promise<T>): Promise<T> => {
-    const client = connectUnix(bgpV1.BgpServiceDefinition, socketPath);
+  const ask = async <T>(use: (client: bgpV1.BgpServiceClient) => Promise<T>): Promise<T> => {
+    const client = connectUnix(bgpV1.BgpServiceClient, socketPath);
     try {
       return await use(client);
     } finally {
       client.close();
     }
   };
-  const listPeers = (client: ServiceClient<typeof bgpV1.BgpServiceDefinition>): Promise<bgpV1.ListPeersResponse> =>
+  const listPeers = (client: bgpV1.BgpServiceClient): Promise<bgpV1.ListPeersResponse> =>
     callUnary(client.listPeers.bind(client), bgpV1.ListPeersRequest.create(), { timeoutMs });
   const status = (): Promise<bgpV1.GetStatusResponse> =>
     ask((client) => callUnary(client.getStatus.bind(client), bgpV1.GetStatusRequest.create(), { timeoutMs }));

@@ -55,7 +55,7 @@ export async function probeBgpReady(
 
 /** The supervisor's view of the node. @throws RpcError when no supervisor answers. */
 export async function fetchNodeStatus(paths: NodePaths): Promise<nodeV1.GetStatusResponse> {
-  const client = connectUnix(nodeV1.NodeServiceDefinition, paths.nodeSocket);
+  const client = connectUnix(nodeV1.NodeServiceClient, paths.nodeSocket);
   try {
     return await callUnary(client.getStatus.bind(client), nodeV1.GetStatusRequest.create(), { timeoutMs });
   } finally {

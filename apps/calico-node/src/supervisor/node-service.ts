@@ -1,4 +1,4 @@
-import { nodeV1, RpcError, unary, type ServiceHandlers } from '@calico-node/rpc';
+import { nodeV1, RpcError, unary } from '@calico-node/rpc';
 import { isLogLevel, logLevels, type LogLevel } from '@calico-node/service';
 import type { Backend } from './backend.ts';
 import { renderCause, type ComponentPhase, type ComponentStatus } from './component.ts';
@@ -40,7 +40,7 @@ export function nodeService({
   backend,
   supervisor,
   setOwnLevel,
-}: NodeServiceOptions): ServiceHandlers<typeof nodeV1.NodeServiceDefinition> {
+}: NodeServiceOptions): nodeV1.NodeServiceServer {
   return {
     getStatus: unary<nodeV1.GetStatusRequest, nodeV1.GetStatusResponse>(() => {
       const causes = supervisor.causes();

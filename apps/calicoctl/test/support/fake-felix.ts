@@ -1,15 +1,12 @@
 import { join } from 'node:path';
-import { felixV1, RpcError, serveUnix, unary, type RunningServer, type ServiceHandlers } from '@calico-node/rpc';
+import { felixV1, RpcError, serveUnix, unary, type RunningServer } from '@calico-node/rpc';
 
 /** Serves, on the socket of Felix in a run directory, what it is given of Felix's calls; the others are refused. */
-export function serveFelix(
-  runDirectory: string,
-  calls: Partial<ServiceHandlers<typeof felixV1.FelixServiceDefinition>>,
-): Promise<RunningServer> {
+export function serveFelix(runDirectory: string, calls: Partial<felixV1.FelixServiceServer>): Promise<RunningServer> {
   const absent = unary((): never => {
     throw new RpcError('UNIMPLEMENTED', 'not asked for here');
   });
-  const service: ServiceHandlers<typeof felixV1.FelixServiceDefinition> = {
+  const service: felixV1.FelixServiceServer = {
     waitForEndpoint: absent,
     waitForRevision: absent,
     listEndpoints: absent,
@@ -21,5 +18,5 @@ export function serveFelix(
     lookUpRoute: absent,
     ...calls,
   };
-  return serveUnix(join(runDirectory, 'felix.sock'), [[felixV1.FelixServiceDefinition, service]]);
+  return serveUnix(join(runDirectory, 'felix.sock'), [[felixV1.FelixServiceService, service]]);
 }

@@ -11,7 +11,7 @@ const timeoutMs = 5_000;
 
 /** @throws CniError code 50 while Felix could not program an endpoint. */
 async function requireFelix(socket: string, signal: AbortSignal): Promise<void> {
-  const client = connectUnix(felixV1.FelixServiceDefinition, socket);
+  const client = connectUnix(felixV1.FelixServiceClient, socket);
   let isInSync: boolean;
   try {
     const request = felixV1.GetStatusRequest.create();

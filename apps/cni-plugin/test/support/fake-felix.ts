@@ -1,4 +1,4 @@
-import { felixV1, serveUnix, unary, type RunningServer, type ServiceHandlers } from '@calico-node/rpc';
+import { felixV1, serveUnix, unary, type RunningServer } from '@calico-node/rpc';
 
 /** Stands in for felix, and for nothing else: it says UP to every endpoint that it is asked about. */
 export interface FakeFelix extends AsyncDisposable {
@@ -16,7 +16,7 @@ export async function startFakeFelix(socket: string): Promise<FakeFelix> {
     stop: (): Promise<void> => server.close(),
     [Symbol.asyncDispose]: (): Promise<void> => server.close(),
   };
-  const service: ServiceHandlers<typeof felixV1.FelixServiceDefinition> = {
+  const service: felixV1.FelixServiceServer = {
     waitForEndpoint: unary<felixV1.WaitForEndpointRequest, felixV1.WaitForEndpointResponse>((request, { signal }) => {
       asked.push(request);
       const { state } = felix;
@@ -43,6 +43,6 @@ export async function startFakeFelix(socket: string): Promise<FakeFelix> {
       felixV1.GetStatusResponse.fromPartial({ inSync: true }),
     ),
   };
-  const server: RunningServer = await serveUnix(socket, [[felixV1.FelixServiceDefinition, service]]);
+  const server: RunningServer = await serveUnix(socket, [[felixV1.FelixServiceService, service]]);
   return felix;
 }

@@ -1,5 +1,5 @@
 import type { NodePolicy } from '@calico-node/policy';
-import { felixV1, RpcError, unary, type ServiceHandlers } from '@calico-node/rpc';
+import { felixV1, RpcError, unary } from '@calico-node/rpc';
 import type { CalcGraph } from '../calc/calc-graph.ts';
 import { workloadEndpointIdOf, type WorkloadEndpointIdentity } from '../calc/endpoint-id.ts';
 import { policiesOf, type LocalWorkloadEndpoint } from '../calc/intents.ts';
@@ -49,7 +49,7 @@ export function felixService(
   graph: CalcGraph,
   policy: NodePolicy,
   node: FelixNode,
-): ServiceHandlers<typeof felixV1.FelixServiceDefinition> {
+): felixV1.FelixServiceServer {
   // Rarely asked for: not loaded before.
   let verifier: Promise<FlowVerifier> | undefined;
   const endpoints = () => [...engine.endpoints.values()].map(({ endpoint }) => endpoint);

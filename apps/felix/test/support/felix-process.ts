@@ -41,7 +41,7 @@ export async function relayInto(netns: string, port: number): Promise<Disposable
 /** The real felix in a namespace, with a run directory of its own that outlives its restarts. */
 export class FelixProcess implements AsyncDisposable {
   readonly runDir = mkdtempSync(join(tmpdir(), 'calico-felix-'));
-  readonly client = connectUnix(felixV1.FelixServiceDefinition, join(this.runDir, 'felix.sock'));
+  readonly client = connectUnix(felixV1.FelixServiceClient, join(this.runDir, 'felix.sock'));
   readonly #netns: string;
   readonly #env: Readonly<Record<string, string>>;
   #child: ChildProcess | undefined;

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Ipam } from '@calico-node/ipam';
 import { parseInterfaceAddress, type Family, type IpAddress, type NodeName } from '@calico-node/net';
-import { callUnary, connectUnix, ipamV1, isRpcError, type ServiceClient } from '@calico-node/rpc';
+import { callUnary, connectUnix, ipamV1, isRpcError } from '@calico-node/rpc';
 
 /**
  * Where containers' addresses come from. As Calico's plug-in does it, they have neither handle nor attributes: when
@@ -55,13 +55,13 @@ export class ServiceAddresses implements Addresses, Disposable {
   readonly #socket: string;
   readonly #node: NodeName;
   readonly #library: Addresses;
-  readonly #client: ServiceClient<typeof ipamV1.IpamServiceDefinition>;
+  readonly #client: ipamV1.IpamServiceClient;
 
   constructor(socket: string, node: NodeName, library: Addresses) {
     this.#socket = socket;
     this.#node = node;
     this.#library = library;
-    this.#client = connectUnix(ipamV1.IpamServiceDefinition, socket);
+    this.#client = connectUnix(ipamV1.IpamServiceClient, socket);
   }
 
   async assign(family: Family, pool: string | undefined, signal: AbortSignal): Promise<IpAddress> {

@@ -1,4 +1,3 @@
-import type { UnaryCallOptions } from '@calico-node/rpc';
 import { DatastoreError } from '../errors.ts';
 import type { EtcdConfig } from '../config.ts';
 import type { Log } from '../log.ts';
@@ -54,7 +53,7 @@ export class EtcdCluster {
     identity: string,
     kind: 'read' | 'write',
     options: CallOptions,
-    run: (member: EtcdMember, options: UnaryCallOptions) => Promise<T>,
+    run: (member: EtcdMember, grpc: { deadline: number }) => Promise<T>,
   ): Promise<T> {
     const { signal, timeoutMs = 5000 } = options;
     if (signal?.aborted === true) throw givenUp(identity, signal);
@@ -75,24 +74,29 @@ export class EtcdCluster {
   async #attempt<T>(
     identity: string,
     kind: 'read' | 'write',
-    deadline: number,
-    run: (member: EtcdMember, options: UnaryCallOptions) => Promise<T>,
+    latest: number,
+    run: (member: EtcdMember, grpc: { deadline: number }) => Promise<T>,
   ): Promise<T> {
     const count = (await this.#open()).length;
     let logins = 0;
+    let deadline = latest;
     // One more attempt than members: a connection that died while idle is only noticed by using it.
     for (let left = count; ; left--) {
       const member = await this.member();
-      const now = Date.now();
-      const share = count > 1 && kind === 'read' ? Math.max(1000, (deadline - now) / 2) : deadline - now;
       try {
-        return await run(member, await member.callOptions(Math.min(deadline, now + share)));
+        const began = Date.now();
+        member.load();
+        const now = Date.now();
+        // Nobody could answer while the client was made, which takes a slow machine seconds.
+        deadline += now - began;
+        const share = count > 1 && kind === 'read' ? Math.max(1000, (deadline - now) / 2) : deadline - now;
+        return await run(member, { deadline: Math.min(deadline, now + share) });
       } catch (error) {
         const failure = classifyFailure(error);
         if (failure === 'login' && logins < maxLogins) {
           logins++;
           left++;
-          member.logOut();
+          member.reset();
           continue;
         }
         if (failure === 'lost' || failure === 'unsent') this.leave(member);
@@ -111,7 +115,7 @@ export class EtcdCluster {
 
   close(): void {
     this.#closed = true;
-    for (const member of this.#members ?? []) member.close();
+    for (const member of this.#members ?? []) member.reset();
   }
 
   async #open(): Promise<readonly EtcdMember[]> {

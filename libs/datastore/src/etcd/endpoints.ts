@@ -25,17 +25,6 @@ export function parseEndpoint(text: string): EtcdEndpoint {
   return { address: `${url.hostname}:${written ?? '2379'}`, secure: url.protocol === 'https:' };
 }
 
-/** Where to connect to; an IPv6 address without brackets. */
-export function hostOf({ address }: EtcdEndpoint): { readonly host: string; readonly port: number } {
-  const colon = address.lastIndexOf(':');
-  return { host: address.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(address.slice(colon + 1)) };
-}
-
-/** The name for the server's certificate (RFC 6066 section 3: not for addresses). */
-export function serverName(host: string): { readonly servername?: string } {
-  return process.getBuiltinModule('node:net').isIP(host) === 0 ? { servername: host } : {};
-}
-
 /**
  * The endpoints that a configuration names, by list or by DNS (`_etcd-client-ssl._tcp.<domain>` first,
  * then `_etcd-client._tcp.<domain>`).

@@ -1,4 +1,4 @@
-import { etcdV3, type UnaryCallOptions } from '@calico-node/rpc';
+import type { ICompare, IKeyValue, IPutRequest, IRequestOp, ITxnResponse } from 'etcd3';
 import type {
   Backend,
   CallOptions,
@@ -37,8 +37,8 @@ export class EtcdBackend implements Backend {
   }
 
   async get(key: string, options: ReadOptions = {}): Promise<KeyValue | undefined> {
-    const answer = await this.#cluster.call(`get ${key}`, 'read', options, (member, call) =>
-      member.kv.range(rangeOf(keyBytes(key), options.revision), call),
+    const answer = await this.#cluster.call(`get ${key}`, 'read', options, (member, grpc) =>
+      member.etcd.kv.range({ key: keyBytes(key), revision: String(options.revision ?? 0n) }, grpc),
     );
     return keyValueOf(answer.kvs[0]);
   }
@@ -53,68 +53,69 @@ export class EtcdBackend implements Backend {
         `list ${prefix}`,
         'read',
         { timeoutMs: Math.max(1, deadline - Date.now()), signal: options.signal },
-        (member, call) => {
-          const rest = { ...rangeOf(key, revision), rangeEnd: prefixEnd(prefix), limit: BigInt(pageSize) };
-          return member.kv.range(rest, call);
-        },
+        (member, grpc) =>
+          member.etcd.kv.range(
+            { key, range_end: prefixEnd(prefix), limit: pageSize, revision: String(revision ?? 0n) },
+            grpc,
+          ),
       );
-      revision ??= revisionOf(page);
+      revision ??= BigInt(page.header.revision);
       for (const found of page.kvs) items.push(toKeyValue(found));
       const last = page.kvs.at(-1);
-      if (!page.more || last === undefined) return { items, revision, storeId: String(page.header?.clusterId ?? 0n) };
+      if (!page.more || last === undefined) return { items, revision, storeId: page.header.cluster_id };
       key = keyAfter(last.key);
     }
   }
 
   async create(key: string, value: string, options: WriteOptions = {}): Promise<KeyValue> {
-    const answer = await this.#write(`create ${key}`, key, value, absent(key), options);
-    if (answer.succeeded) return { key, value, revision: revisionOf(answer) };
+    const compare: ICompare = { key: keyBytes(key), target: 'Version', result: 'Equal', version: 0 };
+    const answer = await this.#write(`create ${key}`, key, value, compare, options);
+    if (answer.succeeded) return { key, value, revision: BigInt(answer.header.revision) };
     throw new DatastoreError('already-exists', `${key} already exists`, { identity: key, current: currentOf(answer) });
   }
 
   async update(key: string, value: string, expectedRevision: bigint, options: WriteOptions = {}): Promise<KeyValue> {
     const answer = await this.#write(`update ${key}`, key, value, atRevision(key, expectedRevision), options);
-    if (answer.succeeded) return { key, value, revision: revisionOf(answer) };
+    if (answer.succeeded) return { key, value, revision: BigInt(answer.header.revision) };
     throw missed(key, expectedRevision, currentOf(answer));
   }
 
   async put(key: string, value: string, options: WriteOptions = {}): Promise<KeyValue> {
     const answer = await this.#write(`put ${key}`, key, value, undefined, options);
-    return { key, value, revision: revisionOf(answer) };
+    return { key, value, revision: BigInt(answer.header.revision) };
   }
 
   async delete(key: string, expectedRevision?: bigint, options: CallOptions = {}): Promise<KeyValue> {
-    const answer = await this.#cluster.call(`delete ${key}`, 'write', options, (member, call) =>
-      member.kv.txn(
+    const answer = await this.#cluster.call(`delete ${key}`, 'write', options, (member, grpc) =>
+      member.etcd.kv.txn(
         {
           compare: expectedRevision === undefined ? [] : [atRevision(key, expectedRevision)],
-          success: [deletion(key, true)],
-          failure: [reading(key)],
+          success: [{ request_delete_range: { key: keyBytes(key), prev_kv: true } }],
+          failure: [{ request_range: { key: keyBytes(key) } }],
         },
-        call,
+        grpc,
       ),
     );
     if (answer.succeeded) {
-      const response = answer.responses[0]?.response;
-      const deleted = response?.$case === 'responseDeleteRange' ? keyValueOf(response.value.prevKvs[0]) : undefined;
+      const deleted = keyValueOf(answer.responses[0]?.response_delete_range.prev_kvs[0]);
       if (deleted !== undefined) return deleted;
     }
     throw missed(key, expectedRevision, currentOf(answer));
   }
 
   async commit(commit: Commit, options: CallOptions = {}): Promise<CommitResult> {
-    const answer = await this.#cluster.call('commit', 'write', options, (member, call) =>
-      member.kv.txn(
+    const answer = await this.#cluster.call('commit', 'write', options, (member, grpc) =>
+      member.etcd.kv.txn(
         {
           compare: commit.guards.map(compareOf),
           success: commit.changes.map(operationOf),
-          failure: (commit.otherwiseRead ?? []).map(reading),
+          failure: (commit.otherwiseRead ?? []).map((key) => ({ request_range: { key: keyBytes(key) } })),
         },
-        call,
+        grpc,
       ),
     );
-    if (answer.succeeded) return { isCommitted: true, revision: revisionOf(answer) };
-    const found = answer.responses.flatMap((response) => foundBy(response).map(toKeyValue));
+    if (answer.succeeded) return { isCommitted: true, revision: BigInt(answer.header.revision) };
+    const found = answer.responses.flatMap(({ response_range: range }) => range.kvs.map(toKeyValue));
     return { isCommitted: false, current: new Map(found.map((item) => [item.key, item])) };
   }
 
@@ -131,69 +132,57 @@ export class EtcdBackend implements Backend {
     identity: string,
     key: string,
     value: string,
-    compare: etcdV3.Compare | undefined,
+    compare: ICompare | undefined,
     options: WriteOptions,
-  ): Promise<etcdV3.TxnResponse> {
+  ): Promise<ITxnResponse> {
     const { ttlSeconds } = options;
-    return this.#cluster.call(identity, 'write', options, async (member, call) => {
-      const lease = ttlSeconds === undefined ? 0n : await grantLease(member, ttlSeconds, call);
-      const request = {
-        compare: compare === undefined ? [] : [compare],
-        success: [writing(key, value, lease)],
-        failure: compare === undefined ? [] : [reading(key)],
+    return this.#cluster.call(identity, 'write', options, async (member, grpc) => {
+      const lease = ttlSeconds === undefined ? undefined : await grantLease(member, ttlSeconds, grpc);
+      const put: IPutRequest = {
+        key: keyBytes(key),
+        value: Buffer.from(value),
+        ...(lease === undefined ? {} : { lease }),
       };
-      const answer = await member.kv.txn(request, call);
-      if (!answer.succeeded && lease !== 0n) await member.lease.leaseRevoke({ ID: lease }, call);
+      const failure: IRequestOp[] = compare === undefined ? [] : [{ request_range: { key: keyBytes(key) } }];
+      const answer = await member.etcd.kv.txn(
+        { compare: compare === undefined ? [] : [compare], success: [{ request_put: put }], failure },
+        grpc,
+      );
+      if (!answer.succeeded && lease !== undefined) await member.etcd.leaseClient.leaseRevoke({ ID: lease }, grpc);
       return answer;
     });
   }
 }
 
-async function grantLease(member: EtcdMember, ttlSeconds: number, call: UnaryCallOptions): Promise<bigint> {
-  const { ID } = await member.lease.leaseGrant({ TTL: BigInt(Math.max(1, Math.trunc(ttlSeconds))), ID: 0n }, call);
-  return ID;
+async function grantLease(member: EtcdMember, ttlSeconds: number, grpc: { deadline: number }): Promise<string> {
+  const answer = await member.etcd.leaseClient.leaseGrant({ TTL: Math.max(1, Math.trunc(ttlSeconds)) }, grpc);
+  return answer.ID;
 }
 
-const { EQUAL, LESS } = etcdV3.Compare_CompareResult;
-const { VERSION, MOD } = etcdV3.Compare_CompareTarget;
-/** A single key, where etcd asks for a range. */
-const single = Buffer.alloc(0);
-
-function absent(key: string): etcdV3.Compare {
-  const targetUnion = { $case: 'version', value: 0n } as const;
-  return { key: keyBytes(key), rangeEnd: single, target: VERSION, result: EQUAL, targetUnion };
+function atRevision(key: string, revision: bigint): ICompare {
+  return { key: keyBytes(key), target: 'Mod', result: 'Equal', mod_revision: String(revision) };
 }
 
-function atRevision(key: string, revision: bigint): etcdV3.Compare {
-  const targetUnion = { $case: 'modRevision', value: revision } as const;
-  return { key: keyBytes(key), rangeEnd: single, target: MOD, result: EQUAL, targetUnion };
+function compareOf(guard: Guard): ICompare {
+  if (guard.type === 'key') {
+    return guard.revision === 0n
+      ? { key: keyBytes(guard.key), target: 'Version', result: 'Equal', version: 0 }
+      : atRevision(guard.key, guard.revision);
+  }
+  return {
+    key: keyBytes(guard.prefix),
+    range_end: prefixEnd(guard.prefix),
+    target: 'Mod',
+    result: 'Less',
+    mod_revision: String(guard.unchangedSince + 1n),
+  };
 }
 
-function compareOf(guard: Guard): etcdV3.Compare {
-  if (guard.type === 'key') return guard.revision === 0n ? absent(guard.key) : atRevision(guard.key, guard.revision);
-  const targetUnion = { $case: 'modRevision', value: guard.unchangedSince + 1n } as const;
-  const { prefix } = guard;
-  return { key: keyBytes(prefix), rangeEnd: prefixEnd(prefix), target: MOD, result: LESS, targetUnion };
-}
-
-function rangeOf(key: Buffer, revision = 0n): etcdV3.RangeRequest {
-  return { key, rangeEnd: single, limit: 0n, revision };
-}
-
-function reading(key: string): etcdV3.RequestOp {
-  return { request: { $case: 'requestRange', value: rangeOf(keyBytes(key)) } };
-}
-
-function writing(key: string, value: string, lease = 0n): etcdV3.RequestOp {
-  return { request: { $case: 'requestPut', value: { key: keyBytes(key), value: Buffer.from(value), lease } } };
-}
-
-function deletion(key: string, prevKv: boolean): etcdV3.RequestOp {
-  return { request: { $case: 'requestDeleteRange', value: { key: keyBytes(key), rangeEnd: single, prevKv } } };
-}
-
-function operationOf(change: Change): etcdV3.RequestOp {
-  return change.type === 'put' ? writing(change.key, change.value) : deletion(change.key, false);
+function operationOf(change: Change): IRequestOp {
+  const key = keyBytes(change.key);
+  return change.type === 'put'
+    ? { request_put: { key, value: Buffer.from(change.value) } }
+    : { request_delete_range: { key } };
 }
 
 function missed(key: string, expected: bigint | undefined, current: KeyValue | undefined): DatastoreError {
@@ -205,25 +194,16 @@ function missed(key: string, expected: bigint | undefined, current: KeyValue | u
   );
 }
 
-/** The store's revision when it answered. */
-function revisionOf({ header }: { readonly header: etcdV3.ResponseHeader | undefined }): bigint {
-  return header?.revision ?? 0n;
-}
-
-function foundBy({ response }: etcdV3.ResponseOp): readonly etcdV3.KeyValue[] {
-  return response?.$case === 'responseRange' ? response.value.kvs : [];
-}
-
 /** What the failure branch of a transaction read. */
-function currentOf(answer: etcdV3.TxnResponse): KeyValue | undefined {
+function currentOf(answer: ITxnResponse): KeyValue | undefined {
   const [response] = answer.responses;
-  return response === undefined || answer.succeeded ? undefined : keyValueOf(foundBy(response)[0]);
+  return response === undefined || answer.succeeded ? undefined : keyValueOf(response.response_range.kvs[0]);
 }
 
-function keyValueOf(found: etcdV3.KeyValue | undefined): KeyValue | undefined {
+function keyValueOf(found: IKeyValue | undefined): KeyValue | undefined {
   return found === undefined ? undefined : toKeyValue(found);
 }
 
-function toKeyValue({ key, value, modRevision }: etcdV3.KeyValue): KeyValue {
-  return { key: key.toString(), value: value.toString(), revision: modRevision };
+function toKeyValue(found: IKeyValue): KeyValue {
+  return { key: found.key.toString(), value: found.value.toString(), revision: BigInt(found.mod_revision) };
 }

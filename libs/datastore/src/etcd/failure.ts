@@ -1,4 +1,12 @@
-import { isRpcError, RpcError } from '@calico-node/rpc';
+import {
+  EtcdAuthenticationFailedError,
+  EtcdInvalidAuthTokenError,
+  EtcdPermissionDeniedError,
+  GRPCUnauthenticatedError,
+  GRPCUnavailableError,
+  GRPCUnknownError,
+  isRecoverableError,
+} from 'etcd3';
 import { DatastoreError, isDatastoreError } from '../errors.ts';
 
 /**
@@ -10,40 +18,19 @@ import { DatastoreError, isDatastoreError } from '../errors.ts';
  */
 export type Failure = 'unsent' | 'login' | 'lost' | 'refused';
 
+/** gRPC's words for a call that found no connection. */
+const unsent =
+  /No connection established|Channel (has been )?(closed|shut down)|Name resolution failed|before call started/i;
 const stale = /invalid auth token|auth store is old|user name is empty/;
-const noUser = /authentication failed, invalid user ID or password|permission denied/;
 
 export function classifyFailure(error: unknown): Failure {
-  if (!(error instanceof RpcError)) return 'refused';
-  if (stale.test(error.message)) return 'login';
-  if (isRefusedUser(error)) return 'refused';
-  if (error.isUnseen && error.code !== 'CANCELLED') return 'unsent';
-  switch (error.code) {
-    case 'UNAUTHENTICATED':
-      return 'login';
-    case 'UNKNOWN':
-      return error.message.includes('etcdserver') ? 'refused' : 'lost';
-    case 'CANCELLED':
-    case 'DEADLINE_EXCEEDED':
-    case 'RESOURCE_EXHAUSTED':
-    case 'ABORTED':
-    case 'INTERNAL':
-    case 'UNAVAILABLE':
-      return 'lost';
-    case 'INVALID_ARGUMENT':
-    case 'NOT_FOUND':
-    case 'ALREADY_EXISTS':
-    case 'PERMISSION_DENIED':
-    case 'FAILED_PRECONDITION':
-    case 'OUT_OF_RANGE':
-    case 'UNIMPLEMENTED':
-    case 'DATA_LOSS':
-      return 'refused';
-  }
-}
-
-function isRefusedUser(error: unknown): boolean {
-  return isRpcError(error) && (error.code === 'PERMISSION_DENIED' || noUser.test(error.message));
+  if (!(error instanceof Error)) return 'refused';
+  if (error instanceof EtcdInvalidAuthTokenError || stale.test(error.message)) return 'login';
+  if (error instanceof EtcdAuthenticationFailedError || error instanceof EtcdPermissionDeniedError) return 'refused';
+  if (error instanceof GRPCUnauthenticatedError) return 'login';
+  if (error instanceof GRPCUnavailableError && unsent.test(error.message)) return 'unsent';
+  if (error instanceof GRPCUnknownError && error.message.includes('etcdserver')) return 'refused';
+  return isRecoverableError(error) ? 'lost' : 'refused';
 }
 
 /** The error that the caller sees, from whatever the client library threw. */
@@ -56,7 +43,11 @@ export function toDatastoreError(error: unknown, identity: string, endpoints: st
       cause: error,
     });
   }
-  if (isRefusedUser(error)) {
+  const kind = classifyFailure(error);
+  if (
+    kind === 'refused' &&
+    (error instanceof EtcdAuthenticationFailedError || error instanceof EtcdPermissionDeniedError)
+  ) {
     return new DatastoreError('config', `etcd refuses the user: ${identity}`, {
       identity,
       hint: "check ETCD_USERNAME, ETCD_PASSWORD and the role's permission on /calico/",

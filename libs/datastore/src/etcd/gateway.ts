@@ -4,7 +4,7 @@
  */
 import type { KeyValue } from '../backend.ts';
 import type { EtcdConfig } from '../etcd-config.ts';
-import { hostOf, type EtcdEndpoint } from './endpoints.ts';
+import type { EtcdEndpoint } from './endpoints.ts';
 import { HttpConnection } from './http-connection.ts';
 import { keyBytes } from './range.ts';
 
@@ -59,9 +59,12 @@ export class GatewayReader {
   }
 
   async #open(timeoutMs: number): Promise<Connection> {
+    const { secure, address } = this.#endpoint;
     const { tls, user } = this.#config;
-    const target = { ...hostOf(this.#endpoint), tls: this.#endpoint.secure ? tls : undefined };
-    const connection = new Connection(new HttpConnection(target));
+    const colon = address.lastIndexOf(':');
+    const host = address.slice(0, colon).replace(/^\[|\]$/g, '');
+    const port = Number(address.slice(colon + 1));
+    const connection = new Connection(new HttpConnection({ host, port, tls: secure ? tls : undefined }));
     if (user !== undefined) {
       const login = { name: user.username, password: user.password };
       const { token } = asRecord(await connection.post('/v3/auth/authenticate', login, timeoutMs));

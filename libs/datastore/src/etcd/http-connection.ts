@@ -1,6 +1,5 @@
 import type * as net from 'node:net';
 import type * as tls from 'node:tls';
-import { serverName } from './endpoints.ts';
 import { HttpResponseReader, type HttpResponse } from './http-response.ts';
 
 export interface HttpTarget {
@@ -78,6 +77,11 @@ export class HttpConnection {
       this.close(error instanceof Error ? error : new Error(String(error)));
     }
   }
+}
+
+/** The name for the server's certificate (RFC 6066 section 3: not for addresses). */
+function serverName(host: string): { readonly servername?: string } {
+  return process.getBuiltinModule('node:net').isIP(host) === 0 ? { servername: host } : {};
 }
 
 function renderRequest(

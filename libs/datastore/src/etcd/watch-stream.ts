@@ -1,9 +1,9 @@
-import { etcdV3, type ChannelCall } from '@calico-node/rpc';
+import type { ClientDuplexStream } from '@grpc/grpc-js';
+import { etcdV3 } from '@calico-node/rpc';
 import type { KeyValue, WatchEvent, WatchOptions } from '../backend.ts';
 import { DatastoreError } from '../errors.ts';
 import type { EtcdCluster } from './cluster.ts';
 import { toDatastoreError } from './failure.ts';
-import type { EtcdMember } from './member.ts';
 import { keyBytes, prefixEnd } from './range.ts';
 
 export interface WatchTiming {
@@ -18,7 +18,7 @@ export interface WatchTiming {
 
 const defaultTiming: WatchTiming = { silenceMs: 5000, acceptMs: 2000 };
 
-const path = '/etcdserverpb.Watch/Watch';
+type Stream = ClientDuplexStream<etcdV3.WatchRequest, etcdV3.WatchResponse>;
 
 /**
  * One gRPC stream of etcd's Watch service with a watcher for each prefix. It ends (with an error) on
@@ -36,7 +36,7 @@ export async function watchStream(
   const member = await cluster.member();
   try {
     const metadata = await member.watchMetadata();
-    await runStream(member, metadata, options, { ...defaultTiming, ...timing });
+    await runStream(member.watch.watch(metadata), options, { ...defaultTiming, ...timing });
   } catch (error) {
     // Fires while the stream runs.
     if (options.signal.aborted) return;
@@ -46,16 +46,7 @@ export async function watchStream(
   }
 }
 
-function send(call: ChannelCall, requestUnion: etcdV3.WatchRequest['requestUnion']): void {
-  call.write(etcdV3.WatchRequest.encode({ requestUnion }).finish(), false);
-}
-
-function runStream(
-  member: EtcdMember,
-  metadata: Readonly<Record<string, string>>,
-  options: WatchOptions,
-  timing: WatchTiming,
-): Promise<void> {
+function runStream(stream: Stream, options: WatchOptions, timing: WatchTiming): Promise<void> {
   return new Promise<void>((resolve, reject) => {
     const { prefixes, signal } = options;
     const fragments = new Fragments();
@@ -64,7 +55,7 @@ function runStream(
     const alive = new Liveness(
       timing,
       () => {
-        send(call, { $case: 'progressRequest', value: {} });
+        stream.write({ requestUnion: { $case: 'progressRequest', value: {} } });
       },
       () => {
         finish(new DatastoreError('unavailable', 'etcd went silent'));
@@ -76,7 +67,7 @@ function runStream(
       done = true;
       alive.stop();
       signal.removeEventListener('abort', onAbort);
-      call.cancel();
+      stream.cancel();
       if (error === undefined) resolve();
       else reject(error);
     }
@@ -106,21 +97,13 @@ function runStream(
     }
 
     signal.addEventListener('abort', onAbort, { once: true });
-    const call = member.watchChannel.call(
-      path,
-      { metadata },
-      {
-        onMessage: (message) => {
-          onResponse(etcdV3.WatchResponse.decode(message));
-          call.taken(message);
-        },
-        onEnd: (error) => {
-          finish(error ?? new DatastoreError('unavailable', 'etcd ended the watch'));
-        },
-      },
-    );
+    stream.on('data', onResponse);
+    stream.on('error', finish);
+    stream.on('end', () => {
+      finish(new DatastoreError('unavailable', 'etcd ended the watch'));
+    });
     for (const [index, prefix] of prefixes.entries()) {
-      send(call, { $case: 'createRequest', value: createRequest(prefix, index, options) });
+      stream.write({ requestUnion: { $case: 'createRequest', value: createRequest(prefix, index, options) } });
     }
     // It may have fired while the stream was being opened.
     if (signal.aborted) finish();

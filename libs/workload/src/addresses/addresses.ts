@@ -2,7 +2,7 @@ import type { EndpointDraft, Log } from '@calico-node/datastore';
 import { IpamError, type Ipam } from '@calico-node/ipam';
 import { encodeResource } from '@calico-node/model';
 import { familyOf, hostCidr, parseInterfaceAddress, type IpAddress, type NodeName } from '@calico-node/net';
-import { callUnary, connectUnix, ipamV1, isRpcError, type ServiceClient } from '@calico-node/rpc';
+import { callUnary, connectUnix, ipamV1, isRpcError } from '@calico-node/rpc';
 
 /** An address with the prefix length that IPAM reports: its block's, or 32 and 128 for one that was asked for. */
 export interface Address {
@@ -121,12 +121,12 @@ const serviceTimeoutMs = 30_000;
 
 /** Addresses from the node's IPAM service; straight from the store while nobody serves it. */
 export class ServiceAddresses implements Addresses {
-  readonly #client: ServiceClient<typeof ipamV1.IpamServiceDefinition>;
+  readonly #client: ipamV1.IpamServiceClient;
   readonly #fallback: Addresses;
   readonly #log: Pick<Log, 'warn'>;
 
   constructor(socket: string, fallback: Addresses, log: Pick<Log, 'warn'>) {
-    this.#client = connectUnix(ipamV1.IpamServiceDefinition, socket);
+    this.#client = connectUnix(ipamV1.IpamServiceClient, socket);
     this.#fallback = fallback;
     this.#log = log;
   }

@@ -1,4 +1,4 @@
-import { callUnary, connectUnix, felixV1, isRpcError, type ServiceClient } from '@calico-node/rpc';
+import { callUnary, connectUnix, felixV1, isRpcError } from '@calico-node/rpc';
 import { sleep } from '@calico-node/service';
 
 const pollMs = 50;
@@ -28,10 +28,10 @@ export interface FelixWait extends EndpointWait {
 
 /** The node's Felix, over a connection that is kept: making one costs as much as programming an endpoint. */
 export class FelixConnection implements Disposable {
-  readonly #client: ServiceClient<typeof felixV1.FelixServiceDefinition>;
+  readonly #client: felixV1.FelixServiceClient;
 
   constructor(socket: string) {
-    this.#client = connectUnix(felixV1.FelixServiceDefinition, socket);
+    this.#client = connectUnix(felixV1.FelixServiceClient, socket);
   }
 
   /**

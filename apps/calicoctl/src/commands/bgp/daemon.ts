@@ -1,4 +1,4 @@
-import { bgpV1, callUnary, connectUnix, isRpcError, type ServiceClient } from '@calico-node/rpc';
+import { bgpV1, callUnary, connectUnix, isRpcError } from '@calico-node/rpc';
 import { nodePaths } from '@calico-node/service';
 import { CommandError, type Io } from '../../io.ts';
 
@@ -10,13 +10,11 @@ const CALL_TIMEOUT_MS = 30_000;
  */
 export async function askBgpDaemon<Request, Response>(
   io: Io,
-  method: (
-    client: ServiceClient<typeof bgpV1.BgpServiceDefinition>,
-  ) => Parameters<typeof callUnary<Request, Response>>[0],
+  method: (client: bgpV1.BgpServiceClient) => Parameters<typeof callUnary<Request, Response>>[0],
   request: Request,
 ): Promise<Response> {
   const { bgpSocket } = nodePaths(io.env);
-  const client = connectUnix(bgpV1.BgpServiceDefinition, bgpSocket);
+  const client = connectUnix(bgpV1.BgpServiceClient, bgpSocket);
   try {
     return await callUnary(method(client), request, { timeoutMs: CALL_TIMEOUT_MS });
   } catch (error) {

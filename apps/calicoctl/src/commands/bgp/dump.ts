@@ -11,10 +11,10 @@ import { CommandError, type Io } from '../../io.ts';
  */
 export async function bgpDump(io: Io, file: string): Promise<void> {
   const { bgpSocket } = nodePaths(io.env);
-  const client = connectUnix(bgpV1.BgpServiceDefinition, bgpSocket);
+  const client = connectUnix(bgpV1.BgpServiceClient, bgpSocket);
   let size = 0;
   const pieces = async function* (): AsyncGenerator<Uint8Array> {
-    for await (const piece of client.dumpTable({})) {
+    for await (const piece of client.dumpTable({}) as AsyncIterable<bgpV1.DumpTableResponse>) {
       size += piece.data.length;
       yield piece.data;
     }

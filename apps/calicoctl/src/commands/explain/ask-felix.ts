@@ -1,4 +1,4 @@
-import { connectUnix, felixV1, isRpcError, RpcError, type ServiceClient } from '@calico-node/rpc';
+import { connectUnix, felixV1, isRpcError, RpcError } from '@calico-node/rpc';
 import { nodePaths } from '@calico-node/service';
 import { CommandError, type Io } from '../../io.ts';
 
@@ -6,12 +6,9 @@ import { CommandError, type Io } from '../../io.ts';
 export const CALL_TIMEOUT_MS = 10_000;
 
 /** Asks this node's Felix. @throws CommandError when it does not run, or refuses. */
-export async function askFelix<T>(
-  io: Io,
-  ask: (client: ServiceClient<typeof felixV1.FelixServiceDefinition>) => Promise<T>,
-): Promise<T> {
+export async function askFelix<T>(io: Io, ask: (client: felixV1.FelixServiceClient) => Promise<T>): Promise<T> {
   const socket = nodePaths(io.env).felixSocket;
-  const client = connectUnix(felixV1.FelixServiceDefinition, socket);
+  const client = connectUnix(felixV1.FelixServiceClient, socket);
   try {
     return await ask(client);
   } catch (error) {

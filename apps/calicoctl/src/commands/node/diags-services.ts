@@ -15,9 +15,9 @@ export interface ServiceAnswer {
 
 /** What this node's own processes say of themselves. BGP passwords are left out by the daemon itself. */
 export async function askServices(paths: NodePaths): Promise<readonly ServiceAnswer[]> {
-  const felix = connectUnix(felixV1.FelixServiceDefinition, paths.felixSocket);
-  const bgp = connectUnix(bgpV1.BgpServiceDefinition, paths.bgpSocket);
-  const node = connectUnix(nodeV1.NodeServiceDefinition, paths.nodeSocket);
+  const felix = connectUnix(felixV1.FelixServiceClient, paths.felixSocket);
+  const bgp = connectUnix(bgpV1.BgpServiceClient, paths.bgpSocket);
+  const node = connectUnix(nodeV1.NodeServiceClient, paths.nodeSocket);
   const options = { timeoutMs: CALL_TIMEOUT_MS };
   try {
     return [

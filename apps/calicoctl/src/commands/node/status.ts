@@ -68,7 +68,7 @@ function accepts(path: string): Promise<boolean> {
 
 /** The daemon's sessions; nothing when no daemon listens. */
 async function listPeers(socket: string): Promise<readonly bgpV1.Peer[] | undefined> {
-  const client = connectUnix(bgpV1.BgpServiceDefinition, socket);
+  const client = connectUnix(bgpV1.BgpServiceClient, socket);
   try {
     const { peers } = await callUnary(client.listPeers.bind(client), {}, { timeoutMs: CALL_TIMEOUT_MS });
     return peers;
