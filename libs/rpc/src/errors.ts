@@ -55,7 +55,10 @@ export function codeFromNumber(number: number): RpcCode {
   return name !== undefined && known.has(name) ? (name as RpcCode) : 'UNKNOWN';
 }
 
-/** The gRPC status number of a code. */
-export function numberFromCode(code: RpcCode): status {
-  return status[code];
+/** The status that a handler's error is answered with: {@link RpcError} keeps its code, anything else is INTERNAL. */
+export function statusOf(error: unknown): { code: status; details: string } {
+  return {
+    code: status[error instanceof RpcError ? error.code : 'INTERNAL'],
+    details: error instanceof Error ? error.message : String(error),
+  };
 }

@@ -8,12 +8,16 @@ import {
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import { numberFromCode, RpcError } from './errors.ts';
+import { CallService, type Handle } from './call-service.ts';
+import { RpcError, statusOf } from './errors.ts';
 
 export interface UnaryContext {
   /** Fires when the caller gives up or its deadline passes. */
   readonly signal: AbortSignal;
 }
+
+/** A unary method's handler, which {@link CallService} calls without gRPC's call. */
+type UnaryHandler<Req, Res> = handleUnaryCall<Req, Res> & { readonly handle: Handle };
 
 /**
  * A unary handler from an async function. An {@link RpcError} keeps its code; anything else is
@@ -21,8 +25,8 @@ export interface UnaryContext {
  */
 export function unary<Req, Res>(
   handle: (request: Req, context: UnaryContext) => Promise<Res> | Res,
-): handleUnaryCall<Req, Res> {
-  return (call, callback) => {
+): UnaryHandler<Req, Res> {
+  const handler: handleUnaryCall<Req, Res> = (call, callback) => {
     const abort = new AbortController();
     let isAnswered = false;
     call.on('cancelled', () => {
@@ -37,12 +41,15 @@ export function unary<Req, Res>(
           callback(null, response);
         },
         (error: unknown) => {
-          const message = error instanceof Error ? error.message : String(error);
-          const code = numberFromCode(error instanceof RpcError ? error.code : 'INTERNAL');
-          callback({ code, details: message });
+          callback(statusOf(error));
         },
       );
   };
+  return Object.assign(handler, { handle: handle as Handle });
+}
+
+function handleOf(implementation: unknown): Handle | undefined {
+  return (implementation as Partial<UnaryHandler<unknown, unknown>> | undefined)?.handle;
 }
 
 export interface RunningServer extends AsyncDisposable {
@@ -81,7 +88,12 @@ export async function serveUnix(
   mkdirSync(dirname(path), { recursive: true });
   rmSync(path, { force: true });
   const server = new Server({ 'grpc.enable_channelz': 0 });
-  for (const [definition, implementation] of services) server.addService(definition, implementation);
+  const calls = new CallService();
+  server.addService(calls.definition, calls.implementation);
+  for (const [definition, implementation] of services) {
+    server.addService(definition, implementation);
+    calls.add(definition, (name) => handleOf(implementation[name]));
+  }
   const mask = process.umask(0o177);
   try {
     await new Promise<void>((resolve, reject) => {
@@ -95,6 +107,7 @@ export async function serveUnix(
   }
   chmodSync(path, mode);
   async function close(): Promise<void> {
+    calls.end();
     await new Promise<void>((resolve) => {
       const timer = setTimeout(() => {
         server.forceShutdown();

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { callUnary, connectUnix, ipamV1 } from '@calico-node/rpc';
+import { CallStream, callUnary, connectUnix, ipamV1 } from '@calico-node/rpc';
 
 /** Who gives addresses in the benchmark. */
 export interface Allocator extends AsyncDisposable {
@@ -19,26 +19,30 @@ export async function startService(endpoint: string, nodeName: string): Promise<
     env: { PATH: process.env['PATH'], CALICO_RUN_DIR: runDir, ETCD_ENDPOINTS: endpoint, CALICO_LOG_LEVEL: 'warn' },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
-  const client = connectUnix(ipamV1.IpamServiceClient, join(runDir, 'ipam.sock'));
-  const options = { timeoutMs: 60_000, waitForReady: true };
+  const socket = join(runDir, 'ipam.sock');
+  const service = new CallStream(socket);
+  const { autoAssign, releaseByHandle } = ipamV1.IpamServiceService;
+  const options = { timeoutMs: 60_000 };
   const allocator: Allocator = {
     assign: async (handleId) => {
       const use = ipamV1.IntendedUse.WORKLOAD;
       const request = ipamV1.AutoAssignRequest.fromPartial({ num4: 1, handleId, use, attributes: { node: nodeName } });
-      await callUnary(client.autoAssign.bind(client), request, options);
+      await service.call(autoAssign, request, options);
     },
     release: async (handleId) => {
-      await callUnary(client.releaseByHandle.bind(client), { handleId }, options);
+      await service.call(releaseByHandle, { handleId }, options);
     },
     [Symbol.asyncDispose]: async () => {
-      client.close();
+      service.close();
       const exited = once(child, 'exit');
       child.kill('SIGTERM');
       await exited;
       rmSync(runDir, { recursive: true, force: true });
     },
   };
-  await allocator.release('nobody');
+  const client = connectUnix(ipamV1.IpamServiceClient, socket);
+  await callUnary(client.releaseByHandle.bind(client), { handleId: 'nobody' }, { ...options, waitForReady: true });
+  client.close();
   return allocator;
 }
 

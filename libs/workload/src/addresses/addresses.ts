@@ -2,7 +2,7 @@ import type { EndpointDraft, Log } from '@calico-node/datastore';
 import { IpamError, type Ipam } from '@calico-node/ipam';
 import { encodeResource } from '@calico-node/model';
 import { familyOf, hostCidr, parseInterfaceAddress, type IpAddress, type NodeName } from '@calico-node/net';
-import { callUnary, connectUnix, ipamV1, isRpcError } from '@calico-node/rpc';
+import { CallStream, ipamV1, isRpcError } from '@calico-node/rpc';
 
 /** An address with the prefix length that IPAM reports: its block's, or 32 and 128 for one that was asked for. */
 export interface Address {
@@ -118,15 +118,16 @@ function wantedOf(addresses: readonly Address[], request: AddressRequest): reado
 }
 
 const serviceTimeoutMs = 30_000;
+const methods = ipamV1.IpamServiceService;
 
 /** Addresses from the node's IPAM service; straight from the store while nobody serves it. */
 export class ServiceAddresses implements Addresses {
-  readonly #client: ipamV1.IpamServiceClient;
+  readonly #service: CallStream;
   readonly #fallback: Addresses;
   readonly #log: Pick<Log, 'warn'>;
 
   constructor(socket: string, fallback: Addresses, log: Pick<Log, 'warn'>) {
-    this.#client = connectUnix(ipamV1.IpamServiceClient, socket);
+    this.#service = new CallStream(socket);
     this.#fallback = fallback;
     this.#log = log;
   }
@@ -162,8 +163,7 @@ export class ServiceAddresses implements Addresses {
     };
     return this.#orFallback<AssignedTogether>(
       async () => {
-        const method = this.#client.autoAssign.bind(this.#client);
-        const answer = await callUnary(method, message, { timeoutMs: serviceTimeoutMs, signal });
+        const answer = await this.#service.call(methods.autoAssign, message, { timeoutMs: serviceTimeoutMs, signal });
         return {
           addresses: [...answer.ipv4, ...answer.ipv6].map(toAddress),
           endpointRevision: answer.endpointRevision === 0n ? undefined : answer.endpointRevision,
@@ -184,8 +184,7 @@ export class ServiceAddresses implements Addresses {
     });
     return this.#orFallback(
       async () => {
-        const method = this.#client.assignIp.bind(this.#client);
-        const answer = await callUnary(method, message, { timeoutMs: serviceTimeoutMs, signal });
+        const answer = await this.#service.call(methods.assignIp, message, { timeoutMs: serviceTimeoutMs, signal });
         return toAddress(answer.ip.includes('/') ? answer.ip : hostCidr(ip));
       },
       () => this.#fallback.assignSpecific(request, signal),
@@ -195,8 +194,7 @@ export class ServiceAddresses implements Addresses {
   release(handleId: string, signal: AbortSignal): Promise<void> {
     return this.#orFallback(
       async () => {
-        const method = this.#client.releaseByHandle.bind(this.#client);
-        await callUnary(method, { handleId }, { timeoutMs: serviceTimeoutMs, signal });
+        await this.#service.call(methods.releaseByHandle, { handleId }, { timeoutMs: serviceTimeoutMs, signal });
       },
       () => this.#fallback.release(handleId, signal),
     );
@@ -207,7 +205,7 @@ export class ServiceAddresses implements Addresses {
   }
 
   close(): void {
-    this.#client.close();
+    this.#service.close();
   }
 
   async #orFallback<T>(ask: () => Promise<T>, fallback: () => Promise<T>): Promise<T> {

@@ -1,7 +1,8 @@
-import { callUnary, connectUnix, felixV1, isRpcError } from '@calico-node/rpc';
+import { CallStream, felixV1, isRpcError } from '@calico-node/rpc';
 import { sleep } from '@calico-node/service';
 
 const pollMs = 50;
+const { waitForEndpoint } = felixV1.FelixServiceService;
 
 /** Why Felix has not programmed the endpoint in time. */
 export class FelixTimeout extends Error {
@@ -28,10 +29,10 @@ export interface FelixWait extends EndpointWait {
 
 /** The node's Felix, over a connection that is kept: making one costs as much as programming an endpoint. */
 export class FelixConnection implements Disposable {
-  readonly #client: felixV1.FelixServiceClient;
+  readonly #felix: CallStream;
 
   constructor(socket: string) {
-    this.#client = connectUnix(felixV1.FelixServiceClient, socket);
+    this.#felix = new CallStream(socket);
   }
 
   /**
@@ -46,8 +47,7 @@ export class FelixConnection implements Disposable {
     let last = 'it has not answered';
     for (let left = timeoutMs; left > 0 && !signal.aborted; left = deadline - Date.now()) {
       try {
-        const options = { timeoutMs: left, waitForReady: true, signal };
-        const { state, reason } = await callUnary(this.#client.waitForEndpoint.bind(this.#client), request, options);
+        const { state, reason } = await this.#felix.call(waitForEndpoint, request, { timeoutMs: left, signal });
         if (state === felixV1.EndpointState.UP) return;
         last = reason === '' ? `it says that the endpoint is not up (${String(state)})` : reason;
       } catch (error) {
@@ -66,7 +66,7 @@ export class FelixConnection implements Disposable {
   anticipate({ id, timeoutMs, signal }: Omit<EndpointWait, 'minRevision'>): EarlyWait {
     const end = new AbortController();
     const options = { timeoutMs, signal: AbortSignal.any([signal, end.signal]) };
-    const asked = callUnary(this.#client.waitForEndpoint.bind(this.#client), { id, minRevision: 0n }, options);
+    const asked = this.#felix.call(waitForEndpoint, { id, minRevision: 0n }, options);
     return {
       upAt: asked.then(
         ({ state, revision }) => (state === felixV1.EndpointState.UP ? revision : undefined),
@@ -79,7 +79,7 @@ export class FelixConnection implements Disposable {
   }
 
   close(): void {
-    this.#client.close();
+    this.#felix.close();
   }
 
   [Symbol.dispose](): void {
