@@ -125,6 +125,51 @@ describe('a BGPFilter', () => {
   });
 });
 
+describe('a workload that moves', () => {
+  const normalPriorityV4 = 1024;
+  const kernel = { learn: true, program: true, announceWithin: ['10.244.0.0/16'], normalPriorityV4 };
+  const moving = (): bgpV1.BgpConfig => config(64512, { kernel: bgpV1.KernelConfig.fromPartial(kernel) });
+  const localPref = 'if net = 10.244.1.9/32 then bgp_local_pref = 2147483135;';
+
+  it('is reached at its new node, which says so by LOCAL_PREF, though its old route is still there', async () => {
+    ours.addLink('cali1');
+    ours.ip('route', 'add', '10.244.1.9/32', 'dev', 'cali1', 'proto', 'boot', 'metric', '1024');
+    ours.ip('route', 'add', '10.244.1.8/32', 'dev', 'cali1', 'proto', 'boot', 'metric', '1024');
+    bird = startBird(64512, ['10.244.1.9/32', '10.244.1.8/32', '192.0.2.0/24'], localPref);
+    await daemon.apply(moving());
+    const via = `via ${theirs.address} dev eth0`;
+    const wanted = [`10.244.1.9 ${via} metric 512`, `192.0.2.0/24 ${via}`, 'blackhole 10.244.1.0/26'];
+    await ourRoutes('the new way', (routes) => routes.join() === wanted.join());
+    expect((await daemon.explain('10.244.1.9/32')).paths[1]?.verdict).toContain('metric');
+    await daemon.apply(config(64512));
+    await ourRoutes('without priorities', (routes) => routes.join() === wanted.slice(1).join());
+  });
+
+  it('is announced out of a block, with the LOCAL_PREF for its metric, until that is the usual one', async () => {
+    ours.addLink('cali1');
+    for (const [address, metric] of [
+      ['10.244.1.9', '512'],
+      ['10.244.1.8', '1024'],
+      ['10.244.2.9', '512'],
+      ['10.244.2.8', '1024'],
+    ] as const)
+      ours.ip('route', 'add', `${address}/32`, 'dev', 'cali1', 'proto', 'boot', 'metric', metric);
+    bird = startBird(64512, []);
+    await daemon.apply(moving());
+    const shown = (): string => bird.birdc('show', 'route', 'all', 'protocol', 'ours');
+    const preferences = (text: string): string =>
+      [...text.matchAll(/^(10\.\S+)[^]*?local_pref: (\d+)/gm)]
+        .map(([, prefix, preference]) => `${prefix} ${preference}`)
+        .sort()
+        .join();
+    const rest = '10.244.1.0/26 100,10.244.1.9/32 2147483135,10.244.2.8/32 100';
+    await until('their routes', shown, (text) => preferences(text) === `${rest},10.244.2.9/32 2147483135`);
+    ours.ip('route', 'add', '10.244.2.9/32', 'dev', 'cali1', 'proto', 'boot', 'metric', '1024');
+    ours.ip('route', 'del', '10.244.2.9/32', 'dev', 'cali1', 'metric', '512');
+    await until('it has settled', shown, (text) => preferences(text) === `${rest},10.244.2.9/32 100`);
+  });
+});
+
 describe('routes of an IPIP pool', () => {
   const tunnels = (...directWithin: string[]): bgpV1.BgpConfig =>
     config(64512, {

@@ -24,6 +24,7 @@ export function renderFiles(
     nodeName: options.nodeName,
     view: keyValueView(node, resources),
     filters: new Map(resources.filters.map((filter) => [filter.metadata.name, filter])),
+    settings: node.settings,
     env: process.env,
     lookups,
     bgpConfig: (family) => birdConfig(node, family),

@@ -112,6 +112,30 @@ describe('two BIRDs with rendered files', () => {
     );
   });
 
+  it('send packets to where a workload has moved, while its old node still has a route of its own', async () => {
+    one.addLink('cali1');
+    one.ip('route', 'add', '10.65.1.5/32', 'dev', 'cali1', 'proto', 'boot', 'metric', '1024');
+    two.addLink('cali1');
+    two.ip('route', 'add', '10.65.1.5/32', 'dev', 'cali1', 'proto', 'boot', 'metric', '512');
+    two.ip('route', 'add', '10.65.1.6/32', 'dev', 'cali1', 'proto', 'boot', 'metric', '1024');
+    await start({});
+    const moved = '10.65.1.5 via 10.9.0.2 dev eth0 metric 32';
+    const borrowed = '10.65.1.6 via 10.9.0.2 dev eth0 metric 32';
+    await until(
+      'the new way',
+      () => one.routes('bird'),
+      (routes) => routes.includes(moved) && routes.includes(borrowed),
+    );
+    two.ip('route', 'add', '10.65.2.7/32', 'dev', 'cali1', 'proto', 'boot', 'metric', '100'); // within its block
+    two.ip('route', 'add', '10.65.2.8/32', 'dev', 'cali1', 'proto', 'boot', 'metric', '1024');
+    await until(
+      'one in the block',
+      () => one.routes('bird'),
+      (routes) => routes.includes('10.65.2.7 via 10.9.0.2 dev eth0 metric 32'),
+    );
+    expect(one.routes('bird').join()).not.toContain('10.65.2.8');
+  });
+
   it('of different AS numbers, with passwords, on their own address and port, obey filters; changing these leaves the session up', async () => {
     const isolated = [
       node('n1', { ipv4Address: '10.9.0.1/24' }),

@@ -113,7 +113,7 @@ export { PrefixSet } from './routing/prefix-set.ts';
 export { prefixKey, prefixViewOf, type PrefixKey, type PrefixView } from './routing/prefix-view.ts';
 export { matchesPattern } from './routing/pattern.ts';
 export { applyOperations, type PolicyDirection, type RouteOperation } from './routing/operations.ts';
-export { normalPriority, priorityOf } from './routing/priority.ts';
+export { elevatedPriority, isElevated, normalPriority, priorityOf } from './routing/priority.ts';
 export {
   decidingRule,
   matchesRule,

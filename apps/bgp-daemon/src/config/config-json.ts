@@ -122,6 +122,8 @@ const config = message({
     neverAnnounce: list(text),
     maxPaths: number,
     localAddresses: list(text),
+    normalPriorityV4: number,
+    normalPriorityV6: number,
     tunnels: list(message({ prefix: text, interfaceName: text, directWithin: list(text) })),
   }),
   filters: list(

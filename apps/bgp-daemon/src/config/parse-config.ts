@@ -5,7 +5,7 @@ import type { LogLevel } from '@calico-node/service';
 import type { DaemonConfig, Dampening, TunnelConfig } from './daemon-config.ts';
 import { asn, BgpConfigError, cidr, cidrs, community, dottedQuad, ip, optionalIp, port } from './fields.ts';
 import { bmpStation } from './parse-bmp.ts';
-import { filterRule } from './parse-filter.ts';
+import { filterRule, priority } from './parse-filter.ts';
 import { mrtLog } from './parse-mrt.ts';
 import { dynamicNeighbor, neighbor } from './parse-neighbor.ts';
 
@@ -38,6 +38,10 @@ function tunnel(wire: bgpV1.Tunnel, path: string): TunnelConfig {
 
 function prefixesOf(routes: readonly { readonly prefix: Cidr }[]): PrefixSet {
   return new PrefixSet(routes.map(({ prefix }) => prefix));
+}
+
+function normalPriorityIn(value: number, path: string): number {
+  return value === 0 ? 0 : priority(value, path);
 }
 
 /** As real Calico's default with `merge paths on`. */
@@ -74,10 +78,15 @@ export function parseConfig(wire: bgpV1.BgpConfig): DaemonConfig {
     wire.neighbors.map(({ name }) => name),
     'neighbors',
   );
+  const kernel = wire.kernel ?? bgpV1.KernelConfig.fromPartial({});
+  const normalPriority = {
+    4: normalPriorityIn(kernel.normalPriorityV4, 'kernel.normal_priority_v4'),
+    6: normalPriorityIn(kernel.normalPriorityV6, 'kernel.normal_priority_v6'),
+  };
   const filters = new Map(
     wire.filters.map(({ name, rules }, index) => [
       name,
-      { name, rules: rules.map((rule, at) => filterRule(rule, `filters[${index}].rules[${at}]`)) },
+      { name, rules: rules.map((rule, at) => filterRule(rule, `filters[${index}].rules[${at}]`, normalPriority)) },
     ]),
   );
   const staticRoutes = wire.staticRoutes.map(({ prefix, nextHop, suppressSpecifics }, index) => ({
@@ -85,7 +94,6 @@ export function parseConfig(wire: bgpV1.BgpConfig): DaemonConfig {
     nextHop: optionalIp(nextHop, `static_routes[${index}].next_hop`),
     suppressSpecifics,
   }));
-  const kernel = wire.kernel ?? bgpV1.KernelConfig.fromPartial({});
   const neverProgram = new PrefixSet(cidrs(kernel.neverProgram, 'kernel.never_program'));
   return {
     nodeName: wire.nodeName,
@@ -117,6 +125,7 @@ export function parseConfig(wire: bgpV1.BgpConfig): DaemonConfig {
       announceWithin: new PrefixSet(cidrs(kernel.announceWithin, 'kernel.announce_within')),
       routedElsewhere: neverProgram,
       ignoredInterfaces: kernel.ignoredInterfaces,
+      normalPriority,
     },
     filters,
     prefixCommunities: wire.prefixCommunities.map((one, index) =>

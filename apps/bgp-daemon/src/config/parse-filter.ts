@@ -1,4 +1,5 @@
-import type { FilterRule, RouteOperation } from '@calico-node/bgp';
+import { normalPriority, type FilterRule, type RouteOperation } from '@calico-node/bgp';
+import type { Family } from '@calico-node/net';
 import { bgpV1 } from '@calico-node/rpc';
 import { asn, BgpConfigError, cidr, community } from './fields.ts';
 
@@ -18,7 +19,7 @@ const actions: Readonly<Partial<Record<bgpV1.FilterAction, FilterRule['action']>
 const maxPriority = 2_147_483_646;
 
 /** @throws BgpConfigError */
-export function filterRule(rule: bgpV1.FilterRule, path: string): FilterRule {
+export function filterRule(rule: bgpV1.FilterRule, path: string, normal: Readonly<Record<Family, number>>): FilterRule {
   if (rule.family !== 4 && rule.family !== 6) throw new BgpConfigError(`${path}.family`, 'must be 4 or 6');
   const action = actions[rule.action];
   if (action === undefined) throw new BgpConfigError(`${path}.action`, 'must be accept or reject');
@@ -33,6 +34,7 @@ export function filterRule(rule: bgpV1.FilterRule, path: string): FilterRule {
     communities: rule.communities.map((text, index) => community(text, `${path}.communities[${index}]`)),
     asPathPrefix: asns(rule.asPathPrefix, `${path}.as_path_prefix`),
     priority: rule.priority === 0 ? undefined : priority(rule.priority, `${path}.priority`),
+    normalPriority: normal[rule.family] === 0 ? normalPriority : normal[rule.family],
     operations: rule.operations.map((one, index) => operation(one, `${path}.operations[${index}]`)),
   };
 }
@@ -63,7 +65,8 @@ function asns(values: readonly number[], path: string): readonly number[] {
   return values.map((value, index) => asn(value, `${path}[${index}]`));
 }
 
-function priority(value: number, path: string): number {
+/** @throws BgpConfigError */
+export function priority(value: number, path: string): number {
   if (value > maxPriority) throw new BgpConfigError(path, `must be at most ${maxPriority}`);
   return value;
 }

@@ -55,6 +55,7 @@ function verdictOn(path: PathView, best: PathView | undefined, cost: NextHopCost
   if (nextHop !== undefined && cost(nextHop) === undefined) return `not used: next hop ${nextHop} cannot be reached`;
   if (best === undefined) return 'not decided on yet';
   const { step } = comparePaths(candidate(best, cost), candidate(path, cost));
+  if (step === 'source' && best.source.route.kind === 'bgp') return 'not best: its metric is worse';
   return `not best: ${losses[step]}`;
 }
 

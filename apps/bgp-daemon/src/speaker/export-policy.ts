@@ -19,6 +19,7 @@ const verdicts: Readonly<Record<AnnounceReason, ExportVerdict>> = {
   'ignored-interface': { announce: false, reason: 'it leads to an ignored interface' },
   'overlay-interface': { announce: false, reason: 'it leads to an overlay device of this node' },
   'routed-elsewhere': { announce: false, reason: 'somebody else routes it through another node, which announces it' },
+  elevated: { announce: true, reason: 'it goes before the block of this node that it is in' },
   'covered-by-aggregate': { announce: false, reason: 'it is covered by a block of this node' },
   'not-within': { announce: false, reason: 'it is in none of the pools and ranges that are announced' },
   aggregate: { announce: true, reason: 'it is a block of this node' },
@@ -47,9 +48,21 @@ export function decideExport(
 ): ExportVerdict {
   const rule = decidingRule(filters, subject);
   if (rule?.action === 'reject') return rejected;
-  if (rule !== undefined) return withOperations(accepted, rule.operations);
+  const precedence = toInternalPeer ? precedenceOf(config, subject) : undefined;
+  const having = (additions: readonly RouteOperation[] | undefined): readonly RouteOperation[] | undefined =>
+    precedence === undefined ? additions : [precedence, ...(additions ?? [])];
+  if (rule !== undefined) return withOperations(accepted, having(rule.operations));
   const decided = verdicts[decideAnnouncement(config.announce, subject, toInternalPeer).reason];
-  return withOperations(decided, additionsFor(config, subject.prefix));
+  return withOperations(decided, having(additionsFor(config, subject.prefix)));
+}
+
+/** What tells peers in our AS of a route that goes before usual ones. */
+function precedenceOf({ announce }: DaemonConfig, { prefix, route }: FilterSubject): RouteOperation | undefined {
+  const normal = announce.normalPriority[prefix.family];
+  // Plain attributes came as they are: they have no priority.
+  if (normal === 0 || route.isPlain === true) return undefined;
+  const { priority } = route.attributes;
+  return priority !== undefined && priority < normal ? { kind: 'set-priority', priority } : undefined;
 }
 
 function withOperations(verdict: ExportVerdict, operations: readonly RouteOperation[] = []): ExportVerdict {

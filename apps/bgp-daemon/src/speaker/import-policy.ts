@@ -1,4 +1,11 @@
-import { applyOperations, decidingRule, markLongLived, type Filter, type PrefixView } from '@calico-node/bgp';
+import {
+  applyOperations,
+  decidingRule,
+  elevatedPriority,
+  markLongLived,
+  type Filter,
+  type PrefixView,
+} from '@calico-node/bgp';
 import type { AttributeSet, AttributeTable } from '../rib/attribute-table.ts';
 
 /** What import filters make of received attributes for a prefix; nothing where they reject it. */
@@ -12,7 +19,14 @@ export function filterImport(
   if (rule?.action === 'reject') return undefined;
   const { operations = [] } = rule ?? {};
   if (operations.length === 0) return received;
-  return table.derive(received, applyOperations(received.attributes, operations, 'import'));
+  return table.derive(received.original ?? received, applyOperations(received.attributes, operations, 'import'));
+}
+
+/** The set with the kernel metric that its LOCAL_PREF stands for; the same where that is no better than the usual one. */
+export function elevate(received: AttributeSet, normal: number, table: AttributeTable): AttributeSet {
+  if (!received.traits.isPreferred || normal === 0) return received;
+  const priority = elevatedPriority(received.attributes, normal);
+  return priority === undefined ? received : table.derive(received, { ...received.attributes, priority });
 }
 
 /**

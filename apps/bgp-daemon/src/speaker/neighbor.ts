@@ -31,7 +31,7 @@ import { Peer } from '../session/peer.ts';
 import { SessionStatistics } from '../session/statistics.ts';
 import type { SpeakerContext } from './context.ts';
 import { filtersOf } from './export-policy.ts';
-import { filterImport, longLivedSet } from './import-policy.ts';
+import { elevate, filterImport, longLivedSet } from './import-policy.ts';
 import type { UpdateSink } from './update-sink.ts';
 
 /** How long a peer that has come back may take until End-of-RIB, before what it did not repeat goes. */
@@ -560,13 +560,15 @@ export class Neighbor {
     else this.#peer.stop(cease);
   }
 
-  /** What the import filters make of the attributes for each prefix; undefined without filters. */
+  /** What import makes of the attributes for each prefix; undefined where it leaves all as they are. */
   #filterFor(family: Family, set: AttributeSet): ((prefix: number) => AttributeSet | undefined) | undefined {
-    if (this.#config.importFilters.length === 0) return undefined;
     const { attributes: table, ribs } = this.#context;
-    const filters = filtersOf(this.#context.config(), this.#config.importFilters);
+    const config = this.#context.config();
+    const taking = this.#importTarget.external ? set : elevate(set, config.announce.normalPriority[family], table);
+    if (this.#config.importFilters.length === 0) return taking === set ? undefined : () => taking;
+    const filters = filtersOf(config, this.#config.importFilters);
     return (prefix) => {
-      const taken = filterImport(filters, ribs[family].prefixes.view(prefix), set, table);
+      const taken = filterImport(filters, ribs[family].prefixes.view(prefix), taking, table);
       if (taken === undefined) this.statistics.rejected++;
       return taken;
     };

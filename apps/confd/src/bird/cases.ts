@@ -251,7 +251,8 @@ export const birdCases: readonly BirdCase[] = [
     ],
   }),
   birdCase('priorities', {
-    nodes: dualStack.slice(1, 2),
+    nodes: dualStack.slice(0, 2),
+    configurations: [configuration({ ipv4NormalRoutePriority: 2048, ipv6NormalRoutePriority: 4096 })],
     blocks: [block('10.65.1.0/26'), block('fd65::/122')],
     pools: [workloads, workloads6],
     peers: [

@@ -8,6 +8,7 @@ import type { BGPFilter } from '@calico-node/model';
 import type { Family } from '@calico-node/net';
 import type { BgpFilterRule } from '../derive/filter-match.ts';
 import type { Complain } from '../derive/resources.ts';
+import type { Settings } from '../derive/settings.ts';
 import { renderRule, type Direction } from './filter-rule.ts';
 import { priorityFunction } from './priority.ts';
 import { functionOf, plain, type Lines } from './syntax.ts';
@@ -16,14 +17,24 @@ import { functionOf, plain, type Lines } from './syntax.ts';
 const MAX_SYMBOL = 64;
 const HASH_DIGITS = 16;
 
-/** The functions of the given filters that have rules, and who has one. */
+/** Filters, and what of a node's settings they depend on. */
+interface FilterInputs {
+  readonly filters: readonly BGPFilter[];
+  readonly settings: Pick<Settings, 'normalPriority'>;
+}
+
+/** The functions of the filters that have rules, and who has one. */
 export interface FilterFunctions {
   readonly sections: readonly Lines[];
   /** The calls that a session makes for its filters. */
   callsFor(filters: readonly string[], direction: Direction, isInternal: boolean): Lines;
 }
 
-export function filterFunctions(filters: readonly BGPFilter[], family: Family, complain: Complain): FilterFunctions {
+export function filterFunctions(
+  { filters, settings }: FilterInputs,
+  family: Family,
+  complain: Complain,
+): FilterFunctions {
   const functions = filters.flatMap((filter) =>
     (['import', 'export'] as const).flatMap((direction) => {
       const rules = rulesOf(filter, direction, family);
@@ -32,7 +43,10 @@ export function filterFunctions(filters: readonly BGPFilter[], family: Family, c
   );
   const defined = new Set(functions.map(({ symbol }) => symbol));
   return {
-    sections: [priorityFunction(filters, family), ...functions.map(({ lines }) => lines)],
+    sections: [
+      priorityFunction(filters, settings.normalPriority[family], family),
+      ...functions.map(({ lines }) => lines),
+    ],
     callsFor: (names, direction, isInternal) =>
       names
         .map((name) => functionSymbol(name, direction, family))

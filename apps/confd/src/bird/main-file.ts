@@ -15,7 +15,7 @@ const IGNORED_INTERFACES = ['cali*', 'kube-ipvs*'];
 
 /** `bird.cfg` or `bird6.cfg` (calico-confd 6.3). The two files that it includes lie in its directory. */
 export function renderMainFile(node: NodeBgp, family: Family, includes: readonly string[], complain: Complain): string {
-  const functions = filterFunctions(node.filters, family, complain);
+  const functions = filterFunctions(node, family, complain);
   const sessions = familySessions(node, family, complain);
   return document(
     [`# IPv${family} routing of node ${plain(node.me.name)}. Written by confd: changes made here are lost.`],

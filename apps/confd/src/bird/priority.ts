@@ -1,16 +1,18 @@
 /**
- * Route priorities (BGPFilter): kernel metrics. Between nodes they travel as LOCAL_PREF, counted down from the largest
- * number that BIRD 1 had. Only where an import filter sets one have routes a metric of their own: a BIRD 2 that sets
- * metrics per route has none for all of them.
+ * Route priorities: kernel metrics. Between nodes they travel as LOCAL_PREF, counted down from the largest number that
+ * BIRD 1 had, where they are better than the usual one: a workload that moves has one on its new node, and is reached
+ * there as soon as the others have heard of it, since BIRD's own metric is better than that of their routes. Only where
+ * an import filter sets one have routes a metric of their own: a BIRD 2 that sets metrics per route has none for all of
+ * them.
  */
-import type { Family } from '@calico-node/net';
+import { familyOf, type Family } from '@calico-node/net';
 import type { BGPFilter } from '@calico-node/model';
+import type { NodeBgp } from '../derive/derive.ts';
+import { isInternal, type Session } from '../derive/session.ts';
 import type { Direction } from './filter-rule.ts';
 import { functionOf, type Lines } from './syntax.ts';
 
 const LARGEST = 0x7fff_ffff;
-/** Of routes to which nobody has given another. */
-const NORMAL = 1024;
 /** BIRD 2's own metric for all routes. */
 export const BIRD_METRIC = 32;
 
@@ -25,7 +27,7 @@ export function setPriority(priority: number, direction: Direction): string {
 }
 
 /** The function that `priorityCondition` calls; nothing where no rule does. */
-export function priorityFunction(filters: readonly BGPFilter[], family: Family): Lines {
+export function priorityFunction(filters: readonly BGPFilter[], normal: number, family: Family): Lines {
   const isAsked = filters.some(({ spec }) =>
     rulesOf(spec, family, ['import', 'export']).some(({ priority }) => priority !== undefined),
   );
@@ -33,7 +35,7 @@ export function priorityFunction(filters: readonly BGPFilter[], family: Family):
   return functionOf('calico_priority', '', [
     `if (defined(krt_metric) && krt_metric > 0 && krt_metric != ${BIRD_METRIC}) then return krt_metric;`,
     `if (source = RTS_BGP && defined(bgp_local_pref) && bgp_local_pref != 100) then return ${LARGEST} - bgp_local_pref;`,
-    `return ${NORMAL};`,
+    `return ${normal};`,
   ]);
 }
 
@@ -49,6 +51,23 @@ export function hasOwnMetrics(filters: readonly BGPFilter[], family: Family): bo
 /** What gives a route the usual metric, where routes have metrics of their own. */
 export function usualMetric(filters: readonly BGPFilter[], family: Family): Lines {
   return hasOwnMetrics(filters, family) ? [usual] : [];
+}
+
+/** Tells a peer in our AS of metrics that are better than the usual one. */
+export function exportPriority(session: Session, { settings }: NodeBgp): Lines {
+  if (!isInternal(session)) return [];
+  return [
+    `if ${hasMetricBelow(settings.normalPriority[familyOf(session.address)])} then bgp_local_pref = ${LARGEST} - krt_metric;`,
+  ];
+}
+
+/** The condition that a route of the kernel, or of a peer in our AS, goes before usual ones. */
+export function isElevated(normal: number): string {
+  return `(${hasMetricBelow(normal)} || (source = RTS_BGP && defined(bgp_local_pref) && bgp_local_pref > ${LARGEST - normal}))`;
+}
+
+function hasMetricBelow(normal: number): string {
+  return `(defined(krt_metric) && krt_metric > 0 && krt_metric != ${BIRD_METRIC} && krt_metric < ${normal})`;
 }
 
 function rulesOf(spec: BGPFilter['spec'], family: Family, directions: readonly Direction[]) {

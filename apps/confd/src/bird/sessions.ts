@@ -5,7 +5,7 @@ import type { Complain } from '../derive/resources.ts';
 import { isInternal, type Session } from '../derive/session.ts';
 import { debugging } from './debugging.ts';
 import type { FilterFunctions } from './filter-functions.ts';
-import { usualMetric } from './priority.ts';
+import { exportPriority, usualMetric } from './priority.ts';
 import { block, quote, type Lines } from './syntax.ts';
 
 /** RFC 4724 3: the restart time has twelve bits. */
@@ -55,6 +55,7 @@ export function sessionFilters(
       'accept;',
     ],
     exports: [
+      ...exportPriority(session, node),
       ...functions.callsFor(session.filters, 'export', internal),
       `calico_export_to_bgp_peers(${internal});`,
       'reject;',

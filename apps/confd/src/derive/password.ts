@@ -15,10 +15,14 @@ export function readPassword(
   complain: Complain,
 ): string {
   if (password === undefined) return '';
-  const { name = '', key = '' } = password.secretKeyRef ?? {};
+  const { name = '', key = '', optional = false } = password.secretKeyRef ?? {};
   const value = lookup?.(name, key);
   if (value === undefined || value === '') {
-    complain(subject, `the password is in secret "${name}", key "${key}", which is out of reach: sessions go without`);
+    if (!optional)
+      complain(
+        subject,
+        `the password is in secret "${name}", key "${key}", which is out of reach: sessions go without`,
+      );
     return '';
   }
   if (new TextEncoder().encode(value).length <= MAX_OCTETS) return value;

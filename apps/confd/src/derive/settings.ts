@@ -1,4 +1,4 @@
-import { parseCommunity } from '@calico-node/bgp';
+import { normalPriority, parseCommunity } from '@calico-node/bgp';
 import type { BGPConfiguration } from '@calico-node/model';
 import { tryParseIp, type Cidr, type Family, type IpAddress } from '@calico-node/net';
 import { compareText, givenAsn, readCidr, type BgpResources, type Complain } from './resources.ts';
@@ -39,6 +39,8 @@ export interface Settings {
   readonly serviceExternalIps: readonly string[];
   readonly serviceLoadBalancerIps: readonly string[];
   readonly aggregatesLoadBalancerIps: boolean;
+  /** The kernel metric of usual routes; Felix's has to be the same. */
+  readonly normalPriority: Readonly<Record<Family, number>>;
   /** The port of nodes that set none; 0: 179. */
   readonly globalListenPort: number;
   /** The port a node listens on; 0: 179. */
@@ -81,6 +83,10 @@ export function settingsFor(
     serviceExternalIps: cidrsOf(global?.serviceExternalIPs),
     serviceLoadBalancerIps: cidrsOf(global?.serviceLoadBalancerIPs),
     aggregatesLoadBalancerIps: global?.serviceLoadBalancerAggregation !== 'Disabled',
+    normalPriority: {
+      4: global?.ipv4NormalRoutePriority ?? normalPriority,
+      6: global?.ipv6NormalRoutePriority ?? normalPriority,
+    },
     globalListenPort: global?.listenPort ?? 0,
     listenPortOf: (name) => byConfigurationName.get(`node.${name}`)?.spec.listenPort ?? global?.listenPort ?? 0,
   };

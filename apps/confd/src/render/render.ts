@@ -65,6 +65,8 @@ export function renderBgpConfig(resources: BgpResources, options: RenderOptions)
       neverAnnounce,
       tunnels,
       localAddresses: peeringAddresses(sessions, settings),
+      normalPriorityV4: settings.normalPriority[4],
+      normalPriorityV6: settings.normalPriority[6],
     },
     filters: [...renderedFilters],
     logLevel: logLevels[settings.logLevel],

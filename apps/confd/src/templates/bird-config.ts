@@ -1,6 +1,5 @@
 /**
- * What `getBGPConfig` gives to templates: a node's part in BGP for one family, in the words of Calico's Go type. All
- * values are text, and pieces of configuration are BIRD 2's, as our own files have them.
+ * What `getBGPConfig` gives to templates: a node's part in BGP for one family, in the words of Calico's Go type. Pieces of configuration are BIRD 2's, as our own files have them.
  */
 import { familyOf, type Family } from '@calico-node/net';
 import { birdCommunity, addCommunity } from '../bird/community.ts';
@@ -26,7 +25,7 @@ const peerDebugModes = { none: '', info: 'debug { states, routes, filters, event
 export function birdConfig(node: NodeBgp, family: Family): Readonly<Record<string, unknown>> {
   const { me, settings, routerId } = node;
   const prefixes = ofFamily(node.prefixes, family);
-  const functions = filterFunctions(node.filters, family, quiet);
+  const functions = filterFunctions(node, family, quiet);
   return {
     NodeName: me.name,
     NodeIP: me.ipv4 ?? '',
@@ -43,6 +42,7 @@ export function birdConfig(node: NodeBgp, family: Family): Readonly<Record<strin
     PeerDebugMode: peerDebugModes[settings.logLevel],
     ListenAddress: settings.bindsToNodeIp ? (addressOf(me, family) ?? '') : '',
     ListenPort: orEmpty(me.listenPort),
+    NormalRoutePriority: settings.normalPriority[family],
     DirectInterfaces: directInterfaces(settings, quiet),
     ExternalIPs: settings.serviceExternalIps,
     LoadBalancerIPs: settings.serviceLoadBalancerIps,

@@ -9,6 +9,7 @@ import type { BGPFilter } from '@calico-node/model';
 import type { Family } from '@calico-node/net';
 import { filterFunctions, functionSymbol } from '../bird/filter-functions.ts';
 import { compareText } from '../derive/resources.ts';
+import type { Settings } from '../derive/settings.ts';
 import { routerId } from '../derive/router-id.ts';
 import type { NameLookups } from './name-lookups.ts';
 
@@ -18,6 +19,7 @@ export interface FunctionInputs {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** By name. */
   readonly filters: ReadonlyMap<string, BGPFilter>;
+  readonly settings: Pick<Settings, 'normalPriority'>;
   readonly lookups: Pick<NameLookups, 'addresses' | 'servers'>;
   /** What `getBGPConfig` gives for a family. */
   readonly bgpConfig: (family: Family) => unknown;
@@ -104,7 +106,7 @@ function nameFunctions({ lookups }: FunctionInputs): Record<string, TemplateFunc
   };
 }
 
-function birdFunctions({ filters, bgpConfig }: FunctionInputs): Record<string, TemplateFunction> {
+function birdFunctions({ filters, settings, bgpConfig }: FunctionInputs): Record<string, TemplateFunction> {
   return {
     getBGPConfig: (version) => bgpConfig(familyOf(version)),
     hashToIPv4: (name) => routerId('hash', text(name), undefined),
@@ -116,7 +118,7 @@ function birdFunctions({ filters, bgpConfig }: FunctionInputs): Record<string, T
     bgpFilterBIRDFuncs: (pairs, version) => {
       const names = Array.isArray(pairs) ? pairs.map((pair: Pair) => posix.basename(pair.Key)) : [];
       const known = names.flatMap((name) => filters.get(name) ?? []);
-      return filterFunctions(known, familyOf(version), () => undefined).sections.flat();
+      return filterFunctions({ filters: known, settings }, familyOf(version), () => undefined).sections.flat();
     },
   };
 }

@@ -16,6 +16,7 @@ export interface TemplateInputs {
   readonly nodeName: string;
   readonly view: ReadonlyMap<string, string>;
   readonly filters: FunctionInputs['filters'];
+  readonly settings: FunctionInputs['settings'];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly lookups: FunctionInputs['lookups'];
   readonly bgpConfig: FunctionInputs['bgpConfig'];

@@ -2,9 +2,12 @@
  * What leaves a Calico node: `calico_export_to_bgp_peers` of calico-confd 6.4 and `calico_aggr` of 6.5,
  * as a decision over typed rules instead of a rendered BIRD filter.
  */
+import type { Family } from '@calico-node/net';
+import type { PathAttributes } from '../wire/path-attributes.ts';
 import { matchesPattern } from './pattern.ts';
 import type { PrefixSet } from './prefix-set.ts';
 import type { PrefixView } from './prefix-view.ts';
+import { isElevated } from './priority.ts';
 
 export interface AnnounceRules {
   /** Pools whose export is disabled. */
@@ -19,6 +22,8 @@ export interface AnnounceRules {
   readonly routedElsewhere: PrefixSet;
   /** Interface name patterns whose routes never leave. */
   readonly ignoredInterfaces: readonly string[];
+  /** The metric of usual routes: one with a better metric leaves even out of a block. 0: none does. */
+  readonly normalPriority: Readonly<Record<Family, number>>;
 }
 
 export interface AnnounceSubject {
@@ -26,6 +31,7 @@ export interface AnnounceSubject {
   readonly interfaceName?: string | undefined;
   /** A route of the kernel through a gateway. */
   readonly isForwarding?: boolean;
+  readonly route?: { readonly attributes: PathAttributes };
 }
 
 export type AnnounceReason =
@@ -35,6 +41,7 @@ export type AnnounceReason =
   | 'routed-elsewhere'
   | 'aggregate'
   | 'covered-by-aggregate'
+  | 'elevated'
   | 'originated'
   | 'within'
   | 'not-within';
@@ -55,7 +62,7 @@ const overlayInterfaces = ['*.cali', '*.calico', 'tunl0'];
  */
 export function decideAnnouncement(
   rules: AnnounceRules,
-  { prefix, interfaceName, isForwarding = false }: AnnounceSubject,
+  { prefix, interfaceName, isForwarding = false, route }: AnnounceSubject,
   toInternalPeer: boolean,
 ): AnnounceDecision {
   if (rules.neverAnnounce.covers(prefix)) return { announce: false, reason: 'never-announce' };
@@ -72,7 +79,11 @@ export function decideAnnouncement(
     return { announce: false, reason: 'routed-elsewhere' };
   }
   if (rules.aggregates.has(prefix)) return { announce: true, reason: 'aggregate' };
-  if (rules.aggregates.covers(prefix)) return { announce: false, reason: 'covered-by-aggregate' };
+  if (rules.aggregates.covers(prefix)) {
+    const normal = rules.normalPriority[prefix.family];
+    const mayLeave = route !== undefined && isElevated(route.attributes, normal);
+    return mayLeave ? { announce: true, reason: 'elevated' } : { announce: false, reason: 'covered-by-aggregate' };
+  }
   if (rules.originated.covers(prefix)) return { announce: true, reason: 'originated' };
   return rules.announceWithin.covers(prefix)
     ? { announce: true, reason: 'within' }

@@ -1,11 +1,13 @@
 /**
  * The decision process: RFC 4271 9.1.2.2 with RFC 4456 9. Before its phase 2 stands what every router
- * has: the node's own routes (the kernel's, then static ones) win over those that peers tell of.
+ * has: the node's own routes (the kernel's, then static ones) win over those that peers tell of. Only a peer's route
+ * whose LOCAL_PREF stands for a better metric than the kernel's route has (see priority.ts) wins over that.
  */
 import { ipToBytes } from '@calico-node/net';
 import { asPathLength, neighborAs } from '../wire/as-path.ts';
 import { origins, type PathAttributes } from '../wire/path-attributes.ts';
 import { isLongLivedStale } from './long-lived.ts';
+import { localPrefFor } from './priority.ts';
 import type { RouteSource } from './route-source.ts';
 
 /** RFC 4271 9.1.1 leaves the value for routes without LOCAL_PREF to the speaker; all use this one. */
@@ -41,6 +43,20 @@ export interface Comparison {
 
 const sourceRank: Readonly<Record<RouteSource['kind'], number>> = { kernel: 0, static: 1, bgp: 2 };
 
+function compareSources(a: Candidate, b: Candidate): number {
+  const order = sourceRank[a.source.kind] - sourceRank[b.source.kind];
+  if (order === 0) return 0;
+  if (a.source.kind === 'bgp') return -compareToPeers(b, a, -order);
+  return b.source.kind === 'bgp' ? compareToPeers(a, b, order) : order;
+}
+
+/** @param usual the order of one of the node's own routes and a peer's by their sources alone */
+function compareToPeers(own: Candidate, { attributes }: Candidate, usual: number): number {
+  const { priority, localPref } = attributes;
+  if (priority === undefined || localPref !== localPrefFor(priority)) return usual;
+  return own.attributes.priority !== undefined && own.attributes.priority <= priority ? usual : 1;
+}
+
 function routerIdOf({ attributes, source }: Candidate): number {
   // RFC 4456 9: ORIGINATOR_ID stands in for the peer's identifier.
   return attributes.originatorId ?? (source.kind === 'bgp' ? source.routerId : 0);
@@ -63,7 +79,7 @@ function compareAddress(a: RouteSource, b: RouteSource): number {
  */
 export function comparePaths(a: Candidate, b: Candidate): Comparison {
   const [x, y] = [a.attributes, b.attributes];
-  let order = sourceRank[a.source.kind] - sourceRank[b.source.kind];
+  let order = compareSources(a, b);
   if (order !== 0) return { order, step: 'source' };
   // RFC 9494 4.3: what is only kept for want of better comes last.
   order = Number(isLongLivedStale(x.communities)) - Number(isLongLivedStale(y.communities));

@@ -41,6 +41,8 @@ export interface ExportTraits {
   readonly isLongLivedStale: boolean;
   /** It carries ONLY_TO_CUSTOMER. */
   readonly isOnlyToCustomer: boolean;
+  /** Its LOCAL_PREF is above the usual one. */
+  readonly isPreferred: boolean;
 }
 
 export type ExportProblem = 'no-advertise' | 'no-export' | 'not-reflected' | 'stale' | 'only-to-customer';
@@ -55,26 +57,34 @@ function spreadOf(communities: readonly number[] | undefined): Spread {
   return communities.includes(noExport) || communities.includes(noExportSubconfed) ? 'own-as' : 'anywhere';
 }
 
-const unmarked: ExportTraits = { spread: 'anywhere', isLongLivedStale: false, isOnlyToCustomer: false };
+const unmarked: ExportTraits = {
+  spread: 'anywhere',
+  isLongLivedStale: false,
+  isOnlyToCustomer: false,
+  isPreferred: false,
+};
+const preferred: ExportTraits = { ...unmarked, isPreferred: true };
 
-export function traitsOf({ communities, onlyToCustomer }: PathAttributes): ExportTraits {
+export function traitsOf({ communities, onlyToCustomer, localPref = defaultLocalPref }: PathAttributes): ExportTraits {
   return {
     spread: spreadOf(communities),
     isLongLivedStale: isLongLivedStale(communities),
     isOnlyToCustomer: onlyToCustomer !== undefined,
+    isPreferred: localPref > defaultLocalPref,
   };
 }
 
 /** `traitsOf` a plain attribute list. */
 export function plainTraits(
   bytes: Uint8Array,
-  { communitiesStart: start, communitiesEnd: end }: PlainAttributes,
+  { communitiesStart: start, communitiesEnd: end, localPref }: PlainAttributes,
 ): ExportTraits {
-  if (start === end) return unmarked;
+  const isPreferred = localPref > defaultLocalPref;
+  if (start === end) return isPreferred ? preferred : unmarked;
   const has = (community: number): boolean => hasPlainValue(bytes, start, end, community);
   const { noAdvertise, noExport, noExportSubconfed, longLivedStale } = wellKnownCommunity;
   const spread = has(noAdvertise) ? 'nowhere' : has(noExport) || has(noExportSubconfed) ? 'own-as' : 'anywhere';
-  return { spread, isLongLivedStale: has(longLivedStale), isOnlyToCustomer: false };
+  return { spread, isLongLivedStale: has(longLivedStale), isOnlyToCustomer: false, isPreferred };
 }
 
 /** Why routes from the source must not go to the target whatever policy says; `undefined` when they may. */

@@ -33,6 +33,8 @@ export interface FilterRule {
   /** The route's path begins with these AS numbers. */
   readonly asPathPrefix?: readonly number[];
   readonly priority?: number | undefined;
+  /** The priority of routes without one of their own; 1024 unless given. */
+  readonly normalPriority?: number;
   /** What changes in a route that the rule accepts. */
   readonly operations?: readonly RouteOperation[];
 }
@@ -51,7 +53,11 @@ export interface FilterSubject {
   /** A route of the kernel through a gateway. */
   readonly isForwarding?: boolean;
   /** What carries the route's attributes: they may be decoded only when they are asked for. */
-  readonly route: { readonly attributes: PathAttributes };
+  readonly route: {
+    readonly attributes: PathAttributes;
+    /** They are as they came. */
+    readonly isPlain?: boolean;
+  };
 }
 
 function matchesPrefix(
@@ -83,7 +89,7 @@ export function matchesRule(rule: FilterRule, subject: FilterSubject): boolean {
   return (
     communities.every((community) => carriesCommunity(attributes, community)) &&
     beginsWith(attributes.asPath, asPathPrefix) &&
-    (priority === undefined || priority === priorityOf(attributes))
+    (priority === undefined || priority === priorityOf(attributes, rule.normalPriority))
   );
 }
 

@@ -16,6 +16,20 @@ export function localPrefFor(priority: number): number {
 }
 
 /** A route's priority: its kernel metric, or what its LOCAL_PREF stands for unless that is the usual one. */
-export function priorityOf({ priority, localPref = defaultLocalPref }: PathAttributes): number {
-  return priority ?? (localPref === defaultLocalPref ? normalPriority : largest - localPref);
+export function priorityOf(
+  { priority, localPref = defaultLocalPref }: PathAttributes,
+  normal = normalPriority,
+): number {
+  return priority ?? (localPref === defaultLocalPref ? normal : largest - localPref);
+}
+
+/** The priority that a LOCAL_PREF from a peer in our AS stands for, where it is better than the usual one. */
+export function elevatedPriority({ localPref = defaultLocalPref }: PathAttributes, normal: number): number | undefined {
+  const priority = largest - localPref;
+  return localPref > defaultLocalPref && priority > 0 && priority < normal ? priority : undefined;
+}
+
+/** Whether a route goes before usual ones: its metric is its own, and better than theirs. */
+export function isElevated({ priority }: PathAttributes, normal: number): boolean {
+  return priority !== undefined && priority < normal;
 }

@@ -187,6 +187,7 @@ describe("what leaves a node (Calico's calico_export_to_bgp_peers)", () => {
     announceWithin: new PrefixSet([parseCidr('10.0.0.0/16'), parseCidr('10.99.0.0/16')]),
     routedElsewhere: new PrefixSet([parseCidr('10.0.4.0/22')]),
     ignoredInterfaces: ['docker*'],
+    normalPriority: { 4: 1024, 6: 1024 },
   };
 
   it.each<readonly [string, string | undefined, boolean, boolean, string]>([
@@ -204,6 +205,15 @@ describe("what leaves a node (Calico's calico_export_to_bgp_peers)", () => {
   ])('%s on %s, to an internal peer: %s', (prefix, interfaceName, toInternal, announce, reason) => {
     const subject = { prefix: prefixViewOf(parseCidr(prefix)), interfaceName };
     expect(decideAnnouncement(rules, subject, toInternal)).toEqual({ announce, reason });
+  });
+
+  it('leave a block with a metric better than the usual one, as a workload that has moved here has', () => {
+    const reasonFor = (priority: number): string => {
+      const route = { attributes: { origin: 'IGP', asPath: [], priority } as const };
+      const subject = { prefix: prefixViewOf(parseCidr('10.0.1.5/32')), interfaceName: 'cali1', route };
+      return decideAnnouncement(rules, subject, true).reason;
+    };
+    expect([512, 1024].map(reasonFor)).toEqual(['elevated', 'covered-by-aggregate']);
   });
 
   it("are not blocks of other nodes that Felix routes through them, for these tell the nodes' AS themselves", () => {

@@ -9,6 +9,8 @@ import { attributeCode, attributeFlag } from './path-attributes.ts';
 export class PlainAttributes {
   /** The four octets of NEXT_HOP. */
   nextHop = 0;
+  /** 0: none. */
+  localPref = 0;
   asPathStart = 0;
   asPathEnd = 0;
   communitiesStart = 0;
@@ -68,6 +70,7 @@ export function scanPlainAttributes(
 ): boolean {
   let seen = 0;
   into.hasOriginator = false;
+  into.localPref = 0;
   into.communitiesStart = into.communitiesEnd = into.clusterListStart = into.clusterListEnd = 0;
   let at = start;
   while (at < end) {
@@ -104,6 +107,7 @@ export function scanPlainAttributes(
         break;
       case attributeCode.localPref:
         if (external || kind !== transitive || length !== 4) return false;
+        into.localPref = u32(bytes, value);
         break;
       case attributeCode.atomicAggregate:
         if (kind !== transitive || length !== 0) return false;

@@ -84,8 +84,14 @@ const fields = {
     oneOf('Enabled', 'Disabled', 'EnabledIPIPOnly', 'EnabledNoEncapOnly'),
     "Which routes to other nodes' workloads the BGP daemon, not Felix, puts into the kernel.",
   ),
-  ipv4NormalRoutePriority: pointer(routePriority, 'The metric of IPv4 routes put into the kernel.'),
-  ipv6NormalRoutePriority: pointer(routePriority, 'The metric of IPv6 routes put into the kernel.'),
+  ipv4NormalRoutePriority: pointer(routePriority, {
+    unset: '1024',
+    description: "Felix's metric of usual IPv4 routes: those with a better one go before others on all nodes.",
+  }),
+  ipv6NormalRoutePriority: pointer(routePriority, {
+    unset: '1024',
+    description: "Felix's metric of usual IPv6 routes: those with a better one go before others on all nodes.",
+  }),
 };
 
 type BGPConfigurationSpec = StructValue<typeof fields>;
