@@ -14,12 +14,11 @@ import { loadNative } from './native/load.ts';
 import type { NativeTable } from './native/table.ts';
 import { NetlinkError } from './netlink-error.ts';
 import { openNetlinkSocket, type NetlinkSocketOptions } from './netlink-open.ts';
+import { giveBackReceiveBuffer, takeReceiveBuffer } from './receive-buffers.ts';
 
 const MSG_DONTWAIT = 0x40;
 const MSG_TRUNC = 0x20;
 
-/** A dump's parts have at most 32 KB; an error echoes its request, which can be longer than one attribute. */
-const RECEIVE_BYTES = 128 * 1024;
 /** Fits into the send buffer that an unprivileged socket has (212,992 bytes). */
 export const CHUNK_BYTES = 128 * 1024;
 /** Bounds how long one send keeps the event loop and the kernel's locks: about 2 ms of routes. */
@@ -72,7 +71,7 @@ export class NetlinkSocket implements Disposable {
   /** This socket's address; events caused by it carry this as their `portId`. */
   readonly portId: number;
   readonly #native: NativeTable;
-  readonly #buffer = new Uint8Array(RECEIVE_BYTES);
+  readonly #buffer = takeReceiveBuffer();
   readonly #exchanges = new Set<Exchange>();
   #nextSequence = 1;
   #stopWatching: (() => void) | undefined;
@@ -194,11 +193,16 @@ export class NetlinkSocket implements Disposable {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#stopWatching?.();
-    if (this.#sendsInFlight === 0) this.#native.close(this.fd);
+    if (this.#sendsInFlight === 0) this.#free();
   }
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  #free(): void {
+    this.#native.close(this.fd);
+    giveBackReceiveBuffer(this.#buffer);
   }
 
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -235,7 +239,7 @@ export class NetlinkSocket implements Disposable {
     } finally {
       this.#exchanges.delete(exchange);
       this.#sendsInFlight--;
-      if (this.#isClosed && this.#sendsInFlight === 0) this.#native.close(this.fd);
+      if (this.#isClosed && this.#sendsInFlight === 0) this.#free();
     }
   }
 
