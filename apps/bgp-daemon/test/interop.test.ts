@@ -1,7 +1,7 @@
 import { bgpV1 } from '@calico-node/rpc';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { otherKinds, whyMissing, type OtherConfig, type OtherSpeaker } from './other-speakers.ts';
-import { Daemon, Rig, Traffic, until, type Host } from './rig.ts';
+import { Bird, Daemon, Rig, Traffic, until, type Host } from './rig.ts';
 
 const asn = 64512;
 const theirPrefix = '10.244.2.0/26';
@@ -160,7 +160,7 @@ for (const kind of otherKinds) {
     it('gives us two next hops for a prefix, and takes both paths from us (ADD-PATH)', async () => {
       const [third, fourth] = [rig.addHost(), rig.addHost()];
       const speakers = [start(theirs), start(third)];
-      const receiver = start(fourth, { prefixes: [], addPath: true });
+      const receiver = start(fourth, { prefixes: [], addPath: 'receive' });
       const client = { routeReflectorClient: true };
       await daemon.apply(
         config([
@@ -192,6 +192,38 @@ for (const kind of otherKinds) {
         () => receiver.show(theirPrefix),
         (text) => text.includes(third.address) && !text.includes(theirs.address),
       );
+    });
+
+    it('tells us of all its paths to a prefix, and of the end of one (ADD-PATH)', async () => {
+      const feeders = [64601, 64602].map((feederAs) => ({ feederAs, host: rig.addHost() }));
+      const feeding = feeders.map(
+        ({ feederAs, host }) =>
+          new Bird(
+            host,
+            `router id ${host.address};
+protocol device { scan time 1; }
+protocol static mine { ipv4; route ${theirPrefix} blackhole; }
+protocol bgp speaker {
+  local ${host.address} as ${feederAs};
+  neighbor ${theirs.address} as ${asn};
+  connect retry time 1; connect delay time 1; error wait time 1, 2;
+  ipv4 { import none; export all; };
+}
+`,
+          ),
+      );
+      const peers = feeders.map(({ feederAs, host }) => ({ asn: feederAs, address: host.address }));
+      start(theirs, { prefixes: [], addPath: 'send', feeders: peers });
+      await daemon.apply(config([{ address: theirs.address, addPathReceive: true }]));
+      await daemon.established();
+      const paths = async (): Promise<string> =>
+        (await daemon.routes(theirPrefix))
+          .map(({ asPath }) => asPath)
+          .sort()
+          .join();
+      await until('both paths', paths, (seen) => seen === '64601,64602');
+      feeding[0]!.birdc('disable', 'mine');
+      await until('the other path', paths, (seen) => seen === '64602');
     });
 
     it('keeps our routes through kill -9 of ours, and we keep its through kill -9 of it', async () => {

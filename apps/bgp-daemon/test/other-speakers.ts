@@ -15,8 +15,10 @@ export interface OtherConfig {
   /** Announced with its own address as the next hop, and with these large communities. */
   readonly prefixes: readonly string[];
   readonly largeCommunity?: string;
-  /** It takes several paths to a prefix (RFC 7911). */
-  readonly addPath?: boolean;
+  /** It takes several paths to a prefix, or tells us of all that it has (RFC 7911). */
+  readonly addPath?: 'receive' | 'send';
+  /** Speakers of other ASes that it hears as well, and passes on to us. */
+  readonly feeders?: readonly { readonly address: string; readonly asn: number }[];
   /** Routes of IPv4 over a session of IPv6 (RFC 8950). */
   readonly ipv4OverIpv6?: boolean;
 }
@@ -55,7 +57,8 @@ class Bird2 implements OtherSpeaker {
   readonly #bird: Bird;
 
   constructor(host: Host, config: OtherConfig) {
-    const { asn, peer, peerAs, password, prefixes, largeCommunity, addPath = false, address = host.address } = config;
+    const { asn, peer, peerAs, password, prefixes, largeCommunity, addPath, address = host.address } = config;
+    const { feeders = [] } = config;
     const family = carried(config);
     const routes = prefixes.map((prefix) => `route ${prefix} via ${address};`).join(' ');
     const large = largeCommunity?.replaceAll(':', ', ');
@@ -76,16 +79,25 @@ protocol bgp ours {
   ${family} {
     import all;
     export filter {
-      if source != RTS_STATIC then reject;
+      if source != RTS_STATIC && source != RTS_BGP then reject;
       ${large === undefined ? '' : `bgp_large_community.add((${large}));`}
       accept;
     };
     next hop self;
-    ${addPath ? 'add paths rx;' : ''}
+    ${addPath === undefined ? '' : `add paths ${addPath === 'send' ? 'tx' : 'rx'};`}
     ${config.ipv4OverIpv6 === true ? 'extended next hop;' : ''}
   };
 }
+${feeders
+  .map(
+    (feeder, index) => `protocol bgp feeder${index} {
+  local ${address} as ${asn};
+  neighbor ${feeder.address} as ${feeder.asn};
+  ${family} { import all; export none; };
+}
 `,
+  )
+  .join('')}`,
     );
   }
 
@@ -114,7 +126,7 @@ class Gobgp implements OtherSpeaker {
   constructor(host: Host, config: OtherConfig) {
     this.#host = host;
     this.#config = config;
-    const { asn, peer, peerAs, password = '', addPath = false } = config;
+    const { asn, peer, peerAs, password = '', addPath, feeders = [] } = config;
     const family = carried(config);
     writeFileSync(
       join(host.directory, 'gobgp.toml'),
@@ -137,8 +149,12 @@ restart-time = 60
 afi-safi-name = "${family}-unicast"
 [neighbors.afi-safis.mp-graceful-restart.config]
 enabled = true
-${addPath ? '[neighbors.afi-safis.add-paths.config]\nreceive = true\nsend-max = 8' : ''}
-`,
+${addPath === undefined ? '' : '[neighbors.afi-safis.add-paths.config]\nreceive = true\nsend-max = 8'}
+${feeders
+  .map(
+    (feeder) => `[[neighbors]]\n[neighbors.config]\nneighbor-address = "${feeder.address}"\npeer-as = ${feeder.asn}\n`,
+  )
+  .join('')}`,
     );
     this.#process = this.#start([]);
   }
@@ -197,6 +213,7 @@ class Frr implements OtherSpeaker {
   constructor(host: Host, config: OtherConfig) {
     this.#host = host;
     const { asn, peer, peerAs, password, prefixes, largeCommunity, address = host.address } = config;
+    const { feeders = [], addPath } = config;
     const family = carried(config);
     mkdirSync(join(host.directory, 'vty'), { recursive: true });
     const lines = [
@@ -217,7 +234,10 @@ class Frr implements OtherSpeaker {
       ` neighbor ${peer} disable-connected-check`,
       ...(config.ipv4OverIpv6 === true ? [` neighbor ${peer} capability extended-nexthop`] : []),
       ...(password === undefined ? [] : [` neighbor ${peer} password ${password}`]),
+      ...feeders.map((feeder) => ` neighbor ${feeder.address} remote-as ${feeder.asn}`),
       ` address-family ${family} unicast`,
+      ...feeders.map((feeder) => `  neighbor ${feeder.address} activate`),
+      ...(addPath === 'send' ? [`  neighbor ${peer} addpath-tx-all-paths`] : []),
       `  neighbor ${peer} activate`,
       `  neighbor ${peer} next-hop-self`,
       ...(largeCommunity === undefined ? [] : [`  neighbor ${peer} route-map mark out`]),
