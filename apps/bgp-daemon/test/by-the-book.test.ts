@@ -132,6 +132,40 @@ describe('RFC 4271', () => {
     await untilKnown(host, ['198.18.2.0/24']);
   });
 
+  it('uses no next hop of an adjacent peer that is on no network of ours, until it is (6.3)', async () => {
+    const kernel = bgpV1.KernelConfig.fromPartial({ learn: true, program: true });
+    const host = await onlyPeer({ remoteAs: 64777 }, { kernel });
+    ours.ip('route', 'add', '10.8.0.0/24', 'via', host.address);
+    const peer = await open(host, { asn: 64777 });
+    const through = (octets: number[]): number[] => [
+      ...[0x40, 1, 1, 0, 0x40, 2, 6, 2, 1, 0, 0, 0xfd, 9],
+      ...[0x40, 3, 4, ...octets],
+    ];
+    peer.send(rawUpdate(through([10, 8, 0, 9]), net(1)), rawUpdate(through([10, 9, 0, 99]), net(2)));
+    const used = (...prefixes: string[]): Promise<string[]> =>
+      until(
+        `routes to ${prefixes.join()}`,
+        () => ours.routes('bird').map((route) => route.split(' ', 1)[0] ?? ''),
+        (seen) => seen.join() === prefixes.join(),
+      );
+    await used('198.18.2.0/24');
+    const [path] = (await daemon.explain('198.18.1.0/24')).paths;
+    expect(path?.verdict).toContain('10.8.0.9 is neither the peer nor on a network of this node');
+    // Further away the peer may name anybody who can be reached.
+    await apply([{ address: host.address, remoteAs: 64777, multihop: true }], { kernel });
+    const again = await open(host, { asn: 64777 });
+    again.send(rawUpdate(through([10, 8, 0, 9]), net(1)), rawUpdate(through([10, 9, 0, 99]), net(2)));
+    await used('198.18.1.0/24', '198.18.2.0/24');
+    await apply([{ address: host.address, remoteAs: 64777 }], { kernel });
+    const third = await open(host, { asn: 64777 });
+    third.send(rawUpdate(through([10, 8, 0, 9]), net(1)));
+    await used();
+    ours.ip('route', 'del', '10.8.0.0/24');
+    ours.ip('address', 'add', '10.8.0.1/24', 'dev', 'eth0');
+    await used('198.18.1.0/24');
+    ours.ip('address', 'del', '10.8.0.1/24', 'dev', 'eth0');
+  });
+
   it('tells a peer nothing that it has from it, and withdraws what it had from another when that one goes (9.1.3)', async () => {
     const [a, b] = [rig.addHost(), rig.addHost()];
     await apply(

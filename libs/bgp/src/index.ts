@@ -101,7 +101,7 @@ export {
   type Comparison,
   type DecisionStep,
 } from './routing/decision.ts';
-export { type RouteSource } from './routing/route-source.ts';
+export { isStrangeNextHop, type RouteSource } from './routing/route-source.ts';
 export {
   formatCommunity,
   formatLargeCommunity,

@@ -1,4 +1,4 @@
-import { isEquallyGood, selectBest, type Candidate, type RouteSource } from '@calico-node/bgp';
+import { isEquallyGood, isStrangeNextHop, selectBest, type Candidate, type RouteSource } from '@calico-node/bgp';
 import type { Cidr, Family, IpAddress } from '@calico-node/net';
 import type { AttributeSet, AttributeTable } from './attribute-table.ts';
 import { grown, grownCapacity, IntList } from './columns.ts';
@@ -405,7 +405,11 @@ export class Rib {
 
   #costOf(path: number, cost: NextHopCost): number | undefined {
     const nextHop = this.setOf(path)?.nextHop;
-    return nextHop === undefined ? 0 : cost(nextHop);
+    if (nextHop === undefined) return 0;
+    const metric = cost(nextHop);
+    if (metric === undefined || metric === 0) return metric;
+    const source = this.sourceOf(path);
+    return source !== undefined && isStrangeNextHop(source.route, nextHop, metric) ? undefined : metric;
   }
 
   #selectAmong(paths: readonly number[], cost: NextHopCost | undefined): number {

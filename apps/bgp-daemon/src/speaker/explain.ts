@@ -1,4 +1,4 @@
-import { comparePaths, type Candidate, type DecisionStep } from '@calico-node/bgp';
+import { comparePaths, isStrangeNextHop, type Candidate, type DecisionStep } from '@calico-node/bgp';
 import { familyOf, type Cidr, type Family } from '@calico-node/net';
 import type { NextHopCost, PathView, Rib } from '../rib/rib.ts';
 import type { ExportExplanation } from '../rib/update-group.ts';
@@ -52,7 +52,13 @@ export function explainRoute(
 function verdictOn(path: PathView, best: PathView | undefined, cost: NextHopCost): string {
   const { nextHop } = path.set.attributes;
   if (path.filtered) return 'not used: an import filter rejects it';
-  if (nextHop !== undefined && cost(nextHop) === undefined) return `not used: next hop ${nextHop} cannot be reached`;
+  if (nextHop !== undefined) {
+    const metric = cost(nextHop);
+    if (metric === undefined) return `not used: next hop ${nextHop} cannot be reached`;
+    if (isStrangeNextHop(path.source.route, nextHop, metric)) {
+      return `not used: next hop ${nextHop} is neither the peer nor on a network of this node (RFC 4271 6.3)`;
+    }
+  }
   if (best === undefined) return 'not decided on yet';
   const { step } = comparePaths(candidate(best, cost), candidate(path, cost));
   if (step === 'source' && best.source.route.kind === 'bgp') return 'not best: its metric is worse';

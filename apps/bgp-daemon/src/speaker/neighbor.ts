@@ -324,8 +324,10 @@ export class Neighbor {
   }
 
   #routeSource(routerId: number): RibSource['route'] {
-    const { remoteAs, localAs, address, routeReflectorClient: client } = this.#config;
-    return { kind: 'bgp', external: remoteAs !== localAs, routerId, address, client };
+    const { remoteAs, localAs, address, multihop, ttlSecurityHops, routeReflectorClient: client } = this.#config;
+    const external = remoteAs !== localAs;
+    const isAdjacent = external && !multihop && ttlSecurityHops <= 1;
+    return { kind: 'bgp', external, routerId, address, client, isAdjacent };
   }
 
   #established(session: Session, localAddress: string | undefined): void {

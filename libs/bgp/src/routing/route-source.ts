@@ -1,5 +1,15 @@
 import type { IpAddress } from '@calico-node/net';
 
+/**
+ * Whether a next hop is one that the source may not tell of (RFC 4271 6.3): an adjacent peer of another AS names itself,
+ * or somebody on a network that this node is on too.
+ *
+ * @param cost of reaching it; 0: it is on a network of this node
+ */
+export function isStrangeNextHop(source: RouteSource, nextHop: IpAddress, cost: number): boolean {
+  return cost > 0 && source.kind === 'bgp' && source.isAdjacent === true && nextHop !== source.address;
+}
+
 /** Where a route came from, as far as the decision process and policy ask. */
 export type RouteSource =
   | { readonly kind: 'static' }
@@ -16,4 +26,6 @@ export type RouteSource =
       readonly address: IpAddress;
       /** A route reflector's client (RFC 4456). */
       readonly client: boolean;
+      /** It is in another AS, and on a network of this node: so have its next hops to be. */
+      readonly isAdjacent?: boolean;
     };
