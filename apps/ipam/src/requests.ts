@@ -8,6 +8,7 @@ import {
   type Assigned,
   type IntendedUse,
   type Ipam,
+  type WarmAssign,
   type WarmOutcome,
   type WarmRequest,
 } from '@calico-node/ipam';
@@ -69,7 +70,7 @@ export async function autoAssign(
 }
 
 /** The same, of a node's own blocks; nothing for what takes more than those, or is wrong. */
-export function warmAutoAssign(request: ipamV1.AutoAssignRequest, ownNode: NodeName): WarmRequest | undefined {
+export function warmAutoAssign(request: ipamV1.AutoAssignRequest, ownNode: NodeName): WarmAssign | undefined {
   const use = uses[request.use];
   const { num4, num6, handleId, nodeName } = request;
   if (use === undefined || use === 'LoadBalancer' || !isHandle(handleId)) return undefined;

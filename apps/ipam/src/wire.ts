@@ -12,6 +12,7 @@ import { ipamConfigKey } from '@calico-node/model';
 import { ipamV1, serveUnix, unary, type UnaryContext } from '@calico-node/rpc';
 import { sleep, type Reporter, type ServiceContext } from '@calico-node/service';
 import { readConfig } from './config.ts';
+import { LookAhead } from './look-ahead.ts';
 import {
   assignIp,
   autoAssign,
@@ -48,7 +49,9 @@ export async function runIpam(context: ServiceContext): Promise<void> {
     batchSize: maxBatch,
     keyOf: ({ warm }) => warm?.request.handleId,
     serve: (works) => serveBatch(allocator, works, counted.served),
+    whenIdle: () => ahead.look(),
   });
+  const ahead = new LookAhead(ipam, allocator, config.nodeName, log);
   const counted = registerMetrics(metrics.registry, () => queue.length);
 
   /** A call: queued, counted, its errors translated. */
@@ -81,10 +84,14 @@ export async function runIpam(context: ServiceContext): Promise<void> {
 
   const { nodeName } = config;
   const service: ipamV1.IpamServiceServer = {
-    autoAssign: call('AutoAssign', (request: ipamV1.AutoAssignRequest, caller) => ({
-      warm: fromMemory(warmAutoAssign(request, nodeName), autoAssignAnswer),
-      cold: () => autoAssign(ipam, request, nodeName, caller),
-    })),
+    autoAssign: call('AutoAssign', (request: ipamV1.AutoAssignRequest, caller) => {
+      const warm = warmAutoAssign(request, nodeName);
+      if (warm !== undefined && request.maxBlocksPerHost === 0) ahead.expectAnother(warm);
+      return {
+        warm: fromMemory(warm, autoAssignAnswer),
+        cold: () => autoAssign(ipam, request, nodeName, caller),
+      };
+    }),
     assignIp: call('AssignIp', (request: ipamV1.AssignIpRequest, caller) => ({
       warm: undefined,
       cold: () => assignIp(ipam, request, nodeName, caller),

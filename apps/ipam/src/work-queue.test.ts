@@ -99,4 +99,28 @@ describe('WorkQueue', () => {
     gates[1]!.resolve(undefined);
     await expect(second).resolves.toBe('B');
   });
+
+  it('has something else done when nothing waits, and lets what comes meanwhile wait for it', async () => {
+    const idle = Promise.withResolvers<undefined>();
+    const done: string[] = [];
+    const queue = new WorkQueue<string, undefined>({
+      limit: 10,
+      batchSize: 1,
+      keyOf: () => undefined,
+      serve: (requests) => {
+        done.push(...requests);
+        return Promise.resolve(requests.map(() => ({ status: 'fulfilled', value: undefined })));
+      },
+      whenIdle: async () => {
+        done.push('idle');
+        await idle.promise;
+      },
+    });
+    await Promise.all([queue.run('a', never), queue.run('b', never)]);
+    const late = queue.run('c', never);
+    await expect.poll(() => done).toEqual(['a', 'b', 'idle']);
+    idle.resolve(undefined);
+    await late;
+    expect(done.slice(0, 4)).toEqual(['a', 'b', 'idle', 'c']);
+  });
 });

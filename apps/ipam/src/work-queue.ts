@@ -20,6 +20,8 @@ export interface WorkQueueOptions<Req, Res> {
   readonly keyOf: (request: Req) => string | undefined;
   /** Does some requests together, and gives their results in order. */
   readonly serve: (requests: readonly Req[]) => Promise<readonly Settled<Res>[]>;
+  /** Done when a batch has its results and nothing waits; what comes in meanwhile waits for it. It does not fail. */
+  readonly whenIdle?: () => Promise<void>;
 }
 
 interface Waiting<Req, Res> {
@@ -73,6 +75,7 @@ export class WorkQueue<Req, Res> {
         if (result.status === 'fulfilled') settle.resolve(result.value);
         else settle.reject(result.reason);
       }
+      if (this.#waiting.length === 0) await this.#options.whenIdle?.();
     }
     this.#isRunning = false;
   }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { connectDatastore, type Backend } from '@calico-node/datastore';
 import { freePort, startEtcd, type EtcdProcess } from '@calico-node/datastore/testing';
+import { Ipam } from '@calico-node/ipam';
 import { callUnary, connectUnix, ipamV1, isRpcError } from '@calico-node/rpc';
 
 /** Waits until a value is as expected, long enough for a busy machine. */
@@ -91,6 +92,20 @@ describe('the IPAM service', () => {
     expect(again).toEqual(Array(5).fill(first));
     expect((await release('h')).released).toEqual([first.ipv4[0]!.split('/')[0]]);
     expect((await release('h')).released).toEqual([]);
+  });
+
+  it.each([
+    ['', false],
+    [', but not with strict affinity', true],
+  ])('claims a block when the last address of its own was given%s', async (_, isStrict) => {
+    await new Ipam(backend).setConfig({ strict_affinity: isStrict, auto_allocate_blocks: true });
+    for (const handleId of ['a', 'b', 'c', 'd']) await autoAssign({ handleId });
+    await release('nobody'); // waits for what the service does after an answer
+    const affinities = await backend.list('/calico/ipam/v2/host/n1/ipv4/block/');
+    expect(affinities.items).toHaveLength(isStrict ? 1 : 2);
+    await autoAssign({ handleId: 'e' });
+    const text = await (await fetch(`http://127.0.0.1:${healthPort}/metrics`)).text();
+    expect(text).toContain(`ipam_served_total{from="store"} ${isStrict ? 2 : 1}\n`);
   });
 
   it('counts its calls by method and outcome, how long they took, and from where they were served', async () => {

@@ -65,11 +65,20 @@ export class BlockSource {
   readonly #scope: Scope;
   readonly #pools: readonly Pool[];
   readonly #limit: number;
+  /** Whether an empty block of another host will do. */
+  readonly #mayTakeOver: boolean;
   /** The host's blocks that were not tried yet. */
   readonly #affine: Cidr[];
   #owned: number;
 
-  constructor(scope: Scope, pools: readonly Pool[], affine: readonly Cidr[], limit: number) {
+  constructor(
+    scope: Scope,
+    pools: readonly Pool[],
+    affine: readonly Cidr[],
+    limit: number,
+    { mayTakeOver = true }: { readonly mayTakeOver?: boolean } = {},
+  ) {
+    this.#mayTakeOver = mayTakeOver;
     this.#scope = scope;
     this.#pools = pools;
     this.#affine = [...affine];
@@ -147,7 +156,7 @@ export class BlockSource {
         if (block.value.affinity !== null && isEmptyBlock(block.value)) leftEmpty.push(block);
       }
     }
-    for (const block of leftEmpty) if (await this.#takeOver(block)) return block.value.cidr;
+    if (this.#mayTakeOver) for (const block of leftEmpty) if (await this.#takeOver(block)) return block.value.cidr;
     throw new IpamError(
       'pool-full',
       `no free block in the IPv${family} pools ${this.#pools.map((pool) => pool.name).join(', ')}`,

@@ -3,12 +3,13 @@ import { encodeIpamConfig, ipamConfigKey, type AllocationAttribute, type IpamCon
 import { cidrContains, cidrOf, familyOf, parseCidr, type Cidr, type Family, type IpAddress } from '@calico-node/net';
 import { assignSpecific } from './assign-ip.ts';
 import { assignFamily, type Assigned } from './auto-assign.ts';
+import { affineBlocks, BlockSource, maxBlocks, type Scope } from './block-source.ts';
 import { attributesAt, cleanHandle, ordinalOf, type Release } from './block.ts';
 import { systemClock, type Clock } from './clock.ts';
 import { IpamError } from './errors.ts';
 import { heldBy } from './handles.ts';
 import { claimBlocks, releaseBlocks, releasePool, type ClaimedBlocks, type ReleaseOptions } from './host-blocks.ts';
-import { choosePools, poolOf, type IntendedUse, type Pool } from './pools.ts';
+import { choosePools, poolOf, type ChosenPools, type IntendedUse, type Pool } from './pools.ts';
 import { releaseAddresses, releaseHandle } from './release.ts';
 import { IpamStore, loadBalancer, type Host } from './store.ts';
 
@@ -84,36 +85,9 @@ export class Ipam {
    * @throws IpamError `no-pool`, `node-unknown`; a shortage is no error but a `shortfall`.
    */
   async autoAssign(request: AutoAssignRequest): Promise<AutoAssignResult> {
-    const { nodeName, use, namespace, signal } = request;
-    const store = this.#store(signal);
-    const host = use === 'LoadBalancer' ? loadBalancer : hostOf(nodeName);
-    const [config, pools, reservations, nodeLabels] = await Promise.all([
-      store.config(),
-      store.pools(),
-      store.reservations(),
-      use === 'LoadBalancer' ? noLabels : store.nodeLabels(nodeName),
-    ]);
-    if (nodeLabels === undefined) {
-      throw new IpamError('node-unknown', `there is no Node ${nodeName}: calico-node has not started there`);
-    }
-    const asksProfile = namespace !== undefined && pools.some((pool) => pool.namespaceSelector !== '');
-    const namespaceLabels =
-      request.namespaceLabels ?? (asksProfile ? await store.namespaceLabels(namespace) : undefined);
-
     const assigned: Record<Family, readonly Assigned[]> = { 4: [], 6: [] };
     let shortfall: IpamError | undefined;
-    const requests: readonly (readonly [Family, number, readonly string[]])[] = [
-      [4, request.num4 ?? 0, request.ipv4Pools ?? []],
-      [6, request.num6 ?? 0, request.ipv6Pools ?? []],
-    ];
-    const chosen = requests
-      .filter(([, count]) => count > 0)
-      .map(([family, count, requested]) => ({
-        count,
-        scope: { store, host, config, family, pools, nodeLabels, reservations, clock: this.#clock },
-        chosen: choosePools(pools, { family, use, requested, nodeName, nodeLabels, namespaceLabels }),
-      }));
-    for (const { count, scope, chosen: familyPools } of chosen) {
+    for (const { count, scope, chosen: familyPools } of await this.#families(request)) {
       const result = await assignFamily({
         scope,
         chosen: familyPools,
@@ -126,6 +100,21 @@ export class Ipam {
       shortfall ??= result.shortfall;
     }
     return { ipv4: assigned[4], ipv6: assigned[6], shortfall };
+  }
+
+  /**
+   * Claims the block that a request would claim when the node's own blocks have no free address left, and takes no
+   * address; of other nodes' empty blocks it takes none. Does nothing where affinity is strict: nobody could borrow
+   * from the block.
+   * @throws IpamError `no-pool`, `node-unknown`, `block-limit`, `pool-full`
+   */
+  async claimAhead(request: Omit<AutoAssignRequest, 'handleId' | 'attributes' | 'maxPerHandle'>): Promise<void> {
+    for (const { scope, chosen } of await this.#families(request)) {
+      if (scope.config.strict_affinity === true) return;
+      const limit = maxBlocks(scope.config, request.maxBlocksPerHost ?? 0);
+      const affine = await affineBlocks(scope, chosen);
+      await new BlockSource(scope, chosen.usable, affine, limit, { mayTakeOver: false }).next();
+    }
   }
 
   /**
@@ -237,6 +226,38 @@ export class Ipam {
       throw new IpamError('invalid', 'a limit of blocks per host needs strict affinity');
     }
     await this.#backend.put(ipamConfigKey, encodeIpamConfig(config), { timeoutMs: this.#timeoutMs });
+  }
+
+  /** What each family of a request is drawn from. @throws IpamError `no-pool`, `node-unknown` */
+  async #families(
+    request: AutoAssignRequest,
+  ): Promise<readonly { readonly count: number; readonly scope: Scope; readonly chosen: ChosenPools }[]> {
+    const { nodeName, use, namespace, signal } = request;
+    const store = this.#store(signal);
+    const host = use === 'LoadBalancer' ? loadBalancer : hostOf(nodeName);
+    const [config, pools, reservations, nodeLabels] = await Promise.all([
+      store.config(),
+      store.pools(),
+      store.reservations(),
+      use === 'LoadBalancer' ? noLabels : store.nodeLabels(nodeName),
+    ]);
+    if (nodeLabels === undefined) {
+      throw new IpamError('node-unknown', `there is no Node ${nodeName}: calico-node has not started there`);
+    }
+    const asksProfile = namespace !== undefined && pools.some((pool) => pool.namespaceSelector !== '');
+    const namespaceLabels =
+      request.namespaceLabels ?? (asksProfile ? await store.namespaceLabels(namespace) : undefined);
+    const requests: readonly (readonly [Family, number, readonly string[]])[] = [
+      [4, request.num4 ?? 0, request.ipv4Pools ?? []],
+      [6, request.num6 ?? 0, request.ipv6Pools ?? []],
+    ];
+    return requests
+      .filter(([, count]) => count > 0)
+      .map(([family, count, requested]) => ({
+        count,
+        scope: { store, host, config, family, pools, nodeLabels, reservations, clock: this.#clock },
+        chosen: choosePools(pools, { family, use, requested, nodeName, nodeLabels, namespaceLabels }),
+      }));
   }
 
   async #setting(signal?: AbortSignal): Promise<{ store: IpamStore; config: IpamConfig; pools: readonly Pool[] }> {

@@ -78,6 +78,22 @@ export class Draft {
     return { type: 'assigned', ipv4, ipv6 };
   }
 
+  /** Whether own blocks have the addresses of such a request; true as well where the node cannot tell alone. */
+  hasRoom(request: WarmAssign): boolean {
+    return [[4, request.num4] as const, [6, request.num6] as const].every(([family, wanted]) => {
+      const usable = wanted === 0 ? [] : this.#usablePools(family, request);
+      if (usable.length === 0) return true;
+      let free = 0;
+      for (const [cidr, own] of this.#own) {
+        if (free >= wanted) break;
+        if (poolOf(usable, cidr) === undefined) continue;
+        const block = collectReleased(this.blocks.get(cidr) ?? own.value, this.#cooldown);
+        free += countFree(block, this.#reference.reservations.isReserved);
+      }
+      return free >= wanted;
+    });
+  }
+
   /** Gives back everything that a stored handle holds, when all of it lies in own blocks. */
   release(handleId: string, { value: handle, revision }: Stored<IpamHandle>): WarmOutcome {
     const freed: { cidr: Cidr; block: AllocationBlock; pool: Pool; ips: readonly IpAddress[] }[] = [];

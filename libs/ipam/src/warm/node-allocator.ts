@@ -27,7 +27,7 @@ import { commitOf, fitsOneCommit, raised, type Knowledge } from './commit.ts';
 import { Draft, type OwnBlock } from './draft.ts';
 import { mayBeCreated } from './new-endpoint.ts';
 import { loadReference } from './reference.ts';
-import { unserved, type WarmOutcome, type WarmRequest } from './requests.ts';
+import { unserved, type WarmAssign, type WarmOutcome, type WarmRequest } from './requests.ts';
 
 /** How many requests one transaction carries at most: each has a guard and a change, besides blocks and settings. */
 export const maxBatch = 96;
@@ -87,6 +87,16 @@ export class NodeAllocator {
     }
   }
 
+  /**
+   * Whether another request like this could be served from the node's own blocks. Reads them if they are not known, so
+   * that the next request finds them in memory. Not while a batch is served.
+   * @throws DatastoreError
+   */
+  async hasRoomFor(request: WarmAssign): Promise<boolean> {
+    this.#knowledge ??= await this.#load();
+    return this.#newDraft(this.#knowledge).hasRoom(request);
+  }
+
   async #serveKnown(requests: readonly WarmRequest[]): Promise<readonly WarmOutcome[]> {
     /** Whose endpoint cannot be created: they get their addresses without. */
     const refused = new Set<string>();
@@ -120,11 +130,10 @@ export class NodeAllocator {
    */
   #draw(
     requests: readonly WarmRequest[],
-    { reference, blocks }: Memory,
+    knowledge: Memory,
     refused: ReadonlySet<string>,
   ): { readonly draft: Draft; readonly outcomes: readonly WarmOutcome[] } {
-    const cooldown = { seconds: reference.config.ipCooldownSeconds ?? 0, now: this.#clock.now() };
-    const draft = new Draft(blocks, reference, this.#nodeName, cooldown);
+    const draft = this.#newDraft(knowledge);
     const outcomes: WarmOutcome[] = requests.map(() => unserved);
     for (const [index, request] of requests.entries()) {
       if (request.type !== 'assign' || this.#handles.has(request.handleId)) continue;
@@ -137,6 +146,11 @@ export class NodeAllocator {
       outcomes[index] = stored === undefined ? { type: 'released', ips: [] } : draft.release(request.handleId, stored);
     }
     return { draft, outcomes };
+  }
+
+  #newDraft({ reference, blocks }: Memory): Draft {
+    const cooldown = { seconds: reference.config.ipCooldownSeconds ?? 0, now: this.#clock.now() };
+    return new Draft(blocks, reference, this.#nodeName, cooldown);
   }
 
   #remember(draft: Draft, revision: bigint): void {
