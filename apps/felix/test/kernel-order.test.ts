@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { parseNodeName } from '@calico-node/net';
 import { expect, test } from 'vitest';
 import { CalcGraph, type StoreUpdate } from '../src/calc/calc-graph.ts';
+import { Backlog } from '../src/dataplane/backlog/backlog.ts';
 import type { PolicyDriver } from '../src/dataplane/policy-driver.ts';
 import { defaultRuleOptions } from '../src/rules/options.ts';
 import { feed, hostInterfaces, updatesOf, worlds } from '../src/rules/testing/random-world.ts';
@@ -17,6 +18,7 @@ class Node implements Disposable {
   readonly #graph = new CalcGraph({ hostname: parseNodeName('node1') });
   readonly #filter: string;
   readonly #driver: PolicyDriver;
+  readonly #backlog = new Backlog();
 
   constructor(filter: string) {
     this.#filter = filter;
@@ -27,7 +29,19 @@ class Node implements Disposable {
 
   async take(updates: readonly StoreUpdate[]): Promise<void> {
     for (const update of updates) feed(this.#graph, update);
-    this.#driver.update(this.#graph.flush().intents);
+    this.#backlog.add(this.#graph.flush().intents);
+    await this.#applyPiece(Infinity);
+  }
+
+  /** As `take`, but only some small pieces of it; the rest is the next time's. */
+  async takeSome(updates: readonly StoreUpdate[], pieces: number): Promise<void> {
+    for (const update of updates) feed(this.#graph, update);
+    this.#backlog.add(this.#graph.flush().intents);
+    for (let piece = 0; piece < pieces; piece++) await this.#applyPiece(1);
+  }
+
+  async #applyPiece(size: number): Promise<void> {
+    this.#driver.update(this.#backlog.take(size));
     await this.#driver.apply();
   }
 
@@ -75,13 +89,14 @@ test.for(['nftables', 'iptables-legacy'])(
         const updates = updatesOf(world);
         await straight.take(updates);
 
-        // Through another world, one update at a time, in another order, and back.
+        // Through another world, one update at a time, in another order, piece by piece, and back.
         const before = updatesOf(other);
         await detour.take(before);
         const kept = new Set(updates.map(({ key }) => key));
         const gone = before.filter(({ key }) => !kept.has(key)).map((update) => ({ ...update, value: undefined }));
         const ranked = [...updates, ...gone].map((update) => ({ update, rank: random.next().value as number }));
-        for (const { update } of ranked.sort((a, b) => a.rank - b.rank)) await detour.take([update]);
+        for (const { update } of ranked.sort((a, b) => a.rank - b.rank)) await detour.takeSome([update], 1);
+        await detour.take([]);
 
         // Static chains, failsafe ports and sets of both families at least.
         expect(straight.describe().length).toBeGreaterThan(50);

@@ -1,12 +1,13 @@
 /**
  * The loop that brings the kernel to what calc wants.
  *
- *   intents ─► desired state of the drivers ─► one apply at a time:
+ *   intents ─► Backlog ─ a piece ─► desired state of the drivers ─► one apply at a time:
  *     routes that must go ─► rules and sets ─► settings, neighbours, routes that must come ─► states, waiters
  *                                          ├─► bandwidth limits, before those routes
  *                                          └─► tunnels and routes to other hosts; both hold up nothing else
  *
- * A change wakes the loop, and so does a driver that sees its part of the kernel changed by somebody else. A failed
+ * A change wakes the loop, and so does a driver that sees its part of the kernel changed by somebody else. Much at once is
+ * applied piece by piece, and an endpoint that arrives meanwhile is in the next one, with all that it needs. A failed
  * apply is tried again with back-off; until it succeeds no revision counts as applied and no endpoint of it as up.
  */
 import type { ConntrackSocket } from '@calico-node/netlink/conntrack';
@@ -14,10 +15,12 @@ import { type Backoff, type Logger, type Reporter, sleep } from '@calico-node/se
 import type { WorkloadEndpointId } from '../calc/endpoint-id.ts';
 import type { IntentBatch, LocalWorkloadEndpoint } from '../calc/intents.ts';
 import type { HostEndpointChange, HostEndpointStates } from '../status/host-endpoint-states.ts';
+import { Backlog } from './backlog/backlog.ts';
 import { WithdrawnConnections } from './conntrack/withdrawn-connections.ts';
 import { withFloating } from './floating.ts';
 import type { HostInterfaces } from './interfaces/host-interfaces.ts';
 import type { InterfaceState, WorkloadInterfaces } from './interfaces/workload-interfaces.ts';
+import { letIn } from './let-in.ts';
 import type { PolicyDriver } from './policy-driver.ts';
 import type { BandwidthLimits } from './qos/bandwidth-limits.ts';
 import type { ClusterNetwork } from './tunnels/cluster-network.ts';
@@ -85,8 +88,10 @@ type EndpointWaiter = () => void;
 export class Engine {
   readonly revisions = new RevisionLog();
   readonly #options: EngineOptions;
+  readonly #backlog = new Backlog();
+  /** Endpoints as the drivers were told. */
   readonly #wanted = new Map<WorkloadEndpointId, LocalWorkloadEndpoint>();
-  /** What calc changed of that since the last apply began. */
+  /** What has changed of that since the last apply that succeeded. */
   #changed = new Set<WorkloadEndpointId>();
   /** As of the last successful apply. */
   readonly #programmed = new Map<WorkloadEndpointId, Programmed>();
@@ -98,6 +103,7 @@ export class Engine {
   #isInSync = false;
   #isDirty = false;
   #isApplying = false;
+  #isBetweenPieces = false;
   #wake = Promise.withResolvers<undefined>();
   #applies = 0n;
   #failures = 0n;
@@ -148,7 +154,6 @@ export class Engine {
 
   /** Takes one flush of calc. `inSync`: the store's first snapshot is in. */
   take(batch: IntentBatch, inSync: boolean, arrivedAt = this.#options.now()): void {
-    const { policy, interfaces } = this.#options;
     const now = this.#options.now();
     const isIdle = this.isInSync && !this.#isDirty && !this.#isApplying;
     this.#isInSync ||= inSync;
@@ -161,21 +166,7 @@ export class Engine {
     this.#isStream = now - this.#receivedAt < STREAM_NS;
     this.#receivedAt = now;
     this.#oldestPending ??= arrivedAt;
-    policy.update(batch.intents);
-    this.#options.network.update(batch.intents);
-    this.#options.bandwidth.update(batch.intents);
-    this.#options.hostEndpoints.take(batch.intents);
-    for (const intent of batch.intents) {
-      if (intent.type === 'workload-endpoint-update') {
-        this.#changed.add(intent.id);
-        this.#wanted.set(intent.id, intent.endpoint);
-        interfaces.update(intent.id, this.#options.floatingIps ? withFloating(intent.endpoint) : intent.endpoint);
-      } else if (intent.type === 'workload-endpoint-remove') {
-        this.#changed.add(intent.id);
-        this.#wanted.delete(intent.id);
-        interfaces.remove(intent.id);
-      }
-    }
+    this.#backlog.add(batch.intents);
     this.touch();
   }
 
@@ -196,7 +187,9 @@ export class Engine {
   ): Promise<Programmed | undefined> {
     for (;;) {
       const known = this.#programmed.get(id);
-      const isCurrent = this.revisions.applied >= minRevision;
+      // An endpoint goes ahead of much else of its revision, with all that it needs.
+      const reached = known === undefined ? 0n : maxOf(this.revisions.applied, known.endpoint.revision);
+      const isCurrent = reached >= minRevision;
       if (known !== undefined && isCurrent && known.state.state !== 'down') return known;
       if (signal.aborted) return undefined;
       await this.#nextApply(signal);
@@ -212,7 +205,8 @@ export class Engine {
     while (!signal.aborted) {
       await this.#wake.promise;
       // A single change goes at once; of a stream of them, all that arrives in one turn of the event loop is one apply.
-      if (this.#isStream) await new Promise(setImmediate);
+      if (this.#isBetweenPieces) await letIn();
+      else if (this.#isStream) await new Promise(setImmediate);
       this.#wake = Promise.withResolvers<undefined>();
       // Nothing is written before the store is in sync: what is there may be right.
       if (!this.#isDirty || !this.#isInSync) continue;
@@ -231,7 +225,9 @@ export class Engine {
     const { log, health, metrics, backoff, now } = this.#options;
     await this.#waitForConnections();
     const startedAt = now();
+    this.#takePiece();
     const revision = this.#received;
+    const isLast = this.#backlog.isEmpty;
     const pendingSince = this.#oldestPending;
     let hostStates: ReturnType<HostEndpointStates['snapshot']> = new Map();
     const changed = this.#changed;
@@ -247,7 +243,6 @@ export class Engine {
       const errors = interfaces.withdraw();
       await policy.apply();
       this.#bandwidthHealth.report(bandwidth.apply()[0]);
-      // What arrived meanwhile has no rules yet; its interface is unknown to them, and so closed, whatever its routes.
       interfaces.establish();
       this.#networkHealth.report(network.apply()[0]);
       if (errors.length > 0) throw new Error(errors.join('; '));
@@ -268,11 +263,12 @@ export class Engine {
     health.report({ ready: true });
     const changes = this.#settle(this.#unsettled(wanted));
     this.#withdrawn.take(changes);
-    this.#record(revision, finishedAt);
+    if (isLast) this.#record(revision, finishedAt);
+    else this.#goOn(pendingSince);
     // Who waits for an endpoint gets the answer before metrics, files and the store do.
     setImmediate(() => {
       metrics.applied(Number(finishedAt - startedAt) / 1e9);
-      if (pendingSince !== undefined) metrics.latency(Number(finishedAt - pendingSince) / 1e9);
+      if (isLast && pendingSince !== undefined) metrics.latency(Number(finishedAt - pendingSince) / 1e9);
     });
     const hostChanges = hostEndpoints.changesTo(hostStates);
     if (changes.length + hostChanges.length === 0) return true;
@@ -291,9 +287,43 @@ export class Engine {
     hostEndpoints.take(changes);
   }
 
+  /** Tells the drivers what is next. */
+  #takePiece(): void {
+    const { policy, network, bandwidth, hostEndpoints, interfaces, floatingIps } = this.#options;
+    const intents = this.#backlog.take(policy.pieceSize);
+    policy.update(intents);
+    network.update(intents);
+    bandwidth.update(intents);
+    hostEndpoints.take(intents);
+    for (const intent of intents) {
+      if (intent.type === 'workload-endpoint-update') {
+        this.#changed.add(intent.id);
+        this.#wanted.set(intent.id, intent.endpoint);
+        interfaces.update(intent.id, floatingIps ? withFloating(intent.endpoint) : intent.endpoint);
+      } else if (intent.type === 'workload-endpoint-remove') {
+        this.#changed.add(intent.id);
+        this.#wanted.delete(intent.id);
+        interfaces.remove(intent.id);
+      }
+    }
+  }
+
   /** Everything up to a revision is in the kernel. */
   #record(revision: bigint, unixNanos: bigint): void {
+    this.#isBetweenPieces = false;
     this.revisions.record(revision, unixNanos);
+    this.#wakeWaiters();
+  }
+
+  /** A piece is in the kernel, and there are others. */
+  #goOn(pendingSince: bigint | undefined): void {
+    this.#isBetweenPieces = true;
+    this.#oldestPending = pendingSince;
+    this.#wakeWaiters();
+    this.touch();
+  }
+
+  #wakeWaiters(): void {
     for (const wake of this.#waiters) wake();
   }
 
@@ -317,8 +347,7 @@ export class Engine {
     const isAny = policy.hasProblems || this.#hadPolicyProblems;
     this.#hadPolicyProblems = policy.hasProblems;
     for (const id of isAny ? this.#wanted.keys() : touched) {
-      // What calc has changed meanwhile is the next apply's.
-      if (!this.#changed.has(id) && !unsettled.has(id)) unsettled.set(id, this.#wanted.get(id));
+      if (!unsettled.has(id)) unsettled.set(id, this.#wanted.get(id));
     }
     return unsettled;
   }
@@ -364,4 +393,8 @@ export class Engine {
 
 function sameState(a: InterfaceState, b: InterfaceState): boolean {
   return a.state === b.state && (a.state === 'up' || b.state === 'up' || a.reason === b.reason);
+}
+
+function maxOf(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
 }

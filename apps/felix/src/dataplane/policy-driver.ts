@@ -65,6 +65,11 @@ export interface ProgramCounts {
  * difference; it knows what is its own in the kernel without memory of an earlier run.
  */
 export interface PolicyDriver {
+  /**
+   * How many policies an apply may have of which nobody should notice how long it takes. The more an apply takes that
+   * changes little, the more.
+   */
+  readonly pieceSize: number;
   /** Takes changes into what should be; no I/O. */
   update(intents: readonly Intent[]): void;
   /** Drops all workload traffic where nothing of ours is there yet. Before the store is in sync. */

@@ -27,6 +27,10 @@ export class ReplacingDriver implements PolicyDriver {
     return this.#driver.repairs;
   }
 
+  get pieceSize(): number {
+    return this.#driver.pieceSize;
+  }
+
   update(intents: readonly Intent[]): void {
     this.#isInSync ||= intents.some(({ type }) => type === 'in-sync');
     this.#driver.update(intents);

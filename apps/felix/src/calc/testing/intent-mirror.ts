@@ -40,6 +40,12 @@ export class IntentMirror {
   encapsulation: EncapsulationUpdate | undefined;
   config: ConfigUpdate | undefined;
   isInSync = false;
+  readonly #replacesSets: boolean;
+
+  /** `replacesSets`: a set that went and came back may be announced anew without having been removed. */
+  constructor({ replacesSets = false }: { readonly replacesSets?: boolean } = {}) {
+    this.#replacesSets = replacesSets;
+  }
 
   apply({ intents }: IntentBatch): this {
     for (const intent of intents) this.#applyOne(intent);
@@ -111,7 +117,7 @@ export class IntentMirror {
         check(this.owners.delete(intent.destination), `the owner of ${intent.destination} is known`);
         return;
       case 'ip-set-update':
-        check(!this.sets.has(intent.id), `set ${intent.id} is new`);
+        check(this.#replacesSets || !this.sets.has(intent.id), `set ${intent.id} is new`);
         this.sets.set(intent.id, { kind: intent.kind, members: new Set<Member>(intent.members) });
         return;
       case 'ip-set-delta':

@@ -56,6 +56,8 @@ const FOREIGN_CHANGE_MS = 200;
 const layers: readonly string[] = ['raw', 'mangle', 'nat', 'filter'];
 
 export class IptablesDriver implements PolicyDriver {
+  /** Each run of restore reads whole tables. */
+  readonly pieceSize = 1000;
   readonly #options: IptablesDriverOptions;
   readonly #programs: IptablesPrograms;
   readonly #ipsets: IpsetSocket;

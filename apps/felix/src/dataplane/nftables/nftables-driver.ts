@@ -36,6 +36,7 @@ export interface NftablesDriverOptions {
 const NAMED_CHANGES = 20;
 
 export class NftablesDriver implements PolicyDriver {
+  readonly pieceSize = 250;
   readonly #options: NftablesDriverOptions;
   readonly #socket: NftablesSocket;
   readonly #monitor: NftablesMonitor;
