@@ -126,6 +126,54 @@ it('tells what endpoints of the file would be allowed, and what ends with those 
   expect(await cli.succeed('get wep -n prod')).toContain('web1');
 });
 
+it('tells the same to programs, and the rest aside', async () => {
+  await using _felix = await serveFelix(cli.directory, {
+    listConnections: unary(() => ({ node: 'n1', connections: [connection({})], leftOff: 0 })),
+  });
+  const args = ['apply', '-f', '-', '--dry-run', '--impact', '-o', 'json'];
+  const { code, stdout, stderr } = await cli.run(args, policy([80, 5432]));
+  expect(code).toBe(0);
+  expect(stderr).toContain('Dry run: 1 to change; nothing was written\n');
+  const because = 'end of tier default, ingress';
+  expect(JSON.parse(stdout)).toEqual({
+    pairs: 2,
+    unexamined: 0,
+    hasStaged: false,
+    groups: [
+      {
+        from: ['prod/web1', 'prod/web2'],
+        to: ['prod/db'],
+        pairs: 2,
+        changes: [
+          { traffic: 'TCP 443', before: 'allow', after: 'deny', because },
+          { traffic: 'TCP 5432', before: 'deny', after: 'allow', because },
+        ],
+      },
+    ],
+    connections: {
+      node: 'n1',
+      total: 1,
+      leftOff: 0,
+      changed: [
+        {
+          connection: expect.objectContaining({ source: '10.65.0.1', destinationPort: 443 }) as unknown,
+          from: 'prod/web1',
+          to: 'prod/db',
+          before: 'allow',
+          after: 'deny',
+          because,
+        },
+      ],
+    },
+  });
+});
+
+it('tells programs why it did not look at connections', async () => {
+  const { stdout } = await cli.run(['delete', 'gnp', 'to-db', '--dry-run', '--impact', '-o', 'yaml']);
+  expect(stdout).toMatch(/^connections:\n {2}unknown: 'Felix is not running on this node/m);
+});
+
 it('is for dry runs alone', async () => {
+  expect(await cli.fail('apply -f - --dry-run -o json', policy([80]))).toContain('--output needs --impact');
   expect(await cli.fail('apply -f - --impact', policy([80]))).toContain('--impact needs --dry-run');
 });

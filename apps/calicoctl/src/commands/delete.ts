@@ -2,7 +2,7 @@ import { isDatastoreError } from '@calico-node/datastore';
 import { DryRun } from '../diff/dry-run.ts';
 import { CommandError, type Io } from '../io.ts';
 import { withSession, type DatastoreOptions } from '../session.ts';
-import { openImpact, refuseImpactAlone, type ImpactOptions } from './impact/open-impact.ts';
+import { besideImpact, openImpact, refuseImpactAlone, type ImpactOptions } from './impact/open-impact.ts';
 import { reportOutcome } from './outcome.ts';
 import { refuseReadOnly } from './read-only.ts';
 import { runAll } from './run-all.ts';
@@ -27,8 +27,9 @@ export async function deleteResources(options: DeleteOptions, io: Io): Promise<v
   });
   const kinds = new Set(items.map(({ resource }) => resource.kind));
   const [first] = kinds;
+  const aside = besideImpact(options, io);
   const run = {
-    io,
+    io: aside,
     past: isDryRun ? 'compared' : verb.past,
     total: items.length,
     kind: kinds.size === 1 ? first : undefined,
@@ -38,7 +39,7 @@ export async function deleteResources(options: DeleteOptions, io: Io): Promise<v
     options,
     io,
     async ({ backend, resources }) => {
-      const dryRun = isDryRun ? new DryRun(backend, io) : undefined;
+      const dryRun = isDryRun ? new DryRun(backend, aside) : undefined;
       const impact = await openImpact(options, resources);
       const outcome = await runAll(items, run, async (resource, index) => {
         const { kind, metadata } = resource;

@@ -1,11 +1,15 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { withConfig } from './config-option.ts';
+import type { AnswerFormat } from './explain/answer-format.ts';
 
-/** An option of commands that change resources, with their dry run. */
-export const IMPACT = [
-  '--impact',
-  'with --dry-run: whose verdicts would change, and of which live connections of this node',
-] as const;
+/** Gives a command that changes resources what its dry run can tell besides. */
+export function withImpact(command: Command): Command {
+  return command
+    .option('--impact', 'with --dry-run: whose verdicts would change, and of which live connections of this node')
+    .addOption(
+      new Option('-o, --output <format>', 'how --impact is printed (default: text)').choices(['text', 'json', 'yaml']),
+    );
+}
 
 /** Options of commands on resources of a namespace. */
 export function withNamespace(command: Command): Command {
@@ -37,6 +41,7 @@ interface CommonFlags {
   readonly namespace?: string;
   readonly dryRun?: boolean;
   readonly impact?: boolean;
+  readonly output?: AnswerFormat;
 }
 
 /** Flags of commands that read files, under the names that the commands use. */

@@ -1,15 +1,14 @@
 import { Option, type Command } from 'commander';
 import type { Io } from '../io.ts';
-import { IMPACT, inputOptions, withInput, withNamespace } from './options.ts';
+import { inputOptions, withImpact, withInput, withNamespace } from './options.ts';
 
 /** The commands that change what is there: `delete`, `patch`, `label`, `edit`. */
 export function addChangeCommands(program: Command, io: Io): void {
-  withInput(withNamespace(program.command('delete').description('delete resources')))
+  withImpact(withInput(withNamespace(program.command('delete').description('delete resources'))))
     .argument('[kind]')
     .argument('[names...]')
     .option('-s, --skip-not-exists', 'resources that do not exist are no error')
     .option('--dry-run', 'say what would be deleted, and delete nothing')
-    .option(...IMPACT)
     .action(async (kind: string | undefined, names: readonly string[], _options: unknown, command: Command) => {
       const { deleteResources } = await import('./delete.ts');
       await deleteResources({ ...inputOptions(command), kind, names }, io);

@@ -5,7 +5,7 @@ import type { LoadOptions } from '../input/load.ts';
 import { stageResources } from '../input/stage.ts';
 import type { Io } from '../io.ts';
 import { withSession, type DatastoreOptions } from '../session.ts';
-import { openImpact, refuseImpactAlone, type ImpactOptions } from './impact/open-impact.ts';
+import { besideImpact, openImpact, refuseImpactAlone, type ImpactOptions } from './impact/open-impact.ts';
 import type { Named } from './named.ts';
 import { reportOutcome, type Verb } from './outcome.ts';
 import { refuseReadOnly } from './read-only.ts';
@@ -71,13 +71,14 @@ async function writeAll(options: WriteOptions, io: Io, verb: Verb, one: WriteOne
   refuseImpactAlone(options);
   await using staged = await stageResources(options, io);
   const { total, kind } = staged;
-  const run = { io, total, kind, past: isDryRun ? 'compared' : verb.past };
+  const aside = besideImpact(options, io);
+  const run = { io: aside, total, kind, past: isDryRun ? 'compared' : verb.past };
   await withSession(
     options,
     io,
     async ({ backend, resources }) => {
       await resources.ensureInitialized({}).catch(() => undefined); // the write itself will say what is wrong
-      const dryRun = isDryRun ? new DryRun(backend, io) : undefined;
+      const dryRun = isDryRun ? new DryRun(backend, aside) : undefined;
       const impact = await openImpact(options, resources);
       const written: Named[] = [];
       const outcome = await runAll(staged.items(), run, (resource, index) => {
