@@ -53,4 +53,12 @@ test('lists connections from where they came to where they went', () => {
     { family: 6, protocol: 6, source: 'fd00::1', destination: 'fd00::9', sourcePort: 1, destinationPort: 2 },
     { family: 4, protocol: 17, source: '10.0.0.8', destination: '10.0.0.1', sourcePort: 5000, destinationPort: 5353 },
   ]);
+  const counted = [...socket.listCounted(4), ...socket.listCounted(6)].sort((a, b) => a.protocol - b.protocol);
+  const nothing = { packets: 0, bytes: 0 };
+  const rest = { forth: nothing, back: nothing, isEnding: false };
+  expect(counted).toEqual([
+    { ...flows[0], ...rest, sentTo: { destination: '10.0.0.9' } },
+    { ...flows[1], ...rest, sentTo: { destination: 'fd00::9', destinationPort: 2 } },
+    { ...flows[2], ...rest, sentTo: { destination: '10.0.0.7', destinationPort: 53 } },
+  ]);
 });

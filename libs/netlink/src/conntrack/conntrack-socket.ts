@@ -5,6 +5,7 @@ import { NetlinkSocket } from '../netlink-socket.ts';
 import type { NetnsRef } from '../netns.ts';
 import { decodeFlow, type ConnectionFlow } from './connection-flow.ts';
 import { addressPlaces, decodeConnection, deleteConnectionsWith, listConnections } from './connection.ts';
+import { decodeCounted, type CountedConnection } from './counted-connection.ts';
 
 /**
  * From so many addresses on, one reading of the whole table is quicker than to have the kernel search it for each: of
@@ -46,6 +47,11 @@ export class ConntrackSocket implements Disposable {
   /** The connections of a family. @throws NetlinkError */
   list(family: Family): ConnectionFlow[] {
     return this.#socket.dump(listConnections(family), (message) => decodeFlow(message, family));
+  }
+
+  /** The connections of a family, with what has gone over them. @throws NetlinkError */
+  listCounted(family: Family): CountedConnection[] {
+    return this.#socket.dump(listConnections(family), (message) => decodeCounted(message, family));
   }
 
   close(): void {

@@ -1,2 +1,3 @@
 export type { ConnectionFlow } from './connection-flow.ts';
+export type { CountedConnection, OriginalDestination, Traffic } from './counted-connection.ts';
 export { ConntrackSocket } from './conntrack-socket.ts';
