@@ -3,7 +3,7 @@ import { startSyncer, type Backend, type Syncer } from '@calico-node/datastore';
 import { blockPrefix, felixStatusKey, resourcePrefix, type Kind } from '@calico-node/model';
 import type { NodeName } from '@calico-node/net';
 import type { ServiceContext } from '@calico-node/service';
-import type { CalcGraph } from './calc/calc-graph.ts';
+import type { CalcGraph, StoreUpdate } from './calc/calc-graph.ts';
 import type { IntentBatch } from './calc/intents.ts';
 import { liveMigrationPrefix, type LiveMigrations } from './calc/live-migrations.ts';
 import type { FelixParameters } from './config/parameters.ts';
@@ -50,6 +50,8 @@ export interface StoreWiring {
   readonly calculationLimit: () => number;
   /** Whether the calculation is to hang, as a test asks. */
   readonly isHanging: () => boolean;
+  /** Has each change once the calculation has taken it. */
+  readonly onTaken: ((update: StoreUpdate) => void) | undefined;
   /** What a batch of the store's changes comes to. */
   readonly onBatch: (batch: IntentBatch, origin: BatchOrigin) => void;
 }
@@ -147,6 +149,7 @@ export function wireStore(wiring: StoreWiring): Syncer {
       const startedAt = performance.now();
       for (const update of updates) {
         calc.update(update);
+        wiring.onTaken?.(update);
         migrations.update(update);
         lock.update(update);
       }

@@ -185,6 +185,13 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     tellsOwners: wireguard.families.length > 0,
     ownNode: ownNodeOf(values),
   });
+  // Rare, and not small.
+  using flowLogs = rules.flowLogs
+    ? (await import('./flow-logs/flow-logs.ts')).openFlowLogs({
+        ...{ values, families, calc, services, connections, log, signal },
+        localSocket: join(options.paths.runDir, 'flows', 'flows.sock'),
+      })
+    : undefined;
   using sync = syncMetrics(context.metrics.registry, options.hostname);
   using _calcMetrics = calcMetrics(context.metrics.registry, () => calc.counts);
   const rehearseQuietly = (): void => {
@@ -205,12 +212,18 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     sync,
     calculationLimit: () => workLimitOf('calculation', options.latest()),
     isHanging: () => faults.calculationHangs,
+    onTaken:
+      flowLogs &&
+      ((update) => {
+        flowLogs.update(update);
+      }),
     onBatch: (batch, { inSync, isFirst, arrivedAt }) => {
       if (batch.intents.some((intent) => intent.type === 'config-update' && options.needsRestart(intent))) {
         restart.resolve('restart');
         return;
       }
       if (stop.signal.aborted) return;
+      flowLogs?.take(batch.intents);
       engine.take(batch, inSync, arrivedAt);
       migrationRouting.setTargets(migrations.targets);
       if (!isFirst) return;

@@ -69,6 +69,11 @@ export class ClusterServices implements Disposable {
     });
   }
 
+  /** Follows services whole: `onService` has each, undefined when it is gone. */
+  followServices(onService: (id: string, service: KubernetesObject | undefined) => void): void {
+    this.#follow(SERVICES, onService, () => undefined);
+  }
+
   [Symbol.dispose](): void {
     this.#open?.close();
   }

@@ -4,6 +4,7 @@
  */
 import type { EndpointTier, PolicyGroup } from '../calc/intents.ts';
 import { rule } from './build.ts';
+import { flowLogOfNoProfile, flowLogOfTierEnd } from './flow-logs.ts';
 import { clearMarks, jump, matchConntrack, matchMarked, matchUnmarked, returnToCaller, setMarks } from './matches.ts';
 import type { Layer, Rule } from './model.ts';
 import { groupChainName, policyChainName, profileChainName, type Direction } from './names.ts';
@@ -24,6 +25,8 @@ export interface EndpointChain {
   readonly profiles: readonly string[];
   /** The chain of failsafe ports, which policy can't close. */
   readonly failsafes?: string;
+  /** Where nothing decides, it is told of too; what a rule decides, the rule's own chain tells. */
+  readonly tellsFlows?: boolean;
   /** Rules that every packet meets, of whatever connection. */
   readonly first?: readonly Rule[];
   /** Rules that packets of new connections meet before policy. */
@@ -48,6 +51,7 @@ export function endpointRules(shape: EndpointChain, options: RuleOptions): reado
             rule([], jump(profileChainName(profile, direction, options.maxChainNameLength))),
             rule([matchMarked(accept)], returnToCaller, 'Return if profile accepted'),
           ]),
+          ...(shape.tellsFlows === true ? [rule([], flowLogOfNoProfile(direction))] : []),
           rule([], denyAction(options, layer), `${denyWord(options, layer)} if no profiles matched`),
         ]
       : []),
@@ -84,6 +88,9 @@ function tierRules(tier: EndpointTier, shape: EndpointChain, options: RuleOption
         rule([matchMarked(accept)], returnToCaller, 'Return if policy accepted'),
       ]),
     ]),
+    ...(shape.tellsFlows === true
+      ? [rule([matchUnmarked(pass)], flowLogOfTierEnd(hasDefault ? 'deny' : 'pass', direction, tier.name))]
+      : []),
     ...(hasDefault
       ? [
           rule(

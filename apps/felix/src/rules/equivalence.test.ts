@@ -79,6 +79,13 @@ test(`look-ups in place of rules decide as the policy reads (seed ${seed})`, { t
   expect(Math.min(allowed, denied)).toBeGreaterThan(cases / 20);
 });
 
+test(`rules that tell of flows decide as those that do not (seed ${seed})`, { timeout }, () => {
+  const options = { verdictMaps: true, flowLogs: true };
+  const runs = Math.ceil(cases / packetsPerWorld / 4);
+  const { allowed, denied } = agree(worlds, fc.oneof(packets, hostPackets), runs, options);
+  expect(Math.min(allowed, denied)).toBeGreaterThan(cases / 80);
+});
+
 test(`what host endpoints cover is decided as the policy reads (seed ${seed})`, { timeout }, () => {
   const { allowed, denied } = agree(
     fc.oneof(worlds, hostWorlds),

@@ -163,6 +163,7 @@ class Walk {
         if (layer !== 'raw') throw new InterpretError(`notrack in ${layer}`);
         this.#state = 'untracked';
         return undefined;
+      case 'flow-log':
       case 'set-dscp':
       case 'none':
         return undefined;

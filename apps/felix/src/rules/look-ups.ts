@@ -10,7 +10,7 @@ import { BoxSet } from './box-set.ts';
 import { chain, rule } from './build.ts';
 import { boxesOf, type RuleBoxes } from './key-box.ts';
 import { reject, setMarks } from './matches.ts';
-import type { Chain, KeyField, Layer, LookUpEntry, Rule } from './model.ts';
+import type { Action, Chain, KeyField, Layer, LookUpEntry, Rule } from './model.ts';
 import { chainNames } from './names.ts';
 import type { RuleOptions } from './options.ts';
 import { renderPolicyRule } from './policy-rules.ts';
@@ -28,13 +28,19 @@ interface Run {
   readonly rules: ParsedRule[];
 }
 
-/** The rules for a policy's rules, in order, where the options allow it with look-ups. */
+/**
+ * The rules for a policy's rules, in order, where the options allow it with look-ups. With `flowLogOf` each rule tells of
+ * its own packets, which those of a look-up could not.
+ */
 export function renderPolicyRules(
   parsed: readonly ParsedRule[],
   family: Family,
   options: RuleOptions,
   layer: Layer,
+  flowLogOf?: (parsed: ParsedRule, index: number) => Action,
 ): readonly Rule[] {
+  if (flowLogOf !== undefined)
+    return parsed.flatMap((each, index) => renderPolicyRule(each, family, options, layer, flowLogOf(each, index)));
   const plain = (each: ParsedRule): readonly Rule[] => renderPolicyRule(each, family, options, layer);
   if (!options.verdictMaps) return parsed.flatMap(plain);
   const rendered: Rule[] = [];

@@ -4,7 +4,7 @@ export interface MarkBits {
   readonly accept: number;
   /** A policy has passed the packet to the next tier. */
   readonly pass: number;
-  /** Reserved for flow logs; kept so that the other bits sit where Calico 3.32 has them. */
+  /** A rule denies the packet, which is told of before it is dropped: with flow logs alone. */
   readonly drop: number;
   readonly scratch0: number;
   readonly scratch1: number;

@@ -164,6 +164,8 @@ export type Action =
   /** `mark = (mark & ~mask) | value`; `value` lies within `mask`. */
   | { readonly kind: 'set-mark'; readonly mask: number; readonly value: number }
   | { readonly kind: 'log'; readonly prefix: string }
+  /** Tells whoever reads the netlink log group that the packet has come here: `flow-logs.ts`. */
+  | { readonly kind: 'flow-log'; readonly group: number; readonly prefix: string }
   /** Connection tracking leaves the packet alone. In `raw` only. */
   | { readonly kind: 'notrack' }
   /** The six bits of the differentiated services field (RFC 2474 section 3). In `mangle` only. */

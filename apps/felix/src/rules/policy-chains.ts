@@ -2,8 +2,9 @@ import type { Family } from '@calico-node/net';
 import type { PolicyUpdate, ProfileUpdate } from '../calc/intents.ts';
 import type { ParsedRule } from '../calc/parsed-rule.ts';
 import { chain, rule } from './build.ts';
+import { flowLogOfRule, type FlowLogOwner } from './flow-logs.ts';
 import { clearMarks } from './matches.ts';
-import type { Chain, Layer, Rule } from './model.ts';
+import type { Action, Chain, Layer, Rule } from './model.ts';
 import { policyChainName, profileChainName, type Direction } from './names.ts';
 import type { RuleOptions } from './options.ts';
 import { renderPolicyRules } from './look-ups.ts';
@@ -55,7 +56,8 @@ export function renderPolicyChains(update: PolicyUpdate, family: Family, options
   const title = `${kind} ${namespace === undefined ? name : `${namespace}/${name}`}`;
   return placesOfPolicy(update).map(({ layer, direction }) => {
     const chainName = policyChainName(update.id, direction, options.maxChainNameLength);
-    return renderRules(layer, chainName, `${title} ${direction}`, update[direction], family, options);
+    const owner = { type: 'policy', id: update.id } as const;
+    return renderRules({ layer, direction }, chainName, title, update[direction], owner, family, options);
   });
 }
 
@@ -68,21 +70,28 @@ export function renderProfileChains(update: ProfileUpdate, family: Family, optio
     const name = profileChainName(update.name, direction, options.maxChainNameLength);
     const passes = update[direction].some(({ action }) => action === 'pass');
     const before = passes ? [rule([], clearMarks(options.marks.pass))] : [];
-    const title = `Profile ${update.name} ${direction}`;
-    return renderRules(layer, name, title, update[direction], family, options, before);
+    const owner = { type: 'profile', id: update.name } as const;
+    const title = `Profile ${update.name}`;
+    return renderRules({ layer, direction }, name, title, update[direction], owner, family, options, before);
   });
 }
 
 function renderRules(
-  layer: Layer,
+  { layer, direction }: ChainPlace,
   name: string,
-  title: string,
+  owned: string,
   parsed: readonly ParsedRule[],
+  owner: FlowLogOwner,
   family: Family,
   options: RuleOptions,
   before: readonly Rule[] = [],
 ): Chain {
-  const rules = [...before, ...renderPolicyRules(parsed, family, options, layer)];
+  const title = `${owned} ${direction}`;
+  const flowLogOf =
+    options.flowLogs && layer === 'filter'
+      ? ({ action }: ParsedRule, index: number): Action => flowLogOfRule(owner, direction, index, action)
+      : undefined;
+  const rules = [...before, ...renderPolicyRules(parsed, family, options, layer, flowLogOf)];
   const [first, ...rest] = rules;
   // The title sits on the first rule, so that a chain can be told from its rules alone.
   const titled =

@@ -19,6 +19,20 @@ describe('actions', () => {
     expect(render(parsedRule('log'))).toEqual(['=> log(calico-packet)']);
   });
 
+  test('what tells of flows marks what it denies, tells, and drops it then', () => {
+    const told = (rule: ReturnType<typeof parsedRule>) =>
+      renderPolicyRule(rule, 4, defaultRuleOptions, 'filter', { kind: 'flow-log', group: 1, prefix: 'p' }).map(
+        showRule,
+      );
+    expect(told(parsedRule('deny'))).toEqual([
+      '=> set-mark(0x40000 0x40000)',
+      'mark(0x40000 0x40000) => flow-log(1 p)',
+      'mark(0x40000 0x40000) => drop',
+    ]);
+    expect(told(parsedRule('allow'))[1]).toBe('mark(0x10000 0x10000) => flow-log(1 p)');
+    expect(told(parsedRule('log'))).toEqual(['=> log(calico-packet)']);
+  });
+
   test('deny rejects when so configured', () => {
     expect(render(parsedRule('deny'), 4, { ...defaultRuleOptions, filterDenyAction: 'REJECT' })).toEqual(['=> reject']);
   });

@@ -44,18 +44,22 @@ interface Criteria {
   readonly blocks: readonly Block[];
 }
 
-/** The rules for one policy rule; none when it can match nothing of this family. */
+/** The rules for one policy rule; none when it can match nothing of this family. With `flowLog` its packets are told of. */
 export function renderPolicyRule(
   parsed: ParsedRule,
   family: Family,
   options: RuleOptions,
   layer: Layer = 'filter',
+  flowLog?: Action,
 ): readonly Rule[] {
   const criteria = criteriaOf(parsed, family);
   if (criteria === undefined) return [];
   const { conjunction, blocks } = criteria;
   const matches = blocks.length > 0 ? [matchMarked(options.marks.scratch0), ...conjunction] : conjunction;
-  const [first, ...rest] = [...renderBlocks(blocks, options), ...verdictRules(parsed.action, matches, options, layer)];
+  const [first, ...rest] = [
+    ...renderBlocks(blocks, options),
+    ...verdictRules(parsed.action, matches, options, layer, flowLog),
+  ];
   if (first === undefined || parsed.annotations === undefined) return first === undefined ? [] : [first, ...rest];
   const comment = Object.entries(parsed.annotations)
     .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -69,19 +73,21 @@ function verdictRules(
   matches: readonly Match[],
   options: RuleOptions,
   layer: Layer,
+  flowLog: Action | undefined,
 ): readonly Rule[] {
-  const markAndReturn = (bit: number): readonly Rule[] => [
+  const markAnd = (bit: number, end: Action): readonly Rule[] => [
     rule(matches, setMarks(bit)),
-    rule([matchMarked(bit)], returnToCaller),
+    ...(flowLog === undefined ? [] : [rule([matchMarked(bit)], flowLog)]),
+    rule([matchMarked(bit)], end),
   ];
+  const deny = denyAction(options, layer);
   switch (action) {
     case 'allow':
-      return markAndReturn(options.marks.accept);
+      return markAnd(options.marks.accept, returnToCaller);
     case 'pass':
-      return markAndReturn(options.marks.pass);
+      return markAnd(options.marks.pass, returnToCaller);
     case 'deny':
-      // Felix marks first and drops next, for flow logs; without them one rule says the same.
-      return [rule(matches, denyAction(options, layer))];
+      return flowLog === undefined ? [rule(matches, deny)] : markAnd(options.marks.drop, deny);
     case 'log':
       return [rule([...matches, ...logLimit(options)], { kind: 'log', prefix: options.logPrefix })];
   }

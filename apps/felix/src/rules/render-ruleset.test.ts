@@ -61,6 +61,16 @@ describe('endpoint chains', () => {
   => drop # Drop if no profiles matched`);
   });
 
+  test('with flow logs: what ends a tier or comes to no profile is told of', () => {
+    const told = show('cali-tw-cali1', { flowLogs: true }).split('\n');
+    expect(told.filter((line) => line.includes('flow-log'))).toEqual([
+      '  mark(0x20000 0) => flow-log(1 PPI|first)',
+      '  mark(0x20000 0) => flow-log(1 DPI|default)',
+      '  => flow-log(1 DRI)',
+    ]);
+    expect(show('cali-tw-cali1')).toBe(told.filter((line) => !line.includes('flow-log')).join('\n'));
+  });
+
   test('from a workload: no tunnel packets, and tiers without egress policy are not asked', () => {
     expect(show('cali-fw-cali1')).toBe(`filter cali-fw-cali1
   conntrack-state(["established","related"]) => accept

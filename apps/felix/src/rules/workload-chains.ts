@@ -38,7 +38,8 @@ function shapeOf(endpoint: LocalWorkloadEndpoint, direction: Direction, options:
     ...connectionLimitRules(endpoint, direction, options),
     ...(direction === 'egress' ? encapsulationRules(options) : []),
   ];
-  return { layer: 'filter', direction, stage: 'normal', tiers, profiles, first, before };
+  const tellsFlows = options.flowLogs;
+  return { layer: 'filter', direction, stage: 'normal', tiers, profiles, tellsFlows, first, before };
 }
 
 /** A workload that could send tunnel packets could inject traffic into other nodes past their policy. */

@@ -1,12 +1,11 @@
 import { idle } from '../parameter.ts';
-import { bool, int, oneOf, regexp, seconds, text } from '../parameter-type.ts';
+import { bool, int, regexp, seconds, text } from '../parameter-type.ts';
 import { authority } from '../text-types.ts';
 
 const noGoSources = 'it names source files of Go';
 const noLogDropping = 'no line of the log is dropped';
 const oneThread = 'one thread has all data, so that nothing races';
 const noExternalDataplane = 'the data plane is built in, no program of its own';
-const noFlowLogs = 'there are no flow logs; calicoctl explain flow tells what becomes of a flow';
 const noGo = 'Felix does not run on Go here; NODE_OPTIONS has the limits of its engine';
 const noTypha = 'Felix watches the store itself, without Typha';
 const noUsageReports = 'nothing is reported to anybody';
@@ -20,22 +19,9 @@ export const processParameters = {
   TyphaK8sNamespace: idle(text, 'kube-system', noTypha, undefined, { nonZero: true }),
   TyphaReadTimeout: idle(seconds, '30', noTypha),
   TyphaWriteTimeout: idle(seconds, '10', noTypha),
-  TyphaKeyFile: idle(text, '', noTypha),
-  TyphaCertFile: idle(text, '', noTypha),
-  TyphaCAFile: idle(text, '', noTypha),
   TyphaCN: idle(text, '', noTypha),
   TyphaURISAN: idle(text, '', noTypha),
   LogDebugFilenameRegex: idle(regexp, '', noGoSources, 'logDebugFilenameRegex'),
-  FlowLogsFlushInterval: idle(seconds, '300', noFlowLogs, 'flowLogsFlushInterval'),
-  FlowLogsCollectorDebugTrace: idle(bool, 'false', noFlowLogs, 'flowLogsCollectorDebugTrace'),
-  FlowLogsGoldmaneServer: idle(text, '', noFlowLogs, 'flowLogsGoldmaneServer'),
-  FlowLogsLocalReporter: idle(oneOf('Enabled', 'Disabled'), 'Disabled', noFlowLogs, 'flowLogsLocalReporter'),
-  FlowLogsPolicyEvaluationMode: idle(
-    oneOf('None', 'Continuous'),
-    'Continuous',
-    noFlowLogs,
-    'flowLogsPolicyEvaluationMode',
-  ),
   UsageReportingEnabled: idle(bool, 'true', noUsageReports, 'usageReportingEnabled'),
   UsageReportingInitialDelaySecs: idle(seconds, '300', noUsageReports, 'usageReportingInitialDelay'),
   UsageReportingIntervalSecs: idle(seconds, '86400', noUsageReports, 'usageReportingInterval'),

@@ -111,6 +111,10 @@ describe('actions', () => {
     [goTo('cali-x'), '--goto cali-x'],
     [setMarks(0x10000), '--jump MARK --set-mark 0x10000/0x10000'],
     [{ kind: 'log', prefix: 'calico-packet' }, '--jump LOG --log-prefix "calico-packet: " --log-level 5'],
+    [
+      { kind: 'flow-log', group: 2, prefix: 'APE0|gnp/web' },
+      '--jump NFLOG --nflog-group 2 --nflog-prefix "APE0|gnp/web"',
+    ],
     [{ kind: 'notrack' }, '--jump NOTRACK'],
     [{ kind: 'set-dscp', value: 46 }, '--jump DSCP --set-dscp 46'],
     [{ kind: 'masquerade', ports: { first: 1000, last: 2000 } }, '--jump MASQUERADE --to-ports 1000-2000'],

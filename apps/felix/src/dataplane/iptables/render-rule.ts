@@ -3,9 +3,10 @@ import type { PortRange } from '../../calc/parsed-rule.ts';
 import type { Action, Rule } from '../../rules/model.ts';
 import { hex, renderMatches } from './render-match.ts';
 
-/** What iptables takes in one `--comment`, and in `--log-prefix`. */
+/** What iptables takes in one `--comment`, in `--log-prefix` and in `--nflog-prefix`. */
 const COMMENT_MAX = 255;
 const LOG_PREFIX_MAX = 29;
+const FLOW_LOG_PREFIX_MAX = 63;
 
 /** LOG_NOTICE, as Felix logs. */
 const LOG_LEVEL = 5;
@@ -43,6 +44,8 @@ function renderAction(action: RenderedAction, family: Family): string {
       return `--jump MARK --set-mark ${hex(action.value)}/${hex(action.mask)}`;
     case 'log':
       return `--jump LOG --log-prefix ${quote(`${action.prefix}: `, LOG_PREFIX_MAX)} --log-level ${LOG_LEVEL}`;
+    case 'flow-log':
+      return `--jump NFLOG --nflog-group ${action.group} --nflog-prefix ${quote(action.prefix, FLOW_LOG_PREFIX_MAX)}`;
     case 'notrack':
       return '--jump NOTRACK';
     case 'set-dscp':

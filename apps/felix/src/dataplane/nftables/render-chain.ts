@@ -155,7 +155,7 @@ function renderRule(
 
 /** Whether doing it twice to a packet is the same as doing it once. */
 function isIdempotent(action: Action): boolean {
-  return action.kind !== 'jump' && action.kind !== 'log' && action.kind !== 'none';
+  return !['jump', 'log', 'flow-log', 'none'].includes(action.kind);
 }
 
 function renderAction(action: Action, layer: Chain['layer'], context: ChainContext): readonly Expression[] {
@@ -189,6 +189,8 @@ function renderAction(action: Action, layer: Chain['layer'], context: ChainConte
       ];
     case 'log':
       return [{ type: 'log', prefix: `${action.prefix}: `, level: LOG_LEVEL }];
+    case 'flow-log':
+      return [{ type: 'log', prefix: action.prefix, group: action.group }];
     case 'notrack':
       return [{ type: 'notrack' }];
     case 'masquerade': {
