@@ -93,12 +93,16 @@ describe('a network configuration', () => {
 
   test.each([
     [{ policy: { type: 'mesos' } }, 'policy.type=mesos'],
-    [{ device_type: 'netkit' }, 'device_type=netkit'],
+    [{ device_type: 'tap' }, 'device_type=tap'],
     [{ dataplane_options: { type: 'grpc' } }, 'dataplane_options.type=grpc'],
   ])('with %o is refused with the field and its value', (extra, text) => {
     const error = errorOf(() => parse(extra));
     expect(error.code).toBe(2);
     expect(error.message).toContain(text);
+  });
+
+  test('with netkit devices is accepted: a veth pair takes their place', () => {
+    expect(parse({ device_type: 'netkit' })).toEqual(parse({ device_type: 'veth' }));
   });
 
   test('with a readiness gate that is no URL is refused', () => {

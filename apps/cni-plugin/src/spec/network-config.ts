@@ -118,7 +118,8 @@ function refuseUnsupported(reader: JsonReader): void {
   const unsupported: readonly (readonly [key: string, value: string, allowed: string, ok: boolean])[] = [
     ['policy.type', policy, 'k8s, or none', policy === '' || policy === 'k8s'],
     ['dataplane_options.type', dataplane, 'linux', dataplane === 'linux'],
-    ['device_type', device, 'veth', device === 'veth' || device === ''],
+    // A veth pair for netkit too, as Calico makes where the kernel has none: it brings nothing without eBPF programs.
+    ['device_type', device, 'veth or netkit', ['', 'veth', 'netkit'].includes(device)],
   ];
   for (const [key, value, allowed, ok] of unsupported) {
     if (!ok) {
