@@ -102,7 +102,8 @@ describe('a network configuration', () => {
   });
 
   test('with netkit devices is accepted: a veth pair takes their place', () => {
-    expect(parse({ device_type: 'netkit' })).toEqual(parse({ device_type: 'veth' }));
+    const { document: _, ...netkit } = parse({ device_type: 'netkit' });
+    expect(parse({ device_type: 'veth' })).toMatchObject(netkit);
   });
 
   test('with a readiness gate that is no URL is refused', () => {
