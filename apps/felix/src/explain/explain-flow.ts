@@ -23,11 +23,13 @@ export interface Flow {
   readonly from: string;
   readonly to: string;
   readonly header: Omit<PolicyPacket, 'family' | 'source' | 'destination'>;
+  /** Where it is sent to, where the node of `to` is known to translate that. */
+  readonly sentTo?: SentTo;
 }
 
 export interface Explanation extends PacketDecision {
   readonly packet: PolicyPacket;
-  /** Where it was sent to, where that is a floating address of a local workload. */
+  /** Where it was sent to, where that is a floating address, or another that is translated. */
   readonly sentTo?: SentTo;
   /** What the ends are. */
   readonly from: NamedEnd;
@@ -70,6 +72,7 @@ export function readFlow(ends: FlowEnds, flow: Flow): ReadFlow {
   const [from, to] = [ends.find(flow.from), ends.find(flow.to)];
   const addresses = commonAddresses(from, to);
   const packet = { ...ofFamily(flow.header, addresses.family), ...addresses };
+  if (flow.sentTo !== undefined) return { from, to, packet, sentTo: flow.sentTo };
   if (to.floating === undefined) return { from, to, packet };
   return { from, to, packet, sentTo: { ...destinationOf(packet), destination: to.floating } };
 }
@@ -128,7 +131,8 @@ export function worldOf(graph: ExplainGraph): PolicyWorld {
   };
 }
 
-function memberOf({ labels, profiles, nets, ports }: LabelledItem): Member {
+/** As policy's evaluator has it. */
+export function memberOf({ labels, profiles, nets, ports }: LabelledItem): Member {
   const numbered = ports.map(({ name, protocol, port }) => ({ name, protocol: namedPortProtocols[protocol], port }));
   return { labels, profiles, nets, ports: numbered };
 }

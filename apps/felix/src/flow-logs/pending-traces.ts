@@ -1,7 +1,5 @@
-import { namedPortProtocols } from '../calc/ip-set.ts';
-import type { LabelledItem } from '../calc/ip-set-index.ts';
-import { decideEndpoint, enforceStaged, type Member, type PolicyWorld, type RuleOwner } from '@calico-node/policy';
-import { worldOf, type ExplainGraph } from '../explain/explain-flow.ts';
+import { decideEndpoint, enforceStaged, type PolicyWorld, type RuleOwner } from '@calico-node/policy';
+import { memberOf, worldOf, type ExplainGraph } from '../explain/explain-flow.ts';
 import type { Side } from './collector.ts';
 import type { Ends } from './ends.ts';
 import type { TracedHit } from './flow.ts';
@@ -52,9 +50,4 @@ export class PendingTraces {
 
 function keyOf(namespace: string, name: string): string {
   return `${namespace}/${name}`;
-}
-
-function memberOf({ labels, profiles, nets, ports }: LabelledItem): Member {
-  const numbered = ports.map(({ name, protocol, port }) => ({ name, protocol: namedPortProtocols[protocol], port }));
-  return { labels, profiles, nets, ports: numbered };
 }
