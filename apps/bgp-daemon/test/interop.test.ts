@@ -80,7 +80,7 @@ for (const kind of otherKinds) {
       const other = { asn: 64777, peer: ourIp, address: theirIp, prefixes: ['fd00:244:2::/122'] };
       const speaker = start(theirs, other);
       await daemon.apply(
-        config([{ address: theirIp, remoteAs: 64777 }], {
+        config([{ address: theirIp, remoteAs: 64777, multihop: kind.showsLinkLocal === undefined }], {
           staticRoutes: [bgpV1.StaticRoute.fromPartial({ prefix: 'fd00:244:1::/122' })],
         }),
       );
@@ -93,6 +93,10 @@ for (const kind of otherKinds) {
         (routes) => routes.length === 1,
       );
       expect(route).toMatchObject({ asPath: '64777', nextHop: theirIp, best: true });
+      // RFC 2545 3: who is on the same link hears of our address there as well.
+      const [, linkLocal = ''] = /inet6 (fe80:\S+)\//.exec(ours.ip('address', 'show', 'dev', 'eth0')) ?? [];
+      expect(linkLocal).not.toBe('');
+      if (kind.showsLinkLocal === true) expect(shown).toContain(linkLocal);
     });
 
     it('reaches IPv4 through next hops of IPv6, both ways (RFC 8950)', async () => {
@@ -100,7 +104,7 @@ for (const kind of otherKinds) {
       ours.ip('address', 'add', `${ourIp}/64`, 'dev', 'eth0', 'nodad');
       theirs.ip('address', 'add', `${theirIp}/64`, 'dev', 'eth0', 'nodad');
       const speaker = start(theirs, { peer: ourIp, address: theirIp, ipv4OverIpv6: true });
-      await daemon.apply(config([{ address: theirIp, families: [4] }]));
+      await daemon.apply(config([{ address: theirIp, families: [4], multihop: kind.showsLinkLocal === undefined }]));
       await daemon.established();
       await known(speaker, ourPrefix);
       expect(speaker.show(ourPrefix)).toContain(ourIp);

@@ -36,6 +36,8 @@ export interface OtherKind {
   readonly name: string;
   readonly program: string;
   readonly debianPackage: string;
+  /** It shows next hops' link-local addresses; undefined: it takes none, since it knows no interfaces. */
+  readonly showsLinkLocal: boolean | undefined;
   start(host: Host, config: OtherConfig): OtherSpeaker;
 }
 
@@ -276,18 +278,21 @@ export const otherKinds: readonly OtherKind[] = [
     name: 'BIRD',
     program: '/usr/sbin/bird',
     debianPackage: 'bird2',
+    showsLinkLocal: true,
     start: (host, config) => new Bird2(host, config),
   },
   {
     name: 'GoBGP',
     program: '/usr/bin/gobgpd',
     debianPackage: 'gobgpd',
+    showsLinkLocal: false,
     start: (host, config) => new Gobgp(host, config),
   },
   {
     name: 'FRR',
     program: '/usr/lib/frr/bgpd',
     debianPackage: 'frr',
+    showsLinkLocal: undefined,
     start: (host, config) => new Frr(host, config),
   },
 ];

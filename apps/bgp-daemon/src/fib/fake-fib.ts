@@ -16,6 +16,7 @@ export class FakeFib implements Fib {
   readonly routes: KernelRoute[] = [];
   readonly interfaces = new Map<number, string>();
   readonly addresses = new Set<IpAddress>();
+  readonly linkLocals = new Map<number, IpAddress>();
   readonly changes: FibChange[] = [];
   /** Holds what is asked for back until `carryOut`. */
   isSlow = false;
@@ -27,7 +28,12 @@ export class FakeFib implements Fib {
   }
 
   snapshot(): FibSnapshot {
-    return { routes: [...this.routes], interfaces: new Map(this.interfaces), addresses: new Set(this.addresses) };
+    return {
+      routes: [...this.routes],
+      interfaces: new Map(this.interfaces),
+      addresses: new Set(this.addresses),
+      linkLocals: new Map(this.linkLocals),
+    };
   }
 
   apply(changes: readonly FibChange[], onDone: (errors: readonly (FibError | undefined)[]) => void): void {

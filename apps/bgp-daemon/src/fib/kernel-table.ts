@@ -73,6 +73,7 @@ export class KernelTable {
   #actualCount = 0;
   #interfaces = new Map<number, string>();
   #addresses: ReadonlySet<IpAddress> = new Set();
+  #linkLocals: ReadonlyMap<number, IpAddress> | undefined;
   #isConverged = false;
   #needsResync = false;
 
@@ -99,6 +100,12 @@ export class KernelTable {
 
   isLocalAddress(address: IpAddress): boolean {
     return this.#addresses.has(address);
+  }
+
+  /** This node's link-local address on the link that it has in common with an address; undefined without either. */
+  linkLocalTowards(address: IpAddress): IpAddress | undefined {
+    const hop = this.nextHops.resolve(address);
+    return hop?.cost === 0 ? this.#linkLocals?.get(hop.interfaceIndex) : undefined;
   }
 
   interfaceName(index: number): string | undefined {
@@ -185,11 +192,12 @@ export class KernelTable {
   resync(): void {
     this.#needsResync = this.#isInFlight;
     if (this.#isInFlight) return;
-    const { routes, interfaces, addresses } = this.#fib.snapshot();
+    const { routes, interfaces, addresses, linkLocals } = this.#fib.snapshot();
     const isChanged = !isDeepStrictEqual(this.#interfaces, interfaces);
     this.#interfaces = new Map(interfaces);
     if (isChanged) this.#listener.interfacesChanged();
     this.#addresses = addresses;
+    this.#linkLocals = linkLocals;
     const own = new Map<Cidr, KernelRoute>();
     const foreign = new Map<Cidr, Map<string, KernelRoute>>();
     for (const route of routes) {

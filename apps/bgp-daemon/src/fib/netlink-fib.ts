@@ -1,6 +1,14 @@
-import type { Family, IpAddress } from '@calico-node/net';
+import type { Family } from '@calico-node/net';
 import { NetlinkError, RouteMonitor, RouteSocket, routeTable, type Route, type RouteEvent } from '@calico-node/netlink';
-import type { Fib, FibChange, FibError, FibEvent, FibSnapshot, KernelRoute } from './fib.ts';
+import {
+  isLinkLocal,
+  type Fib,
+  type FibChange,
+  type FibError,
+  type FibEvent,
+  type FibSnapshot,
+  type KernelRoute,
+} from './fib.ts';
 import { RouteWriter } from './route-writer.ts';
 
 const families: readonly Family[] = [4, 6];
@@ -31,11 +39,14 @@ export class NetlinkFib implements Fib {
   }
 
   snapshot(): FibSnapshot {
-    const addresses = new Set<IpAddress>(this.#socket.listAddresses().map(({ ip }) => ip));
+    const addresses = this.#socket.listAddresses();
     return {
       routes: families.flatMap((family) => this.#socket.listRoutes({ family }).map(toKernelRoute)),
       interfaces: new Map(this.#socket.listLinks().map(({ index, name }) => [index, name])),
-      addresses,
+      addresses: new Set(addresses.map(({ ip }) => ip)),
+      linkLocals: new Map(
+        addresses.filter(({ ip }) => isLinkLocal(ip)).map(({ interfaceIndex, ip }) => [interfaceIndex, ip]),
+      ),
     };
   }
 

@@ -19,6 +19,7 @@ export interface Outbound {
   /** The octets as characters: a string costs less than an array. */
   readonly attributes: string;
   readonly nextHop: IpAddress | undefined;
+  readonly linkLocal?: IpAddress | undefined;
   /** For the flush under way: where its prefixes are collected. */
   bundle: number;
 }

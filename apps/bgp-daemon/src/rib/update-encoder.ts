@@ -39,9 +39,9 @@ export class UpdateEncoder {
     const { outbound, head } = bundle;
     let template: ConstructorParameters<typeof UpdatePacker>[2];
     if (outbound !== undefined) {
-      const { attributes: text, nextHop } = outbound;
+      const { attributes: text, nextHop, linkLocal } = outbound;
       const length = this.#attributes.write(text);
-      template = { family: this.#family, attributes: this.#attributes.bytes.subarray(0, length), nextHop };
+      template = { family: this.#family, attributes: this.#attributes.bytes.subarray(0, length), nextHop, linkLocal };
     }
     const packer = new UpdatePacker(this.#family, this.#maxLength, template, this.#writer);
     const prefixes = this.#prefixes;

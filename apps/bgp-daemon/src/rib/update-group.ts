@@ -438,11 +438,11 @@ export class UpdateGroup {
   }
 
   /** Whether one prefix at least goes into a message with them (RFC 8654 4: a route that is too long is not told). */
-  #fits({ attributes, nextHop }: Outbound): boolean {
+  #fits({ attributes, nextHop, linkLocal }: Outbound): boolean {
     const { family, maxMessageLength, addPath } = this.settings;
     const hopOctets = nextHop === undefined ? 0 : familyOf(nextHop) === 4 ? 4 : 16;
     const isMultiprotocol = family === 6 || hopOctets === 16;
-    const reach = isMultiprotocol ? reachOctets + hopOctets : 0;
+    const reach = isMultiprotocol ? reachOctets + hopOctets + (linkLocal === undefined ? 0 : 16) : 0;
     const prefix = (addPath ? 4 : 0) + (family === 4 ? 5 : 17);
     return updateOctets + attributes.length + reach + prefix <= maxMessageLength;
   }
@@ -456,7 +456,8 @@ export class UpdateGroup {
     const attributes = exportAttributes(route, set.attributes, target, operations);
     const isIpv4 = attributes.nextHop === undefined || familyOf(attributes.nextHop) === 4;
     const bytes = encodeAttributes(attributes, { as4, withNextHop: family === 4 && isIpv4 });
-    return { attributes: Buffer.from(bytes).toString('latin1'), nextHop: attributes.nextHop, bundle: nobody };
+    const { nextHop, linkLocalNextHop: linkLocal } = attributes;
+    return { attributes: Buffer.from(bytes).toString('latin1'), nextHop, linkLocal, bundle: nobody };
   }
 }
 

@@ -14,6 +14,8 @@ export interface SpeakerContext {
   /** The configuration in force. */
   config(): DaemonConfig;
   isLocalAddress(address: IpAddress): boolean;
+  /** This node's address on the link that it has in common with a peer. */
+  linkLocalTowards(peer: IpAddress): IpAddress | undefined;
   /** This process found the routes of an earlier one, and has not caught up with its peers yet. */
   isRestarting(): boolean;
   /** There is work for the next turn. */

@@ -32,6 +32,7 @@ import { SessionStatistics } from '../session/statistics.ts';
 import type { SpeakerContext } from './context.ts';
 import { filtersOf } from './export-policy.ts';
 import { elevate, filterImport, longLivedSet } from './import-policy.ts';
+import type { SelfAddresses } from './update-groups.ts';
 import type { UpdateSink } from './update-sink.ts';
 
 /** How long a peer that has come back may take until End-of-RIB, before what it did not repeat goes. */
@@ -53,7 +54,7 @@ export class Neighbor {
   readonly #mirrors = new Map<UpdateSink, GroupMember>();
   #config: NeighborConfig;
   #session: Session | undefined;
-  #selfAddress: IpAddress | undefined;
+  #self: SelfAddresses | undefined;
   #retainTimer: NodeJS.Timeout | undefined;
   /** Families of which stale routes are to go. */
   readonly #sweeping = new Set<Family>();
@@ -268,9 +269,9 @@ export class Neighbor {
     this.#importTarget = this.#importTargetOf(this.#session);
     this.refilter();
     const session = this.#session;
-    if (session === undefined || this.#selfAddress === undefined) return;
+    if (session === undefined || this.#self === undefined) return;
     for (const [family, group] of [...this.#groups]) {
-      const next = this.#context.groups.find(family, config, session, this.#selfAddress);
+      const next = this.#context.groups.find(family, config, session, this.#self);
       if (next === group) continue;
       for (const member of this.#members) {
         const told = group.toldTo(member);
@@ -340,9 +341,11 @@ export class Neighbor {
     this.#resume(session);
     this.#isInSync = false;
     this.#hasMarkedEnd = false;
-    const self = tryParseIp(localAddress ?? '') ?? this.#config.sourceAddress;
-    if (self !== undefined) {
-      this.#selfAddress = self;
+    const address = tryParseIp(localAddress ?? '') ?? this.#config.sourceAddress;
+    if (address !== undefined) {
+      const { address: peer, multihop } = this.#config;
+      const self = { address, linkLocal: multihop ? undefined : this.#context.linkLocalTowards(peer) };
+      this.#self = self;
       for (const family of session.families) {
         const group = this.#context.groups.find(family, this.#config, session, self);
         for (const member of this.#members) group.join(member);

@@ -150,6 +150,7 @@ export class Speaker {
       observers: options.observers ?? [],
       config: () => this.#configured(),
       isLocalAddress: (address) => this.#kernel.isLocalAddress(address),
+      linkLocalTowards: (peer) => this.#kernel.linkLocalTowards(peer),
       isRestarting: () => this.isRestarting,
       wake,
       sessionsChanged: () => {

@@ -5,7 +5,7 @@ import {
   type Filter,
   type Session,
 } from '@calico-node/bgp';
-import { ipFromBytes, type Family, type IpAddress } from '@calico-node/net';
+import { familyOf, ipFromBytes, type Family, type IpAddress } from '@calico-node/net';
 import type { DaemonConfig, NeighborConfig } from '../config/daemon-config.ts';
 import { PathSlots } from '../rib/path-slots.ts';
 import type { Rib } from '../rib/rib.ts';
@@ -18,6 +18,13 @@ function identifierAddress(routerId: number, family: Family): IpAddress {
   return ipFromBytes(
     Uint8Array.from(family === 4 ? octets : [...new Array<number>(10).fill(0), 0xff, 0xff, ...octets]),
   );
+}
+
+/** What stands for this node in a session. */
+export interface SelfAddresses {
+  readonly address: IpAddress;
+  /** Where the peer is on a link with this node. */
+  readonly linkLocal: IpAddress | undefined;
 }
 
 /** Finds the group that a session belongs to, makes it for the first member and drops it after the last. */
@@ -41,12 +48,18 @@ export class UpdateGroups {
   }
 
   /** The group for a session's routes of one family. */
-  find(family: Family, neighbor: NeighborConfig, session: Session, selfAddress: IpAddress): UpdateGroup {
+  find(
+    family: Family,
+    neighbor: NeighborConfig,
+    session: Session,
+    { address: selfAddress, linkLocal }: SelfAddresses,
+  ): UpdateGroup {
     const target: ExportTarget = {
       external: session.external,
       localAs: neighbor.localAs,
       routerId: this.#config().routerId,
       selfAddress,
+      selfLinkLocal: familyOf(selfAddress) === 6 ? linkLocal : undefined,
       nextHopMode: neighbor.nextHopMode,
       client: neighbor.routeReflectorClient,
       clusterId: neighbor.clusterId,

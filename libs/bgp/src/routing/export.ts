@@ -21,6 +21,8 @@ export interface ExportTarget {
   readonly routerId: number;
   /** The next hop that stands for this node. */
   readonly selfAddress: IpAddress;
+  /** Its address on the link to the peer, which goes beside a next hop of IPv6 (RFC 2545 3). */
+  readonly selfLinkLocal?: IpAddress | undefined;
   readonly nextHopMode: NextHopMode;
   readonly client: boolean;
   /** RFC 4456 8; the router id unless configured. */
@@ -120,8 +122,9 @@ export function exportAttributes(
   if (target.isMonitor === true) return { ...original, nextHop: original.nextHop ?? target.selfAddress };
   const attributes = applyOperations(original, operations, 'export');
   const { localPref, originatorId, clusterList, med, linkLocalNextHop: _l, priority: _p, ...common } = attributes;
-  const nextHop = isSelfNextHop(source, attributes, target) ? target.selfAddress : attributes.nextHop;
-  const shared = { ...common, nextHop };
+  const isSelf = isSelfNextHop(source, attributes, target);
+  const linkLocalNextHop = isSelf ? target.selfLinkLocal : undefined;
+  const shared = { ...common, nextHop: isSelf ? target.selfAddress : attributes.nextHop, linkLocalNextHop };
   // RFC 4271 5.1.4: a MED received must not go to other ASes, our own may.
   const ownMed = source.kind === 'bgp' ? undefined : med;
   if (target.external) {

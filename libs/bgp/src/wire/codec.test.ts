@@ -96,9 +96,11 @@ describe('decode(encode(x)) = x', () => {
           fc.constantFrom(1500, 4096, 65535),
           (attributes, prefixes, limit) => {
             const nextHop = family === 4 ? attributes.nextHop : parseIp('2001:db8::1');
+            const linkLocal = family === 4 ? undefined : parseIp('fe80::1');
             const template = {
               family,
               nextHop,
+              linkLocal,
               attributes: encodeAttributes(attributes, { as4: true, withNextHop: family === 4 }),
             };
             const packer = new UpdatePacker(family, limit, template);
@@ -112,7 +114,7 @@ describe('decode(encode(x)) = x', () => {
               if (update.kind === 'reset') throw new Error(update.reason);
               expect(update.problems).toEqual([]);
               for (const announcement of update.announced) {
-                expect(announcement.attributes).toEqual({ ...attributes, nextHop });
+                expect(announcement.attributes).toEqual({ ...attributes, nextHop, linkLocalNextHop: linkLocal });
                 seen.push(...nlriToArray(announcement.block).map(({ prefix }) => prefix));
               }
             }

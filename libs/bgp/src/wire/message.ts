@@ -79,6 +79,8 @@ export interface AnnouncementTemplate {
   readonly attributes: Uint8Array;
   /** For MP_REACH_NLRI; for prefixes of IPv4 only if it is an IPv6 address (RFC 8950). */
   readonly nextHop?: IpAddress | undefined;
+  /** The next hop's address on the link that it has in common with the peer (RFC 2545 3). */
+  readonly linkLocal?: IpAddress | undefined;
 }
 
 /**
@@ -179,8 +181,14 @@ export class UpdatePacker {
         .u16(afiOf(this.#family))
         .u8(unicast);
       if (!this.#withdraw) {
-        const hop = this.#template?.nextHop === undefined ? new Uint8Array(16) : ipToBytes(this.#template.nextHop);
-        writer.u8(hop.length).bytes(hop).u8(0);
+        const { nextHop, linkLocal } = this.#template ?? {};
+        const hop = nextHop === undefined ? new Uint8Array(16) : ipToBytes(nextHop);
+        const onLink = linkLocal === undefined ? new Uint8Array(0) : ipToBytes(linkLocal);
+        writer
+          .u8(hop.length + onLink.length)
+          .bytes(hop)
+          .bytes(onLink)
+          .u8(0);
       }
     } else if (this.#template !== undefined) {
       writer.bytes(this.#template.attributes);
