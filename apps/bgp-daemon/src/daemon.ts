@@ -32,7 +32,7 @@ export async function runDaemon(context: ServiceContext): Promise<void> {
   const port = parsePort(context.option('port'));
   const fixedFile = context.option('config');
   const startedMs = Date.now();
-  await warmUp(log);
+  const endWarmUp = await warmUp(log);
   const reporter = health.register('bgp');
   const usualLevel = isLogLevel(log.level) ? log.level : 'info';
   const owner = { wire: undefined as bgpV1.BgpConfig | undefined, configuredMs: 0 };
@@ -60,6 +60,7 @@ export async function runDaemon(context: ServiceContext): Promise<void> {
   };
   registerMetrics(metrics.registry, speaker, bfd, bmp);
   const readiness = setInterval(() => {
+    if (speaker.neighbors.some(({ session }) => session !== undefined)) endWarmUp();
     syncBfd();
     report(reporter, speaker, owner.configuredMs);
   }, 1000);
@@ -129,6 +130,7 @@ export async function runDaemon(context: ServiceContext): Promise<void> {
   } finally {
     process.removeListener('SIGHUP', reread);
     clearInterval(readiness);
+    endWarmUp();
     bfd.close();
     speaker.stop();
     bmp.close();

@@ -95,7 +95,7 @@ export class AttributeTable {
   readonly #sets: (AttributeSet | undefined)[] = [];
   readonly #freeIds: number[] = [];
   /** Had no route when they were noted: they go with `purge` unless they have one again. */
-  #unused: AttributeSet[] = [];
+  readonly #unused: AttributeSet[] = [];
   readonly #nextHops = new Map<number, IpAddress>();
   readonly #plain = new PlainAttributes();
   #bytes: Uint8Array | undefined;
@@ -147,18 +147,18 @@ export class AttributeTable {
 
   /** Forgets the sets that no route has any more. */
   purge(): void {
-    while (this.#unused.length > 0) {
-      const unused = this.#unused;
-      this.#unused = [];
-      for (const set of unused) {
-        if (set.references > 0 || this.#sets[set.id] !== set) continue;
-        this.#byKey.delete(set.key);
-        this.#sets[set.id] = undefined;
-        this.#freeIds.push(set.id);
-        if (set.original !== undefined) this.release(set.original.id);
-      }
-    }
+    // Originals that are released by this are appended.
+    for (const set of this.#unused) this.#forget(set);
+    this.#unused.length = 0;
     if (this.#byKey.size === 0) this.#nextHops.clear();
+  }
+
+  #forget(set: AttributeSet): void {
+    if (set.references > 0 || this.#sets[set.id] !== set) return;
+    this.#byKey.delete(set.key);
+    this.#sets[set.id] = undefined;
+    this.#freeIds.push(set.id);
+    if (set.original !== undefined) this.release(set.original.id);
   }
 
   #add(

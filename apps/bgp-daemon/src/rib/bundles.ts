@@ -24,6 +24,8 @@ export class Bundles {
   #next = new Int32Array(1024);
   #entries = 0;
   #announced: Bundle[] = [];
+  /** Not all that is announced is for the same members. */
+  #isMixed = false;
   readonly #withdrawn = new Map<number, Bundle>();
   readonly #withdrawnFrom = new Map<number, Bundle>();
 
@@ -36,6 +38,7 @@ export class Bundles {
     if (bundle?.outbound !== outbound) {
       bundle = make(outbound, source, false);
       outbound.bundle = this.#announced.length;
+      this.#isMixed ||= source !== (this.#announced[0] ?? bundle).source;
       this.#announced.push(bundle);
     }
     this.#add(bundle, prefix);
@@ -54,8 +57,7 @@ export class Bundles {
   /** What is for the same members stands together. */
   inOrder(): Bundle[] {
     const announced = this.#announced;
-    const isMixed = announced.some(({ source }) => source !== announced[0]?.source);
-    if (isMixed) announced.sort((a, b) => a.source - b.source);
+    if (this.#isMixed) announced.sort((a, b) => a.source - b.source);
     return [...this.#withdrawn.values(), ...announced, ...this.#withdrawnFrom.values()];
   }
 
@@ -74,6 +76,7 @@ export class Bundles {
 
   clear(): void {
     this.#entries = 0;
+    this.#isMixed = false;
     this.#announced = [];
     if (this.#withdrawn.size > 0) this.#withdrawn.clear();
     if (this.#withdrawnFrom.size > 0) this.#withdrawnFrom.clear();

@@ -168,8 +168,7 @@ export class Rib {
 
   /** Removes the source's path for a prefix, if there is one. */
   withdraw(source: RibSource, prefix: number, pathId = 0): void {
-    const path = this.#find(source.id + 1, prefix, pathId);
-    if (path >= 0) this.#remove(path);
+    this.#removeFrom(source, prefix, pathId);
     if (this.hasDirty) this.#onDirty();
   }
 
@@ -182,11 +181,7 @@ export class Rib {
         at += 4;
       }
       const bits = bytes[at] ?? 0;
-      const prefix = this.prefixes.find(bytes, at + 1, bits);
-      if (prefix >= 0) {
-        const path = this.#find(source.id + 1, prefix, pathId);
-        if (path >= 0) this.#remove(path);
-      }
+      this.#removeFrom(source, this.prefixes.find(bytes, at + 1, bits), pathId);
       at += 1 + ((bits + 7) >> 3);
     }
     if (this.hasDirty) this.#onDirty();
@@ -465,6 +460,11 @@ export class Rib {
       if (this.#sourceOf[link - 1] === sourceLink && this.#pathId[link - 1] === pathId) return link - 1;
     }
     return -1;
+  }
+
+  #removeFrom(source: RibSource, prefix: number, pathId: number): void {
+    const path = prefix < 0 ? -1 : this.#find(source.id + 1, prefix, pathId);
+    if (path >= 0) this.#remove(path);
   }
 
   #insert(sourceLink: number, prefix: number, pathId: number): number {

@@ -8,10 +8,10 @@ import type { PrefixTable } from './prefix-table.ts';
 /** Turns bundles into UPDATE messages, one after the other in one buffer that is used again. */
 export class UpdateEncoder {
   readonly #family: Family;
-  readonly #maxLength: number;
   readonly #prefixes: PrefixTable;
   readonly #slots: PathSlots | undefined;
   readonly #writer = new ByteWriter(1 << 16);
+  readonly #packer: UpdatePacker;
   readonly #scratch = new Uint8Array(17);
   /** The present bundle's attributes. */
   readonly #attributes = new OctetText();
@@ -20,7 +20,7 @@ export class UpdateEncoder {
   constructor(family: Family, maxLength: number, prefixes: PrefixTable, slots?: PathSlots) {
     this.#slots = slots;
     this.#family = family;
-    this.#maxLength = maxLength;
+    this.#packer = new UpdatePacker(family, maxLength, undefined, this.#writer);
     this.#prefixes = prefixes;
   }
 
@@ -43,7 +43,8 @@ export class UpdateEncoder {
       const length = this.#attributes.write(text);
       template = { family: this.#family, attributes: this.#attributes.bytes.subarray(0, length), nextHop, linkLocal };
     }
-    const packer = new UpdatePacker(this.#family, this.#maxLength, template, this.#writer);
+    const packer = this.#packer;
+    packer.start(template);
     const prefixes = this.#prefixes;
     const slots = this.#slots;
     if (slots !== undefined) {

@@ -38,6 +38,8 @@ export interface SpeakerOptions {
   readonly observers?: readonly SessionObserver[];
   /** Told when sessions, configuration or convergence have changed. */
   readonly onChange: () => void;
+  /** How long after work unused memory is given back, if not as usual. */
+  readonly tidyMs?: number;
 }
 
 /** Begins to take connections, which go to the handlers. */
@@ -62,8 +64,8 @@ const sliceMs = 8;
 const slicePrefixes = 4096;
 const sliceReleases = 20_000;
 const sliceRoutes = 2000;
-/** How long after the last work unused memory is given back. */
-const tidyMs = 50;
+/** How long after work unused memory is given back: what a flap takes away is soon there again. */
+const usualTidyMs = 1000;
 /** Failed kernel changes are tried again, and a link's routes looked at, after this long. */
 const retryMs = 500;
 const resyncDelayMs = 100;
@@ -479,22 +481,30 @@ export class Speaker {
 
   #decide(family: Family, deadlineMs: number): boolean {
     const rib = this.#ribs[family];
-    const isProgramming = this.#configured().kernel.program || !this.#kernel.isEmpty;
     const cost = this.#costs();
     while (rib.hasDirty) {
-      const dirty = rib.takeDirty(slicePrefixes);
-      for (const prefix of dirty) {
-        if (rib.decide(prefix, cost) < 0) this.#released[family].push(prefix);
-        if (!isProgramming) continue;
-        const destination = rib.cidr(prefix);
-        this.#kernel.want(destination, this.#fibWay(destination, rib, prefix, cost));
-      }
-      this.#groups.flush(family, dirty);
-      // The kernel begins while the next slice is decided on.
-      this.#kernel.reconcile(sliceRoutes);
+      this.#decideSlice(family, rib, cost);
       if (performance.now() > deadlineMs) break;
     }
     return !rib.hasDirty;
+  }
+
+  #decideSlice(family: Family, rib: Rib, cost: NextHopCost | undefined): void {
+    const isProgramming = this.#configured().kernel.program || !this.#kernel.isEmpty;
+    const released = this.#released[family];
+    const dirty = rib.takeDirty(slicePrefixes);
+    for (const prefix of dirty) {
+      if (rib.decide(prefix, cost) < 0) released.push(prefix);
+      if (isProgramming) this.#program(rib, prefix, cost);
+    }
+    this.#groups.flush(family, dirty);
+    // The kernel begins while the next slice is decided on.
+    this.#kernel.reconcile(sliceRoutes);
+  }
+
+  #program(rib: Rib, prefix: number, cost: NextHopCost | undefined): void {
+    const destination = rib.cidr(prefix);
+    this.#kernel.want(destination, this.#fibWay(destination, rib, prefix, cost));
   }
 
   /** What is not needed any more is let go when there is nothing else to do. */
@@ -503,7 +513,7 @@ export class Speaker {
     this.#tidyTimer ??= setTimeout(() => {
       this.#tidyTimer = undefined;
       if (!this.#isAwake) this.#tidy();
-    }, tidyMs);
+    }, this.#options.tidyMs ?? usualTidyMs);
   }
 
   /** Numbers of prefixes without paths come back once no peer has yet to be told that they are gone. */

@@ -89,13 +89,13 @@ export interface AnnouncementTemplate {
  */
 export class UpdatePacker {
   readonly #maxLength: number;
-  readonly #withdraw: boolean;
+  #withdraw = true;
   /** What still follows the prefixes: the attributes of MP_REACH_NLRI, the attributes' length of a withdrawal. */
-  readonly #tail: number;
+  #tail = 0;
   readonly #family: Family;
-  readonly #isMultiprotocol: boolean;
+  #isMultiprotocol = false;
   readonly #writer: ByteWriter;
-  readonly #template: AnnouncementTemplate | undefined;
+  #template: AnnouncementTemplate | undefined;
   #start = 0;
   #attributesAt = 0;
   #reachAt = 0;
@@ -108,8 +108,15 @@ export class UpdatePacker {
   constructor(family: Family, maxLength: number, template?: AnnouncementTemplate, writer = new ByteWriter(4096)) {
     this.#family = family;
     this.#maxLength = maxLength;
-    this.#template = template;
     this.#writer = writer;
+    this.start(template);
+  }
+
+  /** Completes the last message; what is added from now on is announced so, or withdrawn without a template. */
+  start(template: AnnouncementTemplate | undefined): void {
+    this.close();
+    const family = this.#family;
+    this.#template = template;
     this.#withdraw = template === undefined;
     this.#isMultiprotocol = family === 6 || (template?.nextHop !== undefined && familyOf(template.nextHop) === 6);
     this.#tail = this.#isMultiprotocol ? (template?.attributes.length ?? 0) : template === undefined ? 2 : 0;
