@@ -72,6 +72,7 @@ function read(message: Buffer): string {
   if (view === undefined || body.readUInt32BE(34) === 0) throw new Error('unexpected per-peer header');
   const rest = body.subarray(42);
   if (message[5] === 0) return `${peer}: ${view}${update(rest, view !== 'used ')}`;
+  if (message[5] === 1) return `${peer}: ${view}${statistics(rest).join(' ')}`;
   if (message[5] === 2) return `${peer}: down, reason ${rest[0]}`;
   if (message[5] !== 3) throw new Error(`unexpected type ${message[5]}`);
   const local = ipFromBytes(rest.subarray(12, 16));
@@ -83,6 +84,21 @@ function read(message: Buffer): string {
   if (second.kind !== 'message' || second.type !== 1) throw new Error('no OPEN received');
   const tables = tlvs(opens.subarray(second.end)).map((name) => `, table ${name}`);
   return `${peer}: up at ${local}, port 179 ${ports.includes(179) ? 'used' : 'unused'}${tables.join('')}`;
+}
+
+/** What counts routes: the type, the family where there is one, and how many. */
+function statistics(bytes: Buffer): string[] {
+  const found: string[] = [];
+  let at = 4;
+  for (let left = bytes.readUInt32BE(0); left > 0; left--) {
+    const [kind, length] = [bytes.readUInt16BE(at), bytes.readUInt16BE(at + 2)];
+    const value = bytes.subarray(at + 4, at + 4 + length);
+    if (length === 8) found.push(`${kind}=${value.readBigUInt64BE()}`);
+    if (length === 11) found.push(`${kind}/${value.readUInt16BE()}=${value.readBigUInt64BE(3)}`);
+    at += 4 + length;
+  }
+  if (at !== bytes.length) throw new Error('statistics of another length');
+  return found;
 }
 
 function tlvs(bytes: Buffer): string[] {
@@ -220,7 +236,14 @@ protocol bgp ours {
           filters: [all],
           staticRoutes: staticRoutes.map((prefix) => ({ prefix })),
           bmpStations: [
-            { address: theirs.address, port, view: bgpV1.BmpView.POST_POLICY, adjRibOut: true, locRib: true },
+            {
+              address: theirs.address,
+              port,
+              view: bgpV1.BmpView.POST_POLICY,
+              adjRibOut: true,
+              locRib: true,
+              statisticsSeconds: 1,
+            },
           ],
         }),
       );
@@ -240,6 +263,14 @@ protocol bgp ours {
     ]);
     // Nobody is told what came from there.
     expect([holds(sentTo(theirs), '192.0.2.0/24'), holds(sentTo(third), '192.0.3.0/24')]).toEqual([false, false]);
+
+    // RFC 9069 5.5: of the Loc-RIB its routes; RFC 7854 4.8 and RFC 8671 6.2: of a neighbour those in and out.
+    const counts = (parts: string): boolean => holds(station.told, parts);
+    await until(
+      'statistics',
+      () => station.told,
+      () => counts('used 8=3 10/1=3 10/2=0') && counts(`${theirs.address} AS64513 id ${theirs.address}: 7=1 15=2`),
+    );
 
     station.drop();
     await until('the whole again', () => station.told, isWhole);

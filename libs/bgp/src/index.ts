@@ -145,6 +145,7 @@ export { checkImport, checkPlainImport, type ImportProblem, type ImportTarget } 
 export { encodePeerIndexTable, encodeRibRecord, type MrtEntry, type MrtPeer } from './mrt/table-dump.ts';
 export {
   encodeInitiation,
+  encodeLocRibStatistics,
   encodeOneRoute,
   encodeOneWithdrawal,
   encodePeerDown,

@@ -43,22 +43,17 @@ interface Monitored {
 
 type Views = BmpStationConfig['views'];
 
-const statisticsMs = 60_000;
-
 export class Bmp implements SessionObserver {
   readonly #speaker: () => Speaker;
   readonly #log: Logger;
   readonly #established = new Map<string, Monitored>();
-  readonly #statistics: NodeJS.Timeout;
+  readonly #statistics = new Map<Station, NodeJS.Timeout>();
   readonly #sent = new Map<Station, SentRoutes>();
   #stations: Station[] = [];
 
   constructor(speaker: () => Speaker, log: Logger) {
     this.#speaker = speaker;
     this.#log = log;
-    this.#statistics = setInterval(() => {
-      this.#sendStatistics();
-    }, statisticsMs).unref();
   }
 
   get stations(): readonly Station[] {
@@ -80,11 +75,17 @@ export class Bmp implements SessionObserver {
       farewell: encodeTermination,
       connected: () => {
         this.#listenIn(station);
+        const report = (): void => {
+          this.#sendStatistics(station);
+        };
+        this.#statistics.set(station, setInterval(report, config.statisticsSeconds * 1000).unref());
       },
       drained: () => {
         this.#speaker().wake();
       },
       lost: () => {
+        clearInterval(this.#statistics.get(station));
+        this.#statistics.delete(station);
         this.#sent.get(station)?.close();
         this.#sent.delete(station);
       },
@@ -169,7 +170,6 @@ export class Bmp implements SessionObserver {
   }
 
   close(): void {
-    clearInterval(this.#statistics);
     this.sync([]);
   }
 
@@ -219,12 +219,13 @@ export class Bmp implements SessionObserver {
     return encodeOpenMessage({ asn, holdSeconds: 0, routerId, capabilities });
   }
 
-  #sendStatistics(): void {
+  #sendStatistics(station: Station): void {
     for (const neighbor of this.#speaker().neighbors) {
       const monitored = this.#established.get(neighbor.config.name);
       if (monitored === undefined) continue;
-      this.#send(() => encodeStatistics(monitored.peer, statisticsOf(neighbor, monitored.session), Date.now()));
+      station.send(encodeStatistics(monitored.peer, statisticsOf(neighbor, monitored.session), Date.now()));
     }
+    this.#sent.get(station)?.sendStatistics();
   }
 }
 

@@ -1,7 +1,7 @@
-import { encodeRouteMonitoring, type BmpPeer } from '@calico-node/bgp';
+import { encodeLocRibStatistics, encodeRouteMonitoring, type BmpPeer } from '@calico-node/bgp';
 import type { Neighbor } from '../speaker/neighbor.ts';
 import type { Speaker } from '../speaker/speaker.ts';
-import type { UpdateSink } from '../speaker/update-sink.ts';
+import type { LocRibWatch, UpdateSink } from '../speaker/update-sink.ts';
 import type { Station } from './station.ts';
 
 /** The length of a BGP message is behind its marker (RFC 4271 4.1). */
@@ -19,7 +19,7 @@ export class SentRoutes {
   readonly #speaker: Speaker;
   /** What ends each of those that go on, by the neighbour's name. */
   readonly #mirrored = new Map<string, () => void>();
-  #unwatch: (() => void) | undefined;
+  #locRib: { readonly peer: BmpPeer; readonly watch: LocRibWatch } | undefined;
 
   constructor(station: Station, speaker: Speaker) {
     this.#station = station;
@@ -43,13 +43,20 @@ export class SentRoutes {
   }
 
   watchLocRib(peer: BmpPeer): void {
-    this.#unwatch = this.#speaker.watchLocRib(this.#sink(peer));
+    this.#locRib = { peer, watch: this.#speaker.watchLocRib(this.#sink(peer)) };
+  }
+
+  /** RFC 9069 5.5 */
+  sendStatistics(): void {
+    if (this.#locRib === undefined) return;
+    const { peer, watch } = this.#locRib;
+    this.#station.send(encodeLocRibStatistics(peer, watch.sizes(), Date.now()));
   }
 
   /** The station is lost, or not wanted any more. */
   close(): void {
     for (const name of [...this.#mirrored.keys()]) this.unmirror(name);
-    this.#unwatch?.();
+    this.#locRib?.watch.end();
   }
 
   #sink(peer: BmpPeer): UpdateSink {

@@ -24,7 +24,7 @@ async function open(initial: () => Iterator<Uint8Array>, maxBufferBytes: number)
   const nothing = (): void => undefined;
   const farewell = (): Uint8Array => Buffer.from('bye');
   station = new Station(
-    { address: parseIp('127.0.0.1'), port, maxBufferBytes, views },
+    { address: parseIp('127.0.0.1'), port, maxBufferBytes, statisticsSeconds: 60, views },
     { initial, farewell, connected: nothing, drained: nothing, lost: nothing },
     createLogger('test', 'fatal'),
   );

@@ -109,6 +109,7 @@ const config = message({
       view: choice(bgpV1.BmpView),
       adjRibOut: flag,
       locRib: flag,
+      statisticsSeconds: number,
     }),
   ),
   mrtLog: message({ file: text, maxBytes: number, keep: number }),

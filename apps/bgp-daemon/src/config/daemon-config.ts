@@ -98,6 +98,7 @@ export interface BmpStationConfig {
   readonly port: number;
   /** What may wait to be sent to it before it is dropped. */
   readonly maxBufferBytes: number;
+  readonly statisticsSeconds: number;
   readonly views: BmpViews;
 }
 

@@ -16,7 +16,7 @@ describe('the configuration of BFD, BMP and MRT', () => {
     const bmpStations = [bgpV1.BmpStation.fromPartial({ address: '10.0.0.9', port: 11019 })];
     const mrtLog = bgpV1.MrtLog.fromPartial({ file: '/var/log/updates.mrt' });
     expect(parse({ bmpStations, mrtLog }, {})).toMatchObject({
-      bmpStations: [{ address: '10.0.0.9', port: 11019, maxBufferBytes: 16 << 20 }],
+      bmpStations: [{ address: '10.0.0.9', port: 11019, maxBufferBytes: 16 << 20, statisticsSeconds: 60 }],
       mrtLog: { file: '/var/log/updates.mrt', maxBytes: 64 << 20, keep: 4 },
       neighbors: [{ bfd: { minRxMs: 300, minTxMs: 300, multiplier: 3, multihop: false } }],
     });
@@ -28,6 +28,13 @@ describe('the configuration of BFD, BMP and MRT', () => {
     ['neighbors[0].bfd.multiplier', () => parse({}, { multiplier: 256 })],
     ['bmp_stations[0].port', () => parse({ bmpStations: [bgpV1.BmpStation.fromPartial({ address: '10.0.0.9' })] })],
     ['bmp_stations[0].address', () => parse({ bmpStations: [bgpV1.BmpStation.fromPartial({ port: 1 })] })],
+    [
+      'bmp_stations[0].statistics_seconds',
+      () =>
+        parse({
+          bmpStations: [bgpV1.BmpStation.fromPartial({ address: '10.0.0.9', port: 1, statisticsSeconds: 86_401 })],
+        }),
+    ],
     ['mrt_log.file', () => parse({ mrtLog: bgpV1.MrtLog.fromPartial({ file: 'updates.mrt' }) })],
     ['mrt_log.keep', () => parse({ mrtLog: bgpV1.MrtLog.fromPartial({ file: '/updates.mrt', keep: 1001 }) })],
   ])('is refused for its %s', (path, attempt) => {

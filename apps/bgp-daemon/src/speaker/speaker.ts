@@ -28,7 +28,7 @@ import { explainRoute, type RouteExplanation } from './explain.ts';
 import { firstPeerSource, LocalRoutes } from './local-routes.ts';
 import { Neighbor } from './neighbor.ts';
 import { UpdateGroups } from './update-groups.ts';
-import type { UpdateSink } from './update-sink.ts';
+import type { LocRibWatch, UpdateSink } from './update-sink.ts';
 
 export interface SpeakerOptions {
   readonly openFib: OpenFib;
@@ -260,8 +260,8 @@ export class Speaker {
     return result;
   }
 
-  /** Tells the sink the best paths of all prefixes, from the whole table on; gives what ends that. */
-  watchLocRib(sink: UpdateSink): () => void {
+  /** Tells the sink the best paths of all prefixes, from the whole table on. */
+  watchLocRib(sink: UpdateSink): LocRibWatch {
     const send = (messages: Uint8Array): void => {
       sink.send(messages);
     };
@@ -272,8 +272,11 @@ export class Speaker {
       group.owe(member);
     }
     this.#wake();
-    return () => {
-      for (const group of groups) this.#groups.leave(group, member);
+    return {
+      sizes: () => new Map(groups.map((group) => [group.settings.family, group.announcedTo(member)])),
+      end: () => {
+        for (const group of groups) this.#groups.leave(group, member);
+      },
     };
   }
 

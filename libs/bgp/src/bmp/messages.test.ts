@@ -15,6 +15,7 @@ import {
   encodePeerDown,
   encodePeerUp,
   encodeRouteMonitoring,
+  encodeLocRibStatistics,
   encodeStatistics,
   encodeTermination,
   locRibPeer,
@@ -39,6 +40,23 @@ const statistics: BmpStatistics = {
   ]),
 };
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+
+describe('statistics of the Loc-RIB (RFC 9069 5.5)', () => {
+  it('are of types 8 and 10, of the peer that stands for it', () => {
+    const routes = new Map([[4, 5] as const, [6, 2 ** 32] as const]);
+    const report = encodeLocRibStatistics(locRibPeer(64512, 0x0a000001), routes, atMs);
+    expect([report[5], report[6], report[7]]).toEqual([1, 3, 0]);
+    expect(hex(report.subarray(48))).toBe(
+      '00000003' +
+        '00080008' +
+        '0000000100000005' +
+        '000a000b000101' +
+        '0000000000000005' +
+        '000a000b000201' +
+        '0000000100000000',
+    );
+  });
+});
 
 describe('BMP (RFC 7854 4)', () => {
   it('begins every message with its version, its true length and its type', () => {

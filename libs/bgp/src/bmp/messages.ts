@@ -167,10 +167,9 @@ export function encodeStatistics(peer: BmpPeer, report: BmpStatistics, unixMs: n
     [5, originatorLoops],
     [11, treatedAsWithdrawn],
   ]);
-  const sum = (routes: ReadonlyMap<Family, number>): number => [...routes.values()].reduce((a, b) => a + b, 0);
   const gauges = new Map([
-    [7, sum(routesIn)],
-    [15, sum(routesOut)],
+    [7, sumOf(routesIn)],
+    [15, sumOf(routesOut)],
   ]);
   const perFamily = [
     [9, routesIn],
@@ -184,10 +183,29 @@ export function encodeStatistics(peer: BmpPeer, report: BmpStatistics, unixMs: n
         .u16(4)
         .u32(value % 2 ** 32);
     for (const [kind, value] of gauges) writeGauge(writer.u16(kind).u16(8), value);
-    for (const [kind, routes] of perFamily) {
-      for (const [family, value] of routes) writeGauge(writer.u16(kind).u16(11).u16(afiOf(family)).u8(unicast), value);
-    }
+    for (const [kind, routes] of perFamily) writePerFamily(writer, kind, routes);
   });
+}
+
+/** Statistics of the Loc-RIB (RFC 9069 5.5): how many routes it has, in all and by family. */
+export function encodeLocRibStatistics(
+  peer: BmpPeer,
+  routes: ReadonlyMap<Family, number>,
+  unixMs: number,
+): Uint8Array<ArrayBuffer> {
+  return message(type.statistics, (writer) => {
+    writePeer(writer, peer, unixMs).u32(1 + routes.size);
+    writeGauge(writer.u16(8).u16(8), sumOf(routes));
+    writePerFamily(writer, 10, routes);
+  });
+}
+
+function sumOf(routes: ReadonlyMap<Family, number>): number {
+  return [...routes.values()].reduce((a, b) => a + b, 0);
+}
+
+function writePerFamily(writer: ByteWriter, kind: number, routes: ReadonlyMap<Family, number>): void {
+  for (const [family, value] of routes) writeGauge(writer.u16(kind).u16(11).u16(afiOf(family)).u8(unicast), value);
 }
 
 function writeGauge(writer: ByteWriter, value: number): void {
