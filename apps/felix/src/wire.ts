@@ -247,6 +247,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
         maxChainNameLength: rules.maxChainNameLength,
         families,
         floatingIps: rules.floatingIps,
+        env: context.env,
       }),
     ],
   ]);

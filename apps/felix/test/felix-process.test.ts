@@ -200,6 +200,7 @@ describe.for(filters)('felix with $name', (filter) => {
           destinationPort,
           icmpType: 0,
           icmpCode: 0,
+          sentTo: '',
         };
         return callUnary(felix.client.explainFlow.bind(felix.client), flow, { timeoutMs: 20_000 });
       };
@@ -219,7 +220,7 @@ describe.for(filters)('felix with $name', (filter) => {
     });
 
     it('verifies a flow with a packet that it puts through the kernel', async () => {
-      const flow = { from: 'a', to: 'b', protocol: 6, sourcePort: 0, icmpType: 0, icmpCode: 0 };
+      const flow = { from: 'a', to: 'b', protocol: 6, sourcePort: 0, icmpType: 0, icmpCode: 0, sentTo: '' };
       const verify = (destinationPort: number, more: object = {}) =>
         callUnary(
           felix.client.verifyFlow.bind(felix.client),

@@ -1,27 +1,40 @@
-import type { Decision, FlowEnd, NodePolicy, Reason, RuleHit, RuleOwner } from '@calico-node/policy';
+import { tryParseIp } from '@calico-node/net';
+import type { Decision, FlowEnd, NodePolicy, Reason, RuleHit, RuleOwner, SentTo } from '@calico-node/policy';
 import { type felixV1, RpcError } from '@calico-node/rpc';
 import type { CalcGraph } from '../calc/calc-graph.ts';
 import { ExplainError } from '../explain/explain-error.ts';
-import { explainFlow, type Flow } from '../explain/explain-flow.ts';
+import { explainFlow, type Explanation, type Flow } from '../explain/explain-flow.ts';
 import { OwnPaths, type OwnNode } from '../explain/own-paths.ts';
+import type { ServiceAnswer, ServiceQuestion } from './explain-service.ts';
 
 /** Stands for whichever port a client takes. */
 const clientPort = 49152;
 const withPorts: readonly number[] = [6, 17, 132];
 
-/** Answers ExplainFlow. @throws RpcError INVALID_ARGUMENT or NOT_FOUND */
-export function answerExplainFlow(
+/**
+ * Answers ExplainFlow. `env` says where the Kubernetes API is, which is asked of services.
+ * @throws RpcError INVALID_ARGUMENT or NOT_FOUND
+ */
+export async function answerExplainFlow(
   graph: CalcGraph,
   policy: NodePolicy,
   node: OwnNode,
   request: felixV1.ExplainFlowRequest,
-): felixV1.ExplainFlowResponse {
+  env: Readonly<Record<string, string | undefined>>,
+  signal: AbortSignal,
+): Promise<felixV1.ExplainFlowResponse> {
   try {
     using own = new OwnPaths(node, graph.rules().hostEndpoints);
-    const found = explainFlow(graph, policy, own, flowOf(request));
+    const explain = (each: Flow): Explanation => explainFlow(graph, policy, own, each);
+    const flow = flowOf(request);
+    const found = explain(flow);
     const { verdict, steps, packet, sentTo, from, to, isToService, stagedVerdict = '' } = found;
+    const { service, serviceUnknown = '' } =
+      to.attachment.type === 'outside' ? ((await askService({ flow, found, explain, env, signal })) ?? {}) : {};
+    const isAllowed = verdict === 'allow';
+    const backends = service?.backends ?? [];
     return {
-      allowed: verdict === 'allow',
+      allowed: backends.length === 0 ? isAllowed : backends.every(({ allowed }) => allowed),
       source: packet.source,
       destination: packet.destination,
       steps: steps.map(stepToWire),
@@ -31,13 +44,21 @@ export function answerExplainFlow(
       from: endToWire(from),
       to: endToWire(to),
       toService: isToService,
+      service,
+      serviceUnknown,
     };
   } catch (error) {
     throw asRpcError(error);
   }
 }
 
-function endToWire({ attachment, node }: FlowEnd): felixV1.ExplainedEnd {
+/** Rarely asked: not loaded before. */
+async function askService(question: ServiceQuestion): Promise<ServiceAnswer | undefined> {
+  const { answerService } = await import('./explain-service.ts');
+  return answerService(question);
+}
+
+export function endToWire({ attachment, node }: FlowEnd): felixV1.ExplainedEnd {
   const name = attachment.type === 'workload' ? attachment.endpoint.name : '';
   const host = attachment.type === 'host' ? (attachment.endpoint ?? node?.wildcard)?.name : undefined;
   return { type: attachment.type, name: host ?? name, node: node?.name ?? '' };
@@ -59,15 +80,24 @@ export function asRpcError(error: unknown): unknown {
 /** @throws RpcError INVALID_ARGUMENT */
 export function flowOf(request: felixV1.ExplainFlowRequest): Flow {
   const { from, to, protocol, sourcePort, destinationPort, icmpType, icmpCode } = request;
+  const sentTo = sentToOf(request);
   if (from === '' || to === '') throw new RpcError('INVALID_ARGUMENT', `${from === '' ? 'from' : 'to'} is missing`);
   if (protocol < 1 || protocol > 255) throw new RpcError('INVALID_ARGUMENT', 'protocol must be from 1 to 255');
   if (sourcePort > 65535 || destinationPort > 65535)
     throw new RpcError('INVALID_ARGUMENT', 'a port is from 0 to 65535');
   if (withPorts.includes(protocol)) {
-    return { from, to, header: { protocol, sourcePort: sourcePort === 0 ? clientPort : sourcePort, destinationPort } };
+    const header = { protocol, sourcePort: sourcePort === 0 ? clientPort : sourcePort, destinationPort };
+    return { from, to, header, ...(sentTo && { sentTo: { ...sentTo, destinationPort } }) };
   }
   const isIcmp = protocol === 1 || protocol === 58;
-  return { from, to, header: isIcmp ? { protocol, icmpType, icmpCode } : { protocol } };
+  return { from, to, header: isIcmp ? { protocol, icmpType, icmpCode } : { protocol }, ...(sentTo && { sentTo }) };
+}
+
+function sentToOf({ sentTo }: felixV1.ExplainFlowRequest): SentTo | undefined {
+  if (sentTo === '') return undefined;
+  const destination = tryParseIp(sentTo);
+  if (destination === undefined) throw new RpcError('INVALID_ARGUMENT', `sent_to: "${sentTo}" is no address`);
+  return { destination };
 }
 
 /** A reason's own words, beside its type. */

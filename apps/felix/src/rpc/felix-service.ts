@@ -41,7 +41,10 @@ function toWire(endpoint: LocalWorkloadEndpoint, state: InterfaceState): felixV1
 }
 
 /** What Felix is set to. */
-export type FelixNode = Omit<VerifyingNode, 'endpoints'>;
+export type FelixNode = Omit<VerifyingNode, 'endpoints'> & {
+  /** Says where the Kubernetes API is. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+};
 
 /** The implementation of proto/calico/felix/v1 on an engine, and on the graph that feeds it. */
 export function felixService(
@@ -81,8 +84,8 @@ export function felixService(
         [...engine.endpoints.values()].map(({ endpoint, state }) => ({ endpoint, wire: toWire(endpoint, state) }));
       return answerExplainEndpoint(name, { graph, node: { ...node, endpoints }, programmed });
     }),
-    explainFlow: unary((request: felixV1.ExplainFlowRequest) =>
-      answerExplainFlow(graph, policy, { ...node, endpoints }, request),
+    explainFlow: unary((request: felixV1.ExplainFlowRequest, { signal }) =>
+      answerExplainFlow(graph, policy, { ...node, endpoints }, request, node.env, signal),
     ),
     verifyFlow: unary(async (request: felixV1.VerifyFlowRequest) => {
       verifier ??= loadVerifier();

@@ -2,7 +2,16 @@ import { felixV1 } from '@calico-node/rpc';
 import { expect, test } from 'vitest';
 import { describeFlow } from './describe-flow.ts';
 
-const request = { from: 'a', to: 'b', protocol: 6, sourcePort: 0, destinationPort: 80, icmpType: 8, icmpCode: 0 };
+const request = {
+  from: 'a',
+  to: 'b',
+  protocol: 6,
+  sourcePort: 0,
+  destinationPort: 80,
+  icmpType: 8,
+  icmpCode: 0,
+  sentTo: '',
+};
 const rule = { kind: 'NetworkPolicy', namespace: 'ns', name: 'p', revision: '7', index: 2, action: 'Allow' };
 
 test('a flow is described tier by tier, with rule and revision, and what staged policy would say', () => {
@@ -124,9 +133,68 @@ test('ends, hosts between and what --verify alone knows are told', () => {
 From:     workload endpoint ns/a on n1
 To:       outside: no endpoint and no node has the address
 Verdict:  DENY (policy as of store revision 0)
-Note:     fd00:96::1 is a service's address; --verify shows where this node sends it to, and asks policy of that
+Note:     fd00:96::1 is in a network of services' addresses; --verify shows where this node sends it to, and asks policy of that
 
 To its host from ns/a: DENY
   what workloads send to their host (DefaultEndpointToHostAction): DROP
 `);
+});
+
+const toService = (...allowed: readonly boolean[]) =>
+  felixV1.ExplainFlowResponse.fromPartial({
+    allowed: allowed.every(Boolean),
+    source: '10.0.0.1',
+    destination: '10.96.0.10',
+    from: { type: 'workload', name: 'ns/a', node: 'n1' },
+    to: { type: 'outside' },
+    toService: true,
+    steps: [{ endpoint: 'as sent', direction: 'egress', verdict: 'allow', reason: 'no-policy' }],
+    service: {
+      ...{ namespace: 'shop', name: 'web', addressType: 'ClusterIP', trafficPolicy: 'Cluster' },
+      problem: allowed.length === 0 ? 'no-endpoints' : '',
+      backends: allowed.map((isAllowed, index) => ({
+        address: `10.0.1.${index}`,
+        port: 8080,
+        end: { type: 'workload', name: `shop/web-${index}`, node: 'n2' },
+        allowed: isAllowed,
+        steps: [{ endpoint: `shop/web-${index}`, direction: 'ingress', verdict: 'deny', reason: 'encapsulation' }],
+      })),
+    },
+  });
+
+test('a service is told of by its backends, and why of one that is allowed and one that is denied', () => {
+  expect(describeFlow(request, toService(true, false, true))).toBe(`Flow:     10.0.0.1 -> 10.96.0.10, TCP port 80
+From:     workload endpoint ns/a on n1
+To:       outside: no endpoint and no node has the address
+Service:  shop/web, its ClusterIP: translated to one of 3 backends
+Verdict:  depends on the backend: ALLOW to 2 of 3 (policy as of store revision 0)
+Note:     which backend a connection goes to is not known; --verify shows it of one
+  10.0.1.0 port 8080 (workload endpoint shop/web-0 on n2): ALLOW
+  10.0.1.1 port 8080 (workload endpoint shop/web-1 on n2): DENY
+  10.0.1.2 port 8080 (workload endpoint shop/web-2 on n2): ALLOW
+
+To 10.0.1.0 port 8080:
+
+Ingress of shop/web-0: DENY
+  a workload may not send tunnel packets
+
+To 10.0.1.1 port 8080:
+
+Ingress of shop/web-1: DENY
+  a workload may not send tunnel packets
+`);
+  expect(describeFlow(request, toService(false, false))).toContain('\nVerdict:  DENY (');
+  expect(describeFlow(request, toService(true))).not.toContain('not known');
+});
+
+test('what is not known of a service or a floating address is told', () => {
+  expect(describeFlow(request, toService())).toContain(
+    '\nNote:     the service has no ready endpoint: kube-proxy refuses it, whatever policy says\n',
+  );
+  const unknown = { ...toService(), service: undefined, serviceUnknown: 'the API is down' };
+  const text = describeFlow(request, unknown, 'the store is down');
+  expect(text).toContain("\nNote:     whether 10.96.0.10 is a service's address is not known: the API is down\n");
+  expect(text).toContain(
+    '\nNote:     whether 10.96.0.10 is a floating address of another node is not known: the store is down\n',
+  );
 });

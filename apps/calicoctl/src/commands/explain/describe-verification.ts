@@ -1,5 +1,5 @@
 import type { felixV1 } from '@calico-node/rpc';
-import { describeStep } from './describe-flow.ts';
+import { describeStep } from './describe-step.ts';
 
 /** What the kernel did to a flow's packet, beside what policy says of the same way. */
 export function describeVerification(answer: felixV1.VerifyFlowResponse): string {

@@ -46,6 +46,7 @@ export function flowRequestOf(options: FlowRequestOptions): felixV1.ExplainFlowR
     destinationPort: numberOf('--port', to.port ?? '0', 65535),
     icmpType: isIcmp ? numberOf('--icmp-type', icmpType ?? echoTypes[protocol] ?? '0', 255) : 0,
     icmpCode: isIcmp ? numberOf('--icmp-code', icmpCode ?? '0', 255) : 0,
+    sentTo: '',
   };
 }
 

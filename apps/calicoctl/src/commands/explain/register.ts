@@ -7,8 +7,7 @@ import { withAnswerFormat, type AnswerFormat } from './answer-format.ts';
 export function addExplainCommands(program: Command, io: Io): void {
   const explain = program.command('explain').description('why a connection passes or not; asks the Felix of this node');
   withAnswerFormat(
-    explain
-      .command('flow')
+    withConfig(explain.command('flow'))
       .description('whether a new connection between two ends gets through, tier by tier')
       .requiredOption(
         '--from <end>',
@@ -26,7 +25,7 @@ export function addExplainCommands(program: Command, io: Io): void {
       ),
   ).action(async (_options, command: Command) => {
     const { explainFlow } = await import('./flow.ts');
-    await explainFlow(command.opts(), io);
+    await explainFlow(command.optsWithGlobals(), io);
   });
   withAnswerFormat(
     explain
