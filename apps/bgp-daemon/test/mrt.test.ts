@@ -24,7 +24,7 @@ afterEach(async () => {
   await rig.close();
 });
 
-function startBird(): Bird {
+function startBird(addPaths = ''): Bird {
   return new Bird(
     theirs,
     `router id ${theirs.address};
@@ -33,7 +33,7 @@ protocol device { }
 protocol static { ipv4; route 192.0.2.0/24 blackhole { bgp_community.add((64513, 7)); }; }
 protocol static { ipv6; route 2001:db8:1::/48 blackhole; }
 template bgp ours { local as 64513; connect retry time 1; connect delay time 1; }
-protocol bgp ours4 from ours { neighbor ${ours.address} as 64512; ipv4 { import all; export all; }; }
+protocol bgp ours4 from ours { neighbor ${ours.address} as 64512; ipv4 { import all; export all; ${addPaths} }; }
 protocol bgp ours6 from ours { neighbor fd00:9::1 as 64512; ipv6 { import all; export all; }; }
 `,
   );
@@ -102,6 +102,25 @@ describe('MRT', () => {
       'fd00:9::2',
     ]);
     expect(about('10.244.1.0/26')?.slice(3, 7)).toEqual(['0.0.0.0', '64512', '10.244.1.0/26', '']);
+  });
+
+  it('has path identifiers where the peer gives them, in the table and in the log (RFC 8050)', async () => {
+    startBird('add paths tx;');
+    const file = join(ours.directory, 'updates.mrt');
+    const whole = bgpV1.BgpConfig.fromPartial({ ...config(), mrtLog: { file } });
+    for (const neighbor of whole.neighbors) neighbor.addPathReceive = true;
+    await daemon.apply(whole);
+    await daemon.established(2);
+    const prefixes = ['192.0.2.0/24', '2001:db8:1::/48'];
+    const isWhole = (lines: string[][]): boolean =>
+      prefixes.every((prefix) => lines.some((fields) => fields[5] === prefix));
+    await until('the log', () => (existsSync(file) ? read(readFileSync(file)) : []), isWhole);
+    const records = await dump();
+    expect(isWhole(read(records))).toBe(true);
+    const subtypes: number[] = [];
+    for (let at = 0; at < records.length; at += 12 + records.readUInt32BE(at + 8))
+      subtypes.push(records.readUInt16BE(at + 6));
+    expect(subtypes.sort()).toEqual([1, 2, 4, 8]);
   });
 
   it('logs sessions and UPDATEs to files that bgpdump reads', async () => {

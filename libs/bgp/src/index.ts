@@ -160,4 +160,10 @@ export {
   type BmpStatistics,
   type BmpView,
 } from './bmp/messages.ts';
-export { encodeMrtMessage, encodeMrtStateChange, type MrtMessageForm, type MrtSession } from './mrt/messages.ts';
+export {
+  encodeMrtMessage,
+  encodeMrtStateChange,
+  familyOfUpdate,
+  type MrtMessageForm,
+  type MrtSession,
+} from './mrt/messages.ts';

@@ -24,10 +24,13 @@ export function* dumpTable(speaker: Speaker, unixMs: number): Generator<Uint8Arr
   let sequence = 0;
   let size = 0;
   let records: Uint8Array[] = [];
-  for (const { prefix, paths } of speaker.routes()) {
-    const entries = paths.flatMap(({ source, set }): MrtEntry[] => {
+  for (const { prefix, paths, pathIdOf } of speaker.routes()) {
+    const entries = paths.flatMap((path): MrtEntry[] => {
+      const { source, set } = path;
       const peer = source.route.kind === 'bgp' ? indexOf.get(source.id) : 0;
-      return peer === undefined ? [] : [{ peer, originatedSeconds: seconds, attributes: set.attributes }];
+      return peer === undefined
+        ? []
+        : [{ peer, originatedSeconds: seconds, pathId: pathIdOf(path) >>> 0, attributes: set.attributes }];
     });
     if (entries.length === 0) continue;
     const record = encodeRibRecord(sequence++, prefix, entries, seconds);

@@ -3,11 +3,13 @@ import { dirname } from 'node:path';
 import {
   encodeMrtMessage,
   encodeMrtStateChange,
+  familyOfUpdate,
   type BmpPeerUp,
   type DownReason,
   type MrtSession,
   type Session,
 } from '@calico-node/bgp';
+import type { Family } from '@calico-node/net';
 import type { Logger } from '@calico-node/service';
 import { isDeepStrictEqual } from 'node:util';
 import type { MrtLogConfig, NeighborConfig } from '../config/daemon-config.ts';
@@ -16,7 +18,8 @@ import type { SessionObserver } from '../session/observer.ts';
 interface Logged {
   readonly ends: MrtSession;
   readonly as4: boolean;
-  readonly addPath: boolean;
+  /** The families whose prefixes come with path identifiers. */
+  readonly addPath: readonly Family[];
 }
 
 /** Records are written together, at latest after this long, or when there are this many bytes of them. */
@@ -52,7 +55,7 @@ export class MrtUpdateLog implements SessionObserver {
 
   established({ name, address, remoteAs, localAs }: NeighborConfig, session: Session, up: BmpPeerUp): void {
     const ends = { peerAs: remoteAs, localAs, peerAddress: address, localAddress: up.localAddress };
-    this.#sessions.set(name, { ends, as4: session.as4, addPath: session.addPathReceive.length > 0 });
+    this.#sessions.set(name, { ends, as4: session.as4, addPath: session.addPathReceive });
     this.#write(() => encodeMrtStateChange(ends, 'OpenConfirm', 'Established', nowSeconds()));
   }
 
@@ -74,7 +77,12 @@ export class MrtUpdateLog implements SessionObserver {
 
   update({ name }: NeighborConfig, message: Uint8Array): void {
     const logged = this.#sessions.get(name);
-    if (logged !== undefined) this.#write(() => encodeMrtMessage(logged.ends, logged, message, nowSeconds()));
+    if (logged === undefined) return;
+    const { ends, as4, addPath } = logged;
+    this.#write(() => {
+      const form = { as4, addPath: addPath.length > 0 && addPath.includes(familyOfUpdate(message)) };
+      return encodeMrtMessage(ends, form, message, nowSeconds());
+    });
   }
 
   /** Writes what waits. */

@@ -1,8 +1,11 @@
 /** MRT records (RFC 6396 4.4) of what happens in BGP sessions: BGP4MP, with AS numbers of four octets. */
-import { familyOf, ipToBytes, type IpAddress } from '@calico-node/net';
+import { familyOf, ipToBytes, type Family, type IpAddress } from '@calico-node/net';
 import type { StateName } from '../fsm/fsm.ts';
-import type { ByteWriter } from '../wire/bytes.ts';
+import { u16, u8, type ByteWriter } from '../wire/bytes.ts';
+import { familyOfAfi } from '../wire/capability.ts';
+import { headerLength } from '../wire/header.ts';
 import { asTrans } from '../wire/open.ts';
+import { attributeCode, attributeFlag } from '../wire/path-attributes.ts';
 import { writeRecord } from './record.ts';
 
 const bgp4mp = 16;
@@ -56,6 +59,23 @@ export function encodeMrtMessage(
   return writeRecord(unixSeconds, bgp4mp, addPath ? withPaths : plain, (writer) => {
     writeSession(writer, session, as4).bytes(message);
   });
+}
+
+/** The family whose prefixes a whole UPDATE is about, to tell whether these have path identifiers. */
+export function familyOfUpdate(message: Uint8Array): Family {
+  const attributesAt = headerLength + 2 + u16(message, headerLength);
+  const end = attributesAt + 2 + u16(message, attributesAt);
+  let at = attributesAt + 2;
+  while (at + 3 < Math.min(end, message.length)) {
+    const isLong = (u8(message, at) & attributeFlag.extendedLength) !== 0;
+    const code = u8(message, at + 1);
+    const value = at + (isLong ? 4 : 3);
+    if (code === attributeCode.mpReach || code === attributeCode.mpUnreach) {
+      return familyOfAfi(u16(message, value), u8(message, value + 2)) ?? 4;
+    }
+    at = value + (isLong ? u16(message, at + 2) : u8(message, at + 2));
+  }
+  return 4;
 }
 
 export function encodeMrtStateChange(

@@ -3,8 +3,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { u16, u32, u8 } from '../wire/bytes.ts';
 import { encodeAttributes } from '../wire/encode-attributes.ts';
+import { messageType } from '../wire/header.ts';
+import { encodeEndOfRib, encodeMessage } from '../wire/message.ts';
 import type { PathAttributes } from '../wire/path-attributes.ts';
-import { encodeMrtMessage, encodeMrtStateChange } from './messages.ts';
+import { encodeMrtMessage, encodeMrtStateChange, familyOfUpdate } from './messages.ts';
 import { encodePeerIndexTable, encodeRibRecord } from './table-dump.ts';
 
 const number = fc.integer({ min: 0, max: 0xffffffff });
@@ -58,13 +60,21 @@ describe('TABLE_DUMP_V2 (RFC 6396 4.3)', () => {
     );
     const cidr = prefix.map(([ip, length]): Cidr => cidrOf(ip, length));
     const entries = fc.array(
-      fc.record({ peer: fc.integer({ min: 0, max: 0xffff }), originatedSeconds: number, nextHop: address }),
+      fc.record({
+        peer: fc.integer({ min: 0, max: 0xffff }),
+        originatedSeconds: number,
+        pathId: fc.oneof(fc.constant(0), number),
+        nextHop: address,
+      }),
     );
     fc.assert(
       fc.property(number, cidr, entries, (sequence, destination, given) => {
         const paths = given.map(({ nextHop, ...rest }) => ({ ...rest, attributes: attributesVia(nextHop) }));
         const { body, subtype } = open(encodeRibRecord(sequence, destination, paths, 0));
-        const size = subtype === 2 ? 4 : 16;
+        const hasIdentifiers = given.some(({ pathId }) => pathId !== 0);
+        const isIpv4 = subtype === (hasIdentifiers ? 8 : 2);
+        if (!isIpv4) expect(subtype).toBe(hasIdentifiers ? 10 : 4);
+        const size = isIpv4 ? 4 : 16;
         const octets = (u8(body, 4) + 7) >> 3;
         const padded = new Uint8Array(size);
         padded.set(body.subarray(5, 5 + octets));
@@ -72,9 +82,13 @@ describe('TABLE_DUMP_V2 (RFC 6396 4.3)', () => {
         let at = 5 + octets;
         expect(u16(body, at)).toBe(given.length);
         at += 2;
-        for (const { peer, originatedSeconds, attributes } of paths) {
-          const end = at + 8 + u16(body, at + 6);
+        for (const { peer, originatedSeconds, pathId, attributes } of paths) {
           expect([u16(body, at), u32(body, at + 2)]).toEqual([peer, originatedSeconds]);
+          if (hasIdentifiers) {
+            expect(u32(body, at + 6)).toBe(pathId);
+            at += 4;
+          }
+          const end = at + 8 + u16(body, at + 6);
           const isV4 = !attributes.nextHop!.includes(':');
           const plain = encodeAttributes(attributes, { as4: true, withNextHop: isV4 });
           expect(body.subarray(at + 8, at + 8 + plain.length)).toEqual(plain);
@@ -93,6 +107,25 @@ describe('TABLE_DUMP_V2 (RFC 6396 4.3)', () => {
     expect(Buffer.from(encodePeerIndexTable(0x0a000002, 'v', [peer], 1)).toString('hex')).toBe(
       '00000001000d0001' + '00000016' + '0a000002' + '000176' + '0001' + '020a0000010a0000010000fc00',
     );
+  });
+});
+
+describe('the family of an UPDATE', () => {
+  const update = (octets: readonly number[]): Uint8Array => encodeMessage(messageType.update, Uint8Array.from(octets));
+  it.each([
+    ['prefixes of IPv4', 4, update([0, 0, 0, 0, 8, 10])],
+    ['withdrawn ones', 4, update([0, 2, 8, 10, 0, 0])],
+    [
+      'MP_UNREACH_NLRI of IPv6, behind another attribute',
+      6,
+      update([0, 0, 0, 10, 0x40, 1, 1, 0, 0x80, 15, 3, 0, 2, 1]),
+    ],
+    ['MP_REACH_NLRI of IPv4, with a long length', 4, update([0, 0, 0, 9, 0x90, 14, 0, 5, 0, 1, 1, 0, 0])],
+    ['End-of-RIB of IPv6', 6, encodeEndOfRib(6)],
+    ['End-of-RIB of IPv4', 4, encodeEndOfRib(4)],
+    ['lengths beyond its end', 4, update([0, 9, 0, 0])],
+  ] as const)('is that of its %s', (_what, family, message) => {
+    expect(familyOfUpdate(message)).toBe(family);
   });
 });
 

@@ -1,6 +1,6 @@
 /**
  * MRT records (RFC 6396) of a routing table: TABLE_DUMP_V2, one PEER_INDEX_TABLE and then one record for each
- * prefix. Path identifiers (RFC 8050) are left out: several paths of one peer are several entries.
+ * prefix; those of prefixes with paths that have identifiers are of the subtypes of RFC 8050.
  */
 import { familyOf, ipToBytes, splitCidr, type Cidr, type IpAddress } from '@calico-node/net';
 import type { ByteWriter } from '../wire/bytes.ts';
@@ -11,6 +11,8 @@ import { writeRecord } from './record.ts';
 const tableDumpV2 = 13;
 const peerIndexTable = 1;
 const ribUnicast = { 4: 2, 6: 4 } as const;
+/** RFC 8050 4 */
+const ribUnicastAddPath = { 4: 8, 6: 10 } as const;
 /** RFC 6396 4.3.1: the address is of IPv6, the AS number has four octets. */
 const peerIsIpv6 = 1;
 const peerIsAs4 = 2;
@@ -25,6 +27,8 @@ export interface MrtEntry {
   /** Into the PEER_INDEX_TABLE. */
   readonly peer: number;
   readonly originatedSeconds: number;
+  /** As the peer gave it (RFC 7911); 0: none. */
+  readonly pathId: number;
   readonly attributes: PathAttributes;
 }
 
@@ -56,11 +60,14 @@ export function encodeRibRecord(
   unixSeconds: number,
 ): Uint8Array<ArrayBuffer> {
   const { ip, prefixLength, family } = splitCidr(prefix);
-  return writeRecord(unixSeconds, tableDumpV2, ribUnicast[family], (writer) => {
+  const hasIdentifiers = entries.some(({ pathId }) => pathId !== 0);
+  const subtype = (hasIdentifiers ? ribUnicastAddPath : ribUnicast)[family];
+  return writeRecord(unixSeconds, tableDumpV2, subtype, (writer) => {
     writer.u32(sequence).u8(prefixLength);
     writer.bytes(ipToBytes(ip).subarray(0, (prefixLength + 7) >> 3)).u16(entries.length);
-    for (const { peer, originatedSeconds, attributes } of entries) {
+    for (const { peer, originatedSeconds, pathId, attributes } of entries) {
       writer.u16(peer).u32(originatedSeconds);
+      if (hasIdentifiers) writer.u32(pathId);
       const at = writer.length;
       writer.u16(0);
       writeAttributes(writer, attributes);
