@@ -62,7 +62,8 @@ describe.for(Object.entries(drivers))('%s', ([, openDriver]) => {
   it('drops workload traffic before the store is in sync', async () => {
     const a = lab.addWorkload('a', '10.65.0.1');
     lab.addWorkload('b', '10.65.0.2');
-    expect(await canConnect(a, '10.65.0.2', 80)).toBe(true);
+    // New interfaces take a moment until they carry.
+    await expect.poll(() => canConnect(a, '10.65.0.2', 80), { timeout: 10_000 }).toBe(true);
     driver.installSkeleton();
     expect(await canConnect(a, '10.65.0.2', 80)).toBe(false);
     expect(await canConnect(a, '172.16.0.1', 80)).toBe(false);
