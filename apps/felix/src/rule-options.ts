@@ -38,6 +38,7 @@ export function ruleOptionsOf(values: FelixParameters, filter: DriverChoice['kin
       snat: switchesOf(values.FeatureDetectOverride).get('SNATFullyRandom') ?? true,
     },
     natPortRange: values.NATPortRange,
+    ambientMeshDscp: values.IstioAmbientMode === 'Enabled' ? values.IstioDSCPMark : undefined,
     flowLogs: values.FlowLogsGoldmaneServer !== '' || values.FlowLogsLocalReporter === 'Enabled',
     natOutgoingInterface: values.IptablesNATOutgoingInterfaceFilter,
   };

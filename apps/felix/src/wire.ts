@@ -183,6 +183,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     encapsulations: { ipip: values.IpInIpEnabled, vxlan: values.VXLANEnabled },
     programs: programmedRoutesOf(values),
     tellsOwners: wireguard.families.length > 0,
+    hasAmbientMesh: rules.ambientMeshDscp !== undefined,
     ownNode: ownNodeOf(values),
   });
   // Rare, and not small.

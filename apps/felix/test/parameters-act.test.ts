@@ -26,6 +26,8 @@ const settings: Settings = {
   FailsafeOutboundHostPorts: 'tcp:7979',
   ServiceLoopPrevention: 'Reject',
   FloatingIPs: 'Enabled',
+  IstioAmbientMode: 'Enabled',
+  IstioDSCPMark: 'AF11',
   NATOutgoingExclusions: 'IPPoolsAndHostIPs',
   NATOutgoingAddress: '172.16.0.9',
   NATPortRange: '32000:33000',
@@ -162,6 +164,14 @@ const signs: readonly Sign[] = [
     is: {
       nftables: /ip daddr 203\.0\.113\.7 .*dnat to 10\.65\.0\.1/,
       iptables: /-d 203\.0\.113\.7\/32 .*--to-destination 10\.65\.0\.1/,
+    },
+  },
+  {
+    of: ['IstioAmbientMode', 'IstioDSCPMark'],
+    in: 'rules',
+    is: {
+      nftables: /ct state new oifname "cali\*" ip saddr @cali40all-istio-weps.* ip daddr .* ip dscp set af11/,
+      iptables: /-o cali\+ .*--match-set cali40all-istio-weps src .*all-istio-weps dst .*--set-dscp 0x0a/,
     },
   },
   { of: ['FloatingIPs'], in: 'routes', is: /^203\.0\.113\.7 dev calia/m },

@@ -261,6 +261,28 @@ describe('IP sets', () => {
     expect(setMembers(state, 's:')).toEqual([]);
   });
 
+  test('hold who is in Istio’s ambient mesh, where that is asked for', () => {
+    const graph = new CalcGraph({ hostname: parseNodeName('node1'), hasAmbientMesh: true });
+    const mode = 'istio.io/dataplane-mode';
+    graph.update(stored('Profile', { name: 'kns.mesh' }, { labelsToApply: { [`pcns.${mode}`]: 'ambient' } }));
+    const pod = (number: number, profile: string, labels: Record<string, string>) =>
+      storedEndpoint({
+        ...{ workload: `w${number}`, labels, node: 'node2' },
+        spec: { profiles: [profile], ipNetworks: [`10.0.0.${number}/32`] },
+      });
+    for (const update of [
+      pod(1, 'kns.mesh', {}),
+      pod(2, 'kns.mesh', { [mode]: 'none' }),
+      pod(3, 'kns.other', { [mode]: 'ambient' }),
+      pod(4, 'kns.other', {}),
+    ])
+      graph.update(update);
+    graph.onInSync();
+    const mirror = new IntentMirror().apply(graph.flush());
+    expect(setMembers({ mirror }, 'all-istio')).toEqual(['10.0.0.1/32', '10.0.0.3/32']);
+    expect(setMembers(started(), 'all-istio')).toEqual([]);
+  });
+
   test('hold pools and hosts', () => {
     const { mirror, send } = started(
       stored('IPPool', { name: 'nat' }, { cidr: '10.0.0.0/16', natOutgoing: true }),

@@ -29,7 +29,7 @@ import {
   resourcePrefix,
   type Kind,
 } from '@calico-node/model';
-import { SelectorError } from '@calico-node/selector';
+import { parseSelector, SelectorError } from '@calico-node/selector';
 import { ActivePolicies } from './active-policies.ts';
 import { ActiveProfiles } from './active-profiles.ts';
 import { Configuration } from './configuration.ts';
@@ -55,7 +55,7 @@ import type {
   PoolRemove,
   PoolUpdate,
 } from './intents.ts';
-import { allHostsSet, masqueradePoolsSet, networkPoolsSet, vxlanHostsSet } from './ip-set.ts';
+import { allHostsSet, ambientMeshSet, masqueradePoolsSet, networkPoolsSet, vxlanHostsSet } from './ip-set.ts';
 import { IpSetIndex, type LabelledItem } from './ip-set-index.ts';
 import { LocalEndpoints } from './local-endpoints.ts';
 import { LocalPeering } from './local-peering.ts';
@@ -67,6 +67,10 @@ import { RouteResolver, type ProgrammedRoutes } from './routes/route-resolver.ts
 import { RuleTexts } from './rule-texts.ts';
 import { ServiceCidrs } from './service-cidrs.ts';
 import { convertTier, Tiers, type TierModel } from './tiers.ts';
+
+/** Istio's labels of namespaces and pods, which Calico reads so. */
+const ambientMeshSelector =
+  "pcns.istio.io/dataplane-mode == 'ambient' && istio.io/dataplane-mode != 'none' || istio.io/dataplane-mode == 'ambient'";
 
 /** One key's new state, as the syncer gives it. */
 export interface StoreUpdate {
@@ -89,6 +93,8 @@ export interface CalcGraphOptions {
   readonly programs?: ProgrammedRoutes;
   /** Whether to tell which host has which destination (WireGuard). */
   readonly tellsOwners?: boolean;
+  /** Whether rules ask who is in Istio's ambient mesh (IstioAmbientMode). */
+  readonly hasAmbientMesh?: boolean;
   /** What holds for this node in place of what its Node resource says. */
   readonly ownNode?: Partial<Node['spec']>;
 }
@@ -152,6 +158,7 @@ export class CalcGraph {
     encapsulations,
     programs,
     tellsOwners,
+    hasAmbientMesh = false,
     ownNode = {},
   }: CalcGraphOptions) {
     this.#hostname = hostname;
@@ -165,6 +172,8 @@ export class CalcGraph {
     for (const id of [networkPoolsSet, masqueradePoolsSet, allHostsSet, vxlanHostsSet])
       this.#ipSets.retain({ id, content: 'fixed' });
     for (const id of [allHostsSet, vxlanHostsSet]) this.#ipSets.changeFixed(id, externalNodes, []);
+    if (hasAmbientMesh)
+      this.#ipSets.retain({ id: ambientMeshSet, content: 'addresses', selector: parseSelector(ambientMeshSelector) });
     this.#setProfile(defaultAllowProfile.name, defaultAllowProfile);
   }
 

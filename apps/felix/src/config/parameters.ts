@@ -29,6 +29,7 @@ import { parameter, type Parameter } from './parameter.ts';
 import {
   authority,
   cidrList,
+  dscp,
   durations,
   endpoints,
   hostAddress,
@@ -192,6 +193,8 @@ export const parameters = {
   HealthPort: parameter(int(0, 65535), 9099, 'healthPort'),
   HealthTimeoutOverrides: parameter(durations, '', 'healthTimeoutOverrides', { live: true }),
   DataplaneWatchdogTimeout: parameter(seconds, 90, 'dataplaneWatchdogTimeout'),
+  IstioAmbientMode: parameter(oneOf('Disabled', 'Enabled'), 'Disabled', 'istioAmbientMode'),
+  IstioDSCPMark: parameter(dscp, 23, 'istioDSCPMark'),
   FlowLogsGoldmaneServer: parameter(text, '', 'flowLogsGoldmaneServer'),
   FlowLogsLocalReporter: parameter(oneOf('Enabled', 'Disabled'), 'Disabled', 'flowLogsLocalReporter'),
   FlowLogsFlushInterval: parameter(seconds, 300, 'flowLogsFlushInterval'),

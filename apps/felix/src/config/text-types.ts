@@ -1,4 +1,4 @@
-import { parseGoDuration } from '@calico-node/model';
+import { DSCP_VALUES, parseGoDuration } from '@calico-node/model';
 import { parseCidrLoose, tryParseCidr, tryParseIp, type Cidr } from '@calico-node/net';
 import { bool, type ParameterType } from './parameter-type.ts';
 
@@ -14,10 +14,11 @@ const matching = (allowed: string, pattern: RegExp): ParameterType<string> => ({
 const listed = (item: RegExp): RegExp => new RegExp(`^(?:${item.source})(?:,\\s*(?:${item.source}))*$`);
 
 export const authority = matching('HOST:PORT', /^(?:\[[\da-f:]+\]|[\w.-]+):\d{1,5}$/i);
-export const dscp = matching(
-  'a DiffServ code point: 0 to 63, or a name such as AF11',
-  /^(?:\d|[1-5]\d|6[0-3]|[A-Z]{2}\d{0,2})$/i,
-);
+export const dscp: ParameterType<number> = {
+  allowed: 'a DiffServ code point: 0 to 63, or a name such as AF11',
+  zero: 0,
+  parse: (value) => (/^(?:\d|[1-5]\d|6[0-3])$/.test(value) ? Number(value) : DSCP_VALUES[value.toUpperCase()]),
+};
 export const endpoints = matching('URLs, separated by commas', listed(/https?:\/\/[^,\s]+/));
 export const hostAddress = matching('a host name or an address', /^[\w.:-]+$/);
 export const interfacePattern = matching(

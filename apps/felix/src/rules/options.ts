@@ -64,6 +64,8 @@ export interface RuleOptions {
   readonly fullyRandom: { readonly masquerade: boolean; readonly snat: boolean };
   /** NATPortRange; undefined: as the kernel likes. */
   readonly natPortRange: PortRange | undefined;
+  /** The code point of new connections within Istio's ambient mesh (IstioDSCPMark); undefined: there is none. */
+  readonly ambientMeshDscp: number | undefined;
   /** Workloads' new connections, and what they are denied, are told of to the netlink log (FlowLogs...). */
   readonly flowLogs: boolean;
   /** IptablesNATOutgoingInterfaceFilter: an interface, with + at its end all that begin so; '': any. */
@@ -98,6 +100,7 @@ export const defaultRuleOptions: RuleOptions = Object.freeze({
   natOutgoingAddress: undefined,
   fullyRandom: Object.freeze({ masquerade: true, snat: true }),
   natPortRange: undefined,
+  ambientMeshDscp: undefined,
   flowLogs: false,
   natOutgoingInterface: '',
 });

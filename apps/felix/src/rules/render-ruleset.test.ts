@@ -43,6 +43,14 @@ function show(name: string, options: Partial<RuleOptions> = {}, family: 4 | 6 = 
   return found === undefined ? 'no such chain' : showChain(found);
 }
 
+test('new connections within Istio’s ambient mesh get its code point on their way to a workload', () => {
+  expect(show('cali-POSTROUTING', { ambientMeshDscp: 23 }).split('\n')[1]).toBe(
+    '  protocol(6) conntrack-state(["new"]) interface(out cali true) set(source all-istio-weps) ' +
+      'set(destination all-istio-weps) => set-dscp(23)',
+  );
+  expect(show('cali-POSTROUTING')).not.toContain('istio');
+});
+
 describe('endpoint chains', () => {
   test('to a workload: tiers, profiles, then drop', () => {
     expect(show('cali-tw-cali1')).toBe(`filter cali-tw-cali1

@@ -14,6 +14,7 @@
  * Host endpoints come in between: see `host-chains.ts`.
  */
 import type { Family } from '@calico-node/net';
+import { allHostsSet, ambientMeshSet, masqueradePoolsSet, networkPoolsSet, type IpSetId } from '../calc/ip-set.ts';
 import { chain, hook, rule } from './build.ts';
 import { renderDispatchChains } from './dispatch.ts';
 import {
@@ -27,6 +28,7 @@ import {
   matchInterfacePrefix,
   matchMarked,
   matchProtocol,
+  matchSet,
   matchUnmarked,
   protocols,
   returnToCaller,
@@ -102,6 +104,12 @@ export function renderStaticChains(family: Family, options: RuleOptions): readon
   ];
 }
 
+/** The IP sets that these look into whatever the store holds: they have to be there from the start. */
+export function staticSets({ ambientMeshDscp }: RuleOptions): readonly IpSetId[] {
+  const always = [networkPoolsSet, masqueradePoolsSet, allHostsSet];
+  return ambientMeshDscp === undefined ? always : [...always, ambientMeshSet];
+}
+
 function allMarks({ marks }: RuleOptions): number {
   return marks.accept | marks.pass | marks.drop | marks.scratch0 | marks.scratch1;
 }
@@ -153,12 +161,24 @@ function manglePrerouting(options: RuleOptions): readonly Rule[] {
 function manglePostrouting(options: RuleOptions): readonly Rule[] {
   const isAccepted = matchMarked(options.marks.accept);
   return [
+    ...ambientMesh(options),
     rule([], jump(chainNames.egressDscp)),
     rule([isAccepted], returnToCaller),
     rule([], clearMarks(allMarks(options))),
     rule([matchDestinationTranslated()], jump(chainNames.toHostDispatch)),
     rule([isAccepted], returnToCaller, 'Host endpoint policy accepted packet.'),
   ];
+}
+
+/** Istio's part on the node knows by the code point which connections it has to take in (`felix/rules/static.go`). */
+function ambientMesh(options: RuleOptions): readonly Rule[] {
+  const { ambientMeshDscp: value, interfacePrefixes } = options;
+  if (value === undefined) return [];
+  const isWithin = [matchSet('source', ambientMeshSet), matchSet('destination', ambientMeshSet)];
+  const isNew = [matchProtocol(protocols.tcp), matchConntrack('new')];
+  return interfacePrefixes.map((prefix) =>
+    rule([...isNew, matchInterfacePrefix('out', prefix), ...isWithin], { kind: 'set-dscp', value }),
+  );
 }
 
 function input(family: Family, options: RuleOptions): readonly Rule[] {

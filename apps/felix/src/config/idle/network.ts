@@ -1,13 +1,12 @@
 import { idle } from '../parameter.ts';
 import { bool, oneOf, regexp, seconds, text } from '../parameter-type.ts';
-import { dscp, keyValues, milliseconds, portRanges } from '../text-types.ts';
+import { keyValues, milliseconds, portRanges } from '../text-types.ts';
 
 const noGates = "what Calico's gates open belongs to the eBPF data plane";
 const answeredAtOnce = 'the kernel answers netlink within the call: there is nothing to wait for';
 const lockWaits = 'iptables waits for its lock by itself; from 1.8.8 on it ignores an interval';
 const noCloud = 'no cloud is spoken to: its check is switched off there';
 const noIpvs = "kube-proxy's IPVS mode gets no rules of its own; its other modes need none";
-const noIstio = "Istio's ambient mode gets no rules of its own";
 const noOffload = 'there are no flow tables: packets of known connections pass the chains too';
 const noPolicySync = 'policy is not served to proxies such as Dikastes';
 const noWindows = 'there is no Windows here';
@@ -17,8 +16,6 @@ const noXdp = 'there is no XDP: untracked policy is enforced by the packet filte
 export const networkParameters = {
   NFTablesFlowTableOffload: idle(oneOf('All', 'Disabled'), 'Disabled', noOffload, 'nftablesFlowTableOffload'),
   NFTablesFlowTableDataIfacePattern: idle(regexp, '', noOffload, 'nftablesFlowTableDataIfacePattern'),
-  IstioAmbientMode: idle(oneOf('Disabled', 'Enabled'), 'Disabled', noIstio, 'istioAmbientMode'),
-  IstioDSCPMark: idle(dscp, '23', noIstio, 'istioDSCPMark'),
   IptablesLockProbeIntervalMillis: idle(milliseconds, '50', lockWaits, 'iptablesLockProbeInterval'),
   FeatureGates: idle(keyValues, '', noGates, 'featureGates'),
   XDPRefreshInterval: idle(seconds, '90', noXdp, 'xdpRefreshInterval'),

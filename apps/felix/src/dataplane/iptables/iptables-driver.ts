@@ -16,8 +16,8 @@ import { LegacyTables } from '@calico-node/netlink/iptables';
 import { NftablesMonitor } from '@calico-node/netlink/nftables';
 import type { Logger } from '@calico-node/service';
 import type { Intent, LocalWorkloadEndpoint } from '../../calc/intents.ts';
-import { allHostsSet, masqueradePoolsSet, networkPoolsSet } from '../../calc/ip-set.ts';
 import type { RuleOptions } from '../../rules/options.ts';
+import { staticSets } from '../../rules/static-chains.ts';
 import type { PolicyCounts, PolicyDriver } from '../policy-driver.ts';
 import { PolicyIntents } from '../policy-intents.ts';
 import { CheckTimer } from './check-timer.ts';
@@ -88,7 +88,7 @@ export class IptablesDriver implements PolicyDriver {
     this.#families = families.map((family) => {
       const tools = { programs: this.#programs, ipsets: this.#ipsets };
       const target = new IptablesFamily({ family, insertMode, maxIpSetSize, ...tools });
-      for (const id of [networkPoolsSet, masqueradePoolsSet, allHostsSet]) target.sets.replace(id, 'net', []);
+      for (const id of staticSets(rules)) target.sets.replace(id, 'net', []);
       return { target, intents: new PolicyIntents(target, rules) };
     });
     this.#checks = new CheckTimer(options.postWriteCheckSeconds ?? 0, options.refreshSeconds ?? 0, this.#check);

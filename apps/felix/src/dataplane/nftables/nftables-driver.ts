@@ -13,8 +13,8 @@ import type { NetnsRef } from '@calico-node/netlink';
 import { NftablesMonitor, NftablesSocket, type NftablesEvent } from '@calico-node/netlink/nftables';
 import type { Logger } from '@calico-node/service';
 import type { Intent, LocalWorkloadEndpoint } from '../../calc/intents.ts';
-import { allHostsSet, masqueradePoolsSet, networkPoolsSet } from '../../calc/ip-set.ts';
 import type { RuleOptions } from '../../rules/options.ts';
+import { staticSets } from '../../rules/static-chains.ts';
 import { PolicyIntents } from '../policy-intents.ts';
 import type { PolicyCounts, PolicyDriver } from '../policy-driver.ts';
 import { chainNameInKernel } from './kernel-names.ts';
@@ -65,7 +65,7 @@ export class NftablesDriver implements PolicyDriver {
     });
     this.#tables = options.families.map((family) => {
       const table = new Table(family, this.#socket);
-      for (const id of [networkPoolsSet, masqueradePoolsSet, allHostsSet]) table.sets.replace(id, 'net', []);
+      for (const id of staticSets(options.rules)) table.sets.replace(id, 'net', []);
       return {
         table,
         intents: new PolicyIntents(table, { ...options.rules, verdictMaps: options.verdictMaps ?? true }),
