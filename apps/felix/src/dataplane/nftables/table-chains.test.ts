@@ -59,3 +59,29 @@ test('takes away what a dump found of policies that no rule leads to', () => {
   chains.takeActual([{ name: 'filter-cali-pi-a', handle: 1n }], []);
   expect(chains.deletions()).toEqual(['filter-cali-pi-a']);
 });
+
+test('renders anew what a dump found otherwise than it was left, and nothing else', () => {
+  const chains = new TableChains(() => true, new TablePorts(4));
+  for (const each of [policy, endpoint('cali-pi-a')]) chains.setChain(each);
+  const plans = chains.changes(context).map(({ plan }) => plan);
+  chains.commit(chains.changes(context), []);
+  const dumped = plans.map(({ name }) => ({ name, handle: 1n }));
+  const rules = plans.flatMap(({ name, rules: own }) =>
+    own.map(({ comment }) => ({ chain: name, handle: 1n, ...(comment === undefined ? {} : { comment }) })),
+  );
+  chains.takeActual(dumped, rules);
+  expect(chains.changes(context)).toEqual([]);
+  const [policyChain = '', endpointChain = ''] = plans.map(({ name }) => name);
+  chains.takeActual(
+    dumped,
+    rules.filter(({ chain: name }) => name !== policyChain),
+  );
+  expect(chains.changes(context).map(({ plan }) => plan.name)).toEqual([policyChain]);
+  chains.takeActual(
+    dumped.filter(({ name }) => name !== endpointChain),
+    rules,
+  );
+  expect(chains.changes(context).map(({ plan }) => plan.name)).toEqual([endpointChain]);
+  chains.takeActual(dumped, rules);
+  expect(chains.changes(context)).toEqual([]);
+});

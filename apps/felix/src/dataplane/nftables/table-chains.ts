@@ -123,13 +123,17 @@ export class TableChains {
       if (known === undefined) comments.set(chain, [comment]);
       else known.push(comment);
     }
+    const before = this.#actual;
     this.#actual = new Map(
       chains.map(({ name, base }) => {
         const ofChain = comments.get(name) ?? [];
         return [name, { base: baseText(base), fingerprint: fingerprintOf(ofChain), ruleCount: ofChain.length }];
       }),
     );
-    this.#dirty = new Set([...this.#desired.keys(), ...this.#actual.keys()]);
+    // What is as it was left needs no second look: to render every chain anew takes long.
+    for (const name of new Set([...before.keys(), ...this.#actual.keys()])) {
+      if (!isSameChain(before.get(name), this.#actual.get(name))) this.#dirty.add(name);
+    }
   }
 
   /** Whether the kernel calls chains of ours at every hook, so that it drops what it does not know. */
@@ -215,6 +219,11 @@ export class TableChains {
       if (users?.size === 0) this.#usersOf.delete(set);
     }
   }
+}
+
+function isSameChain(a: ActualChain | undefined, b: ActualChain | undefined): boolean {
+  if (a?.fingerprint === undefined || b?.fingerprint === undefined) return false;
+  return a.base === b.base && a.fingerprint === b.fingerprint && a.ruleCount === b.ruleCount;
 }
 
 /** Names of chains that the kernel calls have no `cali-` after the layer. */
