@@ -201,7 +201,11 @@ export class Speaker {
   }
 
   get prefixes(): number {
-    return families.reduce((sum, family) => sum + this.#ribs[family].size, 0);
+    return families.reduce((sum, family) => sum + this.prefixesOf(family), 0);
+  }
+
+  prefixesOf(family: Family): number {
+    return this.#ribs[family].size;
   }
 
   /** All prefixes that are reached, each with its paths. What changes meanwhile may be in it or not. */
