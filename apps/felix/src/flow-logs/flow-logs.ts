@@ -25,6 +25,7 @@ import type { Flow } from './flow.ts';
 import { flowToMessage } from './flow-message.ts';
 import { FlowSender } from './flow-sender.ts';
 import { LocalWorkloads } from './local-workloads.ts';
+import { LogListener } from './log-listener.ts';
 import { readHeader } from './packet-header.ts';
 import { PendingTraces } from './pending-traces.ts';
 import { RulePrefixes } from './rule-prefixes.ts';
@@ -35,6 +36,8 @@ const LOGGED_BYTES = 128;
 /** Connections that are over stay in the kernel longer than this. */
 const POLL_SECONDS = 5;
 const MAX_CONNECTIONS = 100_000;
+/** A second, in each direction: some 50 ms of work. */
+const MAX_PACKETS = 5000;
 /** None asks for more flushes than this. */
 const MIN_INTERVAL_SECONDS = 0.1;
 /** How many connections are asked about before the event loop gets its turn. */
@@ -89,7 +92,9 @@ export function openFlowLogs(options: FlowLogsOptions): FlowLogs {
   const opened = new DisposableStack();
   const state = { isStale: true };
   try {
-    for (const direction of ['ingress', 'egress'] as const) opened.use(listen(direction, collector, prefixes, log));
+    const listeners = (['ingress', 'egress'] as const).map((direction) =>
+      opened.use(listen(direction, collector, prefixes)),
+    );
     countTraffic(log);
     const senders = sendersOf(options, opened);
     options.services.followServices((id, service) => {
@@ -104,7 +109,7 @@ export function openFlowLogs(options: FlowLogsOptions): FlowLogs {
         log.warn({ err: error }, 'flows do not tell of staged policies, which cannot be read');
       }
     };
-    run(options, collector, evaluate, senders).catch((error: unknown) => {
+    run(options, collector, listeners, evaluate, senders).catch((error: unknown) => {
       log.error({ err: error }, 'flow logs have ended');
     });
     signal.addEventListener('abort', () => {
@@ -131,18 +136,20 @@ export function openFlowLogs(options: FlowLogsOptions): FlowLogs {
   };
 }
 
-function listen(direction: Direction, collector: Collector, prefixes: RulePrefixes, log: Logger): NflogSocket {
-  return NflogSocket.open({
-    group: flowLogGroups[direction],
-    bytes: LOGGED_BYTES,
-    withConnection: true,
+function listen(direction: Direction, collector: Collector, prefixes: RulePrefixes): LogListener {
+  return new LogListener({
+    limit: MAX_PACKETS,
+    open: (handlers) =>
+      NflogSocket.open({
+        group: flowLogGroups[direction],
+        bytes: LOGGED_BYTES,
+        withConnection: true,
+        ...handlers,
+      }),
     onPacket: ({ prefix, headers, sentTo }) => {
       const hit = prefixes.find(prefix);
       const packet = hit && readHeader(headers);
       if (hit !== undefined && packet !== undefined) collector.packet(direction, hit, packet, sentTo, Date.now());
-    },
-    onOverrun: () => {
-      log.warn({ direction }, 'flow logs are incomplete: packets came faster than they could be read');
     },
   });
 }
@@ -204,6 +211,7 @@ function tlsOf({ TyphaCAFile, TyphaCertFile, TyphaKeyFile }: FlowLogsOptions['va
 async function run(
   { values, families, connections, log, signal }: FlowLogsOptions,
   collector: Collector,
+  listeners: readonly LogListener[],
   evaluate: () => Promise<void>,
   senders: readonly Send[],
 ): Promise<void> {
@@ -217,6 +225,8 @@ async function run(
     nextFlush = performance.now() + intervalMs;
     await evaluate();
     const { flows, left } = collector.flush(Date.now());
+    if (listeners.map((listener) => listener.takeMissed()).includes(true))
+      log.warn({}, 'flow logs are incomplete: packets came faster than they could be read');
     if (left > 0) log.warn({ packets: left }, 'flow logs are incomplete: there are too many connections at once');
     if (values.FlowLogsCollectorDebugTrace) for (const { key, ...flow } of flows) log.info({ ...key, ...flow }, 'flow');
     for (const send of senders) send(flows);
