@@ -78,7 +78,7 @@ async function flowsOf(felix: FelixProcess, { flows }: CollectorServer) {
         const areOver = [allowed, allowedBySource].every((flow) => flow?.numConnectionsCompleted === 1n);
         return areOver && denied !== undefined && deniedBySource !== undefined;
       },
-      { timeout: 15_000, interval: 50 },
+      { timeout: 30_000, interval: 50 },
     )
     .toBe(true);
   return all();
@@ -144,7 +144,7 @@ function check({ allowed, allowedBySource, denied, deniedBySource }: Awaited<Ret
 
 const everySoOften = { FELIX_FLOWLOGSFLUSHINTERVAL: '0.3' };
 
-it('tells Goldmane, over TLS, what nftables has let pass and what it has not', async () => {
+it('tells Goldmane, over TLS, what nftables has let pass and what it has not', { timeout: 60_000 }, async () => {
   using certificates = new TestCertificates();
   certificates.addAuthority('ca');
   for (const name of ['goldmane', 'felix']) certificates.add(name, 'ca');
@@ -165,14 +165,18 @@ it('tells Goldmane, over TLS, what nftables has let pass and what it has not', a
   await felix.end('SIGTERM');
 });
 
-it('tells whoever serves the local socket what iptables has let pass and what it has not', async () => {
-  await using felix = lab.startFelix({
-    ...everySoOften,
-    FELIX_NFTABLESMODE: 'Disabled',
-    FELIX_FLOWLOGSLOCALREPORTER: 'Enabled',
-  });
-  const collector = new CollectorServer();
-  await using _collector = await collector.serve(join(felix.runDir, 'flows', 'flows.sock'));
-  check(await flowsOf(felix, collector));
-  await felix.end('SIGTERM');
-});
+it(
+  'tells whoever serves the local socket what iptables has let pass and what it has not',
+  { timeout: 60_000 },
+  async () => {
+    await using felix = lab.startFelix({
+      ...everySoOften,
+      FELIX_NFTABLESMODE: 'Disabled',
+      FELIX_FLOWLOGSLOCALREPORTER: 'Enabled',
+    });
+    const collector = new CollectorServer();
+    await using _collector = await collector.serve(join(felix.runDir, 'flows', 'flows.sock'));
+    check(await flowsOf(felix, collector));
+    await felix.end('SIGTERM');
+  },
+);
