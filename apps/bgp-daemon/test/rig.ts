@@ -13,7 +13,7 @@ export async function until<T>(
   what: string,
   look: () => T | Promise<T>,
   holds: (seen: T) => boolean,
-  ms = 20_000,
+  ms = 50_000,
 ): Promise<T> {
   const deadline = Date.now() + ms;
   for (;;) {

@@ -65,4 +65,18 @@ describe('the prefix table', () => {
       table.remove(table.intern(Uint8Array.of(10, round >> 8, round & 255), 0, 24));
     expect([table.size, table.end]).toEqual([0, 1]);
   });
+
+  it.each([
+    [4, [[24, 10, 0, 1], [4, 0xe0], [0]]],
+    [6, [[16, 0x20, 1], [8, 0xff], [0]]],
+  ] as const)(
+    'takes a run of prefixes, and no multicast for a destination (IPv%d)',
+    (family, [first, multicast, all]) => {
+      const table = new PrefixTable(family);
+      const run = Uint8Array.from([...first, ...multicast, ...all, ...first]);
+      expect([...table.findRun(run, 0, run.length)]).toEqual([-1, -1, -1, -1]);
+      expect([...table.internRun(run, 0, run.length)]).toEqual([0, -1, 1, 0]);
+      expect([...table.findRun(run, first.length, run.length)]).toEqual([-1, 1, 0]);
+    },
+  );
 });

@@ -49,7 +49,7 @@ class TableView implements PrefixView {
 function networkOf(network: Cidr): Network {
   const encoded = encode(network);
   const words = new Int32Array(4);
-  for (let at = 1; at < encoded.length; at++)
+  for (let at = 1; at <= 16; at++)
     words[(at - 1) >> 2] = (words[(at - 1) >> 2] ?? 0) | (u8(encoded, at) << (24 - 8 * ((at - 1) & 3)));
   return { bits: u8(encoded, 0), words };
 }
@@ -74,6 +74,8 @@ export class PrefixTable {
   readonly #free = new IntList();
   readonly #viewed: TableView = new TableView(this);
   readonly #key = new Int32Array(4);
+  /** What `findRun` and `internRun` give. */
+  #run = new Int32Array(4096);
   /** Pairs of a word and a number + 1; at most half of them are in use. */
   #slots = new Int32Array(256);
   #mask = 127;
@@ -109,6 +111,40 @@ export class PrefixTable {
     const word = this.#load(bytes, at, bits);
     const known = this.#find(word, bits);
     return known >= 0 ? known : this.#add(word, bits);
+  }
+
+  /**
+   * The numbers of encoded prefixes that stand one after the other, -1 for unknown ones; valid until the next call.
+   * All at once, since look-ups then do not wait for one another's memory.
+   */
+  findRun(bytes: Uint8Array, start: number, end: number): Int32Array {
+    const run = this.#roomFor(end - start);
+    let count = 0;
+    for (let at = start; at < end; count++) {
+      const bits = bytes[at] ?? 0;
+      run[count] = this.find(bytes, at + 1, bits);
+      at += 1 + ((bits + 7) >> 3);
+    }
+    return run.subarray(0, count);
+  }
+
+  /** The same, with new numbers for unknown ones; -1 for what cannot be a destination. */
+  internRun(bytes: Uint8Array, start: number, end: number): Int32Array {
+    const run = this.#roomFor(end - start);
+    let count = 0;
+    for (let at = start; at < end; count++) {
+      const bits = bytes[at] ?? 0;
+      run[count] = this.isDestination(bytes, at) ? this.intern(bytes, at + 1, bits) : -1;
+      at += 1 + ((bits + 7) >> 3);
+    }
+    return run.subarray(0, count);
+  }
+
+  /** Whether an encoded prefix, its length octet at `at`, is none of multicast. */
+  isDestination(bytes: Uint8Array, at: number): boolean {
+    const bits = bytes[at] ?? 0;
+    const first = bytes[at + 1] ?? 0;
+    return this.#words === 1 ? bits < 4 || first < 0xe0 || first >= 0xf0 : bits < 8 || first !== 0xff;
   }
 
   findCidr(prefix: Cidr): number {
@@ -241,6 +277,11 @@ export class PrefixTable {
     return id;
   }
 
+  #roomFor(count: number): Int32Array {
+    if (this.#run.length < count) this.#run = new Int32Array(count);
+    return this.#run;
+  }
+
   #place(word: number, bits: number, id: number): void {
     const slots = this.#slots;
     const mask = this.#mask;
@@ -293,8 +334,9 @@ function mix6(key: Int32Array, at: number): number {
   return Math.imul(hash ^ (hash >>> 16) ^ (key[at + 3] ?? 0), 0x165667b1);
 }
 
+/** With zeros after the address: code that reads past the end of an array is slower from then on. */
 function encode(prefix: Cidr): Uint8Array {
-  const writer = new ByteWriter(17);
+  const writer = new ByteWriter(33);
   writeNlri(writer, prefix);
-  return writer.finish();
+  return writer.fill(0, 16).finish();
 }

@@ -146,21 +146,16 @@ export class Rib {
   ): void {
     const state = this.#sources[source.id];
     if (state === undefined) return;
-    const isV4 = this.family === 4;
-    for (let at = start; at < end;) {
-      let pathId = 0;
-      if (addPath) {
-        pathId = identifier(bytes, at);
-        at += 4;
-      }
+    const take = (prefix: number, pathId: number): void => {
+      const taken = filter === undefined ? attributes : filter(prefix);
+      this.#put(state, prefix, taken ?? attributes, pathId, taken === undefined);
+    };
+    if (!addPath) for (const prefix of this.prefixes.internRun(bytes, start, end)) if (prefix >= 0) take(prefix, 0);
+    for (let at = addPath ? start : end; at < end;) {
+      const pathId = identifier(bytes, at);
+      at += 4;
       const bits = bytes[at] ?? 0;
-      const first = bytes[at + 1] ?? 0;
-      const isMulticast = isV4 ? bits >= 4 && first >= 0xe0 && first < 0xf0 : bits >= 8 && first === 0xff;
-      if (!isMulticast) {
-        const prefix = this.prefixes.intern(bytes, at + 1, bits);
-        const taken = filter === undefined ? attributes : filter(prefix);
-        this.#put(state, prefix, taken ?? attributes, pathId, taken === undefined);
-      }
+      if (this.prefixes.isDestination(bytes, at)) take(this.prefixes.intern(bytes, at + 1, bits), pathId);
       at += 1 + ((bits + 7) >> 3);
     }
     if (this.hasDirty) this.#onDirty();
@@ -174,12 +169,10 @@ export class Rib {
 
   /** Removes the source's paths for a run of prefixes. */
   withdrawRun(source: RibSource, { bytes, start, end, addPath }: PrefixRun): void {
-    for (let at = start; at < end;) {
-      let pathId = 0;
-      if (addPath) {
-        pathId = identifier(bytes, at);
-        at += 4;
-      }
+    if (!addPath) for (const prefix of this.prefixes.findRun(bytes, start, end)) this.#removeFrom(source, prefix, 0);
+    for (let at = addPath ? start : end; at < end;) {
+      const pathId = identifier(bytes, at);
+      at += 4;
       const bits = bytes[at] ?? 0;
       this.#removeFrom(source, this.prefixes.find(bytes, at + 1, bits), pathId);
       at += 1 + ((bits + 7) >> 3);

@@ -18,14 +18,13 @@ export async function warmUp(log: Logger): Promise<() => void> {
   const silent = log.child({}, { level: 'silent' });
   let last: Rehearsal | undefined;
   try {
-    for (let count = 0; count < rehearsals; count++) {
+    for (let count = 1; count <= rehearsals; count++) {
       last?.close();
-      last = await Rehearsal.begin(silent, count === 0);
+      // Nothing of the others is needed again: let it not burden the first routes, nor take code with it later.
+      if (count === rehearsals) collectGarbage();
+      last = await Rehearsal.begin(silent, count === 1);
       for (let play = 0; play < plays; play++) await last.play();
     }
-    // Nothing else of it is needed again: let it not burden the first routes.
-    collectGarbage();
-    await last?.play();
   } catch (error) {
     log.debug({ err: error }, 'no rehearsal: the first routes take longer');
   }
