@@ -136,6 +136,23 @@ describe('files for a daemon', () => {
     expect(mode()).toBe(0o600);
   });
 
+  // Others may not give files away.
+  it.runIf(process.getuid?.() === 0)('belong to whom they are given to, kept stages or not', async () => {
+    const set = fileSet('bird', 'one');
+    const owned = { ...set, files: set.files.map((file) => ({ ...file, owner: { uid: 12, gid: -1 } })) };
+    const owner = (): number => statSync(join(directory, 'config', 'bird.cfg')).uid;
+    await destination.apply([set], signal);
+    expect(owner()).toBe(0);
+    await destination.apply([owned], signal);
+    expect(owner()).toBe(12);
+    expect(await destination.apply([owned], signal)).toBeUndefined();
+    await start(true).apply(
+      [{ ...owned, files: [...owned.files.slice(0, -1), { ...owned.files.at(-1)!, text: 'two' }] }],
+      signal,
+    );
+    expect([owner(), read('bird.cfg')]).toEqual([12, 'two']);
+  });
+
   it('that can not be written are tried again', async () => {
     writeFileSync(join(directory, 'config'), 'a file');
     await expect(destination.apply([fileSet('bird', 'one')], signal)).rejects.toMatchObject({ code: 'unreachable' });

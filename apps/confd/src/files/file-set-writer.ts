@@ -1,4 +1,4 @@
-import { chmod, copyFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, copyFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NotApplied } from '../destination.ts';
 import type { ConfigFile, FileSet } from './file-set.ts';
@@ -61,25 +61,34 @@ async function changedFiles({ files }: FileSet, directory: string, mode: number)
 
 async function isAsWanted(file: ConfigFile, path: string, mode: number): Promise<boolean> {
   try {
-    return (await readFile(path, 'utf8')) === file.text && ((await stat(path)).mode & 0o777) === mode;
+    const found = await stat(path);
+    const isOwned = isSameId(file.owner?.uid, found.uid) && isSameId(file.owner?.gid, found.gid);
+    return isOwned && (found.mode & 0o777) === mode && (await readFile(path, 'utf8')) === file.text;
   } catch (error) {
     if (isMissing(error)) return false;
     throw error;
   }
 }
 
+function isSameId(wanted: number | undefined, found: number): boolean {
+  return wanted === undefined || wanted === -1 || wanted === found;
+}
+
 async function stage(file: ConfigFile, staged: string, setMode: number): Promise<void> {
-  const { name, text, mode = setMode } = file;
+  const { name, text, mode = setMode, owner } = file;
   const path = join(staged, name);
   await writeFile(path, text, { mode });
   // The mode above is subject to the umask.
   await chmod(path, mode);
+  if (owner !== undefined) await chown(path, owner.uid, owner.gid);
 }
 
-/** A copy beside the file, with its permissions. */
+/** A copy beside the file, with its permissions and owner. */
 async function copyOf(path: string): Promise<string> {
   const copy = `${path}.copy`;
   await copyFile(path, copy);
+  const { uid, gid } = await stat(path);
+  await chown(copy, uid, gid);
   return copy;
 }
 

@@ -4,6 +4,8 @@ export interface ConfigFile {
   readonly text: string;
   /** Permissions; none: 0644, or 0600 in a set that is secret. */
   readonly mode?: number | undefined;
+  /** User and group by number; -1: confd's own. */
+  readonly owner?: { readonly uid: number; readonly gid: number };
   /** A shell command that must succeed for the staged file, whose path stands in place of `{{.src}}`. */
   readonly checkCommand?: string | undefined;
 }

@@ -12,11 +12,17 @@ export interface TemplateResource {
   readonly prefix: string;
   /** Permissions, octal in the file. */
   readonly mode: number | undefined;
+  /** Who the file belongs to, by number; -1: confd itself. */
+  readonly uid: number;
+  readonly gid: number;
   /** Shell command that must succeed before the file is replaced; `{{.src}}` is the staged file. */
   readonly checkCommand: string;
   /** Shell command after the file was replaced. */
   readonly reloadCommand: string;
 }
+
+/** The kernel's largest user or group. */
+const MAX_ID = 0xffff_fffe;
 
 /** Reads a template resource for a node, whose name takes the place of `NODENAME`. @throws TomlError */
 export function readTemplateResource(toml: string, nodeName: string): TemplateResource {
@@ -25,6 +31,11 @@ export function readTemplateResource(toml: string, nodeName: string): TemplateRe
   const textOf = (name: string): string => {
     const value: TomlValue = values.get(name) ?? '';
     if (typeof value !== 'string') throw fail(`${name} must be text`);
+    return value;
+  };
+  const idOf = (name: string): number => {
+    const value: TomlValue = values.get(name) ?? -1;
+    if (typeof value !== 'number' || value < -1 || value > MAX_ID) throw fail(`${name} must be a number`);
     return value;
   };
   const keys: TomlValue = values.get('keys') ?? [];
@@ -40,6 +51,8 @@ export function readTemplateResource(toml: string, nodeName: string): TemplateRe
     keys: keys.map(named),
     prefix: named(textOf('prefix')).replace(/^\/?/, '/').replace(/\/+$/, ''),
     mode: mode === '' ? undefined : Number.parseInt(mode, 8),
+    uid: idOf('uid'),
+    gid: idOf('gid'),
     checkCommand: textOf('check_cmd'),
     reloadCommand: textOf('reload_cmd'),
   };

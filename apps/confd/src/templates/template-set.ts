@@ -111,8 +111,8 @@ function standalone(name: string, dest: string | undefined, outcome: Outcome | F
   return { ...base, files: [fileOf(file, text, resource)], reloadCommands: given(resource.reloadCommand) };
 }
 
-function fileOf(name: string, text: string, { mode, checkCommand }: TemplateResource): ConfigFile {
-  return { name, text, mode, checkCommand };
+function fileOf(name: string, text: string, { mode, checkCommand, uid, gid }: TemplateResource): ConfigFile {
+  return { name, text, mode, checkCommand, ...(uid === -1 && gid === -1 ? {} : { owner: { uid, gid } }) };
 }
 
 function given(command: string): readonly string[] {

@@ -64,9 +64,15 @@ const textOf = (name: string): string | undefined =>
 describe('a template of an operator', () => {
   it("takes the place of BIRD's file of that name, and leaves the others", () => {
     const before = textOf('bird_aggr.cfg');
-    put('bird.cfg', 'mine', ['check_cmd = "check {{.src}}"', 'reload_cmd = "reload"', 'mode = "0600"']);
+    put('bird.cfg', 'mine', ['check_cmd = "check {{.src}}"', 'reload_cmd = "reload"', 'mode = "0600"', 'gid = 12']);
     const [bird, bird6] = render();
-    expect(bird?.files.at(-1)).toEqual({ name: 'bird.cfg', text: 'mine', mode: 0o600, checkCommand: 'check {{.src}}' });
+    expect(bird?.files.at(-1)).toEqual({
+      name: 'bird.cfg',
+      text: 'mine',
+      mode: 0o600,
+      owner: { uid: -1, gid: 12 },
+      checkCommand: 'check {{.src}}',
+    });
     expect(bird?.reloadCommands).toEqual(['reload']);
     expect(textOf('bird_aggr.cfg')).toBe(before);
     expect(bird6?.reloadCommands).toBeUndefined();
@@ -151,6 +157,7 @@ describe('a template of an operator', () => {
     ['', ['keys = 7'], /bird\.cfg\.toml:1: keys must be a list$/],
     ['', ['what is this'], /bird\.cfg\.toml:4: expected a key and a value$/],
     ['', ['mode = "99"'], /mode "99" is not octal$/],
+    ['', ['uid = "root"'], /uid must be a number$/],
   ])('that is wrong keeps its file set back, and says in which file and line', (template, lines, message) => {
     put('bird.cfg', template, lines);
     const failures = render().map(({ failure }) => failure);
