@@ -94,6 +94,18 @@ describe('a backlog', () => {
     expect(backlog.isEmpty).toBe(true);
   });
 
+  it('counts policies for the first endpoint that has them, and for the others hardly', () => {
+    const withPolicies = (...policies: readonly string[]): readonly Intent[] =>
+      Array.from({ length: 20 }, (_, index) => endpoint(`e${index}`, `10.65.1.${index}`, policies));
+    const backlog = backlogAfter(...withPolicies());
+    backlog.add([...bulk(20), ...withPolicies('bulk-0', 'bulk-1')]);
+    // The policies; then two for the first endpoint, and for each the endpoint itself and its four groups.
+    expect(backlog.take(20)).toHaveLength(20);
+    expect(backlog.take(20)).toHaveLength(10);
+    expect(backlog.take(20)).toHaveLength(10);
+    expect(backlog.isEmpty).toBe(true);
+  });
+
   it('cuts a set, those who look into it wait for all of it', () => {
     const backlog = backlogAfter();
     backlog.add([netSet('big', hosts(100)), fromSet('big')]);

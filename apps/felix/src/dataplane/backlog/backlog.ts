@@ -10,11 +10,13 @@
  * what it would have had in one.
  */
 import type { Intent } from '../../calc/intents.ts';
-import { formOf, keyOf, policyKeysOf, setKeysOf, stageOf, stages, type Stage } from './intent-traits.ts';
+import { formOf, groupCountOf, keyOf, policyKeysOf, setKeysOf, stageOf, stages, type Stage } from './intent-traits.ts';
 import { PendingSet } from './pending-set.ts';
 
 /** So many members of a set are as much work as one policy. */
 const MEMBERS_PER_UNIT = 40;
+/** As are so many of an endpoint's groups of policies, once those are there. */
+const GROUPS_PER_UNIT = 5;
 
 interface Entry {
   readonly stage: Stage;
@@ -30,6 +32,8 @@ export class Backlog {
   readonly #queues: readonly Set<string>[] = Object.values(stages).map(() => new Set<string>());
   /** What was taken and not removed since, by key: in which form. */
   readonly #told = new Map<string, string>();
+  /** Policies and profiles that some endpoint has: a driver may write those of nobody only when somebody gets them. */
+  readonly #attached = new Set<string>();
   /** The sets that policies and profiles look into, where they do. */
   readonly #setsOf = new Map<string, readonly string[]>();
   /** Whether the next piece has to be all there is. */
@@ -47,8 +51,8 @@ export class Backlog {
   }
 
   /**
-   * The next piece: work of about `size` units, one for a policy or a policy of an endpoint. With less than that only if
-   * there is no more.
+   * The next piece: work of about `size` units, one for a policy, and for one that an endpoint is the first to have. With
+   * less than that only if there is no more.
    */
   take(size: number): readonly Intent[] {
     if (!this.#isSnapshotTaken) return this.#takeSnapshot();
@@ -120,9 +124,13 @@ export class Backlog {
     if (entry === undefined) return 0;
     const { what } = entry;
     if (what instanceof PendingSet) return this.#moveMembers(key, what, piece, left);
-    let work = 1;
-    for (const policy of policyKeysOf(what))
-      work += 1 + this.#moveSetsOf(policy, piece) + this.#move(policy, piece, Infinity);
+    let work = 1 + groupCountOf(what) / GROUPS_PER_UNIT;
+    for (const policy of policyKeysOf(what)) {
+      work += this.#moveSetsOf(policy, piece) + this.#move(policy, piece, Infinity);
+      if (this.#attached.has(policy)) continue;
+      this.#attached.add(policy);
+      work += 1;
+    }
     if (!what.type.endsWith('-remove')) work += this.#moveSetsOf(key, piece);
     this.#drop(key);
     this.#noteTold(key, what);
@@ -157,6 +165,7 @@ export class Backlog {
     if (!intent.type.endsWith('-remove')) this.#told.set(key, formOf(intent));
     else {
       this.#told.delete(key);
+      this.#attached.delete(key);
       this.#setsOf.delete(key);
     }
   }

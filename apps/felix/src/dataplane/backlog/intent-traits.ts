@@ -116,14 +116,21 @@ export function formOf(intent: Intent): string {
 
 /** Keys of the policies and profiles that an endpoint has. */
 export function policyKeysOf(intent: Intent): readonly string[] {
-  if (intent.type !== 'workload-endpoint-update' && intent.type !== 'host-endpoint-update') return [];
-  const { endpoint } = intent;
-  const tiers: readonly EndpointTier[] =
-    'untrackedTiers' in endpoint
-      ? [...endpoint.tiers, ...endpoint.forwardTiers, ...endpoint.untrackedTiers, ...endpoint.preDnatTiers]
-      : endpoint.tiers;
-  const policies = tiers.flatMap(({ ingress, egress }) => [...policiesOf(ingress), ...policiesOf(egress)]);
-  return [...policies.map((id) => `policy ${id}`), ...endpoint.profiles.map((name) => `profile ${name}`)];
+  const policies = tiersOf(intent).flatMap(({ ingress, egress }) => [...policiesOf(ingress), ...policiesOf(egress)]);
+  const profiles = 'endpoint' in intent ? intent.endpoint.profiles : [];
+  return [...policies.map((id) => `policy ${id}`), ...profiles.map((name) => `profile ${name}`)];
+}
+
+/** An endpoint's own rules lead to groups of policies: how many. */
+export function groupCountOf(intent: Intent): number {
+  return tiersOf(intent).reduce((count, { ingress, egress }) => count + ingress.length + egress.length, 0);
+}
+
+function tiersOf(intent: Intent): readonly EndpointTier[] {
+  if (intent.type === 'workload-endpoint-update') return intent.endpoint.tiers;
+  if (intent.type !== 'host-endpoint-update') return [];
+  const { tiers, forwardTiers, untrackedTiers, preDnatTiers } = intent.endpoint;
+  return [...tiers, ...forwardTiers, ...untrackedTiers, ...preDnatTiers];
 }
 
 /** Keys of the sets that a policy or profile looks into. */
