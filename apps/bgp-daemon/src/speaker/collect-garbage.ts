@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm';
 
 /**
  * Frees what is not in use, now: V8 itself waits until it is short of memory or has been idle for long. Takes some 10 ms.
- * One collection and no more: those that follow would take compiled code for unused.
+ * What has not run since the last collection may lose its compiled code.
  */
 export function collectGarbage(): void {
   setFlagsFromString('--expose-gc');

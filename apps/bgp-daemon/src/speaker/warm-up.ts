@@ -25,6 +25,7 @@ export async function warmUp(log: Logger): Promise<() => void> {
       last = await Rehearsal.begin(silent, count === 1);
       for (let play = 0; play < plays; play++) await last.play();
     }
+    collectGarbage();
   } catch (error) {
     log.debug({ err: error }, 'no rehearsal: the first routes take longer');
   }
