@@ -267,9 +267,10 @@ describe.skipIf(problem !== undefined)('with a real Docker engine', () => {
   });
 
   test('containers of one network reach each other, those of another do not', async () => {
-    node.startFelix();
     await ok('run', '-d', '--name', 'red1', '--network', 'red', ...keepRunning);
     await ok('run', '-d', '--name', 'red2', '--network', 'red', ...keepRunning);
+    // It finds containers that are attached already, as when it is started again.
+    node.startFelix();
     await ok('run', '-d', '--name', 'blue1', '--network', 'blue', ...keepRunning);
     const addressOf = async (name: string): Promise<string> => {
       const [network = ''] = (await node.endpointOf(name)).spec.ipNetworks ?? [];

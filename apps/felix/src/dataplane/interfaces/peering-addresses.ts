@@ -19,17 +19,23 @@ function specOf(interfaceIndex: number, ip: IpAddress): InterfaceIpSpec {
 }
 
 /**
- * Addresses of the node on workload interfaces, for workloads that peer with it by BGP. Nothing else gives these
- * interfaces single addresses, so that those of an earlier run are recognised; link-local ones are the kernel's.
+ * Whether it is one that we give, perhaps in an earlier run. The Docker plug-in gives the host's end the workload's
+ * gateway, with scope `host`; link-local addresses of IPv6 are the kernel's.
  */
+function isPeering({ family, ip, prefixLength, scope }: InterfaceIp): boolean {
+  return family === 4 ? prefixLength === 32 && scope === 'link' : prefixLength === 128 && !ip.startsWith('fe80:');
+}
+
+/** Addresses of the node on workload interfaces, for workloads that peer with it by BGP. */
 export class PeeringAddresses {
   readonly #byIndex = new Map<number, ReadonlySet<IpAddress>>();
 
   /** What the kernel has, listed anew. */
   list(addresses: readonly InterfaceIp[], isWorkload: (interfaceIndex: number) => boolean): void {
     this.#byIndex.clear();
-    for (const { family, interfaceIndex, ip, prefixLength } of addresses) {
-      if (prefixLength !== (family === 4 ? 32 : 128) || ip.startsWith('fe80:') || !isWorkload(interfaceIndex)) continue;
+    for (const address of addresses) {
+      const { interfaceIndex, ip } = address;
+      if (!isPeering(address) || !isWorkload(interfaceIndex)) continue;
       this.#byIndex.set(interfaceIndex, new Set([...(this.#byIndex.get(interfaceIndex) ?? []), ip]));
     }
   }
