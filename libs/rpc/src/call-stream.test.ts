@@ -119,6 +119,19 @@ describe('calls over one stream', () => {
     await expect.poll(() => calls.call(releaseByHandle, { handleId: 'h' }).catch(() => undefined)).toBeDefined();
   });
 
+  test('that have no answer do not keep the server from ending', async () => {
+    const arrived = Promise.withResolvers<undefined>();
+    const server = await serve(() => {
+      arrived.resolve(undefined);
+      return new Promise(() => undefined);
+    });
+    using calls = new CallStream(path);
+    const refused = expect(calls.call(releaseByHandle, { handleId: 'h' })).rejects.toBeInstanceOf(RpcError);
+    await arrived.promise;
+    await server.close();
+    await refused;
+  });
+
   test('end for the handlers when the caller goes', async () => {
     const arrived = Promise.withResolvers<undefined>();
     const given = Promise.withResolvers<undefined>();

@@ -111,6 +111,7 @@ export async function serveUnix(
     await new Promise<void>((resolve) => {
       const timer = setTimeout(() => {
         server.forceShutdown();
+        resolve();
       }, 1000);
       server.tryShutdown(() => {
         clearTimeout(timer);
