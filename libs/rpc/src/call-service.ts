@@ -40,6 +40,15 @@ export class CallService {
     for (const stream of this.#open.keys()) this.#endIdle(stream);
   }
 
+  /** Ends all streams: calls that are not answered fail for their callers, and their handlers' signals fire. */
+  abandon(): void {
+    for (const [stream, running] of this.#open) {
+      for (const abort of running.values()) abort.abort();
+      running.clear();
+      stream.end();
+    }
+  }
+
   #serve(stream: Stream): void {
     const running = new Map<number, AbortController>();
     this.#open.set(stream, running);

@@ -110,8 +110,9 @@ export async function serveUnix(
     calls.end();
     await new Promise<void>((resolve) => {
       const timer = setTimeout(() => {
+        calls.abandon();
         server.forceShutdown();
-        resolve();
+        resolve(); // without waiting for calls that their handlers never answer
       }, 1000);
       server.tryShutdown(() => {
         clearTimeout(timer);
