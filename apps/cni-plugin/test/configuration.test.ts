@@ -295,7 +295,7 @@ test('what a call cannot do is refused by its key', async () => {
     msg: expect.stringContaining('ip_addrs_no_ipam') as string,
   });
   for (const [extra, key] of [
-    [{ device_type: 'netkit' }, 'device_type'],
+    [{ device_type: 'tap' }, 'device_type'],
     [{ dataplane_options: { type: 'grpc' } }, 'dataplane_options.type'],
   ] as const) {
     const said = await refusal('ADD', extra);
@@ -304,8 +304,15 @@ test('what a call cannot do is refused by its key', async () => {
   expect(await endpoints()).toEqual([]);
 });
 
-test('keys that change nothing on Linux are taken', async () => {
-  const others = { mode: 'vxlan', qps: 10, burst: 20, ipam_lock_file: join(node.dir, 'lock'), calico_api_group: '' };
+test('keys that change nothing on Linux are taken, and a veth pair takes the place of netkit devices', async () => {
+  const others = {
+    device_type: 'netkit',
+    mode: 'vxlan',
+    qps: 10,
+    burst: 20,
+    ipam_lock_file: join(node.dir, 'lock'),
+    calico_api_group: '',
+  };
   await add(others);
   await del(others);
 });
