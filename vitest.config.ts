@@ -8,6 +8,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     pool: 'forks',
+    // Most of an integration test is waiting; its own namespaces keep it apart from the other.
+    maxWorkers: 2,
     projects: [
       {
         extends: true,
