@@ -190,14 +190,14 @@ export class EarlyRig implements AsyncDisposable {
         metadata: { name: 'default' },
         spec: { nodeToNodeMeshEnabled: false },
       });
-      await resources.create({
+      await resources.apply({
         kind: 'IPPool',
         apiVersion,
         metadata: { name: 'stable' },
         spec: { cidr: '172.31.10.0/24', disabled: true },
       });
       for (const { link, net, as } of this.tors) {
-        await resources.create({
+        await resources.apply({
           kind: 'BGPPeer',
           apiVersion,
           metadata: { name: link },

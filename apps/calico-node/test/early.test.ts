@@ -73,10 +73,9 @@ describe('a node between two ToRs', () => {
       expect(await rig.areReaching()).toEqual(both);
       expect(defaultRoute()).toMatch(/proto bird[^]*plane0[^]*plane1/);
     });
-    expect((await rig.readiness())['early-networking']).toEqual({
-      ok: true,
-      reason: "the node's own daemon speaks BGP",
-    });
+    await expect
+      .poll(async () => (await rig.readiness())['early-networking'], { timeout: 20_000 })
+      .toEqual({ ok: true, reason: "the node's own daemon speaks BGP" });
     expect(await rig.useStore((resources) => resources.get('Node', 'n1'))).toMatchObject({
       metadata: { labels: { rack: 'ra' } },
       spec: { bgp: { ipv4Address: `${stable}/32`, asNumber: 65001 } },
