@@ -296,7 +296,7 @@ test('what a call cannot do is refused by its key', async () => {
   });
   for (const [extra, key] of [
     [{ device_type: 'tap' }, 'device_type'],
-    [{ dataplane_options: { type: 'grpc' } }, 'dataplane_options.type'],
+    [{ dataplane_options: { type: 'vpp' } }, 'dataplane_options.type'],
   ] as const) {
     const said = await refusal('ADD', extra);
     expect(said).toMatchObject({ code: 2, msg: expect.stringContaining(key) as string });

@@ -34,5 +34,7 @@ export interface Description {
   readonly serviceAccountName?: string;
   readonly ports?: NonNullable<Spec['ports']>;
   readonly qosControls?: NonNullable<Spec['qosControls']>;
+  /** A pod's, as they are. */
+  readonly annotations?: Readonly<Record<string, string>>;
   readonly wishes: Wishes;
 }

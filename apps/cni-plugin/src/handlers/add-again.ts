@@ -1,8 +1,9 @@
 import type { WorkloadEndpoint } from '@calico-node/model';
-import { parseCidr, splitCidr } from '@calico-node/net';
+import { parseCidr, splitCidr, type Mac } from '@calico-node/net';
 import { hasHostInterface, Wiring } from '@calico-node/workload';
 import { alternativeInterfaceName } from '../endpoint/interface-name.ts';
 import { ipamHandle } from '../endpoint/workload.ts';
+import type { GrpcDataplane } from '../spec/dataplane.ts';
 import type { Result } from '../spec/result.ts';
 import { assignAddresses, needsInterface, releaseAddresses, type GivenAddresses } from './addresses.ts';
 import { addressSpec, endpointOf, toResult, wiringSpec, type Plan } from './attachment.ts';
@@ -55,11 +56,17 @@ async function addressesFor(plan: Plan, stored: WorkloadEndpoint | undefined): P
   return { ips, routes: undefined, dns: {} };
 }
 
-/**
- * Attaches a workload of which something may be there: what is there is kept and completed, and so is what an attempt
- * as for a new one has made.
- */
-export async function attachAgain(planned: Plan, stored: WorkloadEndpoint | undefined): Promise<Result> {
+/** An interface with its addresses, and what came of it. */
+interface Wired {
+  /** With the name that the host's end has. */
+  readonly plan: Plan;
+  readonly given: GivenAddresses;
+  readonly mac: Mac;
+  /** As far as that is known. */
+  readonly mtu?: number;
+}
+
+async function wire(planned: Plan, stored: WorkloadEndpoint | undefined): Promise<Wired> {
   const { call, description } = planned;
   const plan: Plan = { ...planned, hostName: await chooseHostName(planned, stored) };
   const { mac } = description.wishes;
@@ -69,9 +76,29 @@ export async function attachAgain(planned: Plan, stored: WorkloadEndpoint | unde
   early?.bringUp();
   const given = await addressesFor(plan, stored);
   const wiring = early ?? wires.use(await begin());
-  const attached = wiring.complete(addressSpec(call, given));
-  const endpoint = endpointOf(plan, given.ips, attached.mac, stored);
-  const revision = await call.store.endpoints.save(endpoint, stored, { signal: call.signal });
+  return { plan, given, ...wiring.complete(addressSpec(call, given)) };
+}
+
+/** Has another data plane do it. */
+async function handOver(plan: Plan, dataplane: GrpcDataplane, stored: WorkloadEndpoint | undefined): Promise<Wired> {
+  const { addByDataplane } = await import('./grpc-dataplane.ts');
+  const given = await addressesFor(plan, stored);
+  const { hostName, mac } = await addByDataplane(plan, dataplane, given, stored);
+  return { plan: { ...plan, hostName }, given, mac };
+}
+
+/**
+ * Attaches a workload of which something may be there: what is there is kept and completed, and so is what an attempt
+ * as for a new one has made.
+ */
+export async function attachAgain(planned: Plan, stored: WorkloadEndpoint | undefined): Promise<Result> {
+  const { call } = planned;
+  const { dataplane } = call.config;
+  const wired = await (dataplane === undefined ? wire(planned, stored) : handOver(planned, dataplane, stored));
+  const { plan, given, mac } = wired;
+  const revision = await call.store.endpoints.save(endpointOf(plan, given.ips, mac, stored), stored, {
+    signal: call.signal,
+  });
   await awaitPolicy(call, revision);
-  return toResult(plan, attached, given);
+  return toResult(plan, wired, given);
 }

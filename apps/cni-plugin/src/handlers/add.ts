@@ -152,13 +152,16 @@ async function tryNew(plan: Plan, premises: Premises, attempt: Attempt): Promise
 
 /** Puts everything back after a failed ADD of something new. Its own failure is logged: the runtime sends DEL. */
 async function undo(call: AttachmentCall): Promise<void> {
-  const { attachment, prefixes } = call;
+  const { attachment, prefixes, config } = call;
   const limited = { ...call, signal: AbortSignal.timeout(undoLimitMs) };
   try {
     // A lease is given back over the interface.
     if (needsInterface(call)) await releaseAddresses(limited);
     // What is in this namespace is ours, also where the endpoint is a predecessor's.
-    await detachInterface({ netns: attachment.netns, hostName: undefined, workloadName: attachment.ifName, prefixes });
+    if (config.dataplane === undefined) {
+      const { netns, ifName: workloadName } = attachment;
+      await detachInterface({ netns, hostName: undefined, workloadName, prefixes });
+    }
     await detach(limited);
   } catch (error) {
     call.context.log.warn({ err: error, code: describeError(error).code }, 'could not undo a failed ADD');
@@ -203,7 +206,8 @@ export async function attach(call: AttachmentCall): Promise<Result> {
   const plan: Plan = { call, description, mtu, hostName };
   using questions = new DisposableStack();
   const attempt: Attempt = { questions, hasCreatedEndpoint: false };
-  const made = await tryNew(plan, premises, attempt);
+  // Another data plane makes interfaces in one step, once their addresses are known.
+  const made = config.dataplane === undefined ? await tryNew(plan, premises, attempt) : undefined;
   if (made !== undefined) {
     await orUndo(call, made.wait);
     return made.result;

@@ -1,14 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { WorkloadEndpoint } from '@calico-node/model';
 import { familyOf, hostCidr, macFromBytes, splitCidr, type IpAddress, type Mac } from '@calico-node/net';
-import {
-  ipv4Gateway,
-  ipv6Gateway,
-  type AddressSpec,
-  type Attached,
-  type NetworkSpec,
-  type WiringSpec,
-} from '@calico-node/workload';
+import { ipv4Gateway, ipv6Gateway, type AddressSpec, type NetworkSpec, type WiringSpec } from '@calico-node/workload';
 import { buildEndpoint } from '../endpoint/build-endpoint.ts';
 import type { Description } from '../endpoint/description.ts';
 import type { Result } from '../spec/result.ts';
@@ -61,12 +54,18 @@ export function endpointOf(
   return buildEndpoint({ node, workload, description, addresses, interfaceName: hostName, mac }, stored);
 }
 
-export function toResult({ call, hostName }: Plan, attached: Attached, given: GivenAddresses): Result {
+/** The workload's interface; its MTU where that is known. */
+interface Interface {
+  readonly mac: Mac;
+  readonly mtu?: number;
+}
+
+export function toResult({ call, hostName }: Plan, { mac, mtu }: Interface, given: GivenAddresses): Result {
   const { ifName, netns } = call.attachment;
   const families = new Set(given.ips.map((ip) => familyOf(ip)));
   const destinations = given.routes ?? everywhere;
   return {
-    interfaces: [{ name: hostName }, { name: ifName, mac: attached.mac, mtu: attached.mtu, sandbox: netns }],
+    interfaces: [{ name: hostName }, { name: ifName, mac, ...(mtu === undefined ? {} : { mtu }), sandbox: netns }],
     ips: given.ips.map((ip) => ({ ip, prefixLength: splitCidr(hostCidr(ip)).prefixLength, interface: 1 })),
     routes: destinations
       .filter((destination) => families.has(familyOf(destination)))

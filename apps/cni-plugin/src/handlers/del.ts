@@ -1,5 +1,6 @@
 import type { WorkloadEndpoint } from '@calico-node/model';
 import { detachInterface, type DetachSpec } from '@calico-node/workload';
+import type { GrpcDataplane } from '../spec/dataplane.ts';
 import { needsInterface, releaseAddresses } from './addresses.ts';
 import type { AttachmentCall } from './call.ts';
 
@@ -17,6 +18,15 @@ function detachEnds(
   return detachInterface({ ...ends, workloadName: attachment.ifName, prefixes });
 }
 
+/** Has another data plane take the interface away. */
+async function detachElsewhere(call: AttachmentCall, dataplane: GrpcDataplane): Promise<void> {
+  const { endpointName, workload, store, signal } = call;
+  const { removeByDataplane } = await import('./grpc-dataplane.ts');
+  await store.endpoints.remove(workload.namespace, endpointName, (stored) => isOurs(call, stored), { signal });
+  await removeByDataplane(call, dataplane);
+  await releaseAddresses(call);
+}
+
 /**
  * Takes an attachment away: the endpoint first, so that Felix closes the way, then the interface, and the
  * addresses last, so that nobody gets one that is still in use. What is gone already is well; so a DEL may be
@@ -28,7 +38,8 @@ function detachEnds(
  * no way to close.
  */
 export async function detach(call: AttachmentCall): Promise<void> {
-  const { attachment, endpointName, workload, store, signal } = call;
+  const { attachment, endpointName, workload, store, signal, config } = call;
+  if (config.dataplane !== undefined) return detachElsewhere(call, config.dataplane);
   const { netns } = attachment;
   const known = store.endpoints.created(workload.namespace, endpointName);
   const isKnown = known?.spec.containerID === attachment.containerId && !needsInterface(call);

@@ -8,16 +8,22 @@ import type { AttachmentCall } from './call.ts';
 const defaultTimeoutMs = 10_000;
 const earlyTimeoutMs = 1000;
 
+/** Whether an ADD fails without Felix. Where another data plane makes interfaces, their policy is that one's to see to. */
+export function needsFelix({ config }: Pick<AttachmentCall, 'config'>): boolean {
+  return config.policySetupTimeoutSeconds === 0 && config.dataplane === undefined;
+}
+
 /**
  * Refuses to begin what could not be ended: without Felix nobody would program the endpoint's policy.
  * With `policy_setup_timeout_seconds` Felix may be Calico's own, which has no socket.
  *
  * @throws CniError code 11
  */
-export function requireFelix({ config, context }: AttachmentCall): void {
-  if (config.policySetupTimeoutSeconds > 0 || existsSync(context.paths.felixSocket)) return;
+export function requireFelix(call: AttachmentCall): void {
+  const { felixSocket } = call.context.paths;
+  if (!needsFelix(call) || existsSync(felixSocket)) return;
   throw new CniError(cniCodes.tryAgainLater, 'felix is not running: the workload would have no policy', {
-    details: `there is no ${context.paths.felixSocket}`,
+    details: `there is no ${felixSocket}`,
   });
 }
 
@@ -39,6 +45,7 @@ export async function awaitPolicy(call: AttachmentCall, minRevision: bigint, ear
   const { config, context, workload, signal } = call;
   const { felixSocket, endpointStatusDir } = context.paths;
   const lenientMs = config.policySetupTimeoutSeconds * 1000;
+  if (lenientMs === 0 && !needsFelix(call)) return;
   const hasSocket = existsSync(felixSocket);
   if (lenientMs === 0 || hasSocket) {
     const timeoutMs = lenientMs === 0 ? defaultTimeoutMs : lenientMs;

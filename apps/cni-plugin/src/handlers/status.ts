@@ -5,6 +5,7 @@ import { CniError, cniCodes } from '../spec/cni-error.ts';
 import { isDelegated, requireIpam } from './addresses.ts';
 import type { CallInput } from './call.ts';
 import { describeError } from './describe-error.ts';
+import { needsFelix } from './felix.ts';
 import { delegate } from './ipam-delegate.ts';
 
 const timeoutMs = 5_000;
@@ -46,7 +47,8 @@ export async function checkStatus(call: Omit<CallInput, 'attachment'>, program: 
   await attempt(() => requireReadyStore(call));
   if (program === 'calico') {
     await attempt(() => delegateStatus(call));
-    if (config.policySetupTimeoutSeconds === 0) await attempt(() => requireFelix(context.paths.felixSocket, signal));
+    if (needsFelix(call)) await attempt(() => requireFelix(context.paths.felixSocket, signal));
+    await attempt(() => requireOtherDataplane(call));
   }
   const [first, ...others] = problems;
   if (first === undefined) return;
@@ -58,6 +60,12 @@ async function requireReadyStore({ config, context, signal }: Omit<CallInput, 'a
   const { endpoints } = context.stores.open(config.datastoreEnvironment);
   if (await endpoints.isReady({ signal, timeoutMs })) return;
   throw new CniError(cniCodes.notAvailable, 'the datastore is not ready (ClusterInformation default)');
+}
+
+async function requireOtherDataplane({ config: { dataplane } }: Omit<CallInput, 'attachment'>): Promise<void> {
+  if (dataplane === undefined) return;
+  const { requireDataplane } = await import('./grpc-dataplane.ts');
+  await requireDataplane(dataplane);
 }
 
 async function delegateStatus({ config, pluginPath, variables, signal }: Omit<CallInput, 'attachment'>): Promise<void> {

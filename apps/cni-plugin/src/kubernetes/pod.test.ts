@@ -77,5 +77,11 @@ describe('wishes', () => {
 
 test('a pod without a service account has the profile of its namespace alone', () => {
   const description = describePod({}, { spec: {} }, { ...own, namespace: 'shop', complain: () => undefined });
-  expect(description).toEqual({ source: 'orchestrator', labels: {}, profiles: ['kns.shop'], wishes: {} });
+  expect(description).toEqual({
+    source: 'orchestrator',
+    labels: {},
+    annotations: {},
+    profiles: ['kns.shop'],
+    wishes: {},
+  });
 });

@@ -81,6 +81,7 @@ export function describePod(namespaceObject: unknown, podObject: unknown, option
     ...(account === '' ? {} : { serviceAccountName: account }),
     ...(ports.length === 0 ? {} : { ports }),
     ...(qosControls === undefined ? {} : { qosControls }),
+    annotations,
     wishes: {
       ...wishesOf(annotationsOf(namespaceObject), annotations, options),
       ...(Object.keys(namespaceLabels).length === 0 ? {} : { namespaceLabels }),

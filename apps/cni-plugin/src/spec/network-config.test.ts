@@ -94,11 +94,22 @@ describe('a network configuration', () => {
   test.each([
     [{ policy: { type: 'mesos' } }, 'policy.type=mesos'],
     [{ device_type: 'tap' }, 'device_type=tap'],
-    [{ dataplane_options: { type: 'grpc' } }, 'dataplane_options.type=grpc'],
+    [{ dataplane_options: { type: 'vpp' } }, 'dataplane_options.type=vpp'],
   ])('with %o is refused with the field and its value', (extra, text) => {
     const error = errorOf(() => parse(extra));
     expect(error.code).toBe(2);
     expect(error.message).toContain(text);
+  });
+
+  test('names another data plane, its socket and the options that are strings', () => {
+    const options = { type: 'grpc', socket: 'unix:///run/vpp.sock', queue: 'two', count: 2 };
+    expect(parse({ dataplane_options: options }).dataplane).toEqual({
+      socket: 'unix:///run/vpp.sock',
+      options: { type: 'grpc', socket: 'unix:///run/vpp.sock', queue: 'two' },
+    });
+    expect(parse({ dataplane_options: { type: 'linux', socket: 'x' } }).dataplane).toBeUndefined();
+    const error = errorOf(() => parse({ dataplane_options: { type: 'grpc' } }));
+    expect(error).toMatchObject({ code: 7, message: expect.stringContaining('dataplane_options.socket') as string });
   });
 
   test('with netkit devices is accepted: a veth pair takes their place', () => {

@@ -1,4 +1,5 @@
 import { CniError, cniCodes } from './cni-error.ts';
+import { readDataplane, type GrpcDataplane } from './dataplane.ts';
 import { isObject, JsonReader, type JsonObject } from './json-reader.ts';
 import { readLabels } from './labels.ts';
 import { parseResult, type Result } from './result.ts';
@@ -67,6 +68,8 @@ export interface NetworkConfig {
   /** Transmit and receive queues of the interface. */
   readonly queues: number;
   readonly allowIpForwarding: boolean;
+  /** Who makes interfaces instead of this plug-in. */
+  readonly dataplane: GrpcDataplane | undefined;
   readonly includeDefaultRoutes: boolean;
   readonly readinessGates: readonly string[];
   /** 0: unset. */
@@ -117,7 +120,7 @@ function refuseUnsupported(reader: JsonReader): void {
   const device = reader.text('device_type', 'veth');
   const unsupported: readonly (readonly [key: string, value: string, allowed: string, ok: boolean])[] = [
     ['policy.type', policy, 'k8s, or none', policy === '' || policy === 'k8s'],
-    ['dataplane_options.type', dataplane, 'linux', dataplane === 'linux'],
+    ['dataplane_options.type', dataplane, 'linux or grpc', dataplane === 'linux' || dataplane === 'grpc'],
     // A veth pair for netkit too, as Calico makes where the kernel has none: it brings nothing without eBPF programs.
     ['device_type', device, 'veth or netkit', ['', 'veth', 'netkit'].includes(device)],
   ];
@@ -234,6 +237,7 @@ export function parseNetworkConfig(document: JsonObject): NetworkConfig {
     },
     queues: reader.integer('num_queues', 1, 1, 4096),
     allowIpForwarding: container.flag('allow_ip_forwarding', false),
+    dataplane: readDataplane(reader.nested('dataplane_options')),
     includeDefaultRoutes: reader.flag('include_default_routes', false),
     readinessGates: reader.texts('readiness_gates'),
     policySetupTimeoutSeconds: reader.integer('policy_setup_timeout_seconds', 0, 0, 3600),
