@@ -21,6 +21,7 @@
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -430,6 +431,36 @@ static napi_value js_waitpid(napi_env env, napi_callback_info info) {
   return outcome(env, waitpid(pid, NULL, options));
 }
 
+/* ---- eBPF ---- */
+
+/*
+ * bpf(command, attribute, buffers, places): the address of each buffer is put where its pair of places says: into the
+ * attribute (0) or the n-th buffer (n), and at which offset there.
+ */
+static napi_value js_bpf(napi_env env, napi_callback_info info) {
+  napi_value args[MAX_ARGS], element;
+  int command;
+  bytes_t attribute, places, buffer;
+  if (!get_args(env, info, args, 4) || !get_int(env, args[0], &command) || !get_bytes(env, args[1], &attribute) ||
+      !get_bytes(env, args[3], &places))
+    return NULL;
+  for (size_t i = 0; i + 1 < places.length; i += 2) {
+    bytes_t holder = attribute;
+    uint32_t outer = places.data[i], offset = places.data[i + 1];
+    if (outer > 0 && (napi_get_element(env, args[2], outer - 1, &element) != napi_ok || !get_bytes(env, element, &holder)))
+      return NULL;
+    if (napi_get_element(env, args[2], (uint32_t)(i / 2), &element) != napi_ok || !get_bytes(env, element, &buffer))
+      return NULL;
+    if (offset + sizeof(uint64_t) > holder.length) {
+      type_error(env, "a place is behind the end of what it is in");
+      return NULL;
+    }
+    uint64_t address = (uint64_t)(uintptr_t)buffer.data;
+    for (size_t byte = 0; byte < sizeof address; byte++) holder.data[offset + byte] = (uint8_t)(address >> (8 * byte));
+  }
+  return outcome(env, syscall(SYS_bpf, command, attribute.data, attribute.length));
+}
+
 /* ---- the module ---- */
 
 static const struct {
@@ -446,7 +477,7 @@ static const struct {
     {"setns", js_setns},           {"unshare", js_unshare},
     {"mount", js_mount},           {"umount", js_umount},
     {"flock", js_flock},           {"close", js_close},
-    {"waitpid", js_waitpid},
+    {"waitpid", js_waitpid},       {"bpf", js_bpf},
 };
 
 NAPI_MODULE_INIT() {

@@ -9,6 +9,7 @@ export { NetlinkSocket, type BatchOutcome, type TransactionOptions, type WatchHa
 export type { NetlinkSocketOptions } from './netlink-open.ts';
 export { Netns, inNetns, inNewNetns, netnsInode, openNetns, openOwnNetns, type NetnsRef } from './netns.ts';
 export { isolateNetwork } from './isolate-network.ts';
+export { tryLockFile } from './file-lock.ts';
 export { createNetns, deleteNetns } from './named-netns.ts';
 export { readSysctl, writeSysctl, type SysctlOptions } from './sysctl.ts';
 export { openTcpSocket, setTcpMd5Key, socketAddressOf, type TcpMd5Key, type TcpSocketOptions } from './tcp-socket.ts';
@@ -33,6 +34,7 @@ export {
   type VethSpec,
   type VxlanSpec,
 } from './route/link-requests.ts';
+export { setXdp, type XdpChange, type XdpInterface, type XdpMode, type XdpProgram } from './route/xdp.ts';
 export { addAddress, deleteAddress, type InterfaceIp, type InterfaceIpSpec } from './route/address.ts';
 export { addRoute, deleteRoute, replaceRoute } from './route/route-codec.ts';
 export { RouteBatch, type RouteWay } from './route/route-batch.ts';

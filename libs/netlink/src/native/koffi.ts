@@ -7,6 +7,8 @@ const SOL_SOCKET = 1;
 const SO_ATTACH_FILTER = 26;
 /** `struct sock_filter` */
 const filterInstructionBytes = 8;
+/** bpf(2)'s number on this machine. */
+const SYS_BPF = process.arch === 'arm64' ? 280 : 321;
 
 /** The part of koffi that works on libuv's readiness; its typings miss the callback's first argument. */
 interface KoffiPoll {
@@ -75,6 +77,14 @@ export function loadKoffi(): NativeTable {
     'int mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data)',
   );
 
+  const systemCall = bind('long syscall(long number, long command, void *attribute, long length)');
+  // Copies nothing: only its result is of interest, the address of what it was given.
+  const addressOf = libc.func('void *memcpy(void *to, const void *from, size_t length)') as (
+    to: Uint8Array,
+    from: Uint8Array,
+    length: number,
+  ) => unknown;
+
   return {
     backend: 'koffi',
     socket: bind('int socket(int domain, int type, int protocol)'),
@@ -129,5 +139,13 @@ export function loadKoffi(): NativeTable {
     flock: bind('int flock(int fd, int operation)'),
     close: bind('int close(int fd)'),
     waitpid: (pid, options) => waitpid(pid, null, options),
+    bpf: (command, attribute, buffers, places) => {
+      buffers.forEach((buffer, index) => {
+        const holder = [attribute, ...buffers][places[2 * index] ?? 0] ?? attribute;
+        const view = new DataView(holder.buffer, holder.byteOffset, holder.byteLength);
+        view.setBigUint64(places[2 * index + 1] ?? 0, koffi.address(addressOf(buffer, buffer, 0)), true);
+      });
+      return systemCall(SYS_BPF, command, attribute, attribute.length);
+    },
   };
 }

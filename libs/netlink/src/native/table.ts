@@ -42,4 +42,9 @@ export interface NativeTable {
    * status is dropped. Never for a child of `child_process`: libuv waits for those.
    */
   waitpid(pid: number, options: number): number;
+  /**
+   * bpf(2). The address of each buffer is written first where its two bytes of `places` say: into the attribute (0) or
+   * the n-th buffer (n), and at which offset there. What the kernel answers is in the attribute and the buffers then.
+   */
+  bpf(command: number, attribute: Uint8Array, buffers: readonly Uint8Array[], places: Uint8Array): number;
 }

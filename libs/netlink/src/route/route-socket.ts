@@ -19,6 +19,7 @@ import type { RouteBatch } from './route-batch.ts';
 import { decodeRoute, isCloned, listRoutesRequest, lookupRouteRequest } from './route-codec.ts';
 import { routeTable, type Route } from './route.ts';
 import { decodeRule, listRulesRequest, type RoutingRule } from './rule.ts';
+import { decodeXdp, type XdpInterface } from './xdp.ts';
 
 /** Links, addresses, routes and neighbours of one network namespace. */
 export class RouteSocket implements Disposable {
@@ -46,6 +47,11 @@ export class RouteSocket implements Disposable {
   getLink(nameOrIndex: string | number): Link | undefined {
     const ref: LinkRef = typeof nameOrIndex === 'string' ? { name: nameOrIndex } : { index: nameOrIndex };
     return ifFound(['ENODEV'], () => this.#socket.request(getLinkRequest(ref), decodeLink)[0]);
+  }
+
+  /** All interfaces, with the XDP programs on them. */
+  listXdp(): XdpInterface[] {
+    return this.#socket.dump(getLinkRequest(), decodeXdp);
   }
 
   /** Of both families, or of one. */
