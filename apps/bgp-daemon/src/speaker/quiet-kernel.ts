@@ -45,5 +45,6 @@ export function quietKernel(): NativeTable {
     flock: succeed,
     close: succeed,
     waitpid: succeed,
+    bpf: succeed,
   };
 }
