@@ -192,8 +192,11 @@ static const char *beside_executable(char *out, const char *relative) {
   return len > 0 && len < MAX_PATH && stat(out, &s) == 0 && S_ISREG(s.st_mode) ? out : NULL;
 }
 
-/* Hands over to the bundled Node program with the standard input that was read. Returns only on failure. */
-static void run_fallback(const char *program) {
+/*
+ * Hands over to the bundled Node program with the standard input that was read, and an argument unless that is NULL.
+ * Returns only on failure.
+ */
+static void run_fallback(const char *program, const char *argument) {
   static char bundle_path[MAX_PATH], node_path[MAX_PATH];
   const char *bundle = getenv("CALICO_CNI_FALLBACK");
   const char *node = getenv("CALICO_NODE_BINARY");
@@ -212,7 +215,7 @@ static void run_fallback(const char *program) {
   }
   if (lseek(fd, 0, SEEK_SET) != 0 || dup2(fd, 0) < 0) return;
   if (fd != 0) close(fd);
-  char *const argv[] = {(char *)node, (char *)bundle, (char *)program, NULL};
+  char *const argv[] = {(char *)node, (char *)bundle, (char *)program, (char *)argument, NULL};
   execvp(node, argv);
 }
 
@@ -230,11 +233,18 @@ int main(int argc, char **argv) {
       setenv("CNI_TEST_CONNECTION", "1", 1);
       continue;
     }
+    if ((!strcmp(argv[i], "-upgrade") || !strcmp(argv[i], "--upgrade")) && !strcmp(program, "calico-ipam")) {
+      stdin_start = request_len;
+      run_fallback(program, "-upgrade");
+      fputs("calico-ipam: the program that does the upgrade was not found\n", stderr);
+      return 1;
+    }
     if (!strcmp(argv[i], "-h") || !strcmp(argv[i], "--help")) {
       printf("%s: a CNI plug-in, run by a container runtime (spec 0.1.0 to 1.1.0).\n\n"
              "Usage: CNI_COMMAND=ADD|DEL|CHECK|GC|STATUS|VERSION ... %s < network-configuration.json\n"
              "       %s --version\n"
-             "       calico -t < network-configuration.json     whether the datastore answers and is ready\n",
+             "       calico -t < network-configuration.json     whether the datastore answers and is ready\n"
+             "       calico-ipam -upgrade                       takes over what host-local gave on this node\n",
              program, program, program);
       return 0;
     }
@@ -260,7 +270,7 @@ int main(int argc, char **argv) {
   case 0:
     return fail(CODE_TRY_AGAIN, "the node-local CNI server did not answer within 90 s");
   }
-  run_fallback(program);
+  run_fallback(program, NULL);
   const char *command = getenv("CNI_COMMAND");
   if (command && !strcmp(command, "VERSION")) {
     puts("{\"cniVersion\":\"1.1.0\",\"supportedVersions\":"

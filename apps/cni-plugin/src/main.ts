@@ -13,6 +13,7 @@ import { runCniServer } from './server/run-server.ts';
 import { Stores } from './store/stores.ts';
 
 const callLimitMs = 80_000;
+const upgradeFlags: ReadonlySet<string> = new Set(['-upgrade', '--upgrade']);
 
 /** The CNI_* variables, and standard input: one call, as the exec'd client sends it to the server. */
 function ownCall(program: Program): Call {
@@ -41,14 +42,24 @@ async function runOnce(program: Program): Promise<number> {
   }
 }
 
-function install(): Promise<number> {
+/** Fires when this process is told to end. */
+function endSignal(): AbortSignal {
   const end = new AbortController();
   for (const name of ['SIGTERM', 'SIGINT'] as const) {
     process.once(name, () => {
       end.abort();
     });
   }
-  return runInstall(process.env, '/host', join(dirname(process.argv[1] ?? ''), '../bin'), end.signal);
+  return end.signal;
+}
+
+function install(): Promise<number> {
+  return runInstall(process.env, '/host', join(dirname(process.argv[1] ?? ''), '../bin'), endSignal());
+}
+
+async function upgrade(): Promise<number> {
+  const { runUpgrade } = await import('./upgrade/run-upgrade.ts');
+  return runUpgrade(process.env, endSignal());
 }
 
 const usage = `cni-plugin: Calico's CNI plug-ins, as a server and as programs.
@@ -57,6 +68,7 @@ Usage: cni-plugin server [options]   serves the exec'd clients on <run directory
        cni-plugin calico             one call of the network plug-in: CNI_* environment, configuration on stdin
        cni-plugin calico -t          whether the datastore of a configuration answers and is ready
        cni-plugin calico-ipam        one call of the IPAM plug-in
+       cni-plugin calico-ipam -upgrade   takes over what host-local gave on the node KUBERNETES_NODE_NAME
        cni-plugin install            installs the programs and the network configuration on the host (/host), by
                                      Calico's variables: CNI_NETWORK_CONFIG, CNI_CONF_NAME, ETCD_ENDPOINTS, ...
 `;
@@ -81,6 +93,7 @@ async function main(argv: readonly string[]): Promise<number | undefined> {
         process.stdout.write(`${VERSION}\n`);
         return 0;
       }
+      if (mode === 'calico-ipam' && rest.some((flag) => upgradeFlags.has(flag))) return upgrade();
       if (mode === 'calico' && rest.includes('-t')) process.env[testVariable] = '1';
       return runOnce(mode);
     case 'install':
