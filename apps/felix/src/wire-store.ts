@@ -51,7 +51,7 @@ export interface StoreWiring {
   /** Whether the calculation is to hang, as a test asks. */
   readonly isHanging: () => boolean;
   /** Has each change once the calculation has taken it. */
-  readonly onTaken: ((update: StoreUpdate) => void) | undefined;
+  readonly onTaken: (update: StoreUpdate) => void;
   /** What a batch of the store's changes comes to. */
   readonly onBatch: (batch: IntentBatch, origin: BatchOrigin) => void;
 }
@@ -149,7 +149,7 @@ export function wireStore(wiring: StoreWiring): Syncer {
       const startedAt = performance.now();
       for (const update of updates) {
         calc.update(update);
-        wiring.onTaken?.(update);
+        wiring.onTaken(update);
         migrations.update(update);
         lock.update(update);
       }

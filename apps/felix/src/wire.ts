@@ -193,6 +193,16 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
         localSocket: join(options.paths.runDir, 'flows', 'flows.sock'),
       })
     : undefined;
+  // Rare, too.
+  await using policySync =
+    values.PolicySyncPathPrefix === ''
+      ? undefined
+      : (await import('./policy-sync/policy-sync.ts')).openPolicySync({
+          prefix: values.PolicySyncPathPrefix,
+          calc,
+          log,
+        });
+  const followers = [flowLogs, policySync].filter((follower) => follower !== undefined);
   using sync = syncMetrics(context.metrics.registry, options.hostname);
   using _calcMetrics = calcMetrics(context.metrics.registry, () => calc.counts);
   const rehearseQuietly = (): void => {
@@ -213,18 +223,16 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     sync,
     calculationLimit: () => workLimitOf('calculation', options.latest()),
     isHanging: () => faults.calculationHangs,
-    onTaken:
-      flowLogs &&
-      ((update) => {
-        flowLogs.update(update);
-      }),
+    onTaken: (update) => {
+      for (const follower of followers) follower.update(update);
+    },
     onBatch: (batch, { inSync, isFirst, arrivedAt }) => {
       if (batch.intents.some((intent) => intent.type === 'config-update' && options.needsRestart(intent))) {
         restart.resolve('restart');
         return;
       }
       if (stop.signal.aborted) return;
-      flowLogs?.take(batch.intents);
+      for (const follower of followers) follower.take(batch.intents);
       engine.take(batch, inSync, arrivedAt);
       migrationRouting.setTargets(migrations.targets);
       if (!isFirst) return;

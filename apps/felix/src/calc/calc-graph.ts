@@ -64,7 +64,7 @@ import { policyIdOf, type PolicyName } from './policy-id.ts';
 import { ownersOfBlock, ownersOfEndpoint } from './routes/owners.ts';
 import { Encapsulations, type FixedEncapsulations } from './routes/encapsulations.ts';
 import { RouteResolver, type ProgrammedRoutes } from './routes/route-resolver.ts';
-import { RuleTexts } from './rule-texts.ts';
+import { RuleTexts, type RuledResource } from './rule-texts.ts';
 import { ServiceCidrs } from './service-cidrs.ts';
 import { convertTier, Tiers, type TierModel } from './tiers.ts';
 
@@ -229,6 +229,11 @@ export class CalcGraph {
   /** What has rules, decoded anew from the store's texts as they are now; values that were refused are left out. */
   rules(): ReturnType<RuleTexts['decode']> {
     return this.#ruleTexts.decode();
+  }
+
+  /** The spec of the policy or profile at a key, with its rules as the store has them now; none of what was refused. */
+  storedRules(key: string): RuledResource['spec'] | undefined {
+    return this.#ruleTexts.get(key)?.spec;
   }
 
   /** Everything that selectors can select, by the store's keys. */

@@ -43,6 +43,11 @@ export function serviceSetId(service: string, withPorts: boolean): IpSetId {
   return uniqueId(withPorts ? 'svc' : 'svcnoport', service) as IpSetId;
 }
 
+/** Whether the set is that of a service's endpoints with its ports, not of endpoints with a named port. */
+export function isServicePortsSet(id: IpSetId): boolean {
+  return id.startsWith('svc:');
+}
+
 export function ipPortMember(ip: IpAddress, protocol: NamedPortProtocol, port: number): IpPortMember {
   return `${ip},${protocol}:${port}` as IpPortMember;
 }

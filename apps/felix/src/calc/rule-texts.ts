@@ -1,5 +1,16 @@
-import { decodeResource, type HostEndpoint, type Kind, type Profile, type Tier } from '@calico-node/model';
+import {
+  decodeResource,
+  type GlobalNetworkPolicy,
+  type HostEndpoint,
+  type Kind,
+  type NetworkPolicy,
+  type Profile,
+  type Tier,
+} from '@calico-node/model';
 import { kubernetesPolicyOf, type Policy } from '@calico-node/policy';
+
+/** What is enforced. */
+export type RuledResource = GlobalNetworkPolicy | NetworkPolicy | Profile;
 
 const ruleKinds: readonly Kind[] = [
   'GlobalNetworkPolicy',
@@ -24,6 +35,16 @@ export class RuleTexts {
     if (!ruleKinds.includes(kind)) return;
     if (value === undefined) this.#texts.delete(key);
     else this.#texts.set(key, { kind, value, revision });
+  }
+
+  /** The key's resource, decoded anew; host endpoints and tiers have no rules. */
+  get(key: string): RuledResource | undefined {
+    const text = this.#texts.get(key);
+    if (text === undefined) return undefined;
+    const resource = decodeResource(text.kind, text.value, text.revision);
+    return resource.kind === 'GlobalNetworkPolicy' || resource.kind === 'NetworkPolicy' || resource.kind === 'Profile'
+      ? resource
+      : undefined;
   }
 
   /** Decodes all of it: work in proportion to the number of policies. */

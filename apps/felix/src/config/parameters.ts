@@ -176,6 +176,7 @@ export const parameters = {
 
   EndpointReportingEnabled: parameter(bool, false, 'endpointReportingEnabled'),
   EndpointReportingDelaySecs: parameter(seconds, 1, 'endpointReportingDelay'),
+  PolicySyncPathPrefix: parameter(text, '', 'policySyncPathPrefix'),
   EndpointStatusPathPrefix: parameter(text, '/var/run/calico', 'endpointStatusPathPrefix'),
   ReportingIntervalSecs: parameter(seconds, 30, 'reportingInterval'),
   ReportingTTLSecs: parameter(seconds, 90, 'reportingTTL'),

@@ -1,5 +1,5 @@
 import { idle } from '../parameter.ts';
-import { bool, oneOf, regexp, seconds, text } from '../parameter-type.ts';
+import { bool, oneOf, regexp, seconds } from '../parameter-type.ts';
 import { keyValues, milliseconds, portRanges } from '../text-types.ts';
 
 const noGates = "what Calico's gates open belongs to the eBPF data plane";
@@ -8,7 +8,6 @@ const lockWaits = 'iptables waits for its lock by itself; from 1.8.8 on it ignor
 const noCloud = 'no cloud is spoken to: its check is switched off there';
 const noIpvs = "kube-proxy's IPVS mode gets no rules of its own; its other modes need none";
 const noOffload = 'there are no flow tables: packets of known connections pass the chains too';
-const noPolicySync = 'policy is not served to proxies such as Dikastes';
 const noWindows = 'there is no Windows here';
 const noXdp = 'there is no XDP: untracked policy is enforced by the packet filter';
 
@@ -19,7 +18,6 @@ export const networkParameters = {
   IptablesLockProbeIntervalMillis: idle(milliseconds, '50', lockWaits, 'iptablesLockProbeInterval'),
   FeatureGates: idle(keyValues, '', noGates, 'featureGates'),
   XDPRefreshInterval: idle(seconds, '90', noXdp, 'xdpRefreshInterval'),
-  PolicySyncPathPrefix: idle(text, '', noPolicySync, 'policySyncPathPrefix'),
   NetlinkTimeoutSecs: idle(seconds, '10', answeredAtOnce, 'netlinkTimeout'),
   WindowsManageFirewallRules: idle(oneOf('Enabled', 'Disabled'), 'Disabled', noWindows, 'windowsManageFirewallRules'),
   AWSSrcDstCheck: idle(oneOf('DoNothing', 'Enable', 'Disable'), 'DoNothing', noCloud, 'awsSrcDstCheck', {
