@@ -123,7 +123,7 @@ function reopened(node: LabNode, { lab }: Rig): readonly WireguardNetwork[] {
 }
 
 describe.skipIf(!isPossible)('WireGuard', () => {
-  describe.for(['nftables', 'iptables-legacy'])('beside %s', (driver) => {
+  describe.for(['nftables', 'iptables-legacy', 'iptables-nft'])('beside %s', (driver) => {
     let rig: Rig;
     let one: LabNode;
     let two: LabNode;
