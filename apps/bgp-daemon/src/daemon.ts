@@ -54,8 +54,8 @@ export async function runDaemon(context: ServiceContext): Promise<void> {
   }, log);
   /** Dynamic neighbours come and go; who is shut down, or not on a network of ours as wanted, needs no watching. */
   const syncBfd = (): void => {
-    const isWatched = ({ isShutDown, config: { bfd: settings, address } }: Neighbor): boolean =>
-      !isShutDown && (settings?.ifConnected !== true || speaker.isConnected(address));
+    const isWatched = ({ isShutDown, config }: Neighbor): boolean =>
+      !isShutDown && (config.bfd?.ifConnected !== true || speaker.isConnected(config));
     bfd.sync(speaker.neighbors.filter(isWatched).map(({ config }) => config));
   };
   registerMetrics(metrics.registry, speaker, bfd, bmp);

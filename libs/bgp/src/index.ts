@@ -101,6 +101,16 @@ export {
   type Comparison,
   type DecisionStep,
 } from './routing/decision.ts';
+export {
+  isLinkLocal,
+  linkAddress,
+  locateNextHop,
+  splitNextHop,
+  usedNextHop,
+  type LinkAddress,
+  type NextHop,
+  type PeerLink,
+} from './routing/next-hop.ts';
 export { isStrangeNextHop, type RouteSource } from './routing/route-source.ts';
 export {
   formatCommunity,

@@ -3,6 +3,7 @@ import { RpcError, unary, type bgpV1 } from '@calico-node/rpc';
 import { VERSION } from '@calico-node/service';
 import type { Bfd } from '../bfd/bfd.ts';
 import { BgpConfigError } from '../config/fields.ts';
+import { peerHop } from '../config/daemon-config.ts';
 import type { Neighbor } from '../speaker/neighbor.ts';
 import type { ApplyResult, Speaker } from '../speaker/speaker.ts';
 import { dumpTable } from '../mrt/dump-table.ts';
@@ -85,7 +86,7 @@ export function bgpService(speaker: Speaker, bfd: Bfd, owner: ConfigOwner, start
 }
 
 function findPeer(speaker: Speaker, wanted: string): Neighbor {
-  const found = speaker.neighbors.find(({ config }) => config.name === wanted || config.address === wanted);
+  const found = speaker.neighbors.find(({ config }) => config.name === wanted || peerHop(config) === wanted);
   if (found === undefined) throw new RpcError('NOT_FOUND', `there is no peer '${wanted}'`);
   return found;
 }

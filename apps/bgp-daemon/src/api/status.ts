@@ -10,7 +10,8 @@ import type { BfdStateName } from '@calico-node/bfd';
 import type { Cidr, Family } from '@calico-node/net';
 import { bgpV1 } from '@calico-node/rpc';
 import type { BfdStatus } from '../bfd/bfd.ts';
-import type { PeerType } from '../config/daemon-config.ts';
+import { peerHop, type PeerType } from '../config/daemon-config.ts';
+import type { AttributeSet } from '../rib/attribute-table.ts';
 import type { PathView } from '../rib/rib.ts';
 import type { Neighbor } from '../speaker/neighbor.ts';
 import type { Speaker } from '../speaker/speaker.ts';
@@ -56,7 +57,7 @@ export function peerStatus(neighbor: Neighbor, dynamic: boolean, bfd: BfdStatus 
   const { config, session, messages, dampening } = neighbor;
   return {
     name: config.name,
-    address: config.address,
+    address: peerHop(config),
     port: config.port,
     type: types[config.type],
     remoteAs: config.remoteAs,
@@ -105,7 +106,7 @@ export function routeStatus(prefix: Cidr, path: PathView, best: boolean): bgpV1.
   const { attributes } = path.set;
   return {
     prefix,
-    nextHop: attributes.nextHop ?? '',
+    nextHop: shownNextHop(path.set),
     source: path.source.name,
     best,
     stale: path.stale,
@@ -119,6 +120,12 @@ export function routeStatus(prefix: Cidr, path: PathView, best: boolean): bgpV1.
     interfaceName: path.interfaceName ?? '',
     origin: attributes.origin,
   };
+}
+
+/** The global address, where there is one. */
+function shownNextHop({ nextHop, attributes }: AttributeSet): string {
+  const isLinkLocalAlone = attributes.linkInterface !== undefined && attributes.linkLocalNextHop === undefined;
+  return (isLinkLocalAlone ? nextHop : attributes.nextHop) ?? '';
 }
 
 /** The paths of all prefixes, or of one, from all sources, or from one. */

@@ -1,7 +1,9 @@
 import { createSocket, type Socket } from 'node:dgram';
-import { familyOf, parseIp, tryParseIp, type Family, type IpAddress } from '@calico-node/net';
+import { familyOf, parseIp, type Family, type IpAddress } from '@calico-node/net';
 import { openUdpSocket, SyscallError } from '@calico-node/netlink';
 import type { Logger } from '@calico-node/service';
+import { peerHop, type PeerAddress } from '../config/daemon-config.ts';
+import { readPeerAddress } from '../session/peer-address.ts';
 
 /** RFC 5881 4 and RFC 5883 5. */
 const ports = { single: 3784, multi: 4784 } as const;
@@ -17,8 +19,7 @@ const internetControl = 0xc0;
 const anyAddress: Readonly<Record<Family, IpAddress>> = { 4: parseIp('0.0.0.0'), 6: parseIp('::') };
 const retryMs = 1000;
 
-export interface BfdTarget {
-  readonly address: IpAddress;
+export interface BfdTarget extends PeerAddress {
   readonly sourceAddress: IpAddress | undefined;
   readonly hops: BfdHops;
 }
@@ -40,7 +41,7 @@ export class BfdSender {
 
   send(packet: Uint8Array): void {
     this.#socket ??= this.#open();
-    this.#socket?.send(packet, ports[this.#target.hops], this.#target.address, () => undefined);
+    this.#socket?.send(packet, ports[this.#target.hops], peerHop(this.#target), () => undefined);
   }
 
   close(): void {
@@ -49,12 +50,14 @@ export class BfdSender {
   }
 
   #open(): Socket | undefined {
-    const { address, sourceAddress, hops } = this.#target;
+    const { address, interfaceName, sourceAddress, hops } = this.#target;
     const family = familyOf(address);
     for (let attempt = 0; attempt < sourcePortAttempts; attempt++) {
       const port = firstSourcePort + Math.floor(Math.random() * sourcePorts);
       try {
-        const bind = { ip: sourceAddress ?? anyAddress[family], port };
+        // On a link the kernel takes its own address there.
+        const source = interfaceName === undefined ? sourceAddress : undefined;
+        const bind = { ip: source ?? anyAddress[family], port };
         const socket = adopt(family, openUdpSocket({ family, bind, ttl, trafficClass: internetControl }));
         return socket.on('error', () => undefined);
       } catch (error) {
@@ -70,12 +73,12 @@ export class BfdSender {
 /** The ports that packets come to, opened while sessions need them. */
 export class BfdReceiver {
   readonly #sockets = new Map<string, Socket>();
-  readonly #onPacket: (bytes: Uint8Array, from: IpAddress, hops: BfdHops) => void;
+  readonly #onPacket: (bytes: Uint8Array, from: PeerAddress, hops: BfdHops) => void;
   readonly #log: Logger;
   #wanted: readonly { readonly family: Family; readonly hops: BfdHops }[] = [];
   #retry: NodeJS.Timeout | undefined;
 
-  constructor(onPacket: (bytes: Uint8Array, from: IpAddress, hops: BfdHops) => void, log: Logger) {
+  constructor(onPacket: (bytes: Uint8Array, from: PeerAddress, hops: BfdHops) => void, log: Logger) {
     this.#onPacket = onPacket;
     this.#log = log;
   }
@@ -112,7 +115,7 @@ export class BfdReceiver {
         this.#log.debug({ err: error }, 'error of a BFD socket');
       });
       socket.on('message', (bytes, { address }) => {
-        const from = tryParseIp(address);
+        const from = readPeerAddress(address);
         if (from !== undefined) this.#onPacket(bytes, from, hops);
       });
       this.#sockets.set(name, socket);

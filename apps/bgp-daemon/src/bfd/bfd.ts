@@ -4,10 +4,9 @@
  */
 import { randomInt } from 'node:crypto';
 import { decodeControlPacket, type BfdConfig, type BfdStateName } from '@calico-node/bfd';
-import type { IpAddress } from '@calico-node/net';
 import type { Logger } from '@calico-node/service';
 import { isDeepStrictEqual } from 'node:util';
-import type { BfdSettings, NeighborConfig } from '../config/daemon-config.ts';
+import { peerHop, type BfdSettings, type NeighborConfig, type PeerAddress } from '../config/daemon-config.ts';
 import { BfdRunner } from './bfd-runner.ts';
 import { BfdReceiver, BfdSender, type BfdHops, type BfdTarget } from './bfd-sockets.ts';
 
@@ -122,12 +121,13 @@ export class Bfd {
   }
 
   /** RFC 5880 6.3, and RFC 5881 3, RFC 5883 4 for packets that name no session yet. */
-  #received(bytes: Uint8Array, from: IpAddress, hops: BfdHops): void {
+  #received(bytes: Uint8Array, remote: PeerAddress, hops: BfdHops): void {
+    const from = peerHop(remote);
     const decoded = decodeControlPacket(bytes);
     const entry = decoded.ok
       ? [...this.#entries.values()].find(
           ({ target, discriminator }) =>
-            target.address === from &&
+            peerHop(target) === from &&
             target.hops === hops &&
             [0, discriminator].includes(decoded.packet.yourDiscriminator),
         )
@@ -141,9 +141,12 @@ export class Bfd {
   }
 }
 
-function targetOf({ address, sourceAddress, multihop }: NeighborConfig, settings: BfdSettings): BfdTarget {
+function targetOf(
+  { address, interfaceName, sourceAddress, multihop }: NeighborConfig,
+  settings: BfdSettings,
+): BfdTarget {
   const isMulti = settings.multihop || (multihop && !settings.ifConnected);
-  return { address, sourceAddress, hops: isMulti ? 'multi' : 'single' };
+  return { address, interfaceName, sourceAddress, hops: isMulti ? 'multi' : 'single' };
 }
 
 function machineConfig({ minTxMs, minRxMs, multiplier, passive }: BfdSettings, discriminator: number): BfdConfig {

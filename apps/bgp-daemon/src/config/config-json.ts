@@ -53,6 +53,7 @@ const [text, number, flag] = [scalar('string'), scalar('number'), scalar('boolea
 const neighbor = {
   name: text,
   address: text,
+  interfaceName: text,
   port: number,
   remoteAs: number,
   localAs: number,

@@ -1,4 +1,13 @@
-import type { AnnounceRules, Filter, NextHopMode, PrefixSet, Role, RouteOperation } from '@calico-node/bgp';
+import {
+  linkAddress,
+  type AnnounceRules,
+  type Filter,
+  type NextHop,
+  type NextHopMode,
+  type PrefixSet,
+  type Role,
+  type RouteOperation,
+} from '@calico-node/bgp';
 import type { Cidr, Family, IpAddress } from '@calico-node/net';
 import type { LogLevel } from '@calico-node/service';
 
@@ -12,10 +21,21 @@ export interface PrefixLimit {
   readonly restartSeconds: number;
 }
 
-/** One session's part of the configuration. Two that are deeply equal make the same session. */
-export interface NeighborConfig {
-  readonly name: string;
+/** Where a peer is. */
+export interface PeerAddress {
   readonly address: IpAddress;
+  /** Of a link-local address. */
+  readonly interfaceName?: string | undefined;
+}
+
+/** The address as next hops have it. */
+export function peerHop({ address, interfaceName }: PeerAddress): NextHop {
+  return interfaceName === undefined ? address : linkAddress(address, interfaceName);
+}
+
+/** One session's part of the configuration. Two that are deeply equal make the same session. */
+export interface NeighborConfig extends PeerAddress {
+  readonly name: string;
   readonly port: number;
   readonly remoteAs: number;
   readonly localAs: number;
@@ -64,7 +84,9 @@ export interface DynamicNeighborConfig {
   readonly prefix: Cidr;
   readonly limit: number;
   /** As what a peer with this address is configured. */
-  readonly configOf: (address: IpAddress) => NeighborConfig;
+  readonly configOf: (peer: PeerAddress) => NeighborConfig;
+  /** Link-local peers are taken on this interface only. */
+  readonly interfaceName: string | undefined;
   /** For comparison: all that `configOf` depends on. */
   readonly template: unknown;
   readonly password?: string | undefined;

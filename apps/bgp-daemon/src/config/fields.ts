@@ -1,5 +1,6 @@
-import { parseCommunity, type ParsedCommunity } from '@calico-node/bgp';
+import { isLinkLocal, parseCommunity, type ParsedCommunity } from '@calico-node/bgp';
 import { familyOf, ipToBytes, tryParseCidr, tryParseIp, type Cidr, type IpAddress } from '@calico-node/net';
+import type { PeerAddress } from './daemon-config.ts';
 
 /** A configuration that is refused whole. */
 export class BgpConfigError extends Error {
@@ -24,6 +25,27 @@ export function ip(text: string, path: string): IpAddress {
 
 export function optionalIp(text: string, path: string): IpAddress | undefined {
   return text === '' ? undefined : ip(text, path);
+}
+
+/** A peer's address; a link-local one has its interface behind a `%`, or named beside it. */
+export function peerAddress(text: string, interfaceName: string, path: string): PeerAddress {
+  const at = text.indexOf('%');
+  const address = ip(at < 0 ? text : text.slice(0, at), path);
+  const zone = at < 0 ? '' : text.slice(at + 1);
+  if (zone !== '' && interfaceName !== '' && zone !== interfaceName)
+    throw new BgpConfigError(path, `is on ${zone}, but the interface is ${interfaceName}`);
+  const name = zone === '' ? interfaceName : zone;
+  if (!isLinkLocal(address)) {
+    if (at >= 0 || name !== '') throw new BgpConfigError(path, 'has an interface, which is for link-local addresses');
+    return { address };
+  }
+  if (!isInterfaceName(name)) throw new BgpConfigError(path, 'is link-local, and needs its interface (fe80::1%eth0)');
+  return { address, interfaceName: name };
+}
+
+/** As the kernel takes it (net/core/dev.c, dev_valid_name). */
+function isInterfaceName(name: string): boolean {
+  return /^[^\s/:%]{1,15}$/.test(name) && name !== '.' && name !== '..';
 }
 
 export function cidr(text: string, path: string): Cidr {

@@ -97,7 +97,7 @@ describe('the configuration', () => {
       role: { role: 'customer', strict: false },
     });
     const address = parseIp('10.1.2.3');
-    expect(config.dynamicNeighbors[0]?.configOf(address)).toMatchObject({
+    expect(config.dynamicNeighbors[0]?.configOf({ address })).toMatchObject({
       name: 'dynamic_10.1.2.3',
       address,
       passive: true,
@@ -105,7 +105,50 @@ describe('the configuration', () => {
     });
   });
 
+  it('takes link-local addresses with their interface, in either form, and networks of them', () => {
+    const near = { remoteAs: 1 };
+    const config = parseConfig(
+      bgpV1.BgpConfig.fromPartial({
+        ...base(),
+        neighbors: [
+          { ...near, name: 'a', address: 'fe80::1%eth0' },
+          { ...near, name: 'b', address: 'fe80::1', interfaceName: 'eth1' },
+        ],
+        dynamicNeighbors: [{ prefix: 'fe80::/10', template: { ...near, interfaceName: 'eth2' } }],
+      }),
+    );
+    const address = parseIp('fe80::1');
+    expect(config.neighbors).toMatchObject([
+      { address, interfaceName: 'eth0', families: [6] },
+      { address, interfaceName: 'eth1' },
+    ]);
+    const [range] = config.dynamicNeighbors;
+    expect(range?.interfaceName).toBe('eth2');
+    expect(range?.configOf({ address, interfaceName: 'eth2' })).toMatchObject({
+      name: 'dynamic_fe80::1%eth2',
+      address,
+      interfaceName: 'eth2',
+      passive: true,
+    });
+  });
+
   it.each<readonly [string, (config: bgpV1.BgpConfig) => void]>([
+    [
+      'neighbors[0].address: is link-local, and needs its interface (fe80::1%eth0)',
+      (c) => (c.neighbors[0]!.address = 'fe80::1'),
+    ],
+    [
+      'neighbors[0].address: has an interface, which is for link-local addresses',
+      (c) => (c.neighbors[0]!.interfaceName = 'eth0'),
+    ],
+    [
+      'neighbors[0].address: is on eth0, but the interface is eth1',
+      (c) => Object.assign(c.neighbors[0]!, { address: 'fe80::1%eth0', interfaceName: 'eth1' }),
+    ],
+    [
+      'neighbors[0].address: is link-local, and so no more than one hop away',
+      (c) => Object.assign(c.neighbors[0]!, { address: 'fe80::1%eth0', multihop: true }),
+    ],
     ["router_id: 'x' is not a dotted quad", (c) => (c.routerId = 'x')],
     ['router_id: must not be 0.0.0.0', (c) => (c.routerId = '0.0.0.0')],
     ['local_as: must be an AS number from 1 to 4294967295', (c) => (c.localAs = 0)],

@@ -1,9 +1,16 @@
-import type { Filter, NextHopMode, Role } from '@calico-node/bgp';
+import { isLinkLocal, type Filter, type NextHopMode, type Role } from '@calico-node/bgp';
 import { familyOf, splitCidr, type Family, type IpAddress } from '@calico-node/net';
 import { bgpV1 } from '@calico-node/rpc';
-import type { DynamicNeighborConfig, NeighborConfig, PeerType, PrefixLimit } from './daemon-config.ts';
+import {
+  peerHop,
+  type DynamicNeighborConfig,
+  type NeighborConfig,
+  type PeerAddress,
+  type PeerType,
+  type PrefixLimit,
+} from './daemon-config.ts';
 import { bfdSettings } from './parse-bfd.ts';
-import { asn, BgpConfigError, cidr, dottedQuad, ip, optionalIp, port } from './fields.ts';
+import { asn, BgpConfigError, cidr, dottedQuad, optionalIp, peerAddress, port } from './fields.ts';
 
 const defaultHoldSeconds = 90;
 const defaultRestartSeconds = 120;
@@ -74,7 +81,10 @@ export function neighbor(
   path: string,
   filters: ReadonlyMap<string, Filter>,
 ): NeighborConfig {
-  const address = ip(wire.address, `${path}.address`);
+  const peer = peerAddress(wire.address, wire.interfaceName, `${path}.address`);
+  const { address, interfaceName } = peer;
+  if (interfaceName !== undefined && (wire.multihop || wire.ttlSecurityHops > 1))
+    throw new BgpConfigError(`${path}.address`, 'is link-local, and so no more than one hop away');
   const sourceAddress = optionalIp(wire.sourceAddress, `${path}.source_address`);
   if (sourceAddress !== undefined && familyOf(sourceAddress) !== familyOf(address)) {
     throw new BgpConfigError(`${path}.source_address`, 'is of another family than the address');
@@ -101,7 +111,7 @@ export function neighbor(
   );
   return {
     name: wire.name,
-    address,
+    ...peer,
     port: port(wire.port, `${path}.port`),
     remoteAs: asn(wire.remoteAs, `${path}.remote_as`),
     localAs,
@@ -142,12 +152,28 @@ export function dynamicNeighbor(
   const { template } = wire;
   if (template === undefined) throw new BgpConfigError(`${path}.template`, 'is missing');
   if (template.address !== '') throw new BgpConfigError(`${path}.template.address`, 'is the address that a peer has');
-  const configOf = (address: IpAddress): NeighborConfig =>
-    neighbor({ ...template, name: `dynamic_${address}`, address, passive: true }, config, `${path}.template`, filters);
+  const interfaceName = template.interfaceName === '' ? undefined : template.interfaceName;
+  const configOf = (peer: PeerAddress): NeighborConfig =>
+    neighbor(
+      {
+        ...template,
+        name: `dynamic_${peerHop(peer)}`,
+        address: peer.address,
+        interfaceName: peer.interfaceName ?? '',
+        passive: true,
+      },
+      config,
+      `${path}.template`,
+      filters,
+    );
+  const { ip: first } = splitCidr(prefix);
+  if (interfaceName !== undefined && !isLinkLocal(first))
+    throw new BgpConfigError(`${path}.template.interface_name`, 'is for link-local addresses');
   // What is wrong with the template is wrong for any address of the network.
-  configOf(splitCidr(prefix).ip);
+  configOf({ address: first, interfaceName: isLinkLocal(first) ? (interfaceName ?? 'any') : undefined });
   return {
     prefix,
+    interfaceName,
     limit: wire.limit === 0 ? defaultDynamicLimit : wire.limit,
     configOf,
     template: [template, config.localAs, config.gracefulRestartSeconds],

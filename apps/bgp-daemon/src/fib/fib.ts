@@ -57,7 +57,7 @@ export interface FibSnapshot {
   /** Interface names by index. */
   readonly interfaces: ReadonlyMap<number, string>;
   readonly addresses: ReadonlySet<IpAddress>;
-  /** The interfaces' addresses of fe80::/10. */
+  /** The interfaces' addresses of fe80::/10, the first of each. */
   readonly linkLocals?: ReadonlyMap<number, IpAddress>;
 }
 
@@ -89,11 +89,6 @@ export function ownMetric(family: Family): number {
 
 export function metricOf({ metric }: FibWay, family: Family): number {
   return metric ?? ownMetric(family);
-}
-
-/** An address that means something on its link alone. */
-export function isLinkLocal(address: IpAddress): boolean {
-  return /^fe[89ab]/.test(address);
 }
 
 /** The ways of a route, in an order of their own. */

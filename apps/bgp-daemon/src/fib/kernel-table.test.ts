@@ -1,4 +1,5 @@
-import { parseCidr, parseIp, type Cidr, type IpAddress } from '@calico-node/net';
+import { linkAddress, type NextHop } from '@calico-node/bgp';
+import { parseCidr, parseIp, type Cidr } from '@calico-node/net';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { FakeFib } from './fake-fib.ts';
 import { ownProtocol, type FibWay } from './fib.ts';
@@ -11,7 +12,7 @@ const subnet = parseCidr('10.9.0.0/24');
 let fib: FakeFib;
 let failures: string[];
 let learnt: Cidr[];
-let moved: IpAddress[];
+let moved: NextHop[];
 
 function open(): KernelTable {
   return new KernelTable(
@@ -20,6 +21,7 @@ function open(): KernelTable {
       fib = new FakeFib(onEvent);
       fib.routes.push(...before.routes);
       for (const [index, name] of before.interfaces) fib.interfaces.set(index, name);
+      for (const [index, address] of before.linkLocals) fib.linkLocals.set(index, address);
       return fib;
     },
     {
@@ -75,6 +77,45 @@ describe('the kernel table', () => {
     table.want(remote, undefined);
     table.reconcile(100);
     expect(metrics()).toEqual([]);
+  });
+
+  it('reaches link-local next hops over their interface, for as long as that one has such a network', () => {
+    fib.interfaces.set(3, 'eth1');
+    const network = parseCidr('fe80::/64');
+    const onLink = { destination: network, protocol: 2, metric: 256, isLinkScope: true };
+    fib.addForeign({ ...onLink, interfaceIndex: 2 });
+    const table = open();
+    const gateway = parseIp('fe80::7');
+    const [first, second] = [linkAddress(gateway, 'eth0'), linkAddress(gateway, 'eth1')];
+    expect(table.nextHops.resolve(first)).toEqual({ gateway, interfaceIndex: 2, onlink: false, cost: 0 });
+    expect(table.nextHops.resolve(second)).toBeUndefined();
+    fib.addForeign({ ...onLink, interfaceIndex: 3 });
+    expect(moved).toEqual([second]);
+    expect(table.nextHops.resolve(second)).toEqual({ gateway, interfaceIndex: 3, onlink: false, cost: 0 });
+    moved = [];
+    fib.remove(network, 2);
+    expect(moved).toEqual([first]);
+    expect(table.nextHops.resolve(first)).toBeUndefined();
+  });
+
+  it('knows the link that it shares with a neighbour, and its own addresses there', () => {
+    const [linkLocal, near] = [parseIp('fe80::1'), parseIp('fd00:9::2')];
+    fib.linkLocals.set(2, linkLocal);
+    fib.addForeign({ destination: parseCidr('fe80::/64'), interfaceIndex: 2, protocol: 2, isLinkScope: true });
+    fib.addForeign({ destination: parseCidr('fd00:9::/64'), interfaceIndex: 2, protocol: 2, isLinkScope: true });
+    fib.addForeign({ destination: parseCidr('::/0'), gateway: near, interfaceIndex: 2 });
+    const table = open();
+    const link = table.linkTowards(near);
+    expect(link).toMatchObject({ interfaceName: 'eth0', linkLocal });
+    expect(table.linkTowards(linkAddress(parseIp('fe80::2'), 'eth0'))?.interfaceName).toBe('eth0');
+    expect(table.linkTowards(parseIp('fd00:77::1'))).toBeUndefined();
+    expect([near, parseIp('fd00:77::1'), parseIp('fe80::2')].map((ip) => link?.isOnLink(ip))).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    expect(table.isLocalAddress(linkAddress(linkLocal, 'eth0'))).toBe(true);
+    expect(table.isLocalAddress(linkAddress(linkLocal, 'eth1'))).toBe(false);
   });
 
   it('knows interfaces by name, also one that came later', () => {

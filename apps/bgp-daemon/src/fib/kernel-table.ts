@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { isLinkLocal, splitNextHop, type NextHop, type PeerLink } from '@calico-node/bgp';
 import { familyOf, type Cidr, type Family, type IpAddress } from '@calico-node/net';
 import {
   metricOf,
@@ -16,6 +17,11 @@ import {
 } from './fib.ts';
 import { identityOf, NextHops } from './next-hops.ts';
 
+/** A link of this node, with its first link-local address there. */
+export interface NodeLink extends PeerLink {
+  readonly linkLocal: IpAddress | undefined;
+}
+
 /** What the table tells the speaker. */
 export interface KernelListener {
   /** The routes of others for a prefix have changed; see `foreignRoutes`. */
@@ -23,7 +29,7 @@ export interface KernelListener {
   /** An interface has come, gone, or got another name. */
   interfacesChanged(): void;
   /** These next hops lead elsewhere now, or nowhere. */
-  nextHopsChanged(nextHops: ReadonlySet<IpAddress>): void;
+  nextHopsChanged(nextHops: ReadonlySet<NextHop>): void;
   /** There is something to do for `reconcile`. */
   dirty(): void;
   /** A change failed; it is tried again. */
@@ -54,7 +60,7 @@ interface Entry {
  * Routes that an earlier life of the daemon left (its protocol, not wanted yet) stay until `converge`.
  */
 export class KernelTable {
-  readonly nextHops = new NextHops();
+  readonly nextHops = new NextHops((name) => this.interfaceIndex(name));
   readonly #fib: Fib;
   readonly #listener: KernelListener;
   /** Every destination that has anything wanted or actual, or is dirty. */
@@ -98,14 +104,27 @@ export class KernelTable {
     return this.#nextDirty < this.#dirty.length;
   }
 
-  isLocalAddress(address: IpAddress): boolean {
-    return this.#addresses.has(address);
+  /** Whether an address is this node's: a link-local one, on the interface. */
+  isLocalAddress(nextHop: NextHop): boolean {
+    const { address, interfaceName } = splitNextHop(nextHop);
+    if (interfaceName === undefined) return this.#addresses.has(address);
+    const index = this.interfaceIndex(interfaceName);
+    return index !== undefined && this.#linkLocals?.get(index) === address;
   }
 
-  /** This node's link-local address on the link that it has in common with an address; undefined without either. */
-  linkLocalTowards(address: IpAddress): IpAddress | undefined {
-    const hop = this.nextHops.resolve(address);
-    return hop?.cost === 0 ? this.#linkLocals?.get(hop.interfaceIndex) : undefined;
+  /** The link that this node has in common with a neighbour; undefined for one further away. */
+  linkTowards(neighbor: NextHop): NodeLink | undefined {
+    const hop = this.nextHops.resolve(neighbor);
+    const interfaceName = hop?.cost === 0 ? this.interfaceName(hop.interfaceIndex) : undefined;
+    if (hop === undefined || interfaceName === undefined) return undefined;
+    return {
+      interfaceName,
+      linkLocal: this.#linkLocals?.get(hop.interfaceIndex),
+      isOnLink: (address) => {
+        const other = isLinkLocal(address) ? undefined : this.nextHops.resolve(address);
+        return other?.cost === 0 && other.interfaceIndex === hop.interfaceIndex;
+      },
+    };
   }
 
   interfaceName(index: number): string | undefined {
@@ -233,6 +252,7 @@ export class KernelTable {
       if (this.#interfaces.get(event.index) === event.name) return;
       this.#interfaces.set(event.index, event.name);
       this.#listener.interfacesChanged();
+      this.#refreshNextHops();
       return;
     }
     const { route } = event;

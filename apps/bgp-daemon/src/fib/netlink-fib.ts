@@ -1,14 +1,7 @@
-import type { Family } from '@calico-node/net';
+import { isLinkLocal } from '@calico-node/bgp';
+import type { Family, IpAddress } from '@calico-node/net';
 import { NetlinkError, RouteMonitor, RouteSocket, routeTable, type Route, type RouteEvent } from '@calico-node/netlink';
-import {
-  isLinkLocal,
-  type Fib,
-  type FibChange,
-  type FibError,
-  type FibEvent,
-  type FibSnapshot,
-  type KernelRoute,
-} from './fib.ts';
+import { type Fib, type FibChange, type FibError, type FibEvent, type FibSnapshot, type KernelRoute } from './fib.ts';
 import { RouteWriter } from './route-writer.ts';
 
 const families: readonly Family[] = [4, 6];
@@ -44,9 +37,7 @@ export class NetlinkFib implements Fib {
       routes: families.flatMap((family) => this.#socket.listRoutes({ family }).map(toKernelRoute)),
       interfaces: new Map(this.#socket.listLinks().map(({ index, name }) => [index, name])),
       addresses: new Set(addresses.map(({ ip }) => ip)),
-      linkLocals: new Map(
-        addresses.filter(({ ip }) => isLinkLocal(ip)).map(({ interfaceIndex, ip }) => [interfaceIndex, ip]),
-      ),
+      linkLocals: linkLocalsOf(addresses),
     };
   }
 
@@ -70,6 +61,16 @@ export class NetlinkFib implements Fib {
       return changes.map(() => ({ code, message }));
     }
   }
+}
+
+function linkLocalsOf(
+  addresses: readonly { readonly interfaceIndex: number; readonly ip: IpAddress }[],
+): Map<number, IpAddress> {
+  const linkLocals = new Map<number, IpAddress>();
+  for (const { interfaceIndex, ip } of addresses) {
+    if (isLinkLocal(ip) && !linkLocals.has(interfaceIndex)) linkLocals.set(interfaceIndex, ip);
+  }
+  return linkLocals;
 }
 
 function toKernelRoute(route: Route): KernelRoute {

@@ -1,4 +1,5 @@
-import { cidrContains, PrefixTrie, splitCidr, type Cidr, type IpAddress } from '@calico-node/net';
+import { splitNextHop, type NextHop } from '@calico-node/bgp';
+import { cidrContains, cidrOf, PrefixTrie, splitCidr, type Cidr, type IpAddress } from '@calico-node/net';
 import { waysOf, type KernelRoute, type KernelWay } from './fib.ts';
 
 /** How packets for a next hop leave the node. */
@@ -10,14 +11,22 @@ export interface ResolvedHop {
   readonly cost: number;
 }
 
+const linkPrefixLength = 64;
+
 /**
  * Resolves next hops (RFC 4271 5.1.3, 9.1.2.1) through connected routes, those of others, and the
- * configured ones. Never through a BGP route, so that no resolution depends on another.
+ * configured ones. Never through a BGP route, so that no resolution depends on another. A link-local next hop is a
+ * neighbour on its interface for as long as that one is on such a link.
  */
 export class NextHops {
   readonly #routes = new PrefixTrie<readonly KernelRoute[]>();
-  readonly #resolved = new Map<IpAddress, ResolvedHop | undefined>();
+  readonly #resolved = new Map<NextHop, ResolvedHop | undefined>();
+  readonly #interfaceIndex: (name: string) => number | undefined;
   #statics = new PrefixTrie<IpAddress>();
+
+  constructor(interfaceIndex: (name: string) => number | undefined) {
+    this.#interfaceIndex = interfaceIndex;
+  }
 
   /** Takes a route that is not known yet. */
   add(route: KernelRoute): void {
@@ -39,7 +48,7 @@ export class NextHops {
     for (const [destination, gateway] of routes) this.#statics.set(destination, gateway);
   }
 
-  resolve(nextHop: IpAddress): ResolvedHop | undefined {
+  resolve(nextHop: NextHop): ResolvedHop | undefined {
     if (this.#resolved.has(nextHop)) return this.#resolved.get(nextHop);
     const hop = this.#lookup(nextHop);
     this.#resolved.set(nextHop, hop);
@@ -47,10 +56,10 @@ export class NextHops {
   }
 
   /** Looks up the known next hops within a prefix again, or all; gives those that lead elsewhere now. */
-  refresh(within?: Cidr): Set<IpAddress> {
-    const changed = new Set<IpAddress>();
+  refresh(within?: Cidr): Set<NextHop> {
+    const changed = new Set<NextHop>();
     for (const [nextHop, before] of this.#resolved) {
-      if (within !== undefined && !cidrContains(within, nextHop)) continue;
+      if (within !== undefined && !cidrContains(within, splitNextHop(nextHop).address)) continue;
       const now = this.#lookup(nextHop);
       if (JSON.stringify(now) === JSON.stringify(before)) continue;
       this.#resolved.set(nextHop, now);
@@ -59,7 +68,23 @@ export class NextHops {
     return changed;
   }
 
-  #lookup(nextHop: IpAddress): ResolvedHop | undefined {
+  #lookup(nextHop: NextHop): ResolvedHop | undefined {
+    const { address, interfaceName } = splitNextHop(nextHop);
+    return interfaceName === undefined ? this.#lookupAddress(address) : this.#lookupOnLink(address, interfaceName);
+  }
+
+  /** Every interface with IPv6 has a route to fe80::/64 (RFC 4291 2.5.6) of its own. */
+  #lookupOnLink(address: IpAddress, interfaceName: string): ResolvedHop | undefined {
+    const index = this.#interfaceIndex(interfaceName);
+    const network = this.#routes.get(cidrOf(address, linkPrefixLength)) ?? [];
+    return this.#through(
+      network.find((route) => route.interfaceIndex === index && route.gateway === undefined),
+      address,
+      0,
+    );
+  }
+
+  #lookupAddress(nextHop: IpAddress): ResolvedHop | undefined {
     const found = this.#routes.lookup(nextHop);
     const fixed = this.#statics.lookup(nextHop);
     if (fixed !== undefined && (found === undefined || lengthOf(fixed.cidr) >= lengthOf(found.cidr))) {

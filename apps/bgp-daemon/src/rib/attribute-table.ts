@@ -6,9 +6,11 @@ import {
   plainTraits,
   scanPlainAttributes,
   traitsOf,
+  usedNextHop,
   type ExportTraits,
   type ImportProblem,
   type ImportTarget,
+  type NextHop,
   type PathAttributes,
   type RouteSource,
 } from '@calico-node/bgp';
@@ -48,7 +50,8 @@ export class AttributeSet {
   /** As plain attributes came, an octet per character; of others a form of its own. */
   readonly key: string;
   readonly isPlain: boolean;
-  readonly nextHop: IpAddress | undefined;
+  /** Where its routes lead. */
+  readonly nextHop: NextHop | undefined;
   readonly traits: ExportTraits;
   /** What came from the peer, where an import filter has made this of it. */
   readonly original: AttributeSet | undefined;
@@ -64,7 +67,7 @@ export class AttributeSet {
   constructor(
     id: number,
     key: string,
-    nextHop: IpAddress | undefined,
+    nextHop: NextHop | undefined,
     traits: ExportTraits,
     attributes: PathAttributes | undefined,
     original?: AttributeSet,
@@ -114,13 +117,13 @@ export class AttributeTable {
   intern(attributes: PathAttributes): AttributeSet {
     const key = keyOf(attributes);
     const known = this.#byKey.get(key);
-    return known ?? this.#add(key, attributes.nextHop, traitsOf(attributes), attributes);
+    return known ?? this.#add(key, usedNextHop(attributes), traitsOf(attributes), attributes);
   }
 
   /** The one set for what an import filter has made of another; that one stays for as long as this one does. */
   derive(original: AttributeSet, attributes: PathAttributes): AttributeSet {
     const key = `${original.id} ${keyOf(attributes)}`;
-    return this.#byKey.get(key) ?? this.#add(key, attributes.nextHop, traitsOf(attributes), attributes, original);
+    return this.#byKey.get(key) ?? this.#add(key, usedNextHop(attributes), traitsOf(attributes), attributes, original);
   }
 
   /**
@@ -163,7 +166,7 @@ export class AttributeTable {
 
   #add(
     key: string,
-    nextHop: IpAddress | undefined,
+    nextHop: NextHop | undefined,
     traits: ExportTraits,
     attributes: PathAttributes | undefined,
     original?: AttributeSet,
@@ -198,6 +201,6 @@ export class AttributeTable {
 /** Cannot be a plain list: no flags octet is an `n`, nor a digit with what follows it here. */
 function keyOf(attributes: PathAttributes): string {
   const bytes = encodeAttributes(attributes, { as4: true, withNextHop: false });
-  const { nextHop = '', linkLocalNextHop = '', priority = '' } = attributes;
-  return `n ${nextHop} ${linkLocalNextHop} ${priority} ${Buffer.from(bytes).toString('latin1')}`;
+  const { nextHop = '', linkLocalNextHop = '', linkInterface = '', priority = '' } = attributes;
+  return `n ${nextHop} ${linkLocalNextHop}%${linkInterface} ${priority} ${Buffer.from(bytes).toString('latin1')}`;
 }

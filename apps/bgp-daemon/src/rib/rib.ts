@@ -1,5 +1,12 @@
-import { isEquallyGood, isStrangeNextHop, selectBest, type Candidate, type RouteSource } from '@calico-node/bgp';
-import type { Cidr, Family, IpAddress } from '@calico-node/net';
+import {
+  isEquallyGood,
+  isStrangeNextHop,
+  selectBest,
+  type Candidate,
+  type NextHop,
+  type RouteSource,
+} from '@calico-node/bgp';
+import type { Cidr, Family } from '@calico-node/net';
 import type { AttributeSet, AttributeTable } from './attribute-table.ts';
 import { grown, grownCapacity, IntList } from './columns.ts';
 import { PrefixTable } from './prefix-table.ts';
@@ -14,7 +21,7 @@ export interface RibSource {
 }
 
 /** The cost of reaching a next hop; `undefined` when it cannot be reached (RFC 4271 9.1.2.1). */
-export type NextHopCost = (nextHop: IpAddress) => number | undefined;
+export type NextHopCost = (nextHop: NextHop) => number | undefined;
 
 /** A path as seen from outside; made on demand. */
 export interface PathView {
@@ -236,7 +243,7 @@ export class Rib {
   }
 
   /** Marks the prefixes dirty that have a path through one of these next hops. */
-  markNextHops(nextHops: ReadonlySet<IpAddress>): void {
+  markNextHops(nextHops: ReadonlySet<NextHop>): void {
     for (let path = 0; path < this.#pathsEnd; path++) {
       if (this.#sourceOf[path] === 0) continue;
       const nextHop = this.setOf(path)?.nextHop;
@@ -328,7 +335,7 @@ export class Rib {
   }
 
   /** The best path's next hop and those of the paths as good as it, each once; at most `limit`. */
-  nextHops(prefix: number, limit: number, cost: NextHopCost | undefined): IpAddress[] {
+  nextHops(prefix: number, limit: number, cost: NextHopCost | undefined): NextHop[] {
     const best = this.bestPath(prefix);
     const first = this.setOf(best)?.nextHop;
     if (first === undefined) return [];

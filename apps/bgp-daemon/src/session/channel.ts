@@ -28,7 +28,7 @@ import {
   type Update,
   type UpdateContext,
 } from '@calico-node/bgp';
-import type { Family } from '@calico-node/net';
+import type { Family, IpAddress } from '@calico-node/net';
 import { Connection } from './connection.ts';
 import { Timers } from './timers.ts';
 
@@ -90,7 +90,7 @@ export class Channel {
     return this.#state;
   }
 
-  get localAddress(): string | undefined {
+  get localAddress(): IpAddress | undefined {
     return this.#connection?.localAddress;
   }
 

@@ -1,5 +1,7 @@
 import type { Socket } from 'node:net';
 import { headerLength, readFrame, type MessageType, type Notification } from '@calico-node/bgp';
+import type { IpAddress } from '@calico-node/net';
+import { readPeerAddress } from './peer-address.ts';
 
 export interface ConnectionHandlers {
   /** A whole message; its body is at `start..end`, valid during the call only. */
@@ -58,8 +60,8 @@ export class Connection {
     });
   }
 
-  get localAddress(): string | undefined {
-    return this.#socket.localAddress;
+  get localAddress(): IpAddress | undefined {
+    return readPeerAddress(this.#socket.localAddress)?.address;
   }
 
   get localPort(): number | undefined {

@@ -1,10 +1,12 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import { familyOf, parseIp, tryParseIp, type Cidr, type IpAddress } from '@calico-node/net';
+import { familyOf, parseIp, type Cidr, type IpAddress } from '@calico-node/net';
 import { openTcpSocket, setTcpMd5Key } from '@calico-node/netlink';
 import type { Logger } from '@calico-node/service';
+import type { PeerAddress } from '../config/daemon-config.ts';
+import { readPeerAddress } from './peer-address.ts';
 
 export interface ListenerHandlers {
-  accept(socket: Socket, remote: IpAddress): void;
+  accept(socket: Socket, remote: PeerAddress): void;
   /** Undefined: listening everywhere. */
   state(problem: string | undefined): void;
 }
@@ -90,7 +92,7 @@ export class Listener implements Listening {
       return;
     }
     const server = createServer((socket) => {
-      const remote = tryParseIp(socket.remoteAddress ?? '');
+      const remote = readPeerAddress(socket.remoteAddress);
       if (remote === undefined || this.#isClosed) socket.destroy();
       else this.#handlers.accept(socket, remote);
     });

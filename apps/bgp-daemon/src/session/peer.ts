@@ -19,7 +19,7 @@ import {
   type StateName,
   type Update,
 } from '@calico-node/bgp';
-import { familyOf, tryParseIp, type Family } from '@calico-node/net';
+import { familyOf, type Family, type IpAddress } from '@calico-node/net';
 import { Backoff, type Logger } from '@calico-node/service';
 import type { Dampening, NeighborConfig } from '../config/daemon-config.ts';
 import { Channel, type ChannelOwner } from './channel.ts';
@@ -30,7 +30,7 @@ import type { SessionObserver } from './observer.ts';
 
 export interface PeerHandlers {
   dial(config: NeighborConfig): Socket;
-  established(session: Session, localAddress: string | undefined): void;
+  established(session: Session, localAddress: IpAddress | undefined): void;
   /** The session is gone. `retain`: the peer is expected back, its routes stay meanwhile (RFC 4724 4.2). */
   lost(retain: GracefulRestart | undefined): void;
   update(update: Update): void;
@@ -312,7 +312,7 @@ export class Peer {
     this.#errorBackoff.reset();
     for (const other of this.#channels()) if (other !== channel) other.dispatch({ kind: 'collision-dump' });
     this.#log.info({ holdSeconds: session.holdSeconds, initiator: channel.initiator }, 'session established');
-    const localAddress = tryParseIp(channel.localAddress ?? '') ?? this.config.sourceAddress;
+    const localAddress = channel.localAddress ?? this.config.sourceAddress;
     if (localAddress !== undefined)
       for (const observer of this.#handlers.observers)
         observer.established(this.config, session, { localAddress, ...channel.beginning });

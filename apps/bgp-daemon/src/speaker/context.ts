@@ -1,6 +1,8 @@
 import type { NextHopCost, Rib } from '../rib/rib.ts';
 import type { AttributeTable } from '../rib/attribute-table.ts';
-import type { Family, IpAddress } from '@calico-node/net';
+import type { NextHop } from '@calico-node/bgp';
+import type { Family } from '@calico-node/net';
+import type { NodeLink } from '../fib/kernel-table.ts';
 import type { DaemonConfig } from '../config/daemon-config.ts';
 import type { SessionObserver } from '../session/observer.ts';
 import type { UpdateGroups } from './update-groups.ts';
@@ -13,9 +15,9 @@ export interface SpeakerContext {
   readonly observers: readonly SessionObserver[];
   /** The configuration in force. */
   config(): DaemonConfig;
-  isLocalAddress(address: IpAddress): boolean;
-  /** This node's address on the link that it has in common with a peer. */
-  linkLocalTowards(peer: IpAddress): IpAddress | undefined;
+  isLocalAddress(address: NextHop): boolean;
+  /** The link that this node has in common with a peer. */
+  linkTowards(peer: NextHop): NodeLink | undefined;
   /** This process found the routes of an earlier one, and has not caught up with its peers yet. */
   isRestarting(): boolean;
   /** There is work for the next turn. */

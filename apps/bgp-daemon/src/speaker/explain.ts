@@ -50,7 +50,7 @@ export function explainRoute(
 }
 
 function verdictOn(path: PathView, best: PathView | undefined, cost: NextHopCost): string {
-  const { nextHop } = path.set.attributes;
+  const { nextHop } = path.set;
   if (path.filtered) return 'not used: an import filter rejects it';
   if (nextHop !== undefined) {
     const metric = cost(nextHop);
@@ -67,6 +67,6 @@ function verdictOn(path: PathView, best: PathView | undefined, cost: NextHopCost
 
 function candidate({ set, source }: PathView, cost: NextHopCost): Candidate {
   const { attributes } = set;
-  const igpMetric = attributes.nextHop === undefined ? 0 : (cost(attributes.nextHop) ?? 0);
+  const igpMetric = set.nextHop === undefined ? 0 : (cost(set.nextHop) ?? 0);
   return { attributes, source: source.route, igpMetric };
 }

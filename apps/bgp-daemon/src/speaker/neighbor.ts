@@ -6,11 +6,13 @@ import {
   errorCode,
   maximumPrefixes,
   nlriToArray,
+  locateNextHop,
   receiveInRole,
   shutdownNotification,
   notification,
   type Announcement,
   type GracefulRestart,
+  type NextHop,
   type NlriBlock,
   type Notification,
   type PathAttributes,
@@ -20,9 +22,10 @@ import {
   type StateName,
   type Update,
 } from '@calico-node/bgp';
-import { tryParseIp, type Family, type IpAddress } from '@calico-node/net';
+import type { Family, IpAddress } from '@calico-node/net';
 import type { Logger } from '@calico-node/service';
-import type { NeighborConfig } from '../config/daemon-config.ts';
+import { peerHop, type NeighborConfig } from '../config/daemon-config.ts';
+import type { NodeLink } from '../fib/kernel-table.ts';
 import type { AttributeSet, PeerImport } from '../rib/attribute-table.ts';
 import type { RibSource } from '../rib/rib.ts';
 import type { ExportExplanation, GroupMember, UpdateGroup } from '../rib/update-group.ts';
@@ -32,7 +35,7 @@ import { SessionStatistics } from '../session/statistics.ts';
 import type { SpeakerContext } from './context.ts';
 import { filtersOf } from './export-policy.ts';
 import { elevate, filterImport, longLivedSet } from './import-policy.ts';
-import type { SelfAddresses } from './update-groups.ts';
+import { selfAddresses, type SelfAddresses } from './update-groups.ts';
 import type { UpdateSink } from './update-sink.ts';
 
 /** How long a peer that has come back may take until End-of-RIB, before what it did not repeat goes. */
@@ -331,7 +334,7 @@ export class Neighbor {
     return { kind: 'bgp', external, routerId, address, client, isAdjacent };
   }
 
-  #established(session: Session, localAddress: string | undefined): void {
+  #established(session: Session, localAddress: IpAddress | undefined): void {
     this.#session = session;
     this.source.route = this.#routeSource(session.remoteRouterId);
     this.#importTarget = this.#importTargetOf(session);
@@ -341,10 +344,9 @@ export class Neighbor {
     this.#resume(session);
     this.#isInSync = false;
     this.#hasMarkedEnd = false;
-    const address = tryParseIp(localAddress ?? '') ?? this.#config.sourceAddress;
+    const address = localAddress ?? this.#config.sourceAddress;
     if (address !== undefined) {
-      const { address: peer, multihop } = this.#config;
-      const self = { address, linkLocal: multihop ? undefined : this.#context.linkLocalTowards(peer) };
+      const self = selfAddresses(address, this.#link());
       this.#self = self;
       for (const family of session.families) {
         const group = this.#context.groups.find(family, this.#config, session, self);
@@ -522,15 +524,21 @@ export class Neighbor {
   }
 
   #announce({ block, attributes: received }: Announcement): void {
-    const attributes = this.#inRole(received);
-    if (attributes === undefined) {
+    const allowed = this.#inRole(received);
+    if (allowed === undefined) {
       this.#log.debug('routes leaked by the peer (RFC 9234)');
       this.#withdraw(block);
       return;
     }
-    const isLocalAddress = (address: IpAddress): boolean => this.#context.isLocalAddress(address);
-    const problem = checkImport(attributes, { ...this.#importTarget, isLocalAddress });
-    if (problem !== undefined) {
+    const attributes = locateNextHop(
+      allowed,
+      { address: this.#config.address, external: this.#importTarget.external },
+      () => this.#link(),
+    );
+    const isLocalAddress = (address: NextHop): boolean => this.#context.isLocalAddress(address);
+    const problem =
+      attributes === undefined ? 'no-next-hop' : checkImport(attributes, { ...this.#importTarget, isLocalAddress });
+    if (attributes === undefined || problem !== undefined) {
       // What it replaces is no longer announced either.
       this.#log.debug({ problem }, 'routes not usable');
       this.statistics.note(problem);
@@ -542,6 +550,11 @@ export class Neighbor {
     ribs[block.family].announceRun(this.source, block, set, this.#filterFor(block.family, set));
     this.#tellOutcomes(block);
     this.#checkLimit(block.family);
+  }
+
+  /** The link that the peer is on as well; none with who may be further away. */
+  #link(): NodeLink | undefined {
+    return this.#config.multihop ? undefined : this.#context.linkTowards(peerHop(this.#config));
   }
 
   #inRole(attributes: PathAttributes): PathAttributes | undefined {

@@ -1,12 +1,13 @@
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { encodeKeepalive, encodeOpenMessage } from '@calico-node/bgp';
-import { parseIp, type IpAddress } from '@calico-node/net';
+import { parseIp } from '@calico-node/net';
 import { bgpV1 } from '@calico-node/rpc';
 import type { Logger } from '@calico-node/service';
 import { Bmp } from '../bmp/bmp.ts';
 import { parseConfig } from '../config/parse-config.ts';
 import { MrtUpdateLog } from '../mrt/update-log.ts';
+import type { ListenerHandlers } from '../session/listener.ts';
 import { announcements, madeUpPrefixes, withdrawals } from './made-up-routes.ts';
 import { quietFib } from './quiet-fib.ts';
 import { socketPairs } from './socket-pairs.ts';
@@ -42,7 +43,7 @@ export class Rehearsal {
    */
   static async begin(log: Logger, program: boolean): Promise<Rehearsal> {
     const pairs = await socketPairs(peers.length);
-    let accept: ((socket: Socket, remote: IpAddress) => void) | undefined;
+    let accept: ListenerHandlers['accept'] | undefined;
     const speaker: Speaker = new Speaker({
       observers: [new Bmp(() => speaker, log), new MrtUpdateLog(log)],
       openFib: quietFib,
@@ -73,7 +74,7 @@ export class Rehearsal {
     for (const [index, { address, asn, routerId }] of peers.entries()) {
       const pair = pairs[index];
       if (pair === undefined) continue;
-      accept?.(pair.near, address);
+      accept?.(pair.near, { address });
       pair.far.resume().on('error', () => undefined);
       // Without a hold time there are no timers.
       const capabilities = [{ kind: 'four-octet-as', asn }] as const;

@@ -7,14 +7,12 @@
  * Changes only mark prefixes dirty. Once per turn of the loop a slice of them is decided on, and what
  * follows from it is sent and written; long work is spread over turns, so that no keepalive is late.
  */
-import { cidrContains, familyOf, hostCidr, type Cidr, type Family, type IpAddress } from '@calico-node/net';
+import { familyOf, hostCidr, type Cidr, type Family, type IpAddress } from '@calico-node/net';
 import type { Logger } from '@calico-node/service';
 import { isDeepStrictEqual } from 'node:util';
 import type { Socket } from 'node:net';
-import type { StateName } from '@calico-node/bgp';
-import type { DaemonConfig, NeighborConfig, TunnelConfig } from '../config/daemon-config.ts';
-import type { FibHop, FibWay, OpenFib } from '../fib/fib.ts';
-import { FibWays } from '../fib/fib-ways.ts';
+import { peerHop, type DaemonConfig, type NeighborConfig, type PeerAddress } from '../config/daemon-config.ts';
+import type { OpenFib } from '../fib/fib.ts';
 import { KernelTable } from '../fib/kernel-table.ts';
 import { AttributeTable } from '../rib/attribute-table.ts';
 import { IntList } from '../rib/columns.ts';
@@ -24,7 +22,9 @@ import type { SessionObserver } from '../session/observer.ts';
 import { deconfigured, reconfigured } from '../session/peer.ts';
 import type { SpeakerContext } from './context.ts';
 import { Convergence } from './convergence.ts';
+import { DynamicNeighbors } from './dynamic-neighbors.ts';
 import { explainRoute, type RouteExplanation } from './explain.ts';
+import { Forwarding } from './forwarding.ts';
 import { firstPeerSource, LocalRoutes } from './local-routes.ts';
 import { Neighbor } from './neighbor.ts';
 import { UpdateGroups } from './update-groups.ts';
@@ -75,7 +75,6 @@ const refreshMs = 60_000;
 const families: readonly Family[] = [4, 6];
 /** Of those in an update group that tell nothing. */
 const noSource = -2;
-const blackhole: FibWay = { kind: 'blackhole' };
 
 export class Speaker {
   readonly #log: Logger;
@@ -84,15 +83,14 @@ export class Speaker {
   readonly #ribs: Readonly<Record<Family, Rib>>;
   readonly #groups: UpdateGroups;
   readonly #kernel: KernelTable;
-  readonly #ways = new FibWays();
+  readonly #forwarding: Forwarding;
   readonly #local: LocalRoutes;
   readonly #convergence: Convergence;
   readonly #context: SpeakerContext;
   readonly #neighbors = new Map<string, Neighbor>();
   /** Removed from the configuration, their routes not yet all gone. */
   readonly #leaving = new Set<Neighbor>();
-  /** The names of those that came from a network of dynamic neighbours. */
-  readonly #dynamic = new Set<string>();
+  readonly #dynamic: DynamicNeighbors;
   readonly #released: Readonly<Record<Family, IntList>> = { 4: new IntList(), 6: new IntList() };
   readonly #refreshTimer: NodeJS.Timeout;
   readonly #hadLeftovers: boolean;
@@ -111,6 +109,7 @@ export class Speaker {
   constructor(options: SpeakerOptions) {
     this.#options = options;
     this.#log = options.log;
+    this.#dynamic = new DynamicNeighbors(this.#neighbors, options.log);
     const wake = (): void => {
       this.#wake();
     };
@@ -144,6 +143,7 @@ export class Speaker {
         this.#retryLater();
       },
     });
+    this.#forwarding = new Forwarding(this.#kernel, () => this.#configured().kernel);
     this.#hadLeftovers = this.#kernel.size > 0;
     this.#context = {
       ribs: this.#ribs,
@@ -152,7 +152,7 @@ export class Speaker {
       observers: options.observers ?? [],
       config: () => this.#configured(),
       isLocalAddress: (address) => this.#kernel.isLocalAddress(address),
-      linkLocalTowards: (peer) => this.#kernel.linkLocalTowards(peer),
+      linkTowards: (peer) => this.#kernel.linkTowards(peer),
       isRestarting: () => this.isRestarting,
       wake,
       sessionsChanged: () => {
@@ -191,9 +191,9 @@ export class Speaker {
     return this.#dynamic.has(neighbor.config.name);
   }
 
-  /** Whether the address is on a network of this node. */
-  isConnected(address: IpAddress): boolean {
-    return this.#kernel.nextHops.resolve(address)?.cost === 0;
+  /** Whether the peer is on a network of this node. */
+  isConnected(peer: PeerAddress): boolean {
+    return this.#kernel.nextHops.resolve(peerHop(peer))?.cost === 0;
   }
 
   get kernelRoutes(): number {
@@ -238,7 +238,7 @@ export class Speaker {
 
   /** Why a prefix is reached as it is, and who is told of it. */
   explain(prefix: Cidr): RouteExplanation {
-    return explainRoute(prefix, this.#ribs, this.neighbors, this.#costs() ?? (() => 0));
+    return explainRoute(prefix, this.#ribs, this.neighbors, this.#forwarding.costs() ?? (() => 0));
   }
 
   /** Puts a configuration in force. Sessions whose part of it is the same are not disturbed. */
@@ -312,18 +312,14 @@ export class Speaker {
     const counts = { added: 0, changed: 0, removed: 0, unchanged: 0 };
     const isOtherSpeaker = before !== undefined && before.routerId !== config.routerId;
     const wanted = new Map(config.neighbors.map((neighbor) => [neighbor.name, neighbor]));
-    for (const name of this.#dynamic) {
-      const dynamic = this.#neighbors.get(name);
-      const next = dynamic && dynamicConfigFor(config, dynamic.config.address);
-      if (next !== undefined && !wanted.has(name)) wanted.set(name, next);
-    }
+    for (const next of this.#dynamic.configured(config)) if (!wanted.has(next.name)) wanted.set(next.name, next);
     for (const [name, neighbor] of [...this.#neighbors]) {
       const next = wanted.get(name);
       if (next !== undefined && !isOtherSpeaker && isSameSession(neighbor.config, next)) continue;
       neighbor.remove(next === undefined ? deconfigured() : reconfigured());
       this.#neighbors.delete(name);
       this.#leaving.add(neighbor);
-      if (next === undefined) this.#dynamic.delete(name);
+      if (next === undefined) this.#dynamic.forget(name);
       if (next === undefined) counts.removed++;
       else counts.changed++;
     }
@@ -355,36 +351,18 @@ export class Speaker {
   }
 
   /** A peer in another AS has to be on a network of this node, unless it is configured to be further away. */
-  #isNear({ address, remoteAs, localAs, multihop, ttlSecurityHops }: NeighborConfig): boolean {
-    return remoteAs === localAs || multihop || ttlSecurityHops > 1 || this.isConnected(address);
-  }
-
-  /** Makes a neighbour of whoever comes from a network of dynamic ones, as long as there is room. */
-  #welcome(remote: IpAddress): Neighbor | undefined {
-    const config = this.#config && dynamicConfigFor(this.#config, remote);
-    const range = this.#config?.dynamicNeighbors.find(({ prefix }) => cidrContains(prefix, remote));
-    if (config === undefined || range === undefined) return undefined;
-    const others = [...this.#dynamic].filter((name) => {
-      const address = this.#neighbors.get(name)?.config.address;
-      return address !== undefined && cidrContains(range.prefix, address);
-    });
-    if (others.length >= range.limit) {
-      this.#log.warn({ remote, prefix: range.prefix, limit: range.limit }, 'too many dynamic neighbours');
-      return undefined;
-    }
-    this.#dynamic.add(config.name);
-    return this.#addNeighbor(config);
+  #isNear(config: NeighborConfig): boolean {
+    const { remoteAs, localAs, multihop, ttlSecurityHops } = config;
+    return remoteAs === localAs || multihop || ttlSecurityHops > 1 || this.isConnected(config);
   }
 
   /** Forgets dynamic neighbours that are gone for good. */
   #dismiss(): void {
-    for (const name of [...this.#dynamic]) {
-      const neighbor = this.#neighbors.get(name);
-      const isGone = neighbor?.session === undefined && neighbor?.isRetained !== true;
-      if (neighbor === undefined || !isGone || neighbor.isShutDown || !restingStates.has(neighbor.state)) continue;
+    for (const neighbor of this.#dynamic.gone()) {
+      const { name } = neighbor.config;
       neighbor.remove(deconfigured());
       this.#neighbors.delete(name);
-      this.#dynamic.delete(name);
+      this.#dynamic.forget(name);
       this.#leaving.add(neighbor);
     }
   }
@@ -415,11 +393,13 @@ export class Speaker {
     this.#listener.setKeys(new Map(keys));
   }
 
-  #accept(socket: Socket, remote: IpAddress): void {
-    const known = this.neighbors.find(({ config }) => config.address === remote);
-    const neighbor = known ?? this.#welcome(remote);
+  #accept(socket: Socket, remote: PeerAddress): void {
+    const hop = peerHop(remote);
+    const known = this.neighbors.find(({ config }) => peerHop(config) === hop);
+    const welcome = known === undefined ? this.#config && this.#dynamic.welcome(this.#config, remote) : undefined;
+    const neighbor = welcome === undefined ? known : this.#addNeighbor(welcome);
     if (neighbor === undefined || !this.#isNear(neighbor.config)) {
-      this.#log.debug({ remote }, 'connection from an address that is no peer, or not one of a network of ours');
+      this.#log.debug({ remote: hop }, 'connection from an address that is no peer, or not one of a network of ours');
       socket.on('error', () => undefined).destroy();
     } else {
       neighbor.accept(socket);
@@ -488,7 +468,7 @@ export class Speaker {
 
   #decide(family: Family, deadlineMs: number): boolean {
     const rib = this.#ribs[family];
-    const cost = this.#costs();
+    const cost = this.#forwarding.costs();
     while (rib.hasDirty) {
       this.#decideSlice(family, rib, cost);
       if (performance.now() > deadlineMs) break;
@@ -497,21 +477,16 @@ export class Speaker {
   }
 
   #decideSlice(family: Family, rib: Rib, cost: NextHopCost | undefined): void {
-    const isProgramming = this.#configured().kernel.program || !this.#kernel.isEmpty;
+    const { isProgramming } = this.#forwarding;
     const released = this.#released[family];
     const dirty = rib.takeDirty(slicePrefixes);
     for (const prefix of dirty) {
       if (rib.decide(prefix, cost) < 0) released.push(prefix);
-      if (isProgramming) this.#program(rib, prefix, cost);
+      if (isProgramming) this.#forwarding.program(rib, prefix, cost);
     }
     this.#groups.flush(family, dirty);
     // The kernel begins while the next slice is decided on.
     this.#kernel.reconcile(sliceRoutes);
-  }
-
-  #program(rib: Rib, prefix: number, cost: NextHopCost | undefined): void {
-    const destination = rib.cidr(prefix);
-    this.#kernel.want(destination, this.#fibWay(destination, rib, prefix, cost));
   }
 
   /** What is not needed any more is let go when there is nothing else to do. */
@@ -542,51 +517,6 @@ export class Speaker {
     if (!isDone) this.#tidyLater();
   }
 
-  /** Undefined: without a kernel to program, every next hop is somebody else's to reach. */
-  #costs(): NextHopCost | undefined {
-    const { program, learn } = this.#configured().kernel;
-    if (!program && !learn) return undefined;
-    return (nextHop) => this.#kernel.nextHops.resolve(nextHop)?.cost;
-  }
-
-  #fibWay(destination: Cidr, rib: Rib, prefix: number, cost: NextHopCost | undefined): FibWay | undefined {
-    const { program, neverProgram, maxPaths, tunnels } = this.#configured().kernel;
-    const best = rib.bestPath(prefix);
-    const source = rib.sourceOf(best);
-    if (source === undefined || source.route.kind === 'kernel' || !program) return undefined;
-    if (neverProgram.covers(rib.prefixes.view(prefix))) return undefined;
-    const set = rib.setOf(best);
-    if (set?.nextHop === undefined) return blackhole;
-    const tunnel =
-      source.route.kind === 'bgp' ? tunnels.find((one) => cidrContains(one.prefix, destination)) : undefined;
-    const hops = this.#waysTo(rib.nextHops(prefix, maxPaths, cost), tunnel);
-    // Plain attributes came as they are: they have no priority.
-    return this.#ways.through(hops, set.isPlain ? undefined : set.attributes.priority);
-  }
-
-  /** How packets for a next hop leave the node. */
-  #wayTo(nextHop: IpAddress, tunnel: TunnelConfig | undefined): FibHop | undefined {
-    const hop = this.#kernel.nextHops.resolve(nextHop);
-    if (hop === undefined || tunnel?.directWithin.some((cidr) => cidrContains(cidr, nextHop)) !== false) return hop;
-    const interfaceIndex = this.#kernel.interfaceIndex(tunnel.interfaceName);
-    return interfaceIndex === undefined ? undefined : { gateway: nextHop, interfaceIndex, onlink: true };
-  }
-
-  #waysTo(nextHops: readonly IpAddress[], tunnel: TunnelConfig | undefined): readonly FibHop[] {
-    const [only] = nextHops;
-    if (only !== undefined && nextHops.length === 1) {
-      const hop = this.#wayTo(only, tunnel);
-      return hop === undefined ? [] : [hop];
-    }
-    const ways = new Map<string, FibHop>();
-    for (const nextHop of nextHops) {
-      const hop = this.#wayTo(nextHop, tunnel);
-      // Next hops behind the same gateway are one way.
-      if (hop !== undefined) ways.set(`${hop.gateway} ${hop.interfaceIndex}`, hop);
-    }
-    return [...ways.values()];
-  }
-
   #retryLater(): void {
     this.#retryTimer ??= setTimeout(() => {
       this.#retryTimer = undefined;
@@ -600,13 +530,6 @@ export class Speaker {
       this.#kernel.resync();
     }, resyncDelayMs);
   }
-}
-
-const restingStates: ReadonlySet<StateName> = new Set<StateName>(['Idle', 'Active', 'Connect']);
-
-/** As what a peer is configured that comes from a network of dynamic ones. */
-function dynamicConfigFor({ dynamicNeighbors }: DaemonConfig, address: IpAddress): NeighborConfig | undefined {
-  return dynamicNeighbors.find(({ prefix }) => cidrContains(prefix, address))?.configOf(address);
 }
 
 /** The parts of a neighbour's configuration that can change under a running session. */

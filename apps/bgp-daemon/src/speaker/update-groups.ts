@@ -1,4 +1,5 @@
 import {
+  isLinkLocal,
   maxExtendedMessageLength,
   maxMessageLength,
   type ExportTarget,
@@ -7,6 +8,7 @@ import {
 } from '@calico-node/bgp';
 import { familyOf, ipFromBytes, type Family, type IpAddress } from '@calico-node/net';
 import type { DaemonConfig, NeighborConfig } from '../config/daemon-config.ts';
+import type { NodeLink } from '../fib/kernel-table.ts';
 import { PathSlots } from '../rib/path-slots.ts';
 import type { Rib } from '../rib/rib.ts';
 import { UpdateGroup, type GroupMember, type GroupSettings } from '../rib/update-group.ts';
@@ -25,6 +27,14 @@ export interface SelfAddresses {
   readonly address: IpAddress;
   /** Where the peer is on a link with this node. */
   readonly linkLocal: IpAddress | undefined;
+}
+
+/**
+ * What stands for this node in a session that begins at an address of its own. At a link-local one it stands alone: of
+ * a global address nobody knows whether the peer is on its network, as it would have to be (RFC 2545 3).
+ */
+export function selfAddresses(address: IpAddress, link: NodeLink | undefined): SelfAddresses {
+  return { address, linkLocal: familyOf(address) === 4 || isLinkLocal(address) ? undefined : link?.linkLocal };
 }
 
 /** Finds the group that a session belongs to, makes it for the first member and drops it after the last. */
@@ -59,7 +69,7 @@ export class UpdateGroups {
       localAs: neighbor.localAs,
       routerId: this.#config().routerId,
       selfAddress,
-      selfLinkLocal: familyOf(selfAddress) === 6 ? linkLocal : undefined,
+      selfLinkLocal: linkLocal,
       nextHopMode: neighbor.nextHopMode,
       client: neighbor.routeReflectorClient,
       clusterId: neighbor.clusterId,

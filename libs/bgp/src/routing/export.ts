@@ -8,6 +8,7 @@ import { addressNumber, type RewritePlan } from '../wire/rewrite-attributes.ts';
 import { isTransitive, wellKnownCommunity } from './communities.ts';
 import { defaultLocalPref } from './decision.ts';
 import { isLongLivedStale } from './long-lived.ts';
+import { isLinkLocal } from './next-hop.ts';
 import { applyOperations, type RouteOperation } from './operations.ts';
 import { isKeptInRole, isMarkedInRole } from './roles.ts';
 import type { RouteSource } from './route-source.ts';
@@ -108,6 +109,8 @@ export function checkExport(
 function isSelfNextHop(source: RouteSource, attributes: PathAttributes, target: ExportTarget): boolean {
   if (source.kind !== 'bgp' || attributes.nextHop === undefined) return true;
   if (target.needsIpv4NextHop === true && familyOf(attributes.nextHop) === 6) return true;
+  // It means nothing to who is not on that link.
+  if (isLinkLocal(attributes.nextHop)) return true;
   if (target.nextHopMode === 'auto') return target.external;
   return target.nextHopMode === 'self';
 }
@@ -121,7 +124,16 @@ export function exportAttributes(
 ): PathAttributes {
   if (target.isMonitor === true) return { ...original, nextHop: original.nextHop ?? target.selfAddress };
   const attributes = applyOperations(original, operations, 'export');
-  const { localPref, originatorId, clusterList, med, linkLocalNextHop: _l, priority: _p, ...common } = attributes;
+  const {
+    localPref,
+    originatorId,
+    clusterList,
+    med,
+    linkLocalNextHop: _l,
+    linkInterface: _i,
+    priority: _p,
+    ...common
+  } = attributes;
   const isSelf = isSelfNextHop(source, attributes, target);
   const linkLocalNextHop = isSelf ? target.selfLinkLocal : undefined;
   const shared = { ...common, nextHop: isSelf ? target.selfAddress : attributes.nextHop, linkLocalNextHop };

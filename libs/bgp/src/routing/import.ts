@@ -1,8 +1,8 @@
 /** Whether a received path is usable at all, before any filter: RFC 4271 9.1.2 and 5.1.3, RFC 4456 8. */
-import type { IpAddress } from '@calico-node/net';
 import { countAs } from '../wire/as-path.ts';
 import { countPlainAs, hasPlainValue, type PlainAttributes } from '../wire/plain-attributes.ts';
 import type { PathAttributes } from '../wire/path-attributes.ts';
+import { usedNextHop, type NextHop } from './next-hop.ts';
 
 export interface ImportTarget {
   readonly localAs: number;
@@ -11,7 +11,7 @@ export interface ImportTarget {
   readonly routerId: number;
   readonly clusterId: number;
   readonly external: boolean;
-  readonly isLocalAddress: (address: IpAddress) => boolean;
+  readonly isLocalAddress: (address: NextHop) => boolean;
 }
 
 export type ImportProblem = 'as-loop' | 'own-originator' | 'cluster-loop' | 'own-next-hop' | 'no-next-hop';
@@ -25,9 +25,10 @@ export function checkImport(attributes: PathAttributes, target: ImportTarget): I
     if (attributes.originatorId === target.routerId) return 'own-originator';
     if (attributes.clusterList?.includes(target.clusterId) === true) return 'cluster-loop';
   }
-  if (attributes.nextHop === undefined) return 'no-next-hop';
+  const nextHop = usedNextHop(attributes);
+  if (nextHop === undefined) return 'no-next-hop';
   // RFC 4271 5.1.3: never a route through ourselves.
-  return target.isLocalAddress(attributes.nextHop) ? 'own-next-hop' : undefined;
+  return target.isLocalAddress(nextHop) ? 'own-next-hop' : undefined;
 }
 
 /** What `checkImport` says of a plain attribute list, but for the next hop. */

@@ -1,4 +1,5 @@
 import type { IpAddress } from '@calico-node/net';
+import type { NextHop } from './next-hop.ts';
 
 /**
  * Whether a next hop is one that the source may not tell of (RFC 4271 6.3): an adjacent peer of another AS names itself,
@@ -6,7 +7,7 @@ import type { IpAddress } from '@calico-node/net';
  *
  * @param cost of reaching it; 0: it is on a network of this node
  */
-export function isStrangeNextHop(source: RouteSource, nextHop: IpAddress, cost: number): boolean {
+export function isStrangeNextHop(source: RouteSource, nextHop: NextHop, cost: number): boolean {
   return cost > 0 && source.kind === 'bgp' && source.isAdjacent === true && nextHop !== source.address;
 }
 

@@ -7,7 +7,9 @@ import type { UpdateContext } from './update-context.ts';
 
 export interface MpReach {
   readonly block: NlriBlock;
+  /** A link-local address where that is all there is. */
   readonly nextHop: IpAddress;
+  /** Beside a global one. */
   readonly linkLocal?: IpAddress;
 }
 
@@ -35,12 +37,16 @@ export function decodeMpReach(bytes: Uint8Array, at: number, end: number, contex
   if (!fits) return fatal(`next hop of ${hopLength} octets in MP_REACH_NLRI`);
   const addPath = context.addPath.includes(family);
   if (!isNlriWellFormed(bytes, start, end, family, addPath)) return fatal('malformed prefix in MP_REACH_NLRI');
+  const hasLinkLocal = hopLength === 32 && isLinkLocalAt(bytes, hop + 16);
+  // Speakers without a global address send `::`, or the link-local one twice.
+  const isAlone = hasLinkLocal && (isUnspecified(bytes, hop) || isLinkLocalAt(bytes, hop));
+  const first = isAlone ? hop + 16 : hop;
   const value: MpReach = {
     block: { family, bytes, start, end, addPath },
-    nextHop: ipFromBytes(bytes.slice(hop, hop + (isLong ? 16 : 4))),
-    ...(hopLength === 32 ? { linkLocal: ipFromBytes(bytes.slice(hop + 16, hop + 32)) } : {}),
+    nextHop: ipFromBytes(bytes.slice(first, first + (isLong ? 16 : 4))),
+    ...(hasLinkLocal && !isAlone ? { linkLocal: ipFromBytes(bytes.slice(hop + 16, hop + 32)) } : {}),
   };
-  const isHost = isLong ? isHostIpv6(bytes, hop) : isHostAddress(u8(bytes, hop));
+  const isHost = isLong ? isHostIpv6(bytes, first) : isHostAddress(u8(bytes, first));
   return isHost ? { value } : { value, fault: withdraw('next hop is not the address of a host') };
 }
 
@@ -63,6 +69,15 @@ export function decodeMpUnreach(
 /** Not "this network", loopback, multicast or reserved, by an IPv4 address's first octet. */
 export function isHostAddress(first: number): boolean {
   return first !== 0 && first !== 127 && first < 224;
+}
+
+/** In fe80::/10. */
+function isLinkLocalAt(bytes: Uint8Array, at: number): boolean {
+  return u8(bytes, at) === 0xfe && (u8(bytes, at + 1) & 0xc0) === 0x80;
+}
+
+function isUnspecified(bytes: Uint8Array, at: number): boolean {
+  return bytes.subarray(at, at + 16).every((octet) => octet === 0);
 }
 
 /** Neither multicast nor `::` nor `::1`. */

@@ -24,6 +24,8 @@ export interface PathAttributes {
   readonly nextHop?: IpAddress | undefined;
   /** The second address of an IPv6 next hop (RFC 2545 3). */
   readonly linkLocalNextHop?: IpAddress | undefined;
+  /** The interface over which the next hop's link-local address is used. Never on the wire. */
+  readonly linkInterface?: string | undefined;
   readonly med?: number | undefined;
   readonly localPref?: number | undefined;
   readonly atomicAggregate?: boolean | undefined;
