@@ -1,11 +1,11 @@
 /** What Felix follows in the store, and how it comes to the calculation. */
 import { startSyncer, type Backend, type Syncer } from '@calico-node/datastore';
-import { blockPrefix, felixStatusKey, resourcePrefix, type Kind } from '@calico-node/model';
+import { blockPrefix, felixStatusKey, liveMigrationPrefix, resourcePrefix, type Kind } from '@calico-node/model';
 import type { NodeName } from '@calico-node/net';
 import type { ServiceContext } from '@calico-node/service';
 import type { CalcGraph, StoreUpdate } from './calc/calc-graph.ts';
 import type { IntentBatch } from './calc/intents.ts';
-import { liveMigrationPrefix, type LiveMigrations } from './calc/live-migrations.ts';
+import type { LiveMigrations } from './calc/live-migrations.ts';
 import type { FelixParameters } from './config/parameters.ts';
 import type { ClusterServices } from './kubernetes/cluster-services.ts';
 import { ServiceEndpoints } from './kubernetes/service-endpoints.ts';

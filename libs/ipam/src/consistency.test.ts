@@ -48,6 +48,16 @@ function check(inputs: Partial<ConsistencyInputs>): ReturnType<typeof checkConsi
 }
 
 describe('the consistency check', () => {
+  it('presumes that a virtual machine has the address that it keeps, and says so', () => {
+    const { leaked, allocations } = check({
+      blocks: [block('10.0.0.0/30', { 0: { handle_id: 'net.vmi.shop.vm1' }, 1: { handle_id: 'net.c' } })],
+      pools: [pool('p', '10.0.0.0/24')],
+      handleIds: ['net.vmi.shop.vm1', 'net.c'],
+    });
+    expect(leaked.map(({ ip }) => ip)).toEqual([parseIp('10.0.0.1')]);
+    expect(allocations[0]?.owners).toEqual(['VirtualMachine(not checked)']);
+  });
+
   it('finds nothing where every address has its user and handle', () => {
     const result = check({
       blocks: [block('10.0.0.0/30', { 0: { handle_id: 'a' }, 1: { handle_id: 'vxlan-tunnel-addr-n1' } })],

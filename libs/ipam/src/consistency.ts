@@ -2,12 +2,14 @@
  * What `calicoctl ipam check` finds out: whether the addresses that IPAM records as given are those that
  * workloads and nodes use (Calico's documented behaviour). Pure; the caller reads the store.
  *
- * Services are in Kubernetes only: where the caller cannot ask it, an address of a load balancer is taken to be in use.
+ * Services are in Kubernetes only: where the caller cannot ask it, an address of a load balancer is taken to be in use. So
+ * is that of a virtual machine, which keeps it while it does not run.
  */
 import type { AllocationBlock, IPPool, Node, WorkloadEndpoint } from '@calico-node/model';
 import { cidrContains, parseCidrLoose, splitCidr, tryParseCidr, tryParseIp, type IpAddress } from '@calico-node/net';
 import { allocationsOf, nodeOfAffinity, type Allocation } from './allocations.ts';
 import { isWindowsReserved } from './block.ts';
+import { isMachineHandle } from './machine-handle.ts';
 
 export interface ConsistencyInputs {
   readonly blocks: readonly AllocationBlock[];
@@ -102,13 +104,14 @@ function checked(
   const handle = isReserved ? undefined : nonEmpty(attribute?.handle_id?.split('\r', 1)[0]);
   const isLoadBalancer = affinity?.startsWith('virtual:') === true || handle?.startsWith('lb-') === true;
   const isPresumed = isLoadBalancer && !knowsServices;
+  const isMachine = handle !== undefined && uses.length === 0 && isMachineHandle(handle);
   const isCoolingDown = attribute?.releasedAt !== undefined;
   const node = nonEmpty(attribute?.secondary?.['node']) ?? nodeOfAffinity(affinity);
   return {
     ...allocation,
     handle,
     node,
-    isInUse: !isCoolingDown && (uses.length > 0 || isReserved || isPresumed),
+    isInUse: !isCoolingDown && (uses.length > 0 || isReserved || isPresumed || isMachine),
     isCoolingDown,
     isBorrowed: !isLoadBalancer && node !== nodeOfAffinity(affinity),
     isLoadBalancer,
@@ -116,6 +119,7 @@ function checked(
       ...uses.map(({ owner }) => owner),
       ...(isReserved ? ['Reserved for Windows'] : []),
       ...(isPresumed ? ['LoadBalancer(not checked)'] : []),
+      ...(isMachine ? ['VirtualMachine(not checked)'] : []),
     ],
   };
 }

@@ -9,6 +9,7 @@ import { systemClock, type Clock } from './clock.ts';
 import { IpamError } from './errors.ts';
 import { heldBy } from './handles.ts';
 import { claimBlocks, releaseBlocks, releasePool, type ClaimedBlocks, type ReleaseOptions } from './host-blocks.ts';
+import { changeOwners, type Owned, type OwnerChange } from './owners.ts';
 import { choosePools, poolOf, type ChosenPools, type IntendedUse, type Pool } from './pools.ts';
 import { releaseAddresses, releaseHandle } from './release.ts';
 import { IpamStore, loadBalancer, type Host } from './store.ts';
@@ -158,6 +159,12 @@ export class Ipam {
   /** The addresses that a handle holds, each with its block's prefix length. */
   async ipsByHandle(handleId: string, signal?: AbortSignal): Promise<readonly Assigned[]> {
     return heldBy(this.#store(signal), handleId);
+  }
+
+  /** Changes who uses the addresses of a handle that outlives its users; gives them all, as they are then. */
+  async changeOwners(handleId: string, change: OwnerChange, signal?: AbortSignal): Promise<readonly Owned[]> {
+    const store = this.#store(signal);
+    return changeOwners(store, await store.config(), handleId, change);
   }
 
   /**

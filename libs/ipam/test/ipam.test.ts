@@ -496,3 +496,49 @@ describe('affinities and settings', () => {
     });
   });
 });
+
+describe('owners', () => {
+  const pod = (name: string): Record<string, string> => ({ namespace: 'd', pod: name });
+
+  it('change for every address of a handle and no other, as Calico stores them', async () => {
+    await addPool('p', '10.0.0.0/24', { blockSize: 29 });
+    await addPool('q', 'fd00::/112', { blockSize: 122 });
+    await addNode('n1');
+    await assign({ num6: 1, handleId: 'net.vmi.d.m', attributes: pod('a') });
+    await assign({ handleId: 'net.c', attributes: pod('c') });
+    const owned = await ipam.changeOwners('net.vmi.d.m', ({ active }) => ({ active, alternate: pod('b') }));
+    expect(owned.map(text)).toEqual([expect.stringContaining('/29'), expect.stringContaining('/122')]);
+    for (const { active, alternate } of owned)
+      expect({ active, alternate }).toEqual({ active: pod('a'), alternate: pod('b') });
+    const attributes = async (): Promise<unknown> =>
+      Object.entries(await stored()).flatMap(([key, value]) =>
+        key.startsWith('assignment/ipv4/') ? (value as { attributes: unknown[] }).attributes : [],
+      );
+    expect(await attributes()).toEqual([
+      { handle_id: 'net.vmi.d.m', secondary: pod('a'), alternateOwnerAttrs: pod('b') },
+      { handle_id: 'net.c', secondary: pod('c') },
+    ]);
+    await ipam.changeOwners('net.vmi.d.m', () => ({ active: undefined, alternate: {} }));
+    expect(await attributes()).toEqual([{ handle_id: 'net.vmi.d.m' }, { handle_id: 'net.c', secondary: pod('c') }]);
+    const { revision } = await backend.list('/calico/ipam/');
+    await ipam.changeOwners('net.vmi.d.m', () => ({ active: undefined, alternate: undefined }));
+    expect((await backend.list('/calico/ipam/')).revision).toBe(revision);
+    expect(await ipam.changeOwners('nobody', (owners) => owners)).toEqual([]);
+    expect(await ipam.releaseByHandle('net.vmi.d.m')).toHaveLength(2);
+  });
+
+  it('are computed anew when somebody else was faster', async () => {
+    await addPool('p', '10.0.0.0/24');
+    await addNode('n1');
+    await assign({ handleId: 'm', attributes: { count: '0' } });
+    const other = new Ipam(backend);
+    const add = (by: Ipam) =>
+      by.changeOwners('m', ({ active }) => ({
+        active: { count: String(Number(active?.['count']) + 1) },
+        alternate: undefined,
+      }));
+    await Promise.all(Array.from({ length: 10 }, (_, index) => add(index % 2 === 0 ? ipam : other)));
+    const [owned] = await ipam.changeOwners('m', (owners) => owners);
+    expect(owned?.active).toEqual({ count: '10' });
+  });
+});

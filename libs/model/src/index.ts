@@ -51,7 +51,13 @@ export {
 export type { Cell, ColumnContext } from './kinds/columns.ts';
 export { decodeResource, encodeResource, parseResource, resourceToJson, type ParseOptions } from './resource-codec.ts';
 export { outlineWorkloadEndpoint, type WorkloadEndpointOutline } from './workload-endpoint-outline.ts';
-export { parseResourceKey, resourceKey, resourcePrefix, type ResourceKey } from './resource-key.ts';
+export {
+  liveMigrationPrefix,
+  parseResourceKey,
+  resourceKey,
+  resourcePrefix,
+  type ResourceKey,
+} from './resource-key.ts';
 export {
   isWorkloadEndpointName,
   parseWorkloadEndpointName,

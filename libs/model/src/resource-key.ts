@@ -33,6 +33,9 @@ export function resourcePrefix(kind: Kind, namespace?: string): string {
     : `${ROOT}${plural}/`;
 }
 
+/** Where Calico's store has LiveMigrations, which are nobody's but the orchestrator's and Felix's: no kind of ours. */
+export const liveMigrationPrefix = `${ROOT}livemigrations/`;
+
 /** The resource that a key names; undefined for other keys and kinds that are not known. */
 export function parseResourceKey(key: string): ResourceKey | undefined {
   if (!key.startsWith(ROOT)) return undefined;

@@ -3,6 +3,16 @@ import type { Cidr, IpAddress, Mac } from '@calico-node/net';
 
 type Spec = WorkloadEndpoint['spec'];
 
+/** A virtual machine that keeps its addresses, and the pod's part in it. Texts are empty where there is no such thing. */
+export interface Machine {
+  /** Of the machine and of its instance. */
+  readonly name: string;
+  readonly instanceUid: string;
+  readonly machineUid: string;
+  /** Of the move to this pod. */
+  readonly migrationUid: string;
+}
+
 /** What an attachment asks for beyond the network configuration. */
 export interface Wishes {
   /** Names or CIDRs, instead of the configuration's. */
@@ -19,6 +29,8 @@ export interface Wishes {
   readonly floatingIps?: readonly IpAddress[];
   readonly mac?: Mac;
   readonly allowedSourcePrefixes?: readonly Cidr[];
+  /** Whose addresses they are. */
+  readonly machine?: Machine;
 }
 
 /** What is known of a workload besides its names: what its endpoint is made of, and what it asks for. */

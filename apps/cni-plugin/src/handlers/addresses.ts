@@ -9,8 +9,8 @@ import {
 } from '@calico-node/workload';
 import { ipamHandle, legacyHandle } from '../endpoint/workload.ts';
 import { CniError, cniCodes } from '../spec/cni-error.ts';
-import type { Wishes } from '../endpoint/description.ts';
-import type { AttachmentCall } from './call.ts';
+import type { Machine, Wishes } from '../endpoint/description.ts';
+import { isOfPod, mayBeMachine, type AttachmentCall, type PodCall } from './call.ts';
 import { delegate, delegateAdd } from './ipam-delegate.ts';
 import { withPodCidrs } from './pod-cidrs.ts';
 
@@ -69,11 +69,73 @@ function wantedFamilies({ config }: AttachmentCall, { families }: Wishes): Famil
 /** Of which families the attachment's addresses will be, as far as that is known before they are given. */
 export function expectedFamilies(call: AttachmentCall, wishes: Wishes): Families | undefined {
   const { addressesWithoutIpam: brought } = wishes;
-  if (brought === undefined && call.config.ipam.type !== ownType) return undefined;
+  if (brought === undefined && (call.config.ipam.type !== ownType || wishes.machine !== undefined)) return undefined;
   const specific = brought ?? specificAddresses(call, wishes);
   if (specific.length === 0) return wantedFamilies(call, wishes);
   const has = (family: Family): boolean => specific.some((ip) => familyOf(ip) === family);
   return { ipv4: has(4), ipv6: has(6) };
+}
+
+/** What the configuration and the pod ask for, for a handle. @throws CniError code 7 when that is nothing */
+function addressRequest(
+  { config, node, workload }: AttachmentCall,
+  wishes: Wishes,
+  families: Families,
+  handleId: string,
+  attributes: Readonly<Record<string, string>>,
+): AddressRequest {
+  if (!families.ipv4 && !families.ipv6) {
+    throw new CniError(cniCodes.invalidConfig, 'ipam: assign_ipv4 and assign_ipv6 are both false: no address to give');
+  }
+  const { ipv4Pools, ipv6Pools } = { ...config.ipam, ...wishes };
+  return {
+    node,
+    handleId,
+    attributes,
+    ipv4: families.ipv4 ? 1 : 0,
+    ipv6: families.ipv6 ? 1 : 0,
+    ipv4Pools,
+    ipv6Pools,
+    namespace: workload.orchestrator === 'k8s' ? workload.namespace : undefined,
+    namespaceLabels: wishes.namespaceLabels,
+  };
+}
+
+function requireBoth({ ipv4, ipv6 }: Families, addresses: readonly Address[]): void {
+  for (const [family, isWanted] of [[4, ipv4] as const, [6, ipv6] as const]) {
+    if (isWanted && !addresses.some((address) => familyOf(address.ip) === family)) {
+      throw new CniError(cniCodes.failed, `no IPv${family} address was given: the pools have none left`);
+    }
+  }
+}
+
+async function assignSpecific(
+  { node, store, signal }: AttachmentCall,
+  ips: readonly IpAddress[],
+  handleId: string,
+  attributes: Readonly<Record<string, string>>,
+): Promise<readonly Address[]> {
+  const assigned: Address[] = [];
+  for (const ip of ips) {
+    assigned.push(await store.addresses.assignSpecific({ node, handleId, attributes, ip }, signal));
+  }
+  return assigned;
+}
+
+/** The addresses of the virtual machine that the pod runs. */
+async function assignOfMachine(call: PodCall, machine: Machine, wishes: Wishes): Promise<readonly Address[]> {
+  const { assignToMachine } = await import('./machine.ts');
+  return assignToMachine(call, machine, attributesOf(call), async (handleId, attributes, held) => {
+    const specific = specificAddresses(call, wishes);
+    if (specific.length > 0) {
+      return held.length > 0 ? held : assignSpecific(call, specific, handleId, attributes);
+    }
+    const families = wantedFamilies(call, wishes);
+    const request = addressRequest(call, wishes, families, handleId, attributes);
+    const assigned = await call.store.machines.addresses.assign(request, call.signal);
+    requireBoth(families, assigned);
+    return assigned;
+  });
 }
 
 /**
@@ -87,42 +149,20 @@ async function assignWithEndpoint(
   wishes: Wishes,
   draft: EndpointDraft | undefined,
 ): Promise<AssignedTogether> {
-  const { config, node, workload, store, signal } = call;
+  const { store, signal } = call;
+  const apart = (addresses: readonly Address[]): AssignedTogether => ({ addresses, endpointRevision: undefined });
+  if (wishes.machine !== undefined && isOfPod(call)) return apart(await assignOfMachine(call, wishes.machine, wishes));
   const handleId = handleOf(call);
   const attributes = attributesOf(call);
   const specific = specificAddresses(call, wishes);
-  if (specific.length > 0) {
-    const assigned: Address[] = [];
-    for (const ip of specific) {
-      assigned.push(await store.addresses.assignSpecific({ node, handleId, attributes, ip }, signal));
-    }
-    return { addresses: assigned, endpointRevision: undefined };
-  }
+  if (specific.length > 0) return apart(await assignSpecific(call, specific, handleId, attributes));
   const families = wantedFamilies(call, wishes);
-  if (!families.ipv4 && !families.ipv6) {
-    throw new CniError(cniCodes.invalidConfig, 'ipam: assign_ipv4 and assign_ipv6 are both false: no address to give');
-  }
-  const { ipv4Pools, ipv6Pools } = { ...config.ipam, ...wishes };
-  const request: AddressRequest = {
-    node,
-    handleId,
-    attributes,
-    ipv4: families.ipv4 ? 1 : 0,
-    ipv6: families.ipv6 ? 1 : 0,
-    ipv4Pools,
-    ipv6Pools,
-    namespace: workload.orchestrator === 'k8s' ? workload.namespace : undefined,
-    namespaceLabels: wishes.namespaceLabels,
-  };
+  const request = addressRequest(call, wishes, families, handleId, attributes);
   const assigned =
     draft === undefined
-      ? { addresses: await store.addresses.assign(request, signal), endpointRevision: undefined }
+      ? apart(await store.addresses.assign(request, signal))
       : await store.addresses.assignTogether(request, draft, signal);
-  for (const [family, isWanted] of [[4, families.ipv4] as const, [6, families.ipv6] as const]) {
-    if (isWanted && !assigned.addresses.some((address) => familyOf(address.ip) === family)) {
-      throw new CniError(cniCodes.failed, `no IPv${family} address was given: the pools have none left`);
-    }
-  }
+  requireBoth(families, assigned.addresses);
   return assigned;
 }
 
@@ -134,6 +174,10 @@ export async function assignOwn(call: AttachmentCall, wishes: Wishes = {}): Prom
 /** Gives back everything that the attachment holds in Calico's IPAM; holding nothing is well. */
 export async function releaseOwn(call: AttachmentCall): Promise<void> {
   const { store, workload, signal } = call;
+  if (isOfPod(call) && mayBeMachine(call)) {
+    const { leaveMachine } = await import('./machine.ts');
+    await leaveMachine(call);
+  }
   await Promise.all([
     store.addresses.release(handleOf(call), signal),
     ...(workload.endpoint === 'eth0' ? [store.addresses.release(legacyHandle(workload), signal)] : []),

@@ -27,6 +27,23 @@ export interface AttachmentCall {
   readonly signal: AbortSignal;
 }
 
+/** A call about a pod. */
+export type PodCall = AttachmentCall & { readonly workload: Extract<Workload, { orchestrator: 'k8s' }> };
+
+export function isOfPod(call: AttachmentCall): call is PodCall {
+  return call.workload.orchestrator === 'k8s';
+}
+
+/**
+ * Whether a pod may run one of KubeVirt's virtual machines, by its name: the Kubernetes API is asked about no other. Where
+ * the configuration says nothing of that API nobody is asked.
+ */
+export function mayBeMachine({ workload, config }: PodCall): boolean {
+  const { asksKubernetes, kubernetes } = config;
+  const knowsKubernetes = asksKubernetes || kubernetes.kubeconfig !== '' || kubernetes.apiRoot !== '';
+  return knowsKubernetes && workload.pod.startsWith('virt-launcher-');
+}
+
 export type CallInput = Pick<
   AttachmentCall,
   'config' | 'attachment' | 'pluginPath' | 'variables' | 'context' | 'signal'

@@ -1,12 +1,27 @@
-import type { Description } from '../endpoint/description.ts';
+import type { Description, Wishes } from '../endpoint/description.ts';
 import { describePod } from '../kubernetes/pod.ts';
 import { AnnotationError } from '../kubernetes/wishes.ts';
 import { CniError, cniCodes } from '../spec/cni-error.ts';
 import { isDelegated } from './addresses.ts';
-import type { AttachmentCall } from './call.ts';
+import { isOfPod, mayBeMachine, type AttachmentCall, type PodCall } from './call.ts';
 
-async function askKubernetes(call: AttachmentCall, namespace: string, pod: string): Promise<Description> {
-  const { config, context, signal } = call;
+/** Whose addresses a pod shall have, if it runs a virtual machine. */
+export async function machineWish(call: AttachmentCall, podObject?: unknown): Promise<Pick<Wishes, 'machine'>> {
+  if (!isOfPod(call) || !mayBeMachine(call)) return {};
+  const { machineOf } = await import('./machine.ts');
+  const machine = await machineOf(call, podObject);
+  return machine === undefined ? {} : { machine };
+}
+
+async function withMachine(call: AttachmentCall, description: Description, podObject?: unknown): Promise<Description> {
+  const { ipam } = call.config;
+  if (isDelegated(ipam.type) || description.wishes.addressesWithoutIpam !== undefined) return description;
+  return { ...description, wishes: { ...description.wishes, ...(await machineWish(call, podObject)) } };
+}
+
+async function askKubernetes(call: PodCall): Promise<Description> {
+  const { config, context, signal, workload } = call;
+  const { namespace, pod } = workload;
   const client = context.kubernetes.open(config.kubernetes);
   const namespacePath = `/api/v1/namespaces/${encodeURIComponent(namespace)}`;
   const [namespaceObject, podObject] = await Promise.all([
@@ -18,7 +33,8 @@ async function askKubernetes(call: AttachmentCall, namespace: string, pod: strin
   };
   const isOwnIpam = !isDelegated(config.ipam.type);
   try {
-    return describePod(namespaceObject, podObject, { namespace, complain, isOwnIpam, features: config.features });
+    const options = { namespace, complain, isOwnIpam, features: config.features };
+    return await withMachine(call, describePod(namespaceObject, podObject, options), podObject);
   } catch (error) {
     if (!(error instanceof AnnotationError)) throw error;
     throw new CniError(cniCodes.invalidConfig, `pod ${namespace}/${pod}: ${error.message}`, { cause: error.cause });
@@ -29,15 +45,14 @@ async function askKubernetes(call: AttachmentCall, namespace: string, pod: strin
  * What a workload is, by whoever knows: the Kubernetes API for pods where the configuration says so (`policy.type`),
  * otherwise the configuration itself.
  *
- * @throws KubernetesError; CniError code 7 for annotations that cannot be done.
+ * @throws KubernetesError; CniError code 7 for annotations that cannot be done; RangeError for a pod whose virtual machine
+ *   is not there
  */
-export function describeWorkload(call: AttachmentCall): Promise<Description> {
-  const { config, workload } = call;
-  if (workload.orchestrator === 'k8s' && config.asksKubernetes) {
-    return askKubernetes(call, workload.namespace, workload.pod);
-  }
-  if (workload.orchestrator !== 'k8s' && config.features.ipAddrsNoIpam) {
+export async function describeWorkload(call: AttachmentCall): Promise<Description> {
+  const { config } = call;
+  if (isOfPod(call) && config.asksKubernetes) return askKubernetes(call);
+  if (!isOfPod(call) && config.features.ipAddrsNoIpam) {
     throw new CniError(cniCodes.invalidConfig, 'feature_control.ip_addrs_no_ipam: only pods have such annotations');
   }
-  return Promise.resolve({ source: 'configuration', labels: config.labels, profiles: [config.name], wishes: {} });
+  return withMachine(call, { source: 'configuration', labels: config.labels, profiles: [config.name], wishes: {} });
 }

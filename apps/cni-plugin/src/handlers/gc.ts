@@ -1,3 +1,4 @@
+import { isMachineHandle } from '@calico-node/ipam';
 import type { WorkloadEndpoint } from '@calico-node/model';
 import { detachInterface, interfacePrefix } from '@calico-node/workload';
 import { ipamHandle, type Workload } from '../endpoint/workload.ts';
@@ -62,7 +63,8 @@ export async function collectGarbage(call: Omit<CallInput, 'attachment'>): Promi
     });
   }
   for (const handle of held) {
-    if (!valid.has(handle)) await attempt(() => addresses.release(handle, signal));
+    // Virtual machines keep theirs.
+    if (!valid.has(handle) && !isMachineHandle(handle)) await attempt(() => addresses.release(handle, signal));
   }
   const { type } = config.ipam;
   if (isDelegated(type)) {

@@ -1,3 +1,5 @@
+import { machineHandle } from '@calico-node/ipam';
+import { cidrOf } from '@calico-node/net';
 import type { Answer, Call } from '../server/frame.ts';
 import { CniError, cniCodes, renderError } from '../spec/cni-error.ts';
 import { parseEnvironment, type Environment } from '../spec/environment.ts';
@@ -12,6 +14,7 @@ import { check } from './check.ts';
 import type { HandlerContext } from './context.ts';
 import { detach } from './del.ts';
 import { describeError } from './describe-error.ts';
+import { machineWish } from './describe-workload.ts';
 import { collectGarbage } from './gc.ts';
 import { checkStatus } from './status.ts';
 import { testConnection, testVariable } from './test-connection.ts';
@@ -22,16 +25,24 @@ const changing: ReadonlySet<string> = new Set(['ADD', 'DEL', 'GC']);
 /** The version from which a command exists. */
 const commandSince = { CHECK: '0.4.0', GC: '1.1.0', STATUS: '1.1.0' } as const satisfies Record<string, CniVersion>;
 
-/** The addresses that `calico-ipam` gives when another network plug-in execs it. */
+/** The addresses that `calico-ipam` gives when another network plug-in execs it, and their networks as routes. */
 async function ipamAdd(call: AttachmentCall): Promise<string> {
-  const addresses = await assignOwn(call);
-  return renderResult({ ...emptyResult, ips: addresses }, call.config.cniVersion);
+  const wish = await machineWish(call);
+  const ips = await assignOwn(call, wish);
+  // A virtual machine that moves here is not routed here yet.
+  const isMoving = (wish.machine?.migrationUid ?? '') !== '';
+  const routes = isMoving ? [] : ips.map(({ ip, prefixLength }) => ({ destination: cidrOf(ip, prefixLength) }));
+  return renderResult({ ...emptyResult, ips, routes }, call.config.cniVersion);
 }
 
 /** CHECK of `calico-ipam`: the attachment holds the addresses that `prevResult` says. */
 async function ipamCheck(call: AttachmentCall): Promise<void> {
-  const { config, attachment, store, signal } = call;
-  const handle = ipamHandle(config.name, attachment.containerId, attachment.ifName);
+  const { config, attachment, workload, store, signal } = call;
+  const { machine } = await machineWish(call);
+  const handle =
+    machine === undefined
+      ? ipamHandle(config.name, attachment.containerId, attachment.ifName)
+      : machineHandle(config.name, workload.namespace, machine.name);
   const held = await store.addresses.held(handle, signal);
   for (const { ip } of config.prevResult?.ips ?? []) {
     if (!held.some((address) => address.ip === ip)) {

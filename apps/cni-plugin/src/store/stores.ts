@@ -8,7 +8,13 @@ import {
 } from '@calico-node/datastore';
 import { Ipam } from '@calico-node/ipam';
 import type { Logger, NodePaths } from '@calico-node/service';
-import { EndpointStore, LibraryAddresses, ServiceAddresses, type Addresses } from '@calico-node/workload';
+import {
+  EndpointStore,
+  LibraryAddresses,
+  MachineAddresses,
+  ServiceAddresses,
+  type Addresses,
+} from '@calico-node/workload';
 import { CniError, cniCodes } from '../spec/cni-error.ts';
 
 type Variables = Readonly<Record<string, string | undefined>>;
@@ -20,6 +26,7 @@ const maxConnections = 4;
 export interface Store {
   readonly endpoints: EndpointStore;
   readonly addresses: Addresses;
+  readonly machines: MachineAddresses;
 }
 
 interface Connection {
@@ -94,6 +101,7 @@ export class Stores {
       store: {
         endpoints: new EndpointStore(backend, new Resources(backend, { ipam })),
         addresses: service ?? library,
+        machines: new MachineAddresses(backend, ipam),
       },
       close: () => {
         service?.close();

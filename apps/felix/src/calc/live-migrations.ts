@@ -1,14 +1,11 @@
-import { resourcePrefix } from '@calico-node/model';
+import { liveMigrationPrefix } from '@calico-node/model';
 import type { NodeName } from '@calico-node/net';
 import type { StoreUpdate } from './calc-graph.ts';
 import { workloadEndpointIdOf, type WorkloadEndpointId } from './endpoint-id.ts';
 
-/** Where Calico's store has LiveMigrations, which are nobody's but the orchestrator's and Felix's. */
-export const liveMigrationPrefix = resourcePrefix('Node').replace(/nodes\/$/, 'livemigrations/');
-
 /**
- * The endpoints of this host that virtual machines are being moved to, as the orchestrator writes it: OpenStack by the
- * endpoint's name. (KubeVirt's targets, which are told by labels, need Kubernetes.)
+ * The endpoints of this host that virtual machines are being moved to, by the endpoint's name: OpenStack writes it,
+ * and for KubeVirt our CNI plug-in. (Calico's KubeVirt targets, which are told by labels, need Kubernetes as datastore.)
  */
 export class LiveMigrations {
   readonly #hostname: NodeName;
