@@ -12,7 +12,7 @@ import { connectDatastore, Resources, type DatastoreConfig } from '@calico-node/
 import type { Family, NodeName } from '@calico-node/net';
 import { ConntrackSocket } from '@calico-node/netlink/conntrack';
 import { felixV1, serveUnix } from '@calico-node/rpc';
-import { Backoff, type NodePaths, type ServiceContext } from '@calico-node/service';
+import { Backoff, settleHeap, type NodePaths, type ServiceContext } from '@calico-node/service';
 import { CalcGraph } from './calc/calc-graph.ts';
 import type { ConfigUpdate } from './calc/intents.ts';
 import { LiveMigrations } from './calc/live-migrations.ts';
@@ -205,10 +205,14 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
   const followers = [flowLogs, policySync].filter((follower) => follower !== undefined);
   using sync = syncMetrics(context.metrics.registry, options.hostname);
   using _calcMetrics = calcMetrics(context.metrics.registry, () => calc.counts);
-  const rehearseQuietly = (): void => {
-    rehearse(families, rules, signal).catch((error: unknown) => {
+  /** Once all that is stored is in the kernel. */
+  const getReady = async (): Promise<void> => {
+    try {
+      if (choice.kind === 'nftables') await rehearse(families, rules, signal);
+    } catch (error) {
       log.debug({ err: error }, 'could not rehearse ahead of the first endpoint');
-    });
+    }
+    settleHeap(signal);
   };
   const syncer = wireStore({
     backend,
@@ -240,7 +244,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
       // The first apply has states of all endpoints; whatever other files there are is of an earlier run.
       void engine.revisions.reached(0n, signal).then(() => {
         files?.keepOnly([...engine.endpoints.values()].map(({ endpoint }) => endpoint.identity));
-        if (choice.kind === 'nftables') rehearseQuietly();
+        void getReady();
       });
     },
   });

@@ -1,27 +1,17 @@
-import { isIpamError, type Ipam, type NodeAllocator, type WarmAssign } from '@calico-node/ipam';
-import type { NodeName } from '@calico-node/net';
+import type { NodeAllocator, WarmAssign } from '@calico-node/ipam';
 import type { ServiceContext } from '@calico-node/service';
 
 /**
- * Gets ready for the next request while nobody waits: reads the node's blocks again where they are not known, and
- * claims a block when the last address of the node's blocks was given. So the next one need not do so.
+ * Gets ready for the next request while nobody waits: has the node's blocks read again where they are not known, and a
+ * block claimed when the last address of the node's blocks was given. So the next request need not do so.
  */
 export class LookAhead {
-  readonly #ipam: Pick<Ipam, 'claimAhead'>;
-  readonly #allocator: Pick<NodeAllocator, 'hasRoomFor' | 'forget'>;
-  readonly #nodeName: NodeName;
+  readonly #allocator: Pick<NodeAllocator, 'prepare' | 'forget'>;
   readonly #log: Pick<ServiceContext['log'], 'debug'>;
   #next: WarmAssign | undefined;
 
-  constructor(
-    ipam: Pick<Ipam, 'claimAhead'>,
-    allocator: Pick<NodeAllocator, 'hasRoomFor' | 'forget'>,
-    nodeName: NodeName,
-    log: Pick<ServiceContext['log'], 'debug'>,
-  ) {
-    this.#ipam = ipam;
+  constructor(allocator: Pick<NodeAllocator, 'prepare' | 'forget'>, log: Pick<ServiceContext['log'], 'debug'>) {
     this.#allocator = allocator;
-    this.#nodeName = nodeName;
     this.#log = log;
   }
 
@@ -34,15 +24,11 @@ export class LookAhead {
   async look(): Promise<void> {
     const next = this.#next;
     this.#next = undefined;
-    if (next === undefined) return;
     try {
-      if (await this.#allocator.hasRoomFor(next)) return;
-      await this.#ipam.claimAhead({ ...next, nodeName: this.#nodeName });
-      this.#allocator.forget();
-      await this.#allocator.hasRoomFor(next);
+      await this.#allocator.prepare(next);
     } catch (error) {
-      if (!isIpamError(error)) this.#allocator.forget();
-      this.#log.debug({ err: error }, 'could not get a block ready for the next request');
+      this.#allocator.forget();
+      this.#log.debug({ err: error }, 'could not get ready for the next request');
     }
   }
 }

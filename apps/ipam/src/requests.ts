@@ -75,11 +75,12 @@ export function warmAutoAssign(request: ipamV1.AutoAssignRequest, ownNode: NodeN
   const { num4, num6, handleId, nodeName } = request;
   if (use === undefined || use === 'LoadBalancer' || !isHandle(handleId)) return undefined;
   if (num4 + num6 === 0 || num4 + num6 > maxAddresses || (nodeName !== '' && nodeName !== ownNode)) return undefined;
-  const { attributes, ipv4Pools, ipv6Pools } = request;
+  const { attributes, ipv4Pools, ipv6Pools, maxBlocksPerHost } = request;
   const endpoint = request.endpoint && readEndpoint(request.endpoint, ownNode);
   const drafted = endpoint === undefined ? {} : { endpoint };
   const namespaceLabels = labelsOf(request);
-  return { type: 'assign', num4, num6, handleId, attributes, ipv4Pools, ipv6Pools, use, namespaceLabels, ...drafted };
+  const wanted = { num4, num6, attributes, ipv4Pools, ipv6Pools, use, namespaceLabels, maxBlocksPerHost };
+  return { type: 'assign', handleId, ...wanted, ...drafted };
 }
 
 /** The namespace's labels; nothing when the caller does not know them. */

@@ -10,7 +10,7 @@ import {
 } from '@calico-node/ipam';
 import { ipamConfigKey } from '@calico-node/model';
 import { ipamV1, serveUnix, unary, type UnaryContext } from '@calico-node/rpc';
-import { sleep, type Reporter, type ServiceContext } from '@calico-node/service';
+import { settleHeap, sleep, type Reporter, type ServiceContext } from '@calico-node/service';
 import { readConfig } from './config.ts';
 import { LookAhead } from './look-ahead.ts';
 import {
@@ -51,7 +51,7 @@ export async function runIpam(context: ServiceContext): Promise<void> {
     serve: (works) => serveBatch(allocator, works, counted.served),
     whenIdle: () => ahead.look(),
   });
-  const ahead = new LookAhead(ipam, allocator, config.nodeName, log);
+  const ahead = new LookAhead(allocator, log);
   const counted = registerMetrics(metrics.registry, () => queue.length);
 
   /** A call: queued, counted, its errors translated. */
@@ -86,7 +86,7 @@ export async function runIpam(context: ServiceContext): Promise<void> {
   const service: ipamV1.IpamServiceServer = {
     autoAssign: call('AutoAssign', (request: ipamV1.AutoAssignRequest, caller) => {
       const warm = warmAutoAssign(request, nodeName);
-      if (warm !== undefined && request.maxBlocksPerHost === 0) ahead.expectAnother(warm);
+      if (warm !== undefined) ahead.expectAnother(warm);
       return {
         warm: fromMemory(warm, autoAssignAnswer),
         cold: () => autoAssign(ipam, request, nodeName, caller),
@@ -108,9 +108,14 @@ export async function runIpam(context: ServiceContext): Promise<void> {
   try {
     await using server = await serveUnix(config.socket, [[ipamV1.IpamServiceService, service]]);
     log.info({ node: config.nodeName, socket: config.socket }, 'serving');
-    rehearseAllocations(backend, config.nodeName, { timeoutMs: storeTimeoutMs }).catch((error: unknown) => {
-      log.debug({ err: error }, 'could not rehearse ahead of the first call');
-    });
+    rehearseAllocations(backend, config.nodeName, { timeoutMs: storeTimeoutMs })
+      .catch((error: unknown) => {
+        log.debug({ err: error }, 'could not rehearse ahead of the first call');
+      })
+      .finally(async () => {
+        if (queue.length === 0) await ahead.look();
+        settleHeap(signal);
+      });
     await probeStore(backend, health.register('datastore'), signal);
     await server.close();
   } finally {

@@ -34,6 +34,12 @@ export async function claimForHost(
   return blockOfAffinity(store, host, cidr, affinity, config, clock);
 }
 
+/** A block as it is when a host claims it at this moment. */
+export function freshBlock(cidr: Cidr, affinity: string, clock: Clock): AllocationBlock {
+  const claimTime = new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
+  return newBlock(cidr, affinity, claimTime, clock.nanoseconds());
+}
+
 /** Notes that a host is about to claim a block; undefined when it has an affinity to it already. */
 async function createPending(store: IpamStore, host: Host, cidr: Cidr): Promise<Stored<BlockAffinity> | undefined> {
   try {
@@ -56,10 +62,9 @@ async function claimBlock(
   config: IpamConfig,
   clock: Clock,
 ): Promise<Stored<AllocationBlock>> {
-  const claimTime = new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
   let block: Stored<AllocationBlock>;
   try {
-    block = await store.createBlock(newBlock(cidr, affinityText(host), claimTime, clock.nanoseconds()));
+    block = await store.createBlock(freshBlock(cidr, affinityText(host), clock));
   } catch (error) {
     if (!isDatastoreError(error, 'already-exists')) throw error;
     const existing = await store.block(cidr, config);

@@ -65,20 +65,11 @@ export class BlockSource {
   readonly #scope: Scope;
   readonly #pools: readonly Pool[];
   readonly #limit: number;
-  /** Whether an empty block of another host will do. */
-  readonly #mayTakeOver: boolean;
   /** The host's blocks that were not tried yet. */
   readonly #affine: Cidr[];
   #owned: number;
 
-  constructor(
-    scope: Scope,
-    pools: readonly Pool[],
-    affine: readonly Cidr[],
-    limit: number,
-    { mayTakeOver = true }: { readonly mayTakeOver?: boolean } = {},
-  ) {
-    this.#mayTakeOver = mayTakeOver;
+  constructor(scope: Scope, pools: readonly Pool[], affine: readonly Cidr[], limit: number) {
     this.#scope = scope;
     this.#pools = pools;
     this.#affine = [...affine];
@@ -156,7 +147,7 @@ export class BlockSource {
         if (block.value.affinity !== null && isEmptyBlock(block.value)) leftEmpty.push(block);
       }
     }
-    if (this.#mayTakeOver) for (const block of leftEmpty) if (await this.#takeOver(block)) return block.value.cidr;
+    for (const block of leftEmpty) if (await this.#takeOver(block)) return block.value.cidr;
     throw new IpamError(
       'pool-full',
       `no free block in the IPv${family} pools ${this.#pools.map((pool) => pool.name).join(', ')}`,

@@ -3,7 +3,7 @@ import { encodeIpamConfig, ipamConfigKey, type AllocationAttribute, type IpamCon
 import { cidrContains, cidrOf, familyOf, parseCidr, type Cidr, type Family, type IpAddress } from '@calico-node/net';
 import { assignSpecific } from './assign-ip.ts';
 import { assignFamily, type Assigned } from './auto-assign.ts';
-import { affineBlocks, BlockSource, maxBlocks, type Scope } from './block-source.ts';
+import type { Scope } from './block-source.ts';
 import { attributesAt, cleanHandle, ordinalOf, type Release } from './block.ts';
 import { systemClock, type Clock } from './clock.ts';
 import { IpamError } from './errors.ts';
@@ -101,21 +101,6 @@ export class Ipam {
       shortfall ??= result.shortfall;
     }
     return { ipv4: assigned[4], ipv6: assigned[6], shortfall };
-  }
-
-  /**
-   * Claims the block that a request would claim when the node's own blocks have no free address left, and takes no
-   * address; of other nodes' empty blocks it takes none. Does nothing where affinity is strict: nobody could borrow
-   * from the block.
-   * @throws IpamError `no-pool`, `node-unknown`, `block-limit`, `pool-full`
-   */
-  async claimAhead(request: Omit<AutoAssignRequest, 'handleId' | 'attributes' | 'maxPerHandle'>): Promise<void> {
-    for (const { scope, chosen } of await this.#families(request)) {
-      if (scope.config.strict_affinity === true) return;
-      const limit = maxBlocks(scope.config, request.maxBlocksPerHost ?? 0);
-      const affine = await affineBlocks(scope, chosen);
-      await new BlockSource(scope, chosen.usable, affine, limit, { mayTakeOver: false }).next();
-    }
   }
 
   /**

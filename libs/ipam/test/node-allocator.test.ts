@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { connectDatastore, Resources, type Backend, type EndpointDraft } from '@calico-node/datastore';
 import { startEtcd, type EtcdProcess } from '@calico-node/datastore/testing';
 import { ipamConfigKey, resourceKey } from '@calico-node/model';
+import { cidrOf, type IpAddress } from '@calico-node/net';
 import { Ipam, NodeAllocator, rehearseAllocations, type WarmAssign, type WarmOutcome } from '../src/index.ts';
 
 const apiVersion = 'projectcalico.org/v3';
@@ -140,14 +141,6 @@ describe('an allocation from memory', () => {
     expect(Object.keys(await stored()).filter((key) => key.endsWith('/b'))).toEqual([]);
   });
 
-  it('is left to others when the node has no block with room, and uses the one that they claimed', async () => {
-    expect(await serveOne(assignment('a'))).toEqual({ type: 'unserved' });
-    await ownBlock();
-    expect(addressesOf(await serveOne(assignment('b', { num4: 7 })))).toHaveLength(7);
-    expect(await serveOne(assignment('c'))).toEqual({ type: 'unserved' });
-    expect((await stored())['/calico/ipam/v2/handle/c']).toBeUndefined();
-  });
-
   it('spreads over the blocks of a node', async () => {
     await ipam.autoAssign({ num4: 9, handleId: 'first', nodeName: 'n1', use: 'Workload' });
     await ipam.releaseByHandle('first');
@@ -181,7 +174,13 @@ describe('an allocation from memory', () => {
     ['its pool selects by namespace', () => pool('p', '10.0.0.0/24', { blockSize: 29, namespaceSelector: 'all()' })],
     ['its pool is for other uses', () => pool('p', '10.0.0.0/24', { blockSize: 29, allowedUses: ['Tunnel'] })],
     ['the node is gone', () => backend.delete(`${resources}/nodes/n1`)],
-    ['the node lost the affinity', () => ipam.releaseHostAffinities('n1')],
+    [
+      'the node lost the affinity, and may claim no block',
+      async () => {
+        await backend.put(ipamConfigKey, JSON.stringify({ auto_allocate_blocks: false }));
+        await ipam.releaseHostAffinities('n1');
+      },
+    ],
     [
       'everything was reserved',
       () => backend.put(`${resources}/ipreservations/r`, JSON.stringify({ spec: { reservedCIDRs: ['10.0.0.0/24'] } })),
@@ -203,12 +202,120 @@ describe('an allocation from memory', () => {
   });
 
   it('lets an address rest as long as is configured', async () => {
-    await backend.put(ipamConfigKey, JSON.stringify({ auto_allocate_blocks: true, ipCooldownSeconds: 3600 }));
+    await backend.put(
+      ipamConfigKey,
+      JSON.stringify({ auto_allocate_blocks: true, maxBlocksPerHost: 1, ipCooldownSeconds: 3600 }),
+    );
     await ownBlock();
     const [ip] = addressesOf(await serveOne(assignment('a', { num4: 7 })));
     await releaseOne('a');
     expect(await serveOne(assignment('b'))).toEqual({ type: 'unserved' });
     expect(await ipam.attributesOf(ip as never).catch(String)).toContain('is not assigned');
+  });
+});
+
+describe('a claim from memory', () => {
+  const direct = (handleId: string, nodeName = 'n1', num4 = 1) =>
+    ipam.autoAssign({ num4, handleId, nodeName, use: 'Workload' });
+
+  const affinities = async (): Promise<string[]> =>
+    (await backend.list('/calico/ipam/v2/host/n1/')).items.map(({ key, value }) => `${key.split('/').at(-1)} ${value}`);
+
+  it('leaves in the store what one without memory leaves, in the round trip of the allocation', async () => {
+    await serveOne(assignment('none', { num4: 9 })); // more than a block has
+    calls = [];
+    const warm = addressesOf(await serveOne(assignment('a')));
+    expect(calls).toEqual(['commit']);
+    const left = await stored();
+    for (const { key } of (await backend.list('/calico/ipam/')).items) await backend.delete(key);
+    const { ipv4 } = await ipam.autoAssign({ ...assignment('a'), nodeName: 'n1' });
+    expect(warm).toEqual(ipv4.map(({ ip }) => ip));
+    expect(left).toEqual(await stored());
+  });
+
+  it('comes when own blocks have too few, once for a batch, and serves what comes after', async () => {
+    await ownBlock();
+    await serveOne(assignment('a', { num4: 6 }));
+    const outcomes = await allocator.serve(['b', 'c', 'd'].map((id) => assignment(id, { num4: 2 })));
+    expect(new Set(outcomes.flatMap(addressesOf)).size).toBe(6);
+    expect(await affinities()).toHaveLength(2);
+    calls = [];
+    expect(addressesOf(await serveOne(assignment('e')))).toHaveLength(1);
+    expect(calls).toEqual(['commit']);
+    expect((await releaseOne('c')).type).toBe('released');
+  });
+
+  it('passes by blocks that others have', async () => {
+    await serveOne(assignment('none', { num4: 9 }));
+    await new Resources(backend).apply({ kind: 'Node', apiVersion, metadata: { name: 'n2' }, spec: {} });
+    // What n1 would take is another's by the time it does.
+    const first = (await direct('probe')).ipv4[0]!.ip;
+    await ipam.releaseByHandle('probe');
+    await ipam.releaseHostAffinities('n1');
+    await ipam.claimAffinity(cidrOf(first, 29), 'n2');
+    const [given] = addressesOf(await serveOne(assignment('a')));
+    expect(cidrOf(given as IpAddress, 29)).not.toBe(cidrOf(first, 29));
+    expect((await direct('b', 'n2')).ipv4[0]!.ip).toBe(first);
+  });
+
+  it.each([
+    [
+      'it has as many as it may',
+      () => backend.put(ipamConfigKey, JSON.stringify({ auto_allocate_blocks: true, maxBlocksPerHost: 1 })),
+    ],
+    [
+      'blocks are not claimed by themselves',
+      () => backend.put(ipamConfigKey, JSON.stringify({ auto_allocate_blocks: false })),
+    ],
+    [
+      'a claim was left half done',
+      () => backend.put('/calico/ipam/v2/host/n1/ipv4/block/10.0.0.248-29', '{"state":"pending"}'),
+    ],
+  ])('is left to others when %s', async (_, prepare) => {
+    await ownBlock();
+    await prepare();
+    allocator.forget();
+    await serveOne(assignment('a', { num4: 7 }));
+    const before = await stored();
+    expect(await serveOne(assignment('b'))).toEqual({ type: 'unserved' });
+    await allocator.prepare(assignment('b'));
+    expect(await stored()).toEqual(before);
+  });
+
+  it('is left to others when the request allows no more blocks', async () => {
+    await ownBlock();
+    await serveOne(assignment('a', { num4: 7 }));
+    expect(await serveOne(assignment('b', { maxBlocksPerHost: 1 }))).toEqual({ type: 'unserved' });
+    expect(addressesOf(await serveOne(assignment('b', { maxBlocksPerHost: 2 })))).toHaveLength(1);
+  });
+
+  it('takes a block of the node that lost its affinity for half done', async () => {
+    await serveOne(assignment('none', { num4: 9 }));
+    await direct('a');
+    for (const { key } of (await backend.list('/calico/ipam/v2/host/n1/')).items) await backend.delete(key);
+    expect(await serveOne(assignment('b'))).toEqual({ type: 'unserved' });
+  });
+
+  it('can be made ahead, takes no address then, and the next request needs one step', async () => {
+    await ownBlock();
+    await serveOne(assignment('a', { num4: 7 }));
+    await allocator.prepare(assignment('a'));
+    expect(await affinities()).toHaveLength(2);
+    await allocator.prepare(assignment('a'));
+    expect(await affinities()).toHaveLength(2);
+    calls = [];
+    expect(addressesOf(await serveOne(assignment('b')))).toHaveLength(1);
+    expect(calls).toEqual(['commit']);
+  });
+
+  it('is not made ahead where affinity is strict', async () => {
+    await backend.put(ipamConfigKey, JSON.stringify({ auto_allocate_blocks: true, strict_affinity: true }));
+    await ownBlock();
+    await serveOne(assignment('a', { num4: 7 }));
+    await allocator.prepare(assignment('a'));
+    expect(await affinities()).toHaveLength(1);
+    expect(addressesOf(await serveOne(assignment('b')))).toHaveLength(1);
+    expect(await affinities()).toHaveLength(2);
   });
 });
 

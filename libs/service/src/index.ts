@@ -13,6 +13,7 @@ export {
   type LogLevel,
 } from './log.ts';
 export type { LevelMessage } from './live-level.ts';
+export { collectGarbage, settleHeap } from './heap.ts';
 export { Metrics } from './metrics.ts';
 export { nodePaths, type NodePaths } from './paths.ts';
 export { VERSION } from './version.ts';

@@ -1,4 +1,4 @@
-import { nodePaths, type ServiceContext } from '@calico-node/service';
+import { nodePaths, settleHeap, type ServiceContext } from '@calico-node/service';
 import { FelixConnection } from '@calico-node/workload';
 import { handleCall } from '../handlers/handle.ts';
 import { KubernetesClients } from '../kubernetes/clients.ts';
@@ -45,6 +45,7 @@ export async function runCniServer({ env, log, signal, health, metrics }: Servic
   serving.report({ ready: true });
   log.info({ socket: paths.cniSocket }, 'serving CNI calls');
   await warmUp(context, signal);
+  settleHeap(signal);
   if (!signal.aborted) {
     await new Promise<void>((resolve) => {
       signal.addEventListener('abort', () => {

@@ -1,33 +1,35 @@
 import { maxCommitSize, type Change, type Commit, type Guard } from '@calico-node/datastore';
-import { affinityKey, blockKey, encodeBlock, encodeHandle, encodeResource, handleKey } from '@calico-node/model';
+import {
+  affinityKey,
+  blockKey,
+  encodeAffinity,
+  encodeBlock,
+  encodeHandle,
+  encodeResource,
+  handleKey,
+} from '@calico-node/model';
 import type { AllocationBlock } from '@calico-node/model';
-import type { Cidr } from '@calico-node/net';
-import type { Draft, OwnBlock } from './draft.ts';
+import { absent } from './block-claims.ts';
+import type { Draft } from './draft.ts';
 import { endpointKey } from './new-endpoint.ts';
 import type { Reference } from './reference.ts';
-
-/** What a draft is drawn from. */
-export interface Knowledge {
-  readonly reference: Reference;
-  readonly blocks: ReadonlyMap<Cidr, OwnBlock>;
-}
 
 /** Every write of a block raises its sequence number by one. */
 export function raised(block: AllocationBlock): AllocationBlock {
   return { ...block, sequenceNumber: block.sequenceNumber + 1n };
 }
 
+const confirmed = encodeAffinity({ state: 'confirmed', deleted: false });
+
 function atRevision(key: string, revision: bigint): Guard {
   return { type: 'key', key, revision };
 }
 
-function guardsOf(draft: Draft, { reference, blocks }: Knowledge, nodeName: string): readonly Guard[] {
+function guardsOf(draft: Draft, reference: Reference, nodeName: string): readonly Guard[] {
   const guards: Guard[] = [...reference.guards(draft.pools)];
-  for (const cidr of draft.blocks.keys()) {
-    const block = blocks.get(cidr);
-    if (block === undefined) continue;
-    guards.push(atRevision(blockKey(cidr), block.revision));
-    guards.push(atRevision(affinityKey('host', nodeName, cidr), block.affinityRevision));
+  for (const [cidr, { drawnFrom }] of draft.blocks) {
+    guards.push(atRevision(blockKey(cidr), drawnFrom.revision));
+    guards.push(atRevision(affinityKey('host', nodeName, cidr), drawnFrom.affinityRevision));
   }
   for (const [id, change] of draft.handles) {
     guards.push(atRevision(handleKey(id), change.type === 'create' ? 0n : change.revision));
@@ -41,13 +43,14 @@ function guardsOf(draft: Draft, { reference, blocks }: Knowledge, nodeName: stri
   return [...guards, ...premises.values()];
 }
 
-function changesOf({ blocks, handles, endpoints }: Draft): readonly Change[] {
+function changesOf({ blocks, handles, endpoints }: Draft, nodeName: string): readonly Change[] {
   return [
-    ...[...blocks].map(([cidr, block]) => ({
-      type: 'put' as const,
-      key: blockKey(cidr),
-      value: encodeBlock(raised(block)),
-    })),
+    ...[...blocks].flatMap(([cidr, { drawnFrom, block }]) => [
+      { type: 'put' as const, key: blockKey(cidr), value: encodeBlock(raised(block)) },
+      ...(drawnFrom.affinityRevision === absent
+        ? [{ type: 'put' as const, key: affinityKey('host', nodeName, cidr), value: confirmed }]
+        : []),
+    ]),
     ...[...handles].map(([id, change]) =>
       change.type === 'create'
         ? { type: 'put' as const, key: handleKey(id), value: encodeHandle(change.handle) }
@@ -71,10 +74,10 @@ function keysOf({ blocks, handles, endpoints }: Draft): readonly string[] {
 }
 
 /** The one transaction of a draft: it holds only if nothing of what the draft was drawn from has changed. */
-export function commitOf(draft: Draft, knowledge: Knowledge, nodeName: string): Commit {
+export function commitOf(draft: Draft, reference: Reference, nodeName: string): Commit {
   return {
-    guards: guardsOf(draft, knowledge, nodeName),
-    changes: changesOf(draft),
+    guards: guardsOf(draft, reference, nodeName),
+    changes: changesOf(draft, nodeName),
     otherwiseRead: keysOf(draft),
   };
 }

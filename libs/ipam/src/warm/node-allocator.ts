@@ -23,10 +23,11 @@ import type { Cidr } from '@calico-node/net';
 import { hostAffinity } from '../block.ts';
 import { systemClock, type Clock } from '../clock.ts';
 import type { Stored } from '../store.ts';
-import { commitOf, fitsOneCommit, raised, type Knowledge } from './commit.ts';
+import { absent, BlockClaims } from './block-claims.ts';
+import { commitOf, fitsOneCommit, raised } from './commit.ts';
 import { Draft, type OwnBlock } from './draft.ts';
 import { mayBeCreated } from './new-endpoint.ts';
-import { loadReference } from './reference.ts';
+import { loadReference, type Reference } from './reference.ts';
 import { unserved, type WarmAssign, type WarmOutcome, type WarmRequest } from './requests.ts';
 
 /** How many requests one transaction carries at most: each has a guard and a change, besides blocks and settings. */
@@ -38,8 +39,13 @@ const maxHandles = 4096;
 /** How often a batch is drawn up again before its requests are left to others. */
 const attempts = 4;
 
-interface Memory extends Knowledge {
+interface Memory {
+  readonly reference: Reference;
   readonly blocks: Map<Cidr, OwnBlock>;
+  /** Whether `blocks` are all that the node has begun to claim: if not, something half done comes before a new claim. */
+  readonly isWhole: boolean;
+  /** Blocks that others were found to have. */
+  readonly taken: Set<Cidr>;
 }
 
 export interface NodeAllocatorOptions {
@@ -71,8 +77,8 @@ export class NodeAllocator {
   }
 
   /**
-   * Serves what can be served from the node's own blocks, all in one transaction; the outcomes are in the
-   * requests' order. At most `maxBatch` requests, no handle twice.
+   * Serves what can be served from the node's own blocks and from blocks that nobody has, which it claims in the same
+   * step, all in one transaction; the outcomes are in the requests' order. At most `maxBatch` requests, no handle twice.
    * @throws DatastoreError `unavailable`: what was asked for may have been done.
    */
   async serve(requests: readonly WarmRequest[]): Promise<readonly WarmOutcome[]> {
@@ -88,13 +94,25 @@ export class NodeAllocator {
   }
 
   /**
-   * Whether another request like this could be served from the node's own blocks. Reads them if they are not known, so
-   * that the next request finds them in memory. Not while a batch is served.
+   * Gets ready for the next requests: reads the node's blocks if they are not known, and claims the block that a request
+   * like the one given would have to claim. Not where affinity is strict: nobody could borrow from the block. Not while
+   * a batch is served.
    * @throws DatastoreError
    */
-  async hasRoomFor(request: WarmAssign): Promise<boolean> {
-    this.#knowledge ??= await this.#load();
-    return this.#newDraft(this.#knowledge).hasRoom(request);
+  async prepare(next: WarmAssign | undefined): Promise<void> {
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      this.#knowledge ??= await this.#load();
+      const { reference } = this.#knowledge;
+      const draft = this.#newDraft(this.#knowledge);
+      if (next !== undefined && reference.config.strict_affinity !== true) draft.claimFor(next);
+      if (draft.blocks.size === 0) return;
+      const result = await this.#backend.commit?.(commitOf(draft, reference, this.#nodeName), this.#options);
+      if (result?.isCommitted === true) {
+        this.#remember(draft, result.revision);
+        return;
+      }
+      if (result === undefined || !this.#correct(draft, result.current, new Set())) this.forget();
+    }
   }
 
   async #serveKnown(requests: readonly WarmRequest[]): Promise<readonly WarmOutcome[]> {
@@ -104,7 +122,7 @@ export class NodeAllocator {
       this.#knowledge ??= await this.#load();
       const { draft, outcomes } = this.#draw(requests, this.#knowledge, refused);
       if (draft.handles.size === 0) return outcomes;
-      const commit = commitOf(draft, this.#knowledge, this.#nodeName);
+      const commit = commitOf(draft, this.#knowledge.reference, this.#nodeName);
       if (!fitsOneCommit(commit) && requests.length > 1) {
         const half = Math.ceil(requests.length / 2);
         const first = await this.#serveKnown(requests.slice(0, half));
@@ -148,16 +166,17 @@ export class NodeAllocator {
     return { draft, outcomes };
   }
 
-  #newDraft({ reference, blocks }: Memory): Draft {
+  #newDraft({ reference, blocks, isWhole, taken }: Memory): Draft {
     const cooldown = { seconds: reference.config.ipCooldownSeconds ?? 0, now: this.#clock.now() };
-    return new Draft(blocks, reference, this.#nodeName, cooldown);
+    const claims = isWhole ? new BlockClaims(this.#nodeName, reference, taken, this.#clock) : undefined;
+    return new Draft(blocks, claims, reference, this.#nodeName, cooldown);
   }
 
   #remember(draft: Draft, revision: bigint): void {
     const blocks = this.#knowledge?.blocks;
-    for (const [cidr, block] of draft.blocks) {
-      const old = blocks?.get(cidr);
-      if (old !== undefined) blocks?.set(cidr, { ...old, value: raised(block), revision });
+    for (const [cidr, { drawnFrom, block }] of draft.blocks) {
+      const affinityRevision = drawnFrom.affinityRevision === absent ? revision : drawnFrom.affinityRevision;
+      blocks?.set(cidr, { value: raised(block), revision, affinityRevision });
     }
     for (const [id, change] of draft.handles) {
       this.#handles.delete(id);
@@ -177,15 +196,19 @@ export class NodeAllocator {
       isExplained = true;
       refused.add(handleId);
     }
-    const blocks = this.#knowledge?.blocks;
-    for (const cidr of draft.blocks.keys()) {
-      const [old, found] = [blocks?.get(cidr), current.get(blockKey(cidr))];
-      if (old === undefined || old.revision === found?.revision) continue;
-      isExplained = true;
+    for (const [cidr, { drawnFrom }] of draft.blocks) {
+      const found = current.get(blockKey(cidr));
+      if ((found?.revision ?? absent) === drawnFrom.revision) continue;
       const value = found === undefined ? undefined : decodeBlock(found.value);
-      if (found !== undefined && value?.affinity === hostAffinity(this.#nodeName)) {
-        blocks?.set(cidr, { ...old, value, revision: found.revision });
-      } else blocks?.delete(cidr);
+      const isOwn = value?.affinity === hostAffinity(this.#nodeName);
+      if (drawnFrom.revision === absent) {
+        // A block of the node's own without an affinity was left half done.
+        if (isOwn) return false;
+        this.#knowledge?.taken.add(cidr);
+      } else if (found !== undefined && isOwn) {
+        this.#knowledge?.blocks.set(cidr, { ...drawnFrom, value, revision: found.revision });
+      } else this.#knowledge?.blocks.delete(cidr);
+      isExplained = true;
     }
     for (const [id, change] of draft.handles) {
       const found = current.get(handleKey(id));
@@ -226,6 +249,7 @@ export class NodeAllocator {
         return [[cidr, { value: block, revision: stored.revision, affinityRevision }] as const];
       }),
     );
-    return { reference, blocks: new Map(found.flat()) };
+    const blocks = new Map(found.flat());
+    return { reference, blocks, isWhole: blocks.size === items.length, taken: new Set() };
   }
 }

@@ -1,7 +1,9 @@
-import type { Backend, CallOptions } from '@calico-node/datastore';
-import { API_VERSION, type WorkloadEndpoint } from '@calico-node/model';
+import type { Backend, CallOptions, Guard } from '@calico-node/datastore';
+import { API_VERSION, ipamConfigKey, type WorkloadEndpoint } from '@calico-node/model';
 import { cidrOf, splitCidr, type Cidr } from '@calico-node/net';
 import { hostAffinity, newBlock } from '../block.ts';
+import { systemClock } from '../clock.ts';
+import { BlockClaims } from './block-claims.ts';
 import { commitOf } from './commit.ts';
 import { Draft, type OwnBlock } from './draft.ts';
 import { loadReference } from './reference.ts';
@@ -10,6 +12,8 @@ import { loadReference } from './reference.ts';
 const times = 12;
 /** No object was ever last written at it: the first write to a store makes revision 2. */
 const never = 1n;
+/** No commit holds with this. */
+const refused: Guard = { type: 'key', key: ipamConfigKey, revision: never };
 
 function endpointOf(nodeName: string): WorkloadEndpoint {
   return {
@@ -21,7 +25,7 @@ function endpointOf(nodeName: string): WorkloadEndpoint {
 }
 
 /**
- * Draws up allocations from a block that nobody has, and has the store refuse each of them: so that the first real ones
+ * Draws up allocations from a block that nobody has, and claims, and has the store refuse each of them: so that the first real ones
  * do not wait for connections and until the code is compiled. Nothing is changed anywhere.
  *
  * @throws DatastoreError
@@ -37,8 +41,13 @@ export async function rehearseAllocations(
   const cidr = cidrOf(splitCidr(pool.cidr).ip, pool.blockSize);
   const value = newBlock(cidr, hostAffinity(nodeName), '', 0n);
   const own = new Map<Cidr, OwnBlock>([[cidr, { value, revision: never, affinityRevision: never }]]);
+  const claims = new BlockClaims(nodeName, reference, new Set(), systemClock());
   for (let index = 0; index < times; index++) {
-    const draft = new Draft(own, reference, nodeName, { seconds: 0, now: 0 });
+    const isClaim = index % 2 === 1;
+    const draft = new Draft(isClaim ? new Map() : own, isClaim ? claims : undefined, reference, nodeName, {
+      seconds: 0,
+      now: 0,
+    });
     const request = {
       type: 'assign',
       num4: 1,
@@ -50,10 +59,10 @@ export async function rehearseAllocations(
       use: 'Workload',
     } as const;
     draft.assign(request, { endpoint: endpointOf(nodeName), premises: [] });
-    const block = draft.blocks.get(cidr);
-    if (block === undefined) return;
-    const commit = commitOf(draft, { reference, blocks: own }, nodeName);
-    await backend.commit?.(commit, options);
-    own.set(cidr, { value: block, revision: never, affinityRevision: never });
+    const commit = commitOf(draft, reference, nodeName);
+    await backend.commit?.({ ...commit, guards: [...commit.guards, refused] }, options);
+    const taken = draft.blocks.get(cidr);
+    if (taken !== undefined && !isClaim)
+      own.set(cidr, { value: taken.block, revision: never, affinityRevision: never });
   }
 }

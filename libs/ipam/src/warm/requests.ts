@@ -13,6 +13,8 @@ export interface WarmAssign {
   readonly ipv4Pools: readonly string[];
   readonly ipv6Pools: readonly string[];
   readonly use: Exclude<IntendedUse, 'LoadBalancer'>;
+  /** How many blocks the node may have for it; absent or 0: as many as the configuration says. */
+  readonly maxBlocksPerHost?: number;
   /** Of the workload's namespace; without them pools that select by namespace are left to `Ipam`. */
   readonly namespaceLabels?: Readonly<Record<string, string>> | undefined;
   /** A workload endpoint that is created in the same step, with the addresses as its networks. */
