@@ -122,16 +122,17 @@ export async function runDaemon(context: ServiceContext): Promise<void> {
         );
     });
     // Not a failure of the path. Then sessions: their peers keep our routes from here on.
-    bfd.close();
+    const farewell = bfd.close();
     speaker.stop();
     bmp.close();
     updateLog.close();
     await server.close();
+    await farewell;
   } finally {
     process.removeListener('SIGHUP', reread);
     clearInterval(readiness);
     endWarmUp();
-    bfd.close();
+    void bfd.close();
     speaker.stop();
     bmp.close();
     updateLog.close();

@@ -115,6 +115,29 @@ describe('BFD with BIRD 2', () => {
     expect(route()).not.toBe('');
   });
 
+  it('goes on for a while telling BIRD that it was ended on purpose, and comes up anew when it is wanted again', async () => {
+    const bird = startBird('direct; graceful restart on;');
+    await peerWith({}, bird);
+    // The state are the first two bits of the second octet (RFC 5880 4.1).
+    const chain = 'add chain inet watch in { type filter hook input priority 0; }';
+    theirs.nft(`add table inet watch; ${chain}; add rule inet watch in udp dport 3784 @th,72,2 0 counter`);
+    await daemon.apply(bgpV1.BgpConfig.fromPartial({ routerId: ours.address, localAs: 64512 }));
+    const counted = (): number => {
+      const rules = execFileSync('nsenter', [
+        `--net=/run/netns/${theirs.name}`,
+        'nft',
+        'list',
+        'table',
+        'inet',
+        'watch',
+      ]);
+      return Number(/packets (\d+)/.exec(rules.toString())?.[1]);
+    };
+    await until('AdminDown, more than once', counted, (packets) => packets > 1);
+    await peerWith({}, bird);
+    expect(theirs.log('bird.log')).not.toMatch(/ours: .*BFD/i);
+  });
+
   it('is told on purpose when we stop: BIRD does not take it for a failure', async () => {
     const bird = startBird('direct; graceful restart on;');
     await peerWith({}, bird);

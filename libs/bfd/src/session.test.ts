@@ -147,6 +147,21 @@ describe('a BFD session', () => {
     expect(pair.states[0]).toBe('AdminDown');
   });
 
+  it('tells that it is disabled for a detection time of the other side', () => {
+    const pair = new Pair().up();
+    const { actions } = pair.event(0, { kind: 'disable' });
+    const [near, far] = pair.ends.map(({ session }) => session);
+    expect(actions).toContainEqual({ kind: 'start-transmit', intervalUs: 1_000_000 });
+    expect(actions).toContainEqual({ kind: 'start-farewell', timeUs: detectionTimeUs(far!, otherConfig) });
+    expect(sent(stepBfd(near!, { kind: 'transmit-expired' }, config))).toMatchObject([{ state: 'AdminDown' }]);
+  });
+
+  it('is over at once when it is disabled before anybody was heard', () => {
+    const { actions } = stepBfd(initialBfdSession, { kind: 'disable' }, config);
+    expect(actions).toContainEqual({ kind: 'stop-transmit' });
+    expect(actions).toContainEqual({ kind: 'start-farewell', timeUs: 0 });
+  });
+
   it('shortens intervals by up to a quarter, by a tenth at least when one packet counts', () => {
     fc.assert(
       fc.property(

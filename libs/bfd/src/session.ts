@@ -71,6 +71,8 @@ export type BfdAction =
   | { readonly kind: 'stop-transmit' }
   | { readonly kind: 'start-detection'; readonly timeUs: number }
   | { readonly kind: 'stop-detection' }
+  /** Disabled: packets still go out for this long, so that the other side knows; then it is over. */
+  | { readonly kind: 'start-farewell'; readonly timeUs: number }
   | { readonly kind: 'changed'; readonly from: BfdStateName; readonly to: BfdStateName; readonly cause: BfdCause };
 
 export interface BfdStep {
@@ -98,8 +100,7 @@ function told(session: BfdSession, config: BfdConfig): Intervals {
 /** RFC 5880 6.8.7: how often we send, before jitter. Undefined: not by ourselves. */
 export function transmitIntervalUs(session: BfdSession, config: BfdConfig): number | undefined {
   const { remote, state, isPolling } = session;
-  if (state === 'AdminDown') return undefined;
-  if (remote === undefined) return config.passive ? undefined : told(session, config).minTxUs;
+  if (remote === undefined) return config.passive || state === 'AdminDown' ? undefined : told(session, config).minTxUs;
   if (remote.requiredMinRxUs === 0) return undefined;
   const isDemanded = remote.demand && state === 'Up' && remote.state === 'Up';
   if (isDemanded && !isPolling) return undefined;
@@ -263,7 +264,10 @@ function reconfigure(session: BfdSession, before: BfdConfig, config: BfdConfig):
   return transmit(polling, config);
 }
 
-/** RFC 5880 6.8.16 */
+/**
+ * RFC 5880 6.8.16: the other side is told for a detection time of its own, which is as long as our packets have it.
+ * Where there is none, nobody waits for us.
+ */
 function disable(before: BfdSession, config: BfdConfig): BfdStep {
   const session: BfdSession = {
     state: 'AdminDown',
@@ -273,12 +277,14 @@ function disable(before: BfdSession, config: BfdConfig): BfdStep {
     before: undefined,
   };
   const isHeard = before.remote !== undefined || !config.passive;
+  const intervalUs = transmitIntervalUs(session, config) ?? 0;
   return {
     session,
     actions: [
-      { kind: 'stop-transmit' },
       { kind: 'stop-detection' },
       ...(isHeard ? [{ kind: 'send', packet: packetOf(session, config) } as const] : []),
+      transmitTimer(session, config),
+      { kind: 'start-farewell', timeUs: config.multiplier * intervalUs },
       ...changes(before, session, 'disabled'),
     ],
   };

@@ -16,6 +16,8 @@ import {
 export interface BfdRunnerHandlers {
   send(packet: Uint8Array): void;
   changed(from: BfdStateName, to: BfdStateName, cause: BfdCause): void;
+  /** Disabled, and the other side has been told for as long as is due. */
+  ended(): void;
 }
 
 /** One session's machine with its timers: carries out what `stepBfd` says. */
@@ -25,6 +27,7 @@ export class BfdRunner {
   #session: BfdSession = initialBfdSession;
   #transmit: NodeJS.Timeout | undefined;
   #detection: NodeJS.Timeout | undefined;
+  #farewell: NodeJS.Timeout | undefined;
   #heardMs = 0;
   /** When the state was entered, Unix time in ms. */
   sinceMs = Date.now();
@@ -59,6 +62,13 @@ export class BfdRunner {
     this.dispatch({ kind: 'reconfigured', before });
   }
 
+  /** Says no more. After `disable` only: the other side may not have heard of it. */
+  end(): void {
+    clearTimeout(this.#transmit);
+    clearTimeout(this.#farewell);
+    this.#handlers.ended();
+  }
+
   #perform(action: BfdAction): void {
     switch (action.kind) {
       case 'send':
@@ -83,6 +93,11 @@ export class BfdRunner {
         return;
       case 'stop-detection':
         clearTimeout(this.#detection);
+        return;
+      case 'start-farewell':
+        this.#farewell = setTimeout(() => {
+          this.end();
+        }, action.timeUs / 1000);
         return;
       case 'changed':
         this.sinceMs = Date.now();

@@ -26,13 +26,18 @@ interface Entry {
   readonly discriminator: number;
   readonly target: BfdTarget;
   readonly runner: BfdRunner;
-  readonly sender: BfdSender;
   settings: BfdSettings;
   failures: number;
 }
 
+/** How long `Bfd.close` waits at most: who stops the daemon may not have much more patience. */
+const farewellMs = 2000;
+
 export class Bfd {
   readonly #entries = new Map<string, Entry>();
+  /** Those that are disabled, and still tell so (RFC 5880 6.8.16). */
+  readonly #leaving = new Set<Entry>();
+  #onLeft: (() => void) | undefined;
   readonly #receiver: BfdReceiver;
   readonly #onFailed: (neighbor: string, keepsRoutes: boolean) => void;
   readonly #log: Logger;
@@ -71,15 +76,23 @@ export class Bfd {
     return { state, diagnostic, sinceMs: runner.sinceMs, hops: target.hops, ...runner.times, failures };
   }
 
-  /** Ends all sessions; the peers are told that this is on purpose. */
-  close(): void {
+  /** Ends all sessions. The peers are told that this is on purpose: settles once they have been, or after 2 s. */
+  async close(): Promise<void> {
     for (const entry of this.#entries.values()) this.#end(entry);
     this.#receiver.close();
+    if (this.#leaving.size === 0) return;
+    const giveUp = setTimeout(() => {
+      for (const { runner } of this.#leaving) runner.end();
+    }, farewellMs);
+    await new Promise<void>((resolve) => (this.#onLeft = resolve));
+    clearTimeout(giveUp);
   }
 
   #begin(config: NeighborConfig, settings: BfdSettings): void {
     const target = targetOf(config, settings);
     const { name } = config;
+    // One session with a peer at a time: two voices would have it go up and down.
+    for (const other of this.#leaving) if (isSamePeer(other.target, target)) other.runner.end();
     const log = this.#log.child({ peer: name });
     const sender = new BfdSender(target, log);
     const discriminator = this.#freeDiscriminator();
@@ -95,8 +108,13 @@ export class Bfd {
         entry.failures++;
         this.#onFailed(name, entry.settings.graceful);
       },
+      ended: () => {
+        sender.close();
+        this.#leaving.delete(entry);
+        if (this.#leaving.size === 0) this.#onLeft?.();
+      },
     });
-    const entry: Entry = { name, discriminator, target, runner, sender, settings, failures: 0 };
+    const entry: Entry = { name, discriminator, target, runner, settings, failures: 0 };
     this.#entries.set(name, entry);
     runner.dispatch({ kind: 'start' });
   }
@@ -108,8 +126,8 @@ export class Bfd {
 
   #end(entry: Entry): void {
     this.#entries.delete(entry.name);
+    this.#leaving.add(entry);
     entry.runner.dispatch({ kind: 'disable' });
-    entry.sender.close();
   }
 
   #freeDiscriminator(): number {
@@ -139,6 +157,10 @@ export class Bfd {
       entry.runner.dispatch({ kind: 'packet', packet: decoded.packet });
     }
   }
+}
+
+function isSamePeer(a: BfdTarget, b: BfdTarget): boolean {
+  return a.hops === b.hops && peerHop(a) === peerHop(b);
 }
 
 function targetOf(
