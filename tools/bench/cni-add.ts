@@ -5,7 +5,8 @@
  *
  *   node tools/bench/cni-add.ts [--workloads 250] [--alone] [--json FILE]
  *
- * `--alone`: ours without the peer, and how much processor time each process takes for an ADD. Needs root and `make build`. The node is a lab's, in network namespaces.
+ * `--alone`: ours without the peer, how much processor time each process takes for an ADD, and the slowest
+ * ADDs. Needs root and `make build`. The node is a lab's, in network namespaces.
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,7 +15,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { down, nodeDirs, nodeEnvironment, program, run, up } from '@calico-node/lab';
-import type { Measured, Orders, Timings } from './cni/attach-many.ts';
+import type { Measured, OneAdd, Orders, Timings } from './cni/attach-many.ts';
 
 const restMs = 2000;
 const peerPath = '/usr/lib/cni';
@@ -36,6 +37,16 @@ const quantile = (numbers: readonly number[], part: number): string => {
 const marks = [10, 50, 100, 250];
 /** Over how many ADDs before a mark the median goes. */
 const window = 20;
+
+/** How many of the slowest ADDs are shown with `--alone`. */
+const slowest = 12;
+
+const rounded = ({ workload, ms, processorMs }: OneAdd): Record<string, number> => ({
+  workload,
+  ...Object.fromEntries(
+    Object.entries({ ms, ...processorMs }).map(([name, value]) => [name, Number(value.toFixed(1))]),
+  ),
+});
 
 /** The times of one plug-in, or how one plug-in's compare with another's. */
 function row(name: string, { add, del }: Timings): Record<string, string> {
@@ -94,7 +105,12 @@ try {
     },
   };
   const hasPeer = !values.alone && existsSync(peer.path);
-  const orders: Orders = { count, prefix: `${name}w`, plugins: hasPeer ? [ours, peer] : [ours] };
+  const orders: Orders = {
+    count,
+    prefix: `${name}w`,
+    eachProcessorTime: !hasPeer,
+    plugins: hasPeer ? [ours, peer] : [ours],
+  };
   // Ready, the node's services go on for a moment with what they have put off.
   await sleep(restMs);
   const finished = await run({
@@ -104,7 +120,7 @@ try {
     args: [join(import.meta.dirname, 'cni/attach-many.ts'), JSON.stringify(orders)],
   });
   if (finished.code !== 0) throw new Error(finished.stderr);
-  const { timings, addProcessorMs } = JSON.parse(finished.stdout) as Measured;
+  const { timings, adds, addProcessorMs } = JSON.parse(finished.stdout) as Measured;
   const rows = Object.entries(timings).map(([plugin, measured]) => row(plugin, measured));
   const [first, second] = rows;
   if (first !== undefined && second !== undefined) rows.push(ratios(first, second));
@@ -117,6 +133,13 @@ try {
   if (values.alone) {
     console.log('processor time:');
     console.table(processorMs);
+    console.log('the slowest, with the processor time of each process:');
+    console.table(
+      adds
+        .toSorted((a, b) => b.ms - a.ms)
+        .slice(0, slowest)
+        .map(rounded),
+    );
   }
   console.log(JSON.stringify({ bench: 'cni-add', workloads: count, rows, ...(values.alone ? { processorMs } : {}) }));
   if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(timings));

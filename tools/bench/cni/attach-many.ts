@@ -10,6 +10,8 @@ import { processorMs, processesBeside } from './processor-time.ts';
 export interface Orders {
   readonly count: number;
   readonly prefix: string;
+  /** Whether to look at the processor time of each ADD, too. */
+  readonly eachProcessorTime: boolean;
   readonly plugins: readonly {
     readonly name: string;
     readonly path: string;
@@ -23,8 +25,17 @@ export interface Timings {
   readonly del: number[];
 }
 
+/** How long one ADD took, and the processor time of each process meanwhile and shortly before, in milliseconds. */
+export interface OneAdd {
+  readonly workload: number;
+  readonly ms: number;
+  readonly processorMs: Readonly<Record<string, number>>;
+}
+
 export interface Measured {
   readonly timings: Readonly<Record<string, Timings>>;
+  /** Where they were asked for. */
+  readonly adds: readonly OneAdd[];
   /** Processor time of all ADDs, in milliseconds, by the name of the process that took it. */
   readonly addProcessorMs: Readonly<Record<string, number>>;
 }
@@ -49,6 +60,9 @@ function exec(plugin: Orders['plugins'][number], command: string, netns: string)
   return took;
 }
 
+const difference = (after: Record<string, number>, before: Record<string, number>): Record<string, number> =>
+  Object.fromEntries(Object.entries(after).map(([name, ms]) => [name, ms - (before[name] ?? 0)]));
+
 const timings: Record<string, Timings> = {};
 const made: string[] = [];
 /** The plug-ins by turns; who comes first changes too. */
@@ -63,19 +77,23 @@ try {
   for (const { name } of orders.plugins) timings[name] = { add: [], del: [] };
   const processes = processesBeside();
   const before = processorMs(processes);
+  const adds: OneAdd[] = [];
+  let last = before;
   forEach((plugin, netns) => {
     createNetns(netns);
     made.push(netns);
-    timings[plugin.name]?.add.push(exec(plugin, 'ADD', netns));
+    const ms = exec(plugin, 'ADD', netns);
+    timings[plugin.name]?.add.push(ms);
+    if (!orders.eachProcessorTime) return;
+    const now = processorMs(processes);
+    adds.push({ workload: adds.length, ms, processorMs: difference(now, last) });
+    last = now;
   });
   const after = processorMs(processes);
   forEach((plugin, netns) => {
     timings[plugin.name]?.del.push(exec(plugin, 'DEL', netns));
   });
-  const addProcessorMs = Object.fromEntries(
-    Object.entries(after).map(([name, ms]) => [name, ms - (before[name] ?? 0)]),
-  );
-  process.stdout.write(JSON.stringify({ timings, addProcessorMs } satisfies Measured));
+  process.stdout.write(JSON.stringify({ timings, adds, addProcessorMs: difference(after, before) } satisfies Measured));
 } finally {
   for (const netns of made) deleteNetns(netns);
 }
