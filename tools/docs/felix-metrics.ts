@@ -48,7 +48,7 @@ export function renderFelixMetrics(): string {
     });
   return [
     "# Felix's metrics",
-    "Names and labels are Calico's where Calico has the metric. `felix_apply_latency_seconds`, `felix_store_delay_seconds`, `felix_kernel_writes`, `felix_cluster_num_staged_policies` and those that end in `_repairs` are not in Calico. They are served by `/metrics`, beside those of the process (`process_`, `nodejs_`). Those that begin with `wireguard_` are there where WireGuard is switched on and `PrometheusWireGuardMetricsEnabled` is not off.",
+    "Names and labels are Calico's where Calico has the metric. `felix_apply_latency_seconds`, `felix_store_delay_seconds`, `felix_kernel_writes`, `felix_cluster_num_staged_policies`, `felix_xdp_dropped_packets` and those that end in `_repairs` are not in Calico. They are served by `/metrics`, beside those of the process (`process_`, `nodejs_`). Those that begin with `wireguard_` are there where WireGuard is switched on and `PrometheusWireGuardMetricsEnabled` is not off.",
     ['| Name | Type | Labels | With the packet filter | Meaning |', '| --- | --- | --- | --- | --- |', ...rows].join(
       '\n',
     ),
@@ -90,6 +90,8 @@ function metricsWith(packetFilter: 'nftables' | 'iptables'): ReadonlyMap<string,
     routeRepairs: none,
     networkRepairs: none,
     bandwidthRepairs: none,
+    xdpRepairs: none,
+    xdpDrops: () => [],
     storeDelaySeconds: none,
   });
   using _wireguard = wireguardMetrics(registry, hostname, () => []);

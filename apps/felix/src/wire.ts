@@ -24,6 +24,7 @@ import { Engine, type EndpointChange } from './dataplane/engine.ts';
 import { dataplaneMetrics } from './dataplane/metrics.ts';
 import { openDriver } from './dataplane/open-driver.ts';
 import { filterRefreshSeconds, type Refresh, refreshPeriodically } from './dataplane/refresh.ts';
+import { XdpShortcut } from './dataplane/xdp/xdp-shortcut.ts';
 import { removeLeftHelpers } from './explain/probe-helpers.ts';
 import { ClusterServices } from './kubernetes/cluster-services.ts';
 import { felixService } from './rpc/felix-service.ts';
@@ -84,6 +85,8 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     routeRepairs: () => interfaces.repairs,
     networkRepairs: () => parts.networkRepairs(),
     bandwidthRepairs: () => bandwidth.repairs,
+    xdpRepairs: () => xdp.repairs,
+    xdpDrops: () => xdp.drops(),
     storeDelaySeconds: () => storeDelay.seconds,
   });
   const policy = openDriver({
@@ -153,8 +156,17 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     for (const { name, status } of hosts) reporter.setHostEndpoint(name, status);
   };
   const hostEndpoints = new HostEndpointStates(hostInterfaces);
+  using xdp = new XdpShortcut({
+    isEnabled: values.XDPEnabled,
+    allowsGeneric: values.GenericXDPEnabled,
+    failsafes: rules.failsafes,
+    membersOf: (set) => calc.networksOf(set),
+    onDirty,
+    log,
+  });
   const engine = new Engine({
     policy,
+    shortcut: xdp,
     interfaces,
     hostInterfaces,
     hostEndpoints,
@@ -272,10 +284,16 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
       onDirty();
     },
   };
+  const xdpRefresh: Refresh = {
+    seconds: values.XDPRefreshInterval,
+    run: () => {
+      xdp.resync();
+    },
+  };
   const tasks = [
     engine.run(signal),
     reporter.run(signal),
-    refreshPeriodically([...parts.refreshes, filterRefresh], signal),
+    refreshPeriodically([...parts.refreshes, filterRefresh, xdpRefresh], signal),
     faults.panic(),
     syncer.done,
   ];

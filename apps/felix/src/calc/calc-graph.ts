@@ -55,7 +55,14 @@ import type {
   PoolRemove,
   PoolUpdate,
 } from './intents.ts';
-import { allHostsSet, ambientMeshSet, masqueradePoolsSet, networkPoolsSet, vxlanHostsSet } from './ip-set.ts';
+import {
+  allHostsSet,
+  ambientMeshSet,
+  masqueradePoolsSet,
+  networkPoolsSet,
+  vxlanHostsSet,
+  type IpSetId,
+} from './ip-set.ts';
 import { IpSetIndex, type LabelledItem } from './ip-set-index.ts';
 import { LocalEndpoints } from './local-endpoints.ts';
 import { LocalPeering } from './local-peering.ts';
@@ -234,6 +241,11 @@ export class CalcGraph {
   /** The spec of the policy or profile at a key, with its rules as the store has them now; none of what was refused. */
   storedRules(key: string): RuledResource['spec'] | undefined {
     return this.#ruleTexts.get(key)?.spec;
+  }
+
+  /** What a set of networks holds as of now, which may not have been told yet. */
+  networksOf(set: IpSetId): Iterable<Cidr> {
+    return this.#ipSets.networksOf(set);
   }
 
   /** Everything that selectors can select, by the store's keys. */

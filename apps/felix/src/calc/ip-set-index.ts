@@ -55,6 +55,13 @@ export class IpSetIndex {
     return this.#items;
   }
 
+  /** What a set of networks holds as of now; nothing when there is no such set. */
+  networksOf(id: IpSetId): Iterable<Cidr> {
+    const set = this.#sets.get(id);
+    if (set === undefined || setKindOf(set.definition) !== 'net') return [];
+    return set.members.values() as Iterable<Cidr>;
+  }
+
   /** Selectors that some active rule asks for. */
   get selectorCount(): number {
     let count = 0;

@@ -15,6 +15,11 @@ export class SetMembers<Member> {
     return !this.#isTold || this.#added.size > 0 || this.#removed.size > 0;
   }
 
+  /** The whole content, whatever has been told of it. */
+  values(): Iterable<Member> {
+    return this.#members.values();
+  }
+
   add(member: Member): void {
     if (this.#members.has(member)) {
       this.#more.set(member, (this.#more.get(member) ?? 0) + 1);

@@ -174,6 +174,10 @@ export const parameters = {
   LiveMigrationRouteConvergenceTime: parameter(seconds, 30, 'liveMigrationRouteConvergenceTime'),
   RouteRefreshInterval: parameter(seconds, 90, 'routeRefreshInterval'),
 
+  XDPEnabled: parameter(bool, true, 'xdpEnabled'),
+  GenericXDPEnabled: parameter(bool, false, 'genericXDPEnabled'),
+  XDPRefreshInterval: parameter(seconds, 90, 'xdpRefreshInterval'),
+
   EndpointReportingEnabled: parameter(bool, false, 'endpointReportingEnabled'),
   EndpointReportingDelaySecs: parameter(seconds, 1, 'endpointReportingDelay'),
   PolicySyncPathPrefix: parameter(text, '', 'policySyncPathPrefix'),

@@ -24,6 +24,7 @@ import { letIn } from './let-in.ts';
 import type { PolicyDriver } from './policy-driver.ts';
 import type { BandwidthLimits } from './qos/bandwidth-limits.ts';
 import type { ClusterNetwork } from './tunnels/cluster-network.ts';
+import type { XdpShortcut } from './xdp/xdp-shortcut.ts';
 import { SideHealth } from './side-health.ts';
 import { RevisionLog } from './revision-log.ts';
 
@@ -46,6 +47,8 @@ export interface EngineOptions {
   readonly hostEndpoints: Pick<HostEndpointStates, 'take' | 'snapshot' | 'changesTo'>;
   readonly network: Pick<ClusterNetwork, 'update' | 'apply' | 'writes'>;
   readonly bandwidth: Pick<BandwidthLimits, 'update' | 'apply' | 'writes'>;
+  /** Ahead of the packet filter, which does the same without it. */
+  readonly shortcut?: Pick<XdpShortcut, 'update' | 'apply'>;
   /** Floating addresses get routes as workloads' own do, so that they are told of by BGP. */
   readonly floatingIps: boolean;
   readonly connections: Pick<ConntrackSocket, 'forget'>;
@@ -221,7 +224,7 @@ export class Engine {
   }
 
   async #attempt(): Promise<boolean> {
-    const { policy, interfaces, hostEndpoints, bandwidth, network } = this.#options;
+    const { policy, interfaces, hostEndpoints, bandwidth, network, shortcut } = this.#options;
     const { log, health, metrics, backoff, now } = this.#options;
     await this.#waitForConnections();
     const startedAt = now();
@@ -245,6 +248,7 @@ export class Engine {
       this.#bandwidthHealth.report(bandwidth.apply()[0]);
       interfaces.establish();
       this.#networkHealth.report(network.apply()[0]);
+      await shortcut?.apply();
       if (errors.length > 0) throw new Error(errors.join('; '));
     } catch (error) {
       this.#failures += 1n;
@@ -279,19 +283,21 @@ export class Engine {
   }
 
   #takeHostInterfaces(): void {
-    const { policy, hostInterfaces, hostEndpoints, metrics } = this.#options;
+    const { policy, shortcut, hostInterfaces, hostEndpoints, metrics } = this.#options;
     const changes = hostInterfaces.takeChanges();
     const updates = changes.filter(({ type }) => type === 'host-interface-update').length;
     if (updates > 0) metrics.hostAddresses(updates);
     policy.update(changes);
+    shortcut?.update(changes);
     hostEndpoints.take(changes);
   }
 
   /** Tells the drivers what is next. */
   #takePiece(): void {
-    const { policy, network, bandwidth, hostEndpoints, interfaces, floatingIps } = this.#options;
+    const { policy, shortcut, network, bandwidth, hostEndpoints, interfaces, floatingIps } = this.#options;
     const intents = this.#backlog.take(policy.pieceSize);
     policy.update(intents);
+    shortcut?.update(intents);
     network.update(intents);
     bandwidth.update(intents);
     hostEndpoints.take(intents);

@@ -16,6 +16,8 @@ export interface Measured {
   routeRepairs(): number;
   networkRepairs(): number;
   bandwidthRepairs(): number;
+  xdpRepairs(): number;
+  xdpDrops(): readonly { readonly interfaceName: string; readonly packets: number }[];
   /** See `StoreDelay`. */
   storeDelaySeconds(): number;
 }
@@ -93,6 +95,18 @@ export function dataplaneMetrics(registry: Registry, measured: Measured): Datapl
   );
   counter('felix_bandwidth_repairs', 'Foreign changes to bandwidth limits that were put right.', () =>
     measured.bandwidthRepairs(),
+  );
+  counter('felix_xdp_repairs', 'Foreign changes to XDP programs and their maps that were put right.', () =>
+    measured.xdpRepairs(),
+  );
+  const xdpDrops = {
+    name: 'felix_xdp_dropped_packets',
+    help: "Packets that XDP has dropped since the interface's program was put there: the packet filter never saw them.",
+    type: 'counter',
+    labels: ['iface'],
+  } as const;
+  lookUp(xdpDrops, () =>
+    measured.xdpDrops().map(({ interfaceName, packets }) => ({ labels: { iface: interfaceName }, value: packets })),
   );
   const summary = (name: string, help: string): Summary => new Summary({ name, help, registers });
   const applySeconds = summary('felix_int_dataplane_apply_time_seconds', 'Time for one apply of the dataplane.');

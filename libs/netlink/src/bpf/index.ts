@@ -7,6 +7,7 @@ export {
   assemble,
   call,
   exit,
+  jump,
   jumpIf,
   label,
   load,

@@ -5,6 +5,7 @@ import {
   assemble,
   call,
   exit,
+  jump,
   jumpIf,
   label,
   load,
@@ -39,10 +40,16 @@ describe('assemble', () => {
   });
 
   test('jumps count from the instruction behind them, over those of two places', () => {
-    const program = [jumpIf(2, '>', { register: 3 }, 'end'), loadMap(1, 3), label('end'), jumpIf(5, '!=', 8, 'end')];
+    const program = [
+      jumpIf(2, '>', { register: 3 }, 'end'),
+      loadMap(1, 3),
+      label('end'),
+      jumpIf(5, '!=', 8, 'end'),
+      jump('end'),
+    ];
     const bytes = Buffer.from(assemble(program));
     expect(bytes.subarray(0, 8).toString('hex')).toBe('2d32020000000000');
-    expect(bytes.subarray(24).toString('hex')).toBe('5505ffff08000000');
+    expect(bytes.subarray(24).toString('hex')).toBe('5505ffff08000000' + '0500feff00000000');
   });
 
   test('refuses a jump to nowhere, and one too far', () => {

@@ -78,6 +78,10 @@ export function jumpIf(destination: Register, condition: Condition, operand: Ope
   return { ...withOperand({ opcode: JUMP | conditions[condition], destination }, operand), target };
 }
 
+export function jump(target: string): Instruction {
+  return { opcode: JUMP, target };
+}
+
 export function label(name: string): Label {
   return { label: name };
 }

@@ -9,7 +9,7 @@ const noCloud = 'no cloud is spoken to: its check is switched off there';
 const noIpvs = "kube-proxy's IPVS mode gets no rules of its own; its other modes need none";
 const noOffload = 'there are no flow tables: packets of known connections pass the chains too';
 const noWindows = 'there is no Windows here';
-const noXdp = 'there is no XDP: untracked policy is enforced by the packet filter';
+const noSidecars = 'what a workload and its sidecar proxy say to each other takes its usual way';
 
 /** Parameters of what Calico's Felix does to the network and this one does not. */
 export const networkParameters = {
@@ -17,14 +17,11 @@ export const networkParameters = {
   NFTablesFlowTableDataIfacePattern: idle(regexp, '', noOffload, 'nftablesFlowTableDataIfacePattern'),
   IptablesLockProbeIntervalMillis: idle(milliseconds, '50', lockWaits, 'iptablesLockProbeInterval'),
   FeatureGates: idle(keyValues, '', noGates, 'featureGates'),
-  XDPRefreshInterval: idle(seconds, '90', noXdp, 'xdpRefreshInterval'),
   NetlinkTimeoutSecs: idle(seconds, '10', answeredAtOnce, 'netlinkTimeout'),
   WindowsManageFirewallRules: idle(oneOf('Enabled', 'Disabled'), 'Disabled', noWindows, 'windowsManageFirewallRules'),
   AWSSrcDstCheck: idle(oneOf('DoNothing', 'Enable', 'Disable'), 'DoNothing', noCloud, 'awsSrcDstCheck', {
     nonZero: true,
   }),
   KubeNodePortRanges: idle(portRanges, '30000:32767', noIpvs, 'kubeNodePortRanges'),
-  SidecarAccelerationEnabled: idle(bool, 'false', noXdp, 'sidecarAccelerationEnabled'),
-  XDPEnabled: idle(bool, 'true', noXdp, 'xdpEnabled'),
-  GenericXDPEnabled: idle(bool, 'false', noXdp, 'genericXDPEnabled'),
+  SidecarAccelerationEnabled: idle(bool, 'false', noSidecars, 'sidecarAccelerationEnabled'),
 } as const;
