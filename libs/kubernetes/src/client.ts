@@ -37,6 +37,12 @@ function reasonOf(body: string): string {
   return body.trim().slice(0, 200);
 }
 
+/** What the API answered, and when that was by its own clock, in milliseconds since 1970, if it says so: in whole seconds. */
+export interface Dated {
+  readonly value: unknown;
+  readonly dateMs: number | undefined;
+}
+
 /** The few requests of the Kubernetes API that this node needs, over connections that are kept. */
 export class KubernetesClient {
   readonly #access: Access;
@@ -52,18 +58,23 @@ export class KubernetesClient {
   }
 
   /** @throws KubernetesError */
-  get(path: string, signal: AbortSignal): Promise<unknown> {
+  async get(path: string, signal: AbortSignal): Promise<unknown> {
+    return (await this.#ask('GET', path, undefined, signal)).value;
+  }
+
+  /** @throws KubernetesError */
+  getDated(path: string, signal: AbortSignal): Promise<Dated> {
     return this.#ask('GET', path, undefined, signal);
   }
 
   /** @throws KubernetesError */
-  post(path: string, body: object, signal: AbortSignal): Promise<unknown> {
-    return this.#ask('POST', path, body, signal);
+  async post(path: string, body: object, signal: AbortSignal): Promise<unknown> {
+    return (await this.#ask('POST', path, body, signal)).value;
   }
 
   /** A strategic merge patch: lists of conditions are merged by their type. @throws KubernetesError */
-  patch(path: string, body: object, signal: AbortSignal): Promise<unknown> {
-    return this.#ask('PATCH', path, body, signal);
+  async patch(path: string, body: object, signal: AbortSignal): Promise<unknown> {
+    return (await this.#ask('PATCH', path, body, signal)).value;
   }
 
   /**
@@ -91,12 +102,15 @@ export class KubernetesClient {
     this.#agent.destroy();
   }
 
-  async #ask(method: string, path: string, body: object | undefined, signal: AbortSignal): Promise<unknown> {
+  async #ask(method: string, path: string, body: object | undefined, signal: AbortSignal): Promise<Dated> {
     const { server } = this.#access;
     const url = new URL(server.pathname.replace(/\/$/, '') + path, server);
     try {
-      const { status, text } = await this.#exchange(method, url, body, signal);
-      if (status >= 200 && status < 300) return JSON.parse(text) as unknown;
+      const { status, text, date } = await this.#exchange(method, url, body, signal);
+      if (status >= 200 && status < 300) {
+        const dateMs = Date.parse(date);
+        return { value: JSON.parse(text) as unknown, dateMs: Number.isNaN(dateMs) ? undefined : dateMs };
+      }
       throw new KubernetesError(codeOf(status), `Kubernetes: ${method} ${url.href}: ${status}: ${reasonOf(text)}`);
     } catch (error) {
       if (error instanceof KubernetesError) throw error;
@@ -112,10 +126,10 @@ export class KubernetesClient {
     url: URL,
     body: object | undefined,
     signal: AbortSignal,
-  ): Promise<{ readonly status: number; readonly text: string }> {
+  ): Promise<{ readonly status: number; readonly text: string; readonly date: string }> {
     const limited = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
     const message = await this.#open(method, url, body, limited);
-    return { status: message.statusCode ?? 0, text: await bodyOf(message) };
+    return { status: message.statusCode ?? 0, text: await bodyOf(message), date: message.headers.date ?? '' };
   }
 
   #open(method: string, url: URL, body: object | undefined, signal: AbortSignal): Promise<IncomingMessage> {

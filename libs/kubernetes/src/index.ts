@@ -6,7 +6,7 @@ export {
   type Access,
   type AccessSettings,
 } from './access.ts';
-export { KubernetesClient } from './client.ts';
+export { KubernetesClient, type Dated } from './client.ts';
 export { followObjects, type FollowedObjects, type FollowOptions } from './follow-objects.ts';
 export { isKubernetesError, KubernetesError, type KubernetesErrorCode } from './kubernetes-error.ts';
 export { objectIn, objectsIn, type KubernetesObject } from './kubernetes-object.ts';

@@ -23,18 +23,14 @@ async function askKubernetes(call: PodCall): Promise<Description> {
   const { config, context, signal, workload } = call;
   const { namespace, pod } = workload;
   const client = context.kubernetes.open(config.kubernetes);
-  const namespacePath = `/api/v1/namespaces/${encodeURIComponent(namespace)}`;
-  const [namespaceObject, podObject] = await Promise.all([
-    client.get(namespacePath, signal),
-    client.get(`${namespacePath}/pods/${encodeURIComponent(pod)}`, signal),
-  ]);
+  const found = await context.kubernetes.namespaces.read(client, namespace, pod, signal);
   const complain = (problem: string): void => {
     context.log.warn({ namespace, pod, problem }, 'an annotation is not heeded as it stands');
   };
   const isOwnIpam = !isDelegated(config.ipam.type);
   try {
     const options = { namespace, complain, isOwnIpam, features: config.features };
-    return await withMachine(call, describePod(namespaceObject, podObject, options), podObject);
+    return await withMachine(call, describePod(found.namespace, found.pod, options), found.pod);
   } catch (error) {
     if (!(error instanceof AnnotationError)) throw error;
     throw new CniError(cniCodes.invalidConfig, `pod ${namespace}/${pod}: ${error.message}`, { cause: error.cause });

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { KubernetesClient, resolveAccess, type AccessSettings } from '@calico-node/kubernetes';
+import { RecentNamespaces } from './recent-namespaces.ts';
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
@@ -18,6 +19,7 @@ function stampOf(path: string): string {
 
 /** Clients for the APIs that network configurations name, kept between calls, made anew when their files change. */
 export class KubernetesClients {
+  readonly namespaces = new RecentNamespaces();
   readonly #env: Variables;
   readonly #clients = new Map<string, KubernetesClient>();
 
