@@ -188,6 +188,33 @@ describe('RFC 4271', () => {
     await untilTold(two, '-198.18.7.0/24');
   });
 
+  it('keeps announcements of the same route apart, and neither others nor withdrawals (9.2.1.1)', async () => {
+    const [one, two] = ['10.244.1.0/26', '10.244.2.0/26'];
+    const statics = (...prefixes: readonly string[]): bgpV1.StaticRoute[] =>
+      prefixes.map((prefix) => bgpV1.StaticRoute.fromPartial({ prefix }));
+    const marked = [{ prefix: one, communities: ['1:2'] }];
+    const host = await onlyPeer({ advertisementSeconds: 600 }, { staticRoutes: statics(one) });
+    const peer = await open(host);
+    await untilTold(peer, `+${one}`);
+    const slow = [{ address: host.address, advertisementSeconds: 600 }];
+    await apply(slow, { staticRoutes: statics(one, two), prefixCommunities: marked });
+    // The change of the first waits, the second need not.
+    expect(await untilTold(peer, `+${two}`)).toEqual([`+${one}`, `+${two}`]);
+    const reason = async (): Promise<string | undefined> => (await daemon.explain(one)).exports[0]?.reason;
+    expect(await reason()).toContain('waits for the interval');
+    await apply(slow, { staticRoutes: statics(two), prefixCommunities: marked });
+    await untilTold(peer, `-${one}`);
+    await apply(slow, { staticRoutes: statics(one, two), prefixCommunities: marked });
+    await until('held again', reason, (text) => text?.includes('waits for the interval') === true);
+    await apply([{ address: host.address }], { staticRoutes: statics(one, two), prefixCommunities: marked });
+    const all = await until(
+      'all that waited',
+      () => told(peer),
+      (seen) => seen.lastIndexOf(`+${one}`) > seen.indexOf(`-${one}`),
+    );
+    expect(all.slice(0, 3)).toEqual([`+${one}`, `+${two}`, `-${one}`]);
+  });
+
   it('shows why a peer has ended the session, in its own words (RFC 9003)', async () => {
     const host = await onlyPeer();
     const peer = await open(host);

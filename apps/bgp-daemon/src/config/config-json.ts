@@ -82,6 +82,7 @@ const neighbor = {
   role: choice(bgpV1.Role),
   roleStrict: flag,
   longLivedSeconds: number,
+  advertisementSeconds: number,
   bfd: message({
     minRxMillis: number,
     minTxMillis: number,

@@ -64,6 +64,8 @@ export interface NeighborConfig extends PeerAddress {
   /** Undefined: stale routes go when the restart takes too long. */
   readonly longLivedSeconds?: number | undefined;
   readonly bfd?: BfdSettings | undefined;
+  /** How far apart announcements of the same route are at least (RFC 4271 9.2.1.1); undefined: they need not be. */
+  readonly advertisementSeconds?: number | undefined;
 }
 
 /** BFD with a neighbour. */

@@ -18,6 +18,7 @@ const defaultPrefixRestartSeconds = 300;
 const defaultDynamicLimit = 100;
 /** RFC 9687 6 */
 const leastSendHoldSeconds = 480;
+const maxAdvertisementSeconds = 600;
 /** RFC 9494 3: 24 bits. */
 const maxLongLivedSeconds = 0xffffff;
 
@@ -105,6 +106,8 @@ export function neighbor(
   if (Buffer.byteLength(wire.password) > 80) throw new BgpConfigError(`${path}.password`, 'is longer than 80 octets');
   if (wire.longLivedSeconds > maxLongLivedSeconds)
     throw new BgpConfigError(`${path}.long_lived_seconds`, `must be at most ${maxLongLivedSeconds}`);
+  if (wire.advertisementSeconds > maxAdvertisementSeconds)
+    throw new BgpConfigError(`${path}.advertisement_seconds`, `must be at most ${maxAdvertisementSeconds}`);
   const localAs = wire.localAs === 0 ? config.localAs : wire.localAs;
   const restart = [wire.restartSeconds, config.gracefulRestartSeconds, defaultRestartSeconds].find(
     (value) => value > 0,
@@ -137,6 +140,7 @@ export function neighbor(
       wire.sendHoldSeconds === 0 ? Math.max(leastSendHoldSeconds, 2 * holdSeconds) : wire.sendHoldSeconds,
     role: role(wire, localAs, path),
     longLivedSeconds: wire.longLivedSeconds === 0 ? undefined : wire.longLivedSeconds,
+    advertisementSeconds: wire.advertisementSeconds === 0 ? undefined : wire.advertisementSeconds,
     bfd: bfdSettings(wire.bfd, `${path}.bfd`),
   };
 }

@@ -4,7 +4,7 @@ export function grownCapacity(capacity: number, least: number): number {
 }
 
 /** The column made longer; the new entries are zero. What it was before is given back at once: no view of it is valid. */
-export function grown<T extends Int32Array | Uint16Array | Uint8Array>(column: T, capacity: number): T {
+export function grown<T extends Int32Array | Uint32Array | Uint16Array | Uint8Array>(column: T, capacity: number): T {
   const make = column.constructor as new (buffer: ArrayBuffer) => T;
   return new make((column.buffer as ArrayBuffer).transfer(capacity * column.BYTES_PER_ELEMENT));
 }

@@ -2,10 +2,12 @@ import { decodeUpdate, forEachNlri, readFrame, type PathAttributes, type RouteSo
 import { parseCidr, parseIp } from '@calico-node/net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { AdvertisementPace } from './advertisement-pace.ts';
 import { AttributeTable } from './attribute-table.ts';
 import { PathSlots } from './path-slots.ts';
 import { Rib, type RibSource } from './rib.ts';
-import { UpdateGroup, type GroupMember } from './update-group.ts';
+import type { GroupMember } from './group-member.ts';
+import { UpdateGroup } from './update-group.ts';
 
 const attributes = (localPref: number): PathAttributes => ({
   origin: 'IGP',
@@ -96,9 +98,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 describe('the routing table with an update group', () => {
   it.each([
-    ['the best paths', false],
-    ['all paths (ADD-PATH)', true],
-  ])('leaves every member with %s of the others, whatever happened on the way', (_title, addPath) => {
+    ['the best paths', false, false],
+    ['all paths (ADD-PATH)', true, false],
+    ['the best paths, announced at a pace,', false, true],
+    ['all paths, announced at a pace,', true, true],
+  ])('leaves every member with %s of the others, whatever happened on the way', (_title, addPath, isPaced) => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const table = new AttributeTable();
@@ -119,7 +123,19 @@ describe('the routing table with an update group', () => {
         const group = new UpdateGroup(settings, rib, () => ({ announce: true }), slots);
         const members = new Map<number, Listener>();
         const oracle = new Map<string, number>();
+        const paces = new Map<number, AdvertisementPace>();
+        let nowMs = 0;
+        const paceOf = (id: number): AdvertisementPace | undefined => {
+          paces.get(id)?.close();
+          if (isPaced) paces.set(id, new AdvertisementPace(25, { now: () => nowMs, random: () => 0 }, () => undefined));
+          return paces.get(id);
+        };
+        const release = (): void => {
+          for (const member of members.values()) group.release(member);
+        };
         const flush = (): void => {
+          nowMs += 10;
+          release();
           const dirty = rib.takeDirty(1000).slice();
           for (const id of dirty) rib.decide(id, () => 0);
           for (const id of dirty) slots?.update(id);
@@ -157,7 +173,7 @@ describe('the routing table with an update group', () => {
             case 'join':
               if (members.has(one.member)) break;
               members.set(one.member, new Listener(one.member, addPath));
-              group.join(members.get(one.member)!);
+              group.join(members.get(one.member)!, paceOf(one.member));
               break;
             case 'leave':
               if (members.has(one.member)) group.leave(members.get(one.member)!);
@@ -170,6 +186,10 @@ describe('the routing table with an update group', () => {
         for (const member of members.values()) member.isStuck = false;
         flush();
         while (!group.sync(1));
+        nowMs += 25;
+        release();
+        while (!group.sync(1));
+        for (const pace of paces.values()) pace.close();
         for (const member of members.values()) {
           const expected = prefixes.flatMap((cidr, index) => {
             const paths = [1, 2, 3].flatMap((from) => {

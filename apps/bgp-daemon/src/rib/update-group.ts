@@ -4,9 +4,6 @@ import {
   encodeEndOfRib,
   encodeRouteRefresh,
   exportAttributes,
-  planRewrite,
-  rewriteAttributes,
-  rewriteGrowth,
   type ExportProblem,
   type ExportTarget,
   type FilterSubject,
@@ -17,21 +14,13 @@ import { familyOf, type Family } from '@calico-node/net';
 import type { AttributeSet, Outbound } from './attribute-table.ts';
 import { Bundles, type Bundle } from './bundles.ts';
 import { grown, grownCapacity } from './columns.ts';
-import { OctetText } from './octet-text.ts';
+import type { AdvertisementPace } from './advertisement-pace.ts';
+import { isCaughtUp, newMemberState, type GroupMember, type MemberState, type Told } from './group-member.ts';
 import type { PathSlots } from './path-slots.ts';
+import { Rewriter } from './rewriter.ts';
 import type { Rib, RibSource } from './rib.ts';
 import { SlotList } from './slot-list.ts';
 import { UpdateEncoder } from './update-encoder.ts';
-
-/** A session in a group. */
-export interface GroupMember {
-  /** Its source number in the RIB: what came from there does not go back. */
-  readonly source: number;
-  /** Hands over whole messages. */
-  send(messages: Uint8Array, prefixes: number): void;
-  /** Too much waits to be sent: changes are kept until `UpdateGroup.sync`. */
-  isCongested(): boolean;
-}
 
 /** What the policy says of a route: not to be announced, or announced with these changes. */
 export type ExportVerdict =
@@ -53,24 +42,6 @@ export interface GroupSettings {
   readonly maxMessageLength: number;
   /** Members are told of all usable paths, each with an identifier (RFC 7911). */
   readonly addPath: boolean;
-}
-
-/** Which prefixes a member has been told of, by number. */
-export type Told = Uint8Array;
-
-interface MemberState {
-  /** Prefixes whose present state the member has yet to learn. Coalesces: only the last state counts. */
-  readonly pending: Set<number>;
-  /** The whole table is being told: all prefixes from this number on are still to come; Infinity: it is told. */
-  cursor: number;
-  /** Knows nothing from the cursor on, so that changes there need not be noted. */
-  isNew: boolean;
-  /** What it knows from another group; withdrawn where this one does not announce it. */
-  told: Told | undefined;
-  /** The initial table is on its way: End-of-RIB is due when nothing is pending. */
-  owesEndOfRib: boolean;
-  /** The table is being told again: the mark at its end is due then (RFC 7313 4). */
-  owesEndOfRefresh: boolean;
 }
 
 const nobody = -1;
@@ -156,16 +127,9 @@ export class UpdateGroup {
     return false;
   }
 
-  /** Adds a member that is to learn everything; {@link sync} sends it. */
-  join(member: GroupMember): void {
-    this.#members.set(member, {
-      pending: new Set(),
-      cursor: 0,
-      isNew: true,
-      told: undefined,
-      owesEndOfRib: false,
-      owesEndOfRefresh: false,
-    });
+  /** Adds a member that is to learn everything; {@link sync} sends it. Its pace belongs to the caller. */
+  join(member: GroupMember, pace?: AdvertisementPace): void {
+    this.#members.set(member, newMemberState(pace));
     this.#memberSources.add(member.source);
   }
 
@@ -173,6 +137,11 @@ export class UpdateGroup {
   owe(member: GroupMember): void {
     const state = this.#members.get(member);
     if (state !== undefined) state.owesEndOfRib = true;
+  }
+
+  /** End-of-RIB has not been sent yet. */
+  owes(member: GroupMember): boolean {
+    return this.#members.get(member)?.owesEndOfRib === true;
   }
 
   /** Sends a member everything again (RFC 2918 4), between marks if it knows them (RFC 7313 4). */
@@ -208,9 +177,15 @@ export class UpdateGroup {
     this.#memberSources.delete(member.source);
   }
 
+  /** Has {@link sync} tell a member what its pace has held back for long enough. */
+  release(member: GroupMember): void {
+    const state = this.#members.get(member);
+    for (const slot of state?.pace?.takeDue() ?? []) state?.pending.add(slot);
+  }
+
   /** Adds a member that comes from another group: whatever it knew or is to know is sent anew or withdrawn. */
-  takeOver(member: GroupMember, told: Told): void {
-    this.join(member);
+  takeOver(member: GroupMember, told: Told, pace?: AdvertisementPace): void {
+    this.join(member, pace);
     const state = this.#members.get(member);
     if (state === undefined) return;
     state.isNew = false;
@@ -231,6 +206,8 @@ export class UpdateGroup {
     if (this.#slots !== undefined) return this.#explainPaths(this.#slots, prefix, member);
     if (this.#out.at(prefix) === undefined) return kept('its attributes are too long for a message to the peer');
     const state = this.#members.get(member);
+    if (state?.pace?.isHeld(prefix) === true)
+      return { announced: true, reason: `${reason}; the last change waits for the interval between announcements` };
     const isPending = state !== undefined && (state.pending.has(prefix) || prefix >= state.cursor);
     return { announced: !isPending, reason: isPending ? 'waits until the peer has read what was sent' : reason };
   }
@@ -295,16 +272,24 @@ export class UpdateGroup {
   #catchUp(member: GroupMember, state: MemberState, limit: number): void {
     const bundles = this.#bundles;
     let taken = 0;
+    const { pace } = state;
     const take = (prefix: number): void => {
       taken++;
       const outbound = this.#sourceAt(prefix) === member.source ? undefined : this.#out.at(prefix);
-      if (outbound === undefined) bundles.withdraw(nobody, prefix);
-      else bundles.announce(outbound, nobody, prefix);
+      if (outbound !== undefined) {
+        bundles.announce(outbound, nobody, prefix);
+        pace?.told(prefix);
+      } else {
+        bundles.withdraw(nobody, prefix);
+        pace?.forget(prefix);
+      }
     };
     for (const prefix of state.pending) {
       if (taken >= limit) break;
       state.pending.delete(prefix);
-      take(prefix);
+      // Withdrawals do not wait.
+      const isFree = this.#out.at(prefix) === undefined || this.#sourceAt(prefix) === member.source;
+      if (pace === undefined || isFree || pace.admit(prefix)) take(prefix);
     }
     if (taken < limit && state.cursor !== Infinity) {
       const end = this.#end;
@@ -326,13 +311,13 @@ export class UpdateGroup {
 
   /**
    * Everything is encoded once, one bundle after the other; a member gets it in as few runs as what is not
-   * for it allows. Members who lag behind only note what they will have to be told.
+   * for it allows. Members who lag behind, or have a pace, only note what they will have to be told.
    */
   #deliver(list: readonly Bundle[]): void {
     let messages: Uint8Array | undefined;
     const ends: number[] = [];
     for (const [member, state] of this.#members) {
-      if (!isCaughtUp(state) || member.isCongested()) {
+      if (state.pace !== undefined || !isCaughtUp(state) || member.isCongested()) {
         this.#note(member, state, list);
         continue;
       }
@@ -459,29 +444,6 @@ export class UpdateGroup {
     const { nextHop, linkLocalNextHop: linkLocal } = attributes;
     return { attributes: Buffer.from(bytes).toString('latin1'), nextHop, linkLocal, bundle: nobody };
   }
-}
-
-/** Rewrites attribute lists that are strings of octets. */
-class Rewriter {
-  readonly #in = new OctetText();
-  readonly #out = new OctetText();
-  #route: RouteSource | undefined;
-  #plan: ReturnType<typeof planRewrite>;
-
-  rewrite(text: string, route: RouteSource, target: ExportTarget): string | undefined {
-    if (this.#route !== route) {
-      this.#route = route;
-      this.#plan = planRewrite(route, target);
-    }
-    if (this.#plan === undefined) return undefined;
-    const end = this.#in.write(text);
-    this.#out.reserve(end + rewriteGrowth);
-    return this.#out.read(rewriteAttributes(this.#in.bytes, 0, end, this.#plan, this.#out.bytes));
-  }
-}
-
-function isCaughtUp({ pending, cursor }: MemberState): boolean {
-  return pending.size === 0 && cursor === Infinity;
 }
 
 function isFor({ source, isOnlyForSource }: Bundle, member: GroupMember): boolean {

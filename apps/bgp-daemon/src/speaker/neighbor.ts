@@ -2,7 +2,6 @@ import type { Socket } from 'node:net';
 import {
   ceaseSubcode,
   checkImport,
-  encodeRouteRefresh,
   errorCode,
   maximumPrefixes,
   nlriToArray,
@@ -28,14 +27,15 @@ import { peerHop, type NeighborConfig } from '../config/daemon-config.ts';
 import type { NodeLink } from '../fib/kernel-table.ts';
 import type { AttributeSet, PeerImport } from '../rib/attribute-table.ts';
 import type { RibSource } from '../rib/rib.ts';
-import type { ExportExplanation, GroupMember, UpdateGroup } from '../rib/update-group.ts';
+import type { ExportExplanation } from '../rib/update-group.ts';
 import type { SessionObserver } from '../session/observer.ts';
 import { Peer } from '../session/peer.ts';
 import { SessionStatistics } from '../session/statistics.ts';
+import { AdjRibOut } from './adj-rib-out.ts';
 import type { SpeakerContext } from './context.ts';
 import { filtersOf } from './export-policy.ts';
 import { elevate, filterImport, longLivedSet } from './import-policy.ts';
-import { selfAddresses, type SelfAddresses } from './update-groups.ts';
+import { selfAddresses } from './update-groups.ts';
 import type { UpdateSink } from './update-sink.ts';
 
 /** How long a peer that has come back may take until End-of-RIB, before what it did not repeat goes. */
@@ -50,14 +50,10 @@ export class Neighbor {
   readonly #peer: Peer;
   readonly #log: Logger;
   readonly #families: readonly Family[];
-  readonly #groups = new Map<Family, UpdateGroup>();
+  readonly #out: AdjRibOut;
   readonly #endOfRib = new Set<Family>();
-  readonly #member: GroupMember;
-  /** Who listens in on what the peer is told. */
-  readonly #mirrors = new Map<UpdateSink, GroupMember>();
   #config: NeighborConfig;
   #session: Session | undefined;
-  #self: SelfAddresses | undefined;
   #retainTimer: NodeJS.Timeout | undefined;
   /** Families of which stale routes are to go. */
   readonly #sweeping = new Set<Family>();
@@ -66,7 +62,6 @@ export class Neighbor {
   #isShutDown = false;
   #hasWarned = false;
   #isInSync = false;
-  #hasMarkedEnd = false;
   #importTarget: PeerImport;
 
   constructor(
@@ -83,13 +78,13 @@ export class Neighbor {
     this.#importTarget = this.#importTargetOf(undefined);
     this.source = { id: sourceId, name: config.name, route: this.#routeSource(0) };
     for (const family of this.#families) context.ribs[family].addSource(this.source);
-    this.#member = {
+    this.#out = new AdjRibOut(context, {
       source: sourceId,
       send: (messages) => {
         this.#peer.send(messages);
       },
       isCongested: () => this.#peer.isCongested,
-    };
+    });
     const identity = {
       routerId: context.config().routerId,
       isRestarting: () => context.isRestarting(),
@@ -179,7 +174,7 @@ export class Neighbor {
   }
 
   sentOf(family: Family): number {
-    return this.#groups.get(family)?.announcedTo(this.#member) ?? 0;
+    return this.#out.sentOf(family);
   }
 
   /** May learn of other peers' routes, so that its End-of-RIB has to wait for theirs. */
@@ -218,40 +213,18 @@ export class Neighbor {
       this.#peer.start();
       return 'restarted';
     }
-    for (const [family, group] of this.#groups) {
-      group.refresh(this.#member, session.enhancedRouteRefresh);
-      if (session.routeRefresh) this.#peer.send(encodeRouteRefresh(family));
-    }
+    this.#out.refreshBoth(session);
     this.#context.wake();
     return 'refreshed';
   }
 
   /** Tells the sink what the peer is told, from the whole table on, until `unmirror`. */
   mirror(sink: UpdateSink): void {
-    const member = {
-      source: this.source.id,
-      send: (messages: Uint8Array) => {
-        sink.send(messages);
-      },
-      isCongested: () => sink.isCongested(),
-    };
-    this.#mirrors.set(sink, member);
-    for (const group of this.#groups.values()) {
-      group.join(member);
-      if (this.#hasMarkedEnd) group.owe(member);
-    }
-    this.#context.wake();
+    this.#out.mirror(sink);
   }
 
   unmirror(sink: UpdateSink): void {
-    const member = this.#mirrors.get(sink);
-    this.#mirrors.delete(sink);
-    if (member !== undefined) for (const group of this.#groups.values()) this.#context.groups.leave(group, member);
-  }
-
-  /** All that are told what the peer is. */
-  get #members(): readonly GroupMember[] {
-    return [this.#member, ...this.#mirrors.values()];
+    this.#out.unmirror(sink);
   }
 
   /** The path to the peer has failed (RFC 5882 4): ends the session at once, and tries again. */
@@ -271,19 +244,7 @@ export class Neighbor {
     this.#config = config;
     this.#importTarget = this.#importTargetOf(this.#session);
     this.refilter();
-    const session = this.#session;
-    if (session === undefined || this.#self === undefined) return;
-    for (const [family, group] of [...this.#groups]) {
-      const next = this.#context.groups.find(family, config, session, this.#self);
-      if (next === group) continue;
-      for (const member of this.#members) {
-        const told = group.toldTo(member);
-        this.#context.groups.leave(group, member);
-        next.takeOver(member, told);
-      }
-      this.#groups.set(family, next);
-    }
-    this.#context.wake();
+    this.#out.reconfigure(config);
   }
 
   /** Applies the import filters anew to what has been received. */
@@ -305,17 +266,12 @@ export class Neighbor {
 
   /** Tells the peer, once per session, that the initial table is complete, as soon as it is sent. */
   markEndOfRib(): void {
-    if (this.#hasMarkedEnd || this.#session === undefined) return;
-    this.#hasMarkedEnd = true;
-    for (const group of this.#groups.values()) for (const member of this.#members) group.owe(member);
-    this.#context.wake();
+    this.#out.markEndOfRib();
   }
 
   /** Why the peer is told of a prefix, or not. */
   explainExport(family: Family, prefix: number): ExportExplanation {
-    if (this.#session === undefined) return { announced: false, reason: 'the session is not established' };
-    const group = this.#groups.get(family);
-    return group?.explain(prefix, this.#member) ?? { announced: false, reason: `the session carries no IPv${family}` };
+    return this.#out.explain(family, prefix);
   }
 
   /** Removes a slice of the routes that are to go. True when none is left. */
@@ -343,17 +299,8 @@ export class Neighbor {
     this.#hasWarned = false;
     this.#resume(session);
     this.#isInSync = false;
-    this.#hasMarkedEnd = false;
     const address = localAddress ?? this.#config.sourceAddress;
-    if (address !== undefined) {
-      const self = selfAddresses(address, this.#link());
-      this.#self = self;
-      for (const family of session.families) {
-        const group = this.#context.groups.find(family, this.#config, session, self);
-        for (const member of this.#members) group.join(member);
-        this.#groups.set(family, group);
-      }
-    }
+    if (address !== undefined) this.#out.begin(this.#config, session, selfAddresses(address, this.#link()));
     this.#context.sessionsChanged();
     this.#context.wake();
   }
@@ -373,9 +320,7 @@ export class Neighbor {
     const session = this.#session;
     this.#session = undefined;
     this.#refreshing.clear();
-    for (const group of this.#groups.values())
-      for (const member of this.#members) this.#context.groups.leave(group, member);
-    this.#groups.clear();
+    this.#out.end();
     const kept = this.#families.filter((family) => gracefulRestart?.families.some((entry) => entry.family === family));
     if (gracefulRestart === undefined || kept.length === 0) {
       this.#dropAll();
@@ -462,7 +407,7 @@ export class Neighbor {
   #routeRefresh(family: Family, kind: RouteRefreshKind): void {
     const isMarked = this.#session?.enhancedRouteRefresh === true;
     if (kind === 'request') {
-      this.#groups.get(family)?.refresh(this.#member, isMarked);
+      this.#out.refresh(family, isMarked);
     } else if (isMarked && this.#families.includes(family)) {
       // RFC 7313 4: what is not repeated between the marks is gone; a mark at the end alone means nothing.
       if (kind === 'begin') {

@@ -541,6 +541,7 @@ function isSameSession(a: NeighborConfig, b: NeighborConfig): boolean {
     type: _t,
     prefixLimit: _p,
     bfd: _b,
+    advertisementSeconds: _a,
     ...rest
   }: NeighborConfig): unknown => rest;
   return isDeepStrictEqual(session(a), session(b));

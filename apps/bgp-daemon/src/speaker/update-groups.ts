@@ -11,7 +11,8 @@ import type { DaemonConfig, NeighborConfig } from '../config/daemon-config.ts';
 import type { NodeLink } from '../fib/kernel-table.ts';
 import { PathSlots } from '../rib/path-slots.ts';
 import type { Rib } from '../rib/rib.ts';
-import { UpdateGroup, type GroupMember, type GroupSettings } from '../rib/update-group.ts';
+import type { GroupMember } from '../rib/group-member.ts';
+import { UpdateGroup, type GroupSettings } from '../rib/update-group.ts';
 import { decideExport, filtersOf } from './export-policy.ts';
 
 /** The BGP Identifier as an address, for routes that have no next hop: they are the node's own. */
