@@ -5,7 +5,11 @@ import { readElement, type SetElement } from './element.ts';
 import { familyOfNumber, type TableFamily } from './family.ts';
 import {
   chainAttribute,
+  DEVICE_NAME,
   elementListAttribute,
+  FLOW_TABLE_COUNTER,
+  flowTableAttribute,
+  flowTableHookAttribute,
   hookAttribute,
   ruleAttribute,
   setAttribute,
@@ -54,6 +58,13 @@ export interface KernelSet {
   /** NFTA_SET_KEY_TYPE and the key's length: what tells whether a set is of the wanted type. */
   readonly keyType: number;
   readonly keyBytes: number;
+}
+
+/** A flow table as the kernel has it. */
+export interface KernelFlowTable {
+  readonly name: string;
+  readonly devices: readonly string[];
+  readonly isCounting: boolean;
 }
 
 const hookOf = new Map(Object.entries(hookNumber).map(([name, number]) => [number, name as ChainHook]));
@@ -110,6 +121,22 @@ export function readSet(attributes: Attributes): KernelSet {
     isMap: (flags & setFlag.map) !== 0,
     keyType: attributes.be32(setAttribute.keyType) ?? 0,
     keyBytes: attributes.be32(setAttribute.keyLength) ?? 0,
+  };
+}
+
+/** Text up to its NUL. */
+function textOf(value: Uint8Array): string {
+  const nul = value.indexOf(0);
+  return new TextDecoder().decode(nul < 0 ? value : value.subarray(0, nul));
+}
+
+/** Reads a NEWFLOWTABLE message. */
+export function readFlowTable(attributes: Attributes): KernelFlowTable {
+  const devices = attributes.nested(flowTableAttribute.hook)?.nested(flowTableHookAttribute.devices);
+  return {
+    name: attributes.string(flowTableAttribute.name) ?? '',
+    devices: (devices?.entries() ?? []).filter(({ type }) => type === DEVICE_NAME).map(({ value }) => textOf(value)),
+    isCounting: ((attributes.be32(flowTableAttribute.flags) ?? 0) & FLOW_TABLE_COUNTER) !== 0,
   };
 }
 

@@ -92,6 +92,7 @@ const kernelName: Readonly<Record<Expression['type'], string>> = {
   'connection-limit': 'connlimit',
   reject: 'reject',
   notrack: 'notrack',
+  'flow-offload': 'flow_offload',
   numgen: 'numgen',
 };
 
@@ -210,6 +211,9 @@ function writeData(data: AttributeWriter, expression: Expression, setIdOf: SetId
     case 'reject':
       data.be32(1, rejectType[expression.with]);
       if (expression.with === 'port-unreachable') data.u8(2, ICMPX_PORT_UNREACHABLE);
+      return;
+    case 'flow-offload':
+      data.string(1, expression.flowTable);
       return;
     case 'notrack':
       return;

@@ -119,4 +119,6 @@ export type Expression =
   | { readonly type: 'connection-limit'; readonly count: number; readonly over: boolean }
   | { readonly type: 'reject'; readonly with: 'port-unreachable' | 'tcp-reset' }
   | { readonly type: 'notrack' }
+  /** Puts the packet's connection into a flow table; goes on in any case. In forward hooks alone. */
+  | { readonly type: 'flow-offload'; readonly flowTable: string }
   | { readonly type: 'numgen'; readonly register: Register; readonly modulus: number; readonly mode: 'inc' | 'random' };

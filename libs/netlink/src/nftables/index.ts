@@ -11,9 +11,16 @@ export { encodeExpressions } from './encode-expression.ts';
 export type { ElementKey, SetElement } from './element.ts';
 export { intervalElements, readIntervals, type Interval } from './interval.ts';
 export { concatKey, interfaceNameKey, keyLayout, splitKey, type KeyFieldName, type SetType } from './set-type.ts';
-export { Transaction, type BaseChain, type ChainHook, type RuleSpec, type SetSpec } from './transaction.ts';
+export {
+  Transaction,
+  type BaseChain,
+  type ChainHook,
+  type FlowTableSpec,
+  type RuleSpec,
+  type SetSpec,
+} from './transaction.ts';
 export type { Verdict } from './verdict.ts';
-export type { KernelChain, KernelRule, KernelSet, KernelTable } from './decode.ts';
+export type { KernelChain, KernelFlowTable, KernelRule, KernelSet, KernelTable } from './decode.ts';
 export { NftablesError, type RefusedChange } from './nftables-error.ts';
 export { NftablesSocket } from './nftables-socket.ts';
 export { NftablesTrace, type TracedPacket, type TraceOptions, type TraceStep } from './nftables-trace.ts';

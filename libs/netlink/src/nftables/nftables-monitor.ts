@@ -9,7 +9,7 @@ export interface NftablesEvent {
   readonly family: TableFamily;
   readonly table: string;
   readonly change: 'added' | 'deleted';
-  readonly object: 'table' | 'chain' | 'rule' | 'set' | 'element';
+  readonly object: 'table' | 'chain' | 'rule' | 'set' | 'element' | 'flow-table';
   /** The netlink port whose request did it. */
   readonly portId: number;
 }
@@ -32,6 +32,8 @@ const events = new Map<number, Pick<NftablesEvent, 'change' | 'object'>>([
   [messageType.deleteSet, { change: 'deleted', object: 'set' }],
   [messageType.newSetElement, { change: 'added', object: 'element' }],
   [messageType.deleteSetElement, { change: 'deleted', object: 'element' }],
+  [messageType.newFlowTable, { change: 'added', object: 'flow-table' }],
+  [messageType.deleteFlowTable, { change: 'deleted', object: 'flow-table' }],
 ]);
 
 /** The name of the table is attribute 1 of every kind of message. */

@@ -7,10 +7,12 @@ import {
   readBody,
   readChain,
   readElements,
+  readFlowTable,
   readRule,
   readSet,
   readTable,
   type KernelChain,
+  type KernelFlowTable,
   type KernelRule,
   type KernelSet,
   type KernelTable,
@@ -21,6 +23,7 @@ import { NftablesError, type RefusedChange } from './nftables-error.ts';
 import {
   batchType,
   elementListAttribute,
+  flowTableAttribute,
   messageType,
   ruleAttribute,
   setAttribute,
@@ -93,6 +96,14 @@ export class NftablesSocket implements Disposable {
       writer.string(setAttribute.table, table.name),
     );
     return this.#listed(() => this.#socket.dump(request, (message) => readSet(readBody(message))));
+  }
+
+  /** The flow tables of a table; none when there is no such table. */
+  listFlowTables(table: TableId): KernelFlowTable[] {
+    const request = get(messageType.getFlowTable, table, 'list flow tables', (writer) =>
+      writer.string(flowTableAttribute.table, table.name),
+    );
+    return this.#listed(() => this.#socket.dump(request, (message) => readFlowTable(readBody(message))));
   }
 
   /** The elements of a set; none when there is no such set. */

@@ -31,6 +31,9 @@ export const messageType = {
   newGeneration: subsystemType(15),
   getGeneration: subsystemType(16),
   trace: subsystemType(17),
+  newFlowTable: subsystemType(22),
+  getFlowTable: subsystemType(23),
+  deleteFlowTable: subsystemType(24),
 } as const;
 
 /** NFNLGRP_NFTABLES. */
@@ -50,6 +53,18 @@ export const TABLE_OWNER = 2;
 export const chainAttribute = { table: 1, handle: 2, name: 3, hook: 4, policy: 5, use: 6, type: 7, flags: 10 } as const;
 
 export const hookAttribute = { number: 1, priority: 2, device: 3 } as const;
+
+/** NFTA_FLOWTABLE_*. */
+export const flowTableAttribute = { table: 1, name: 2, hook: 3, flags: 7 } as const;
+
+/** NFTA_FLOWTABLE_HOOK_*. */
+export const flowTableHookAttribute = { number: 1, priority: 2, devices: 3 } as const;
+
+/** NFTA_DEVICE_NAME. */
+export const DEVICE_NAME = 1;
+
+/** NFT_FLOWTABLE_COUNTER. */
+export const FLOW_TABLE_COUNTER = 2;
 
 export const ruleAttribute = {
   table: 1,

@@ -6,7 +6,11 @@ import type { AnonymousSet, AnonymousVerdictMap, Expression } from './expression
 import { familyNumber, type TableFamily, type TableId } from './family.ts';
 import {
   chainAttribute,
+  DEVICE_NAME,
   elementListAttribute,
+  FLOW_TABLE_COUNTER,
+  flowTableAttribute,
+  flowTableHookAttribute,
   hookAttribute,
   messageType,
   ruleAttribute,
@@ -31,6 +35,9 @@ export const hookNumber: Readonly<Record<ChainHook, number>> = {
   output: 3,
   postrouting: 4,
 };
+
+/** NF_NETDEV_INGRESS. */
+const NETDEV_INGRESS = 0;
 
 /** Where ARP is looked at (NF_ARP_*); it is neither routed nor forwarded here. */
 const arpHookNumber: Readonly<Partial<Record<ChainHook, number>>> = { input: 0, output: 1 };
@@ -57,6 +64,17 @@ export interface SetSpec {
   readonly isVerdictMap?: boolean;
   /** The most elements that it may hold; the kernel refuses more. */
   readonly size?: number;
+}
+
+/** A table of connections whose packets go past the chains of the forward hook. */
+export interface FlowTableSpec {
+  readonly name: string;
+  /** Interfaces at whose ingress packets are looked up; each must be there. */
+  readonly devices: readonly string[];
+  /** Among what else looks at packets at ingress; lower is earlier. */
+  readonly priority: number;
+  /** Whether connections' counters of packets and bytes go on (kernel 5.7). */
+  readonly isCounting: boolean;
 }
 
 /** struct nfgenmsg: family, version, resource id. */
@@ -171,6 +189,22 @@ export class Transaction {
     return this.#push(messageType.deleteSet, 0, `delete set ${name}`, (writer) =>
       this.#tableAnd(writer, setAttribute.table).string(setAttribute.name, name),
     );
+  }
+
+  /** Creates a flow table, or adds devices to one that is there with the same priority (kernel 5.8). */
+  addFlowTable({ name, devices, priority, isCounting }: FlowTableSpec): this {
+    return this.#push(messageType.newFlowTable, messageFlag.create, `add flow table ${name}`, (writer) => {
+      this.#tableAnd(writer, flowTableAttribute.table).string(flowTableAttribute.name, name);
+      writer.nested(flowTableAttribute.hook, (hook) => {
+        hook.be32(flowTableHookAttribute.number, NETDEV_INGRESS);
+        hook.be32(flowTableHookAttribute.priority, priority >>> 0);
+        if (devices.length === 0) return;
+        hook.nested(flowTableHookAttribute.devices, (list) => {
+          for (const device of devices) list.string(DEVICE_NAME, device);
+        });
+      });
+      if (isCounting) writer.be32(flowTableAttribute.flags, FLOW_TABLE_COUNTER);
+    });
   }
 
   /** Adds elements; harmless for those that are there with the same data. */
