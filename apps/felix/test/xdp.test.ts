@@ -195,6 +195,17 @@ test('an interface that comes later, or anew, gets its program', async () => {
     await xdp.apply();
     expect(programs('eth1')).toHaveLength(1);
   });
+  // Under another name it is another interface, of no endpoint.
+  runIn(lab.netns, 'ip', 'link', 'set', 'eth1', 'name', 'eth2');
+  await vi.waitFor(async () => {
+    await xdp.apply();
+    expect(programs('eth2')).toEqual([]);
+  });
+  runIn(lab.netns, 'ip', 'link', 'set', 'eth2', 'name', 'eth1');
+  await vi.waitFor(async () => {
+    await xdp.apply();
+    expect(programs('eth1')).toHaveLength(1);
+  });
   xdp.update([{ type: 'host-endpoint-remove', id: 'h' as HostEndpointId }]);
   await xdp.apply();
   expect(programs('eth1')).toEqual([]);

@@ -20,7 +20,6 @@ import {
   type XdpInterface,
   type XdpMode,
 } from '@calico-node/netlink';
-import { BpfError } from '@calico-node/netlink/bpf';
 import type { Cidr } from '@calico-node/net';
 import type { Failsafes } from '@calico-node/policy';
 import type { IpSetDelta, IpSetUpdate } from '../../calc/intents.ts';
@@ -29,7 +28,8 @@ import type { DeniedSources } from '../../rules/xdp-denials.ts';
 import { Blocklist } from './blocklist.ts';
 import { failsafeKeys } from './filter-keys.ts';
 import { SourceSets } from './source-sets.ts';
-import { type FoundProgram, XdpFilter } from './xdp-filter.ts';
+import { whyUnsuited } from './why-unsuited.ts';
+import { type FoundProgram, isWithoutBpf, XdpFilter } from './xdp-filter.ts';
 
 export interface XdpDriverOptions {
   readonly netns?: NetnsRef;
@@ -85,8 +85,9 @@ export class XdpDriver implements Disposable {
     };
     const onEvent = (event: RouteEvent): void => {
       if (event.object !== 'link') return;
-      const { name, kind } = event.link;
-      if (this.#targets.has(name) || kind === 'vlan') onOverrun();
+      const { name, index, kind } = event.link;
+      const isTarget = this.#targets.has(name) || this.#targets.values().some((target) => target.index === index);
+      if (isTarget || kind === 'vlan') onOverrun();
     };
     const ignoredPortId = this.#route.portId;
     this.#monitor = opened.use(RouteMonitor.open({ ...where, groups: ['link'], onEvent, onOverrun, ignoredPortId }));
@@ -176,21 +177,19 @@ export class XdpDriver implements Disposable {
     const interfaces = this.#route.listXdp();
     this.#isStale = false;
     this.#isUnknown = false;
-    const withVlans = new Set(interfaces.map(({ vlanOfIndex }) => vlanOfIndex));
     const names = new Set(interfaces.map(({ name }) => name));
     for (const [name, target] of this.#targets) if (!names.has(name)) this.#leave(name, target, undefined);
     return interfaces.flatMap((each) =>
       this.#attempt(each.name, () => {
         const target = this.#targets.get(each.name);
         if (target === undefined) this.#clear(each);
-        else this.#keep(each, target, isUnknown, withVlans.has(each.index));
+        else this.#keep(each, target, isUnknown, whyUnsuited(each, interfaces));
       }),
     );
   }
 
   /** A target's interface, as it is now. */
-  #keep(found: XdpInterface, target: Target, isUnknown: boolean, hasVlans: boolean): void {
-    const unsuited = whyUnsuited(found, hasVlans);
+  #keep(found: XdpInterface, target: Target, isUnknown: boolean, unsuited: string | undefined): void {
     if (unsuited !== undefined) {
       this.#clear(found);
       this.#leave(found.name, target, unsuited);
@@ -217,11 +216,13 @@ export class XdpDriver implements Disposable {
   }
 
   /** Takes over what an earlier run left, takes the place of what may be replaced, or puts a filter where none is. */
-  #place({ name, index, programs }: XdpInterface, target: Target): void {
+  #place(place: XdpInterface, target: Target): void {
+    const { name, index, programs } = place;
     const wasInPlace = target.filter !== undefined && target.index === index;
     const [program, another] = programs;
-    const found = program === undefined ? undefined : XdpFilter.identify(program.id);
+    const found = program === undefined || another !== undefined ? undefined : XdpFilter.identify(program.id);
     if (found?.kind === 'foreign' || another !== undefined) {
+      this.#clear(place);
       this.#leave(name, target, 'there is an XDP program of somebody else');
       return;
     }
@@ -297,13 +298,6 @@ export class XdpDriver implements Disposable {
   }
 }
 
-/** What the packet filter sees of such an interface comes in by another one, or does not look as it does here. */
-function whyUnsuited({ isEthernet, masterIndex }: XdpInterface, hasVlans: boolean): string | undefined {
-  if (!isEthernet) return 'its packets have no Ethernet header';
-  if (masterIndex !== undefined) return 'it is a port of another interface';
-  return hasVlans ? 'it has VLANs' : undefined;
-}
-
 /** As `XdpFilter.identify`; who may not look cannot have brought it. */
 function identify(id: number): FoundProgram | undefined {
   try {
@@ -312,11 +306,6 @@ function identify(id: number): FoundProgram | undefined {
     if (isWithoutBpf(error)) return undefined;
     throw error;
   }
-}
-
-/** No right to call bpf(2), or a kernel without it. */
-function isWithoutBpf(error: unknown): error is BpfError {
-  return error instanceof BpfError && ['EPERM', 'ENOSYS'].includes(error.code);
 }
 
 function textOf(error: unknown): string {

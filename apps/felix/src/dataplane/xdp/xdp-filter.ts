@@ -1,4 +1,4 @@
-import { BpfMap, BpfProgram, type BpfMapSpec } from '@calico-node/netlink/bpf';
+import { BpfError, BpfMap, BpfProgram, type BpfMapSpec } from '@calico-node/netlink/bpf';
 import {
   decodeSourceKeys,
   encodeSourceKeys,
@@ -135,6 +135,11 @@ export class XdpFilter implements Disposable {
     this.#program.close();
     for (const map of Object.values(this.#maps)) map.close();
   }
+}
+
+/** No right to call bpf(2), or a kernel without it. */
+export function isWithoutBpf(error: unknown): error is BpfError {
+  return error instanceof BpfError && ['EPERM', 'ENOSYS'].includes(error.code);
 }
 
 function splitKeys(bytes: Uint8Array): ReadonlySet<number> {
