@@ -257,13 +257,28 @@ describe('an attachment', () => {
     node.felix = await startFakeFelix(join(node.dir, 'run/felix.sock'));
   });
 
+  const setReady = async (datastoreReady: boolean): Promise<void> => {
+    const info = await node.resources.get('ClusterInformation', 'default');
+    await node.resources.update({ ...info, spec: { ...info.spec, datastoreReady } });
+  };
+
+  test('stays while the cluster is not ready, and goes after', async () => {
+    await add('kept', netns);
+    await setReady(false);
+    for (const _ of ['remembered', 'looked up']) {
+      expect(await failure(call('DEL', 'kept', netns))).toMatchObject({ code: 11 });
+      expect(await endpoints()).toHaveLength(1);
+      expect(await heldBy('net.kept')).toHaveLength(1);
+    }
+    await setReady(true);
+    await del('kept', netns);
+    expect(await endpoints()).toEqual([]);
+    expect(await heldBy('net.kept')).toEqual([]);
+  });
+
   test('is refused once the cluster is no longer ready, whatever the server remembers, and nothing is left', async () => {
     await add('before', netns);
     await del('before', netns);
-    const setReady = async (datastoreReady: boolean): Promise<void> => {
-      const info = await node.resources.get('ClusterInformation', 'default');
-      await node.resources.update({ ...info, spec: { ...info.spec, datastoreReady } });
-    };
     await setReady(false);
     expect(await failure(call('ADD', 'locked', netns))).toMatchObject({ code: 11 });
     await setReady(true);

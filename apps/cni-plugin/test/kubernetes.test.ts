@@ -319,6 +319,14 @@ describe('a pod', () => {
     expect((await refusal('direct', direct('another'))).msg).toContain('401');
   });
 
+  test('on a network without Kubernetes’ policy is reached from everywhere', async () => {
+    const open = config({ name: 'open', policy: {} });
+    await add('reachable', open);
+    expect((await node.resources.get('Profile', 'open')).spec.ingress).toEqual([{ action: 'Allow' }]);
+    expect((await endpoint('reachable')).spec.profiles).toEqual(['open']);
+    expect(await call('DEL', 'reachable', open)).toMatchObject({ code: 0 });
+  });
+
   test('gets an address of the range that Kubernetes gave its node, from host-local', async ({ skip }) => {
     if (!node.hasPlugin('host-local')) skip('needs containernetworking-plugins');
     pod('ranged');
@@ -348,4 +356,11 @@ describe('a pod', () => {
       msg: expect.stringContaining('usePodCidrIPv6') as string,
     });
   });
+});
+
+test('`calico -t` asks the API too whose kubeconfig the configuration names', async () => {
+  const tried = (): Promise<Outcome> => node.exec('calico', {}, config(), ['-t']);
+  expect(await tried()).toMatchObject({ code: 1, stdout: expect.stringContaining('"code":100') as string });
+  api.objects.set('/version', { major: '1' });
+  expect(await tried()).toEqual({ code: 0, stdout: '', stderr: '' });
 });

@@ -27,7 +27,7 @@ export {
   type StandaloneAttached,
   type StandaloneRequest,
 } from './standalone/standalone-workloads.ts';
-export { EndpointStore, type HeldAddress, type Premises } from './store/endpoint-store.ts';
+export { EndpointStore, type HeldAddress, type Premises, type Removal } from './store/endpoint-store.ts';
 export {
   attachInterface,
   Wiring,

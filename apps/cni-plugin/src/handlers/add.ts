@@ -14,7 +14,6 @@ import type { Description } from '../endpoint/description.ts';
 import { hostInterfaceName } from '../endpoint/interface-name.ts';
 import { readMtu } from '../node/node-facts.ts';
 import { passReadinessGates } from '../node/readiness-gates.ts';
-import { CniError, cniCodes } from '../spec/cni-error.ts';
 import type { Result } from '../spec/result.ts';
 import { attachAgain } from './add-again.ts';
 import {
@@ -26,10 +25,11 @@ import {
   type GivenAddresses,
 } from './addresses.ts';
 import { addressSpec, endpointOf, networkSpec, randomMac, toResult, wiringSpec, type Plan } from './attachment.ts';
-import type { AttachmentCall } from './call.ts';
+import { isOfPod, type AttachmentCall } from './call.ts';
 import { detach } from './del.ts';
 import { describeError } from './describe-error.ts';
 import { describeWorkload } from './describe-workload.ts';
+import { notReady } from './not-ready.ts';
 import { anticipatePolicy, awaitPolicy, requireFelix } from './felix.ts';
 
 /** How long giving up may take after an ADD failed, whatever became of its own time limit. */
@@ -162,7 +162,7 @@ async function undo(call: AttachmentCall): Promise<void> {
       const { netns, ifName: workloadName } = attachment;
       await detachInterface({ netns, hostName: undefined, workloadName, prefixes });
     }
-    await detach(limited);
+    await detach(limited, 'undone');
   } catch (error) {
     call.context.log.warn({ err: error, code: describeError(error).code }, 'could not undo a failed ADD');
   }
@@ -181,12 +181,11 @@ async function orUndo<T>(call: AttachmentCall, work: () => Promise<T>): Promise<
 async function premisesOf(call: AttachmentCall, { source }: Description): Promise<Premises> {
   const { config, store, signal } = call;
   // Where an orchestrator has profiles, they are its own to make.
-  const profile = source === 'orchestrator' ? undefined : networkProfile(config.name);
+  const from = isOfPod(call) ? 'anywhere' : 'itself';
+  const profile = source === 'orchestrator' ? undefined : networkProfile(config.name, from);
   const premises = await store.endpoints.premises(profile, { signal });
   if (premises !== undefined) return premises;
-  throw new CniError(cniCodes.tryAgainLater, 'Calico is currently not ready to process requests', {
-    details: 'ClusterInformation default is missing, or its datastoreReady is not true',
-  });
+  throw notReady();
 }
 
 /**

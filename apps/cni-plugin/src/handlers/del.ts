@@ -1,6 +1,7 @@
 import type { WorkloadEndpoint } from '@calico-node/model';
 import { detachInterface, type DetachSpec } from '@calico-node/workload';
 import type { GrpcDataplane } from '../spec/dataplane.ts';
+import { notReady } from './not-ready.ts';
 import { needsInterface, releaseAddresses } from './addresses.ts';
 import type { AttachmentCall } from './call.ts';
 
@@ -18,11 +19,26 @@ function detachEnds(
   return detachInterface({ ...ends, workloadName: attachment.ifName, prefixes });
 }
 
-/** Has another data plane take the interface away. */
-async function detachElsewhere(call: AttachmentCall, dataplane: GrpcDataplane): Promise<void> {
+/**
+ * Why an attachment is taken away. What was just made is undone in any case; a DEL waits while the cluster is not ready, as
+ * when its store is locked for a migration.
+ */
+type Reason = 'asked' | 'undone';
+
+/** @throws CniError code 11 */
+async function removeEndpoint(call: AttachmentCall, reason: Reason): Promise<Owned | undefined> {
   const { endpointName, workload, store, signal } = call;
+  const isOwn = (stored: Owned): boolean => isOurs(call, stored);
+  if (reason === 'undone') return store.endpoints.remove(workload.namespace, endpointName, isOwn, { signal });
+  const { isReady, stored } = await store.endpoints.removeIfReady(workload.namespace, endpointName, isOwn, { signal });
+  if (isReady) return stored;
+  throw notReady();
+}
+
+/** Has another data plane take the interface away. */
+async function detachElsewhere(call: AttachmentCall, dataplane: GrpcDataplane, reason: Reason): Promise<void> {
   const { removeByDataplane } = await import('./grpc-dataplane.ts');
-  await store.endpoints.remove(workload.namespace, endpointName, (stored) => isOurs(call, stored), { signal });
+  await removeEndpoint(call, reason);
   await removeByDataplane(call, dataplane);
   await releaseAddresses(call);
 }
@@ -37,14 +53,14 @@ async function detachElsewhere(call: AttachmentCall, dataplane: GrpcDataplane): 
  * attached here for this very container goes from its namespace while the endpoint goes: without an interface there is
  * no way to close.
  */
-export async function detach(call: AttachmentCall): Promise<void> {
-  const { attachment, endpointName, workload, store, signal, config } = call;
-  if (config.dataplane !== undefined) return detachElsewhere(call, config.dataplane);
+export async function detach(call: AttachmentCall, reason: Reason = 'asked'): Promise<void> {
+  const { attachment, endpointName, workload, store, config } = call;
+  if (config.dataplane !== undefined) return detachElsewhere(call, config.dataplane, reason);
   const { netns } = attachment;
   const known = store.endpoints.created(workload.namespace, endpointName);
   const isKnown = known?.spec.containerID === attachment.containerId && !needsInterface(call);
   const [removal, detachment] = await Promise.allSettled([
-    store.endpoints.remove(workload.namespace, endpointName, (stored) => isOurs(call, stored), { signal }),
+    removeEndpoint(call, reason),
     // By the host's end's name it could be that of the pod's next container.
     isKnown ? detachEnds(call, { netns, hostName: undefined }) : undefined,
   ]);

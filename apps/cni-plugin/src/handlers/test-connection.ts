@@ -7,12 +7,18 @@ const timeoutMs = 10_000;
 /** What `calico -t` sets: Calico's test, by which an installer waits until the network can be used. */
 export const testVariable = 'CNI_TEST_CONNECTION';
 
-/** @throws CniError code 100 unless the store that the configuration names answers and is ready. */
+/**
+ * @throws CniError code 100 unless the store that the configuration names answers and is ready, and the Kubernetes API
+ *   answers whose kubeconfig it names
+ */
 export async function testConnection(stdin: string, context: HandlerContext, signal: AbortSignal): Promise<void> {
   try {
     const config = parseNetworkConfig(decodeDocument(stdin));
     const { endpoints } = context.stores.open(config.datastoreEnvironment);
-    if (await endpoints.isReady({ signal, timeoutMs })) return;
+    const isReady = await endpoints.isReady({ signal, timeoutMs });
+    const { kubeconfig } = config.kubernetes;
+    if (isReady && kubeconfig !== '') await context.kubernetes.open(config.kubernetes).get('/version', signal);
+    if (isReady) return;
   } catch (cause) {
     throw new CniError(cniCodes.failed, 'data store connection failed', { cause });
   }

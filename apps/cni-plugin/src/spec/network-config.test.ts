@@ -85,6 +85,26 @@ describe('a network configuration', () => {
     expect(labels).toEqual({ a: 'plain', m: '1', c: '2' });
   });
 
+  test('has Mesos’ labels, which are of any characters, as Calico writes them', () => {
+    const labels = [
+      { key: 'org/team ⚙', value: 'a  b' },
+      { key: '-rack-.-7.', value: '//x..y--z//' },
+    ];
+    expect(parse({ args: { 'org.apache.mesos': { network_info: { labels: { labels } } } } }).labels).toEqual({
+      'org.team': 'a-b',
+      'rack.7': 'x.y--z',
+    });
+  });
+
+  test.each([
+    [undefined, 1],
+    [0, 1],
+    [-1, 1],
+    [4, 4],
+  ])('with num_queues %s has %i', (num_queues, queues) => {
+    expect(parse({ num_queues }).queues).toBe(queues);
+  });
+
   test('names everything that is wrong with it', () => {
     const error = errorOf(() => parse({ name: 'no/slash', mtu: -1, ipam: { type: 'calico-ipam', ipv4_pools: [4] } }));
     expect(error.code).toBe(7);

@@ -235,7 +235,7 @@ export function parseNetworkConfig(document: JsonObject): NetworkConfig {
       ipAddrsNoIpam: features.flag('ip_addrs_no_ipam', false),
       floatingIps: features.flag('floating_ips', false),
     },
-    queues: reader.integer('num_queues', 1, 1, 4096),
+    queues: Math.max(1, reader.integer('num_queues', 1, -4096, 4096)),
     allowIpForwarding: container.flag('allow_ip_forwarding', false),
     dataplane: readDataplane(reader.nested('dataplane_options')),
     includeDefaultRoutes: reader.flag('include_default_routes', false),

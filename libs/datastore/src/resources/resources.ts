@@ -129,6 +129,23 @@ export class Resources {
   }
 
   /**
+   * Deletes a workload endpoint in the same step that proves that it and others are as they were read. False, and nothing
+   * is deleted, when they are not, or the store has no such step: `delete` tells.
+   */
+  async deleteProven(
+    endpoint: Resource<'WorkloadEndpoint'>,
+    others: readonly Resource[],
+    options: CallOptions = {},
+  ): Promise<boolean> {
+    const guards = [endpoint, ...others].map((read) => {
+      const key = keyOf(read);
+      return { type: 'key' as const, key, revision: parseRevision(read.metadata.resourceVersion, key) };
+    });
+    const changes = [{ type: 'delete' as const, key: keyOf(endpoint) }];
+    return (await this.#backend.commit?.({ guards, changes }, options))?.isCommitted === true;
+  }
+
+  /**
    * Writes a resource that was read before.
    * @throws DatastoreError `conflict` when it was written since; `not-found`
    */

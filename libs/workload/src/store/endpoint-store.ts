@@ -34,12 +34,21 @@ export interface Premises {
   readonly profile: Profile | undefined;
 }
 
+export interface Removal {
+  /** Whether the cluster may be worked with; if not, nothing was done. */
+  readonly isReady: boolean;
+  /** What was stored, also when it is not ours. */
+  readonly stored: WorkloadEndpoint | undefined;
+}
+
 /** What attaching and detaching read and write in the store, besides addresses. */
 export class EndpointStore {
   readonly #backend: Backend;
   readonly #resources: Resources;
   readonly #memory = new Map<string, Premises>();
   readonly #created = new Map<string, WorkloadEndpoint>();
+  /** As it was read last, and ready then. */
+  #cluster: ClusterInformation | undefined;
 
   constructor(backend: Backend, resources: Resources) {
     this.#backend = backend;
@@ -138,8 +147,42 @@ export class EndpointStore {
     isOurs: (endpoint: WorkloadEndpoint) => boolean,
     options: CallOptions,
   ): Promise<WorkloadEndpoint | undefined> {
-    let known = this.#created.get(memoryKey(namespace, name));
+    const known = this.#created.get(memoryKey(namespace, name));
     this.#created.delete(memoryKey(namespace, name));
+    return this.#remove(namespace, name, isOurs, options, known);
+  }
+
+  /**
+   * As {@link remove}, while the cluster may be worked with; otherwise it does nothing. What was created here takes no
+   * more round trips for that.
+   */
+  async removeIfReady(
+    namespace: string,
+    name: string,
+    isOurs: (endpoint: WorkloadEndpoint) => boolean,
+    options: CallOptions,
+  ): Promise<Removal> {
+    const key = memoryKey(namespace, name);
+    const known = this.#created.get(key);
+    this.#created.delete(key);
+    if (known !== undefined && this.#cluster !== undefined && isOurs(known)) {
+      const isDeleted = await this.#resources.deleteProven(known, [this.#cluster], options);
+      if (isDeleted) return { isReady: true, stored: known };
+    }
+    const [isReady, found] = await Promise.all([this.isReady(options), this.find(namespace, name, options)]);
+    if (!isReady) return { isReady, stored: found };
+    const stored = found && (await this.#remove(namespace, name, isOurs, options, found));
+    return { isReady, stored };
+  }
+
+  async #remove(
+    namespace: string,
+    name: string,
+    isOurs: (endpoint: WorkloadEndpoint) => boolean,
+    options: CallOptions,
+    first: WorkloadEndpoint | undefined,
+  ): Promise<WorkloadEndpoint | undefined> {
+    let known = first;
     for (let attempt = 1; ; attempt++) {
       const stored = known ?? (await this.find(namespace, name, options));
       known = undefined;
@@ -180,7 +223,8 @@ export class EndpointStore {
 
   async #readyCluster(options: CallOptions): Promise<ClusterInformation | undefined> {
     const found = await orNothing(this.#resources.get('ClusterInformation', 'default', undefined, options));
-    return found?.spec.datastoreReady === true ? found : undefined;
+    this.#cluster = found?.spec.datastoreReady === true ? found : undefined;
+    return this.#cluster;
   }
 
   #findProfile(name: string, options: CallOptions): Promise<Profile | undefined> {
