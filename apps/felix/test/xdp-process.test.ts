@@ -2,10 +2,11 @@
 import { parseIp } from '@calico-node/net';
 import { RouteSocket, type XdpProgram } from '@calico-node/netlink';
 import { expect, test } from 'vitest';
+import { XdpFilter } from '../src/dataplane/xdp/xdp-filter.ts';
 import { StoreLab } from './support/store-lab.ts';
 import { encodeFrame, FrameSender } from './support/raw-packet.ts';
 
-const nftables = { FELIX_NFTABLESMODE: 'Enabled' };
+const nftables = { FELIX_NFTABLESMODE: 'Enabled', FELIX_XDPREFRESHINTERVAL: '0.3' };
 const iptables = { FELIX_NFTABLESMODE: 'Disabled', FELIX_IPTABLESBACKEND: 'nft' };
 
 test('follows the store, outlives felix beside either packet filter, and goes when it is disabled', async () => {
@@ -52,6 +53,13 @@ test('follows the store, outlives felix beside either packet filter, and goes wh
   expect(send('203.0.113.9')).toEqual({ came: false, passed: false });
 
   const before = programs();
+  const found = XdpFilter.identify(before[0]!.id);
+  if (found?.kind !== 'ours') throw new Error('somebody else put a program there');
+  using filter = found.filter;
+  const sources = filter.sources();
+  filter.unblock(sources);
+  await expect.poll(() => filter.sources(), { timeout: 10_000 }).toEqual(sources);
+  expect(felix.httpGet('/metrics')).toMatch(/^felix_xdp_dropped_packets\{iface="eth0"\} 3$/m);
   await felix.end('SIGKILL');
   expect(send('203.0.113.9')).toEqual({ came: false, passed: false });
   const revision = await nets('203.0.113.9/32', '198.51.100.9/32');

@@ -1,5 +1,5 @@
 /** What the maps of `filter-program.ts` are keyed by. */
-import { ipFromBytes, ipToBytes, splitCidr, cidrOf, type Cidr } from '@calico-node/net';
+import { ipToBytes, splitCidr, type Cidr } from '@calico-node/net';
 import type { Failsafes } from '@calico-node/policy';
 
 /** An IPv4 network as one number, address before length: strings would take a dozen times the memory. */
@@ -45,13 +45,6 @@ export function decodeSourceKeys(bytes: Uint8Array): SourceKey[] {
     const start = index * SOURCE_KEY_BYTES;
     return view.getUint32(start + 4) * LENGTHS + view.getUint32(start, true);
   });
-}
-
-/** For people. */
-export function networkOf(key: SourceKey): Cidr {
-  const address = new Uint8Array(4);
-  new DataView(address.buffer).setUint32(0, Math.floor(key / LENGTHS));
-  return cidrOf(ipFromBytes(address), key % LENGTHS);
 }
 
 /**

@@ -221,6 +221,8 @@ export class XdpDriver implements Disposable {
     const wasInPlace = target.filter !== undefined && target.index === index;
     const [program, another] = programs;
     const found = program === undefined || another !== undefined ? undefined : XdpFilter.identify(program.id);
+    // One that went meanwhile is none.
+    const mode = found === undefined ? undefined : program?.mode;
     if (found?.kind === 'foreign' || another !== undefined) {
       this.#clear(place);
       this.#leave(name, target, 'there is an XDP program of somebody else');
@@ -240,14 +242,14 @@ export class XdpDriver implements Disposable {
     };
     filter.setFailsafes(this.#failsafes);
     let refusal: string | undefined;
-    if (program !== undefined && this.#modes.includes(program.mode)) {
+    if (mode !== undefined && this.#modes.includes(mode)) {
       // What is in force stays so without a gap.
       fill();
-      const change = { interfaceIndex: index, mode: program.mode, fd: filter.programFd };
+      const change = { interfaceIndex: index, mode, fd: filter.programFd };
       if (replaced !== undefined) this.#set({ ...change, replacedFd: replaced.fd });
     } else {
       const replacedFd = replaced?.fd ?? filter.programFd;
-      if (program !== undefined) this.#set({ interfaceIndex: index, mode: program.mode, replacedFd });
+      if (mode !== undefined) this.#set({ interfaceIndex: index, mode, replacedFd });
       refusal = this.#put(index, filter);
       if (refusal === undefined) fill();
     }
