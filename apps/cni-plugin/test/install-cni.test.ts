@@ -120,9 +120,31 @@ test('skips programs, takes a template from a file, and removes the configuratio
   expect(readdirSync(join(hostRoot, 'opt/cni/bin'))).toEqual(['calico']);
 });
 
+test('without a template has Calico’s network, and takes the place of the usual file under another name', () => {
+  const names = { KUBERNETES_NODE_NAME: 'n1', ETCD_ENDPOINTS: 'http://e:2379', CNI_MTU: '0' };
+  install(names);
+  const installed = (name: string): string => readFileSync(join(confDir(), name), 'utf8');
+  const { name, plugins } = JSON.parse(installed('10-calico.conflist')) as { name: string; plugins: unknown[] };
+  expect(name).toBe('k8s-pod-network');
+  expect(plugins).toMatchObject([
+    {
+      type: 'calico',
+      etcd_endpoints: 'http://e:2379',
+      nodename: 'n1',
+      mtu: 0,
+      policy: { type: 'k8s' },
+      kubernetes: { kubeconfig: '/etc/cni/net.d/calico-kubeconfig' },
+    },
+    { type: 'portmap' },
+  ]);
+  const usual = installed('10-calico.conflist');
+  install({ ...names, CNI_CONF_NAME: '05-calico.conflist' });
+  expect(readdirSync(confDir())).toEqual(['05-calico.conflist']);
+  expect(installed('05-calico.conflist')).toBe(usual);
+});
+
 test('refuses what is no configuration and writes none', () => {
   expect(() => install({ CNI_NETWORK_CONFIG: '{"mtu": __NO_SUCH_THING__}' })).toThrow('is not JSON');
-  expect(() => install({})).toThrow('neither CNI_NETWORK_CONFIG nor');
   expect(() => readdirSync(confDir())).toThrow('ENOENT');
 });
 
@@ -171,6 +193,14 @@ describe('in a pod of Kubernetes', () => {
     expect(await client.get('/api/v1/nodes/n', AbortSignal.timeout(10_000))).toEqual({ kind: 'Node' });
     client.close();
     expect((await pod())!.token).not.toBe(token);
+  });
+
+  test('a kubeconfig trusts whoever answers where SKIP_TLS_VERIFY says so', async () => {
+    await pod({ SKIP_TLS_VERIFY: 'true' });
+    expect(readKubeconfig(join(confDir(), 'calico-kubeconfig'))).toMatchObject({
+      isInsecure: true,
+      authority: undefined,
+    });
   });
 
   test('the account and the interval are as the environment says, and a refusal tells why', async () => {

@@ -30,13 +30,18 @@ export interface Credentials {
   readonly renewInMs: number;
 }
 
+/** What the plug-ins are to trust: SKIP_TLS_VERIFY is Calico's variable. */
+function trust(authority: string | undefined, env: Variables): Record<string, string | boolean> {
+  if (env['SKIP_TLS_VERIFY'] === 'true') return { 'insecure-skip-tls-verify': true };
+  return authority === undefined ? {} : { 'certificate-authority-data': Buffer.from(authority).toString('base64') };
+}
+
 /** The kubeconfig that the host's plug-ins use, with Calico's names for its parts. JSON is YAML. */
-function renderKubeconfig({ server, authority }: Access, token: string): string {
-  const ca = authority === undefined ? {} : { 'certificate-authority-data': Buffer.from(authority).toString('base64') };
+function renderKubeconfig({ server, authority }: Access, token: string, env: Variables): string {
   const document = {
     apiVersion: 'v1',
     kind: 'Config',
-    clusters: [{ name: 'local', cluster: { server: server.origin, ...ca } }],
+    clusters: [{ name: 'local', cluster: { server: server.origin, ...trust(authority, env) } }],
     users: [{ name: 'calico', user: { token } }],
     contexts: [{ name: 'calico-context', context: { cluster: 'local', user: 'calico' } }],
     'current-context': 'calico-context',
@@ -104,7 +109,7 @@ export async function installKubeconfig(
     const { token, expires } = await requestToken(client, namespaceOf(accountDir), account, signal);
     const directory = join(hostRoot, 'etc/cni/net.d');
     mkdirSync(directory, { recursive: true });
-    place(join(directory, 'calico-kubeconfig'), Buffer.from(renderKubeconfig(access, token)), 0o600);
+    place(join(directory, 'calico-kubeconfig'), Buffer.from(renderKubeconfig(access, token, env)), 0o600);
     return { token, renewInMs: renewalMs(options, expires) };
   } finally {
     client.close();

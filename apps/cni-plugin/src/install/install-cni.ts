@@ -2,7 +2,11 @@ import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync } fr
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { place } from '@calico-node/kubernetes';
+import { defaultNetwork } from './default-network.ts';
 import { InstallError, renderNetworkConfig, tlsFiles, type TlsFiles } from './network-config.ts';
+
+/** What the configuration's file is called. Under another name it takes the place of the one that is called so. */
+const usualName = '10-calico.conflist';
 
 export interface InstallOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -65,15 +69,15 @@ export function installCni(options: InstallOptions): readonly string[] {
   const changed = installPrograms(options);
   const tls = installTls(options, changed);
   const file = env['CNI_NETWORK_CONFIG_FILE'] ?? '';
-  const template = file === '' ? (env['CNI_NETWORK_CONFIG'] ?? '') : readFileSync(file, 'utf8');
-  if (template === '') throw new InstallError('neither CNI_NETWORK_CONFIG nor CNI_NETWORK_CONFIG_FILE is set');
+  const given = file === '' ? (env['CNI_NETWORK_CONFIG'] ?? '') : readFileSync(file, 'utf8');
+  const template = given === '' ? defaultNetwork : given;
   const facts = { nodeName: hostname().trim().toLowerCase(), tls, token: options.token ?? '' };
   const config = renderNetworkConfig(template, env, facts);
   const directory = join(hostRoot, 'etc/cni/net.d');
-  const name = env['CNI_CONF_NAME'] ?? '10-calico.conflist';
+  const name = env['CNI_CONF_NAME'] ?? usualName;
   mkdirSync(directory, { recursive: true });
   if (place(join(directory, name), Buffer.from(config), 0o600)) changed.push(join(directory, name));
-  const old = env['CNI_OLD_CONF_NAME'] ?? '';
+  const old = env['CNI_OLD_CONF_NAME'] ?? usualName;
   if (old !== '' && old !== name) rmSync(join(directory, old), { force: true });
   return changed;
 }
