@@ -2,6 +2,7 @@ import { parseNodeName } from '@calico-node/net';
 import { Registry } from 'prom-client';
 import { CalcGraph } from '../../apps/felix/src/calc/calc-graph.ts';
 import { calcMetrics } from '../../apps/felix/src/calc-metrics.ts';
+import { flowMetrics } from '../../apps/felix/src/dataplane/flow-offload/flow-metrics.ts';
 import { dataplaneMetrics } from '../../apps/felix/src/dataplane/metrics.ts';
 import { wireguardMetrics } from '../../apps/felix/src/dataplane/wireguard/wireguard-metrics.ts';
 import { syncMetrics } from '../../apps/felix/src/sync-metrics.ts';
@@ -21,7 +22,6 @@ const absent: readonly (readonly [reason: string, ...names: readonly string[]])[
     'felix_nft_set_calls',
     'felix_nft_set_errors',
   ],
-  ['no flow tables', 'felix_nft_flowtable_devices', 'felix_nft_flowtable_missing_devices'],
   ['links are followed one by one, not in batches', 'felix_int_dataplane_iface_msg_batch_size'],
   [
     'one interface is never listed by itself: the kernel tells of its changes',
@@ -48,7 +48,7 @@ export function renderFelixMetrics(): string {
     });
   return [
     "# Felix's metrics",
-    "Names and labels are Calico's where Calico has the metric. `felix_apply_latency_seconds`, `felix_store_delay_seconds`, `felix_kernel_writes`, `felix_cluster_num_staged_policies`, `felix_xdp_dropped_packets` and those that end in `_repairs` are not in Calico. They are served by `/metrics`, beside those of the process (`process_`, `nodejs_`). Those that begin with `wireguard_` are there where WireGuard is switched on and `PrometheusWireGuardMetricsEnabled` is not off.",
+    "Names and labels are Calico's where Calico has the metric. `felix_apply_latency_seconds`, `felix_store_delay_seconds`, `felix_kernel_writes`, `felix_cluster_num_staged_policies`, `felix_xdp_dropped_packets` and those that end in `_repairs` are not in Calico. They are served by `/metrics`, beside those of the process (`process_`, `nodejs_`). Those that begin with `wireguard_` are there where WireGuard is switched on and `PrometheusWireGuardMetricsEnabled` is not off, those with `flowtable` where `NFTablesFlowTableOffload` is `All`.",
     ['| Name | Type | Labels | With the packet filter | Meaning |', '| --- | --- | --- | --- | --- |', ...rows].join(
       '\n',
     ),
@@ -94,6 +94,7 @@ function metricsWith(packetFilter: 'nftables' | 'iptables'): ReadonlyMap<string,
     xdpDrops: () => [],
     storeDelaySeconds: none,
   });
+  using _flows = packetFilter === 'nftables' ? flowMetrics(registry, { deviceCount: 0, missingCount: 0 }) : undefined;
   using _wireguard = wireguardMetrics(registry, hostname, () => []);
   return new Map(
     registry.getMetricsAsArray().map((metric) => {

@@ -5,6 +5,7 @@ import type { Logger } from '@calico-node/service';
 import type { FelixParameters } from './config/parameters.ts';
 import { interfacePatternsOf } from './config/text-types.ts';
 import type { EngineOptions } from './dataplane/engine.ts';
+import type { FlowOffload } from './dataplane/flow-offload/flow-offload.ts';
 import { HostInterfaces } from './dataplane/interfaces/host-interfaces.ts';
 import { LocalReachability } from './dataplane/interfaces/local-reachability.ts';
 import { MigrationRouting } from './dataplane/interfaces/migration-routing.ts';
@@ -20,6 +21,7 @@ export interface NetworkWiring {
   readonly values: FelixParameters;
   readonly families: readonly Family[];
   readonly wireguard: WireguardParts;
+  readonly flowOffload: FlowOffload | undefined;
   readonly services: ClusterServices;
   readonly log: Logger;
   readonly onWorkloadMtu: (mtu: number) => void;
@@ -42,7 +44,7 @@ export interface NetworkParts extends Disposable {
 }
 
 export function wireNetwork(wiring: NetworkWiring): NetworkParts {
-  const { hostname, values, families, wireguard, log, onDirty } = wiring;
+  const { hostname, values, families, wireguard, flowOffload, log, onDirty } = wiring;
   using parts = new DisposableStack();
   const prefixes = values.InterfacePrefix;
   const migrationRouting: MigrationRouting = parts.use(
@@ -120,6 +122,7 @@ export function wireNetwork(wiring: NetworkWiring): NetworkParts {
   );
 
   const local = reachability === undefined ? [] : [reachability];
+  const offload = flowOffload === undefined ? [] : [flowOffload];
   const refresh = (seconds: number, ...all: readonly { resync(): void }[]): Refresh => ({
     seconds,
     run: () => {
@@ -134,9 +137,9 @@ export function wireNetwork(wiring: NetworkWiring): NetworkParts {
     migrationRouting,
     bandwidth,
     networkRepairs: () => network.repairs,
-    network: together(network, wireguard, migrationRouting, ...local),
+    network: together(network, wireguard, migrationRouting, ...local, ...offload),
     refreshes: [
-      refresh(values.RouteRefreshInterval, interfaces, network, wireguard, ...local),
+      refresh(values.RouteRefreshInterval, interfaces, network, wireguard, ...local, ...offload),
       refresh(values.InterfaceRefreshInterval, interfaces, hostInterfaces, bandwidth),
       { seconds: values.LocalSubnetL2ReachabilityRefreshInterval, run: () => reachability?.announce() },
     ],

@@ -39,6 +39,7 @@ import { StatusReporter } from './status/status-reporter.ts';
 import { workLimitOf } from './status/work-limits.ts';
 import { syncMetrics } from './sync-metrics.ts';
 import { unixNanos } from './unix-nanos.ts';
+import { wireFlowOffload } from './wire-flow-offload.ts';
 import { clusterRouteProtocol, wireNetwork } from './wire-network.ts';
 import { wireStore } from './wire-store.ts';
 import { wireWireguard } from './wire-wireguard.ts';
@@ -114,12 +115,14 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     signal,
     onDirty,
   });
+  using flowOffload = await wireFlowOffload({ values, filter: choice.kind, families, context, onDirty });
   using services = new ClusterServices({ env: context.env, log, signal });
   using parts = wireNetwork({
     hostname: options.hostname,
     values,
     families,
     wireguard,
+    flowOffload: flowOffload?.flows,
     services,
     log,
     onWorkloadMtu: (mtu) => {

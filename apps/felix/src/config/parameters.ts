@@ -85,6 +85,8 @@ export const parameters = {
     fatal: true,
   }),
   NFTablesMode: parameter(oneOf('Enabled', 'Disabled', 'Auto'), 'Auto', 'nftablesMode'),
+  NFTablesFlowTableOffload: parameter(oneOf('All', 'Disabled'), 'Disabled', 'nftablesFlowTableOffload'),
+  NFTablesFlowTableDataIfacePattern: parameter(regexp, regexp.zero, 'nftablesFlowTableDataIfacePattern'),
   NftablesMarkMask: parameter(markMask, 0xffff0000, 'nftablesMarkMask', { nonZero: true, fatal: true }),
   NftablesRefreshInterval: parameter(seconds, 180, 'nftablesRefreshInterval'),
   IptablesBackend: parameter(oneOf('auto', 'legacy', 'nft'), 'auto', 'iptablesBackend'),

@@ -1,5 +1,5 @@
 import { idle } from '../parameter.ts';
-import { bool, oneOf, regexp, seconds } from '../parameter-type.ts';
+import { bool, oneOf, seconds } from '../parameter-type.ts';
 import { keyValues, milliseconds, portRanges } from '../text-types.ts';
 
 const noGates = "what Calico's gates open belongs to the eBPF data plane";
@@ -7,14 +7,11 @@ const answeredAtOnce = 'the kernel answers netlink within the call: there is not
 const lockWaits = 'iptables waits for its lock by itself; from 1.8.8 on it ignores an interval';
 const noCloud = 'no cloud is spoken to: its check is switched off there';
 const noIpvs = "kube-proxy's IPVS mode gets no rules of its own; its other modes need none";
-const noOffload = 'there are no flow tables: packets of known connections pass the chains too';
 const noWindows = 'there is no Windows here';
 const noSidecars = 'what a workload and its sidecar proxy say to each other takes its usual way';
 
 /** Parameters of what Calico's Felix does to the network and this one does not. */
 export const networkParameters = {
-  NFTablesFlowTableOffload: idle(oneOf('All', 'Disabled'), 'Disabled', noOffload, 'nftablesFlowTableOffload'),
-  NFTablesFlowTableDataIfacePattern: idle(regexp, '', noOffload, 'nftablesFlowTableDataIfacePattern'),
   IptablesLockProbeIntervalMillis: idle(milliseconds, '50', lockWaits, 'iptablesLockProbeInterval'),
   FeatureGates: idle(keyValues, '', noGates, 'featureGates'),
   NetlinkTimeoutSecs: idle(seconds, '10', answeredAtOnce, 'netlinkTimeout'),
