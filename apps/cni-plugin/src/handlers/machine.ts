@@ -5,6 +5,7 @@
 import { machineHandle, type Owners } from '@calico-node/ipam';
 import type { Address } from '@calico-node/workload';
 import type { Machine } from '../endpoint/description.ts';
+import { felixEndpointId } from '../felix/endpoint-id.ts';
 import { isMachineGone, machineNameOf, orAbsent, readMachine } from '../kubernetes/machine.ts';
 import { CniError, cniCodes } from '../spec/cni-error.ts';
 import type { PodCall } from './call.ts';
@@ -102,7 +103,7 @@ export async function assignToMachine(
   }
   for (const uid of ended) if (uid !== machine.migrationUid) await store.machines.endMigration(namespace, uid, signal);
   if (held.some(({ alternate }) => isOfPod(alternate, call))) {
-    const target = { node: call.node, workloadId: `${namespace}/${workload.pod}`, endpoint: workload.endpoint };
+    const target = { node: call.node, ...felixEndpointId(workload) };
     await store.machines.beginMigration(namespace, machine.migrationUid, target, signal);
   }
   return held;

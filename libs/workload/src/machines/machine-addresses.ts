@@ -8,9 +8,10 @@ import { LibraryAddresses, type Addresses } from '../addresses/addresses.ts';
 /** The endpoint that a virtual machine is being moved to. */
 export interface MigrationTarget {
   readonly node: NodeName;
+  readonly orchestratorId: string;
   /** `<namespace>/<pod>` */
   readonly workloadId: string;
-  readonly endpoint: string;
+  readonly endpointId: string;
 }
 
 /** Addresses that virtual machines keep, while the pods that run them come and go (Calico's KubeVirt support). */
@@ -43,7 +44,7 @@ export class MachineAddresses {
   async beginMigration(
     namespace: string,
     name: string,
-    { node, workloadId, endpoint }: MigrationTarget,
+    { node, orchestratorId, workloadId, endpointId }: MigrationTarget,
     signal: AbortSignal,
   ): Promise<void> {
     const migration = {
@@ -57,7 +58,12 @@ export class MachineAddresses {
       },
       spec: {
         target: {
-          workloadEndpoint: { orchestratorID: 'k8s', workloadID: workloadId, endpointID: endpoint, hostname: node },
+          workloadEndpoint: {
+            orchestratorID: orchestratorId,
+            workloadID: workloadId,
+            endpointID: endpointId,
+            hostname: node,
+          },
         },
       },
     };
