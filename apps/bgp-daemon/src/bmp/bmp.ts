@@ -130,6 +130,10 @@ export class Bmp implements SessionObserver {
     this.#send(() => encodePeerDown(monitored.peer, reason, Date.now()));
   }
 
+  get wantsUpdates(): boolean {
+    return this.#stations.length > 0;
+  }
+
   update({ name }: NeighborConfig, message: Uint8Array): void {
     const monitored = this.#established.get(name);
     if (monitored === undefined) return;

@@ -75,6 +75,10 @@ export class MrtUpdateLog implements SessionObserver {
     // Logged as it came.
   }
 
+  get wantsUpdates(): boolean {
+    return this.#config !== undefined;
+  }
+
   update({ name }: NeighborConfig, message: Uint8Array): void {
     const logged = this.#sessions.get(name);
     if (logged === undefined) return;

@@ -259,13 +259,15 @@ export class PrefixTable {
   }
 
   #rehash(): void {
+    const old = this.#slots;
     const before = this.#mask + 1;
     const slots = before < largeTable ? 4 * before : 2 * before;
     this.#mask = slots - 1;
     this.#slots = new Int32Array(2 * slots);
-    for (let id = 0; id < this.#end; id++) {
-      const bits = this.lengthOf(id);
-      if (bits >= 0) this.#place(this.#wordOf(id), bits, id);
+    // In the order of the old slots: then the new ones are written nearly in order too.
+    for (let at = 0, end = 2 * before; at < end; at += 2) {
+      const id = (old[at + 1] ?? 0) - 1;
+      if (id >= 0) this.#place(old[at] ?? 0, this.#bits[id] ?? 0, id);
     }
   }
 }

@@ -153,16 +153,19 @@ export class Rib {
   ): void {
     const state = this.#sources[source.id];
     if (state === undefined) return;
-    const take = (prefix: number, pathId: number): void => {
-      const taken = filter === undefined ? attributes : filter(prefix);
-      this.#put(state, prefix, taken ?? attributes, pathId, taken === undefined);
-    };
-    if (!addPath) for (const prefix of this.prefixes.internRun(bytes, start, end)) if (prefix >= 0) take(prefix, 0);
+    if (!addPath) {
+      const run = this.prefixes.internRun(bytes, start, end);
+      for (let index = 0, count = run.length; index < count; index++) {
+        const prefix = run[index] ?? -1;
+        if (prefix >= 0) this.#take(state, prefix, attributes, 0, filter);
+      }
+    }
     for (let at = addPath ? start : end; at < end;) {
       const pathId = identifier(bytes, at);
       at += 4;
       const bits = bytes[at] ?? 0;
-      if (this.prefixes.isDestination(bytes, at)) take(this.prefixes.intern(bytes, at + 1, bits), pathId);
+      if (this.prefixes.isDestination(bytes, at))
+        this.#take(state, this.prefixes.intern(bytes, at + 1, bits), attributes, pathId, filter);
       at += 1 + ((bits + 7) >> 3);
     }
     if (this.hasDirty) this.#onDirty();
@@ -430,6 +433,18 @@ export class Rib {
       filtered: ((this.#flags[path] ?? 0) & filteredFlag) !== 0,
       interfaceName: this.#interfaceNames.get(path),
     };
+  }
+
+  /** Puts what the import filters make of a path. */
+  #take(
+    state: SourceState,
+    prefix: number,
+    attributes: AttributeSet,
+    pathId: number,
+    filter: ((prefix: number) => AttributeSet | undefined) | undefined,
+  ): void {
+    const taken = filter === undefined ? attributes : filter(prefix);
+    this.#put(state, prefix, taken ?? attributes, pathId, taken === undefined);
   }
 
   #put(state: SourceState, prefix: number, attributes: AttributeSet, pathId: number, filtered: boolean): number {

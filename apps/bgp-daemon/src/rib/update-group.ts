@@ -7,6 +7,7 @@ import {
   type ExportProblem,
   type ExportTarget,
   type FilterSubject,
+  type PrefixView,
   type RouteOperation,
   type RouteSource,
 } from '@calico-node/bgp';
@@ -33,6 +34,7 @@ export interface ExportExplanation {
   readonly reason: string;
 }
 
+/** The subject is valid during the call only. */
 export type ExportPolicy = (subject: FilterSubject) => ExportVerdict;
 
 export interface GroupSettings {
@@ -80,6 +82,7 @@ export class UpdateGroup {
   readonly #policy: ExportPolicy;
   readonly #slots: PathSlots | undefined;
   readonly #rewriter = new Rewriter();
+  #viewed: RouteSubject | undefined;
   #last:
     { readonly set: AttributeSet; readonly source: RouteSource; readonly outbound: Outbound | undefined } | undefined;
   #announced = 0;
@@ -322,14 +325,15 @@ export class UpdateGroup {
         continue;
       }
       messages ??= this.#encoder.encode(this.#bundles, list, ends);
-      let [runStart, runEnd, count] = [0, 0, 0];
-      for (const [index, bundle] of list.entries()) {
-        const end = ends[index] ?? 0;
+      let [runStart, runEnd, count, index] = [0, 0, 0, 0];
+      for (const bundle of list) {
+        const end = ends[index++] ?? 0;
         if (isFor(bundle, member)) {
           count += bundle.count;
         } else {
           if (runEnd > runStart) member.send(messages.subarray(runStart, runEnd), count);
-          [runStart, count] = [end, 0];
+          runStart = end;
+          count = 0;
         }
         runEnd = end;
       }
@@ -394,14 +398,16 @@ export class UpdateGroup {
     return outbound;
   }
 
-  #subject(prefix: number, path: number, source: RibSource, set: AttributeSet): FilterSubject {
-    return {
-      prefix: this.#rib.prefixes.view(prefix),
-      fromPeer: source.route.kind === 'bgp',
-      interfaceName: this.#rib.interfaceNameOf(path),
-      isForwarding: source.route.kind === 'kernel' && source.route.isForwarding === true,
-      route: set,
-    };
+  /** The route as policy sees it; valid until the next call. */
+  #subject(prefix: number, path: number, { route }: RibSource, set: AttributeSet): FilterSubject {
+    const prefixView = this.#rib.prefixes.view(prefix);
+    const subject = (this.#viewed ??= new RouteSubject(prefixView, set));
+    subject.prefix = prefixView;
+    subject.fromPeer = route.kind === 'bgp';
+    subject.interfaceName = this.#rib.interfaceNameOf(path);
+    subject.isForwarding = route.kind === 'kernel' && route.isForwarding === true;
+    subject.route = set;
+    return subject;
   }
 
   #variant(
@@ -443,6 +449,20 @@ export class UpdateGroup {
     const bytes = encodeAttributes(attributes, { as4, withNextHop: family === 4 && isIpv4 });
     const { nextHop, linkLocalNextHop: linkLocal } = attributes;
     return { attributes: Buffer.from(bytes).toString('latin1'), nextHop, linkLocal, bundle: nobody };
+  }
+}
+
+/** One for all routes of a group, one after the other: an object for each would be most of what is thrown away. */
+class RouteSubject implements FilterSubject {
+  prefix: PrefixView;
+  route: AttributeSet;
+  fromPeer = false;
+  interfaceName: string | undefined;
+  isForwarding = false;
+
+  constructor(prefix: PrefixView, route: AttributeSet) {
+    this.prefix = prefix;
+    this.route = route;
   }
 }
 

@@ -6,6 +6,8 @@ import type { NeighborConfig } from '../config/daemon-config.ts';
 export interface SessionObserver {
   established(neighbor: NeighborConfig, session: Session, up: BmpPeerUp): void;
   down(neighbor: NeighborConfig, reason: DownReason): void;
+  /** Wants to be told of UPDATEs. */
+  readonly wantsUpdates: boolean;
   /** A whole UPDATE of an established session, valid during the call only. */
   update(neighbor: NeighborConfig, message: Uint8Array): void;
   /** Wants to be told of outcomes. */

@@ -250,7 +250,8 @@ export class Peer {
       received: (channel, type, bytes, start, end) => {
         this.messagesReceived++;
         if (type !== messageType.update || channel !== this.#active) return;
-        for (const observer of this.#handlers.observers) observer.update(this.config, bytes.subarray(start, end));
+        for (const observer of this.#handlers.observers)
+          if (observer.wantsUpdates) observer.update(this.config, bytes.subarray(start, end));
       },
       sent: () => {
         this.messagesSent++;

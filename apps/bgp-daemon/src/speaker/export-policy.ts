@@ -49,11 +49,9 @@ export function decideExport(
   const rule = decidingRule(filters, subject);
   if (rule?.action === 'reject') return rejected;
   const precedence = toInternalPeer ? precedenceOf(config, subject) : undefined;
-  const having = (additions: readonly RouteOperation[] | undefined): readonly RouteOperation[] | undefined =>
-    precedence === undefined ? additions : [precedence, ...(additions ?? [])];
-  if (rule !== undefined) return withOperations(accepted, having(rule.operations));
+  if (rule !== undefined) return withOperations(accepted, precedence, rule.operations);
   const decided = verdicts[decideAnnouncement(config.announce, subject, toInternalPeer).reason];
-  return withOperations(decided, having(additionsFor(config, subject.prefix)));
+  return withOperations(decided, precedence, additionsFor(config, subject.prefix));
 }
 
 /** What tells peers in our AS of a route that goes before usual ones. */
@@ -65,8 +63,15 @@ function precedenceOf({ announce }: DaemonConfig, { prefix, route }: FilterSubje
   return priority !== undefined && priority < normal ? { kind: 'set-priority', priority } : undefined;
 }
 
-function withOperations(verdict: ExportVerdict, operations: readonly RouteOperation[] = []): ExportVerdict {
-  return !verdict.announce || operations.length === 0 ? verdict : { ...verdict, operations };
+/** The verdict itself where nothing changes, as for nearly all routes. */
+function withOperations(
+  verdict: ExportVerdict,
+  precedence: RouteOperation | undefined,
+  additions: readonly RouteOperation[] | undefined,
+): ExportVerdict {
+  const hasAdditions = additions !== undefined && additions.length > 0;
+  if (!verdict.announce || (precedence === undefined && !hasAdditions)) return verdict;
+  return { ...verdict, operations: [...(precedence === undefined ? [] : [precedence]), ...(additions ?? [])] };
 }
 
 function additionsFor(config: DaemonConfig, prefix: PrefixView): readonly RouteOperation[] | undefined {

@@ -480,7 +480,8 @@ export class Speaker {
     const { isProgramming } = this.#forwarding;
     const released = this.#released[family];
     const dirty = rib.takeDirty(slicePrefixes);
-    for (const prefix of dirty) {
+    for (let index = 0, count = dirty.length; index < count; index++) {
+      const prefix = dirty[index] ?? 0;
       if (rib.decide(prefix, cost) < 0) released.push(prefix);
       if (isProgramming) this.#forwarding.program(rib, prefix, cost);
     }

@@ -87,6 +87,7 @@ export function plainTraits(
   const has = (community: number): boolean => hasPlainValue(bytes, start, end, community);
   const { noAdvertise, noExport, noExportSubconfed, longLivedStale } = wellKnownCommunity;
   const spread = has(noAdvertise) ? 'nowhere' : has(noExport) || has(noExportSubconfed) ? 'own-as' : 'anywhere';
+  if (spread === 'anywhere' && !has(longLivedStale)) return isPreferred ? preferred : unmarked;
   return { spread, isLongLivedStale: has(longLivedStale), isOnlyToCustomer: false, isPreferred };
 }
 

@@ -82,15 +82,20 @@ export function matchesRule(rule: FilterRule, subject: FilterSubject): boolean {
   if (rule.match !== undefined && !matchesPrefix(subject.prefix, rule.match)) return false;
   if (rule.onlyRemotePeers && !subject.fromPeer) return false;
   const { interfaceName } = subject;
-  const { interfacePattern: pattern, communities = [], asPathPrefix = [], priority } = rule;
+  const { interfacePattern: pattern, communities, asPathPrefix, priority } = rule;
   if (pattern !== undefined && (interfaceName === undefined || !matchesPattern(interfaceName, pattern))) return false;
-  if (communities.length === 0 && asPathPrefix.length === 0 && priority === undefined) return true;
+  // Attributes are not decoded for a rule that does not ask for them.
+  if (isEmpty(communities) && isEmpty(asPathPrefix) && priority === undefined) return true;
   const { attributes } = subject.route;
   return (
-    communities.every((community) => carriesCommunity(attributes, community)) &&
-    beginsWith(attributes.asPath, asPathPrefix) &&
+    (communities ?? []).every((community) => carriesCommunity(attributes, community)) &&
+    beginsWith(attributes.asPath, asPathPrefix ?? []) &&
     (priority === undefined || priority === priorityOf(attributes, rule.normalPriority))
   );
+}
+
+function isEmpty(list: readonly unknown[] | undefined): boolean {
+  return list === undefined || list.length === 0;
 }
 
 /** A set stands for any of its members, as in BIRD's path masks. */
