@@ -102,6 +102,11 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
   using _policy = disposable(policy);
   policy.installSkeleton();
   await removeLeftHelpers(values.InterfacePrefix);
+  if (values.AWSSrcDstCheck !== 'DoNothing') {
+    const { setSourceDestinationCheck } = await import('./aws/source-destination-check.ts');
+    const isChecked = values.AWSSrcDstCheck === 'Enable';
+    void setSourceDestinationCheck({ isChecked, env: context.env, log, health, signal });
+  }
   const migrations = new LiveMigrations(options.hostname);
   const mtuFile = new MtuFile(options.paths.mtuFile, values.RequireMTUFile, log);
   const backend = connectDatastore(options.datastore, { log, signal });

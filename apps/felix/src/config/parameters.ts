@@ -189,6 +189,7 @@ export const parameters = {
   ClusterType: parameter(text, ''),
   MetadataAddr: parameter(address(4), parseIp('127.0.0.1'), 'metadataAddr', { fatal: true }),
   MetadataPort: parameter(int(0, 65535), 8775, 'metadataPort', { fatal: true }),
+  AWSSrcDstCheck: parameter(oneOf('DoNothing', 'Enable', 'Disable'), 'DoNothing', 'awsSrcDstCheck', { nonZero: true }),
   OpenstackRegion: parameter(text, '', 'openstackRegion', { fatal: true }),
 
   LogSeverityScreen: parameter(severity, 'INFO', 'logSeverityScreen', { live: true }),

@@ -5,7 +5,6 @@ import { keyValues, milliseconds, portRanges } from '../text-types.ts';
 const noGates = "what Calico's gates open belongs to the eBPF data plane";
 const answeredAtOnce = 'the kernel answers netlink within the call: there is nothing to wait for';
 const lockWaits = 'iptables waits for its lock by itself; from 1.8.8 on it ignores an interval';
-const noCloud = 'no cloud is spoken to: its check is switched off there';
 const noIpvs = "kube-proxy's IPVS mode gets no rules of its own; its other modes need none";
 const noWindows = 'there is no Windows here';
 const noSidecars = 'what a workload and its sidecar proxy say to each other takes its usual way';
@@ -16,9 +15,6 @@ export const networkParameters = {
   FeatureGates: idle(keyValues, '', noGates, 'featureGates'),
   NetlinkTimeoutSecs: idle(seconds, '10', answeredAtOnce, 'netlinkTimeout'),
   WindowsManageFirewallRules: idle(oneOf('Enabled', 'Disabled'), 'Disabled', noWindows, 'windowsManageFirewallRules'),
-  AWSSrcDstCheck: idle(oneOf('DoNothing', 'Enable', 'Disable'), 'DoNothing', noCloud, 'awsSrcDstCheck', {
-    nonZero: true,
-  }),
   KubeNodePortRanges: idle(portRanges, '30000:32767', noIpvs, 'kubeNodePortRanges'),
   SidecarAccelerationEnabled: idle(bool, 'false', noSidecars, 'sidecarAccelerationEnabled'),
 } as const;
