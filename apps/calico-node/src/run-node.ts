@@ -1,6 +1,6 @@
 import { mkdirSync, realpathSync } from 'node:fs';
 import { nodeV1, serveUnix } from '@calico-node/rpc';
-import { ConfigError, nodePaths, setLogLevel, type ServiceContext } from '@calico-node/service';
+import { ConfigError, nodePaths, settleHeap, setLogLevel, type ServiceContext } from '@calico-node/service';
 import { EarlyNetworking } from './early/early-networking.ts';
 import { readEarlySetup, type EarlySetup } from './early/early-file.ts';
 import { completeStartup } from './services/complete-startup.ts';
@@ -157,6 +157,8 @@ async function runWithin(
         kubernetes: config.backend === 'none' ? undefined : kubernetesOf(env, nodeName),
         log,
         signal: services.signal,
+      }).then(() => {
+        settleHeap(services.signal);
       }),
     ]);
     await aborted(signal);
