@@ -257,3 +257,22 @@ test.skipIf(isPossible)('felix says that it has no flow tables, and goes on', as
   await expect.poll(() => felix.output, { timeout: 20_000 }).toContain('this kernel has no flow tables');
   await felix.end('SIGTERM');
 });
+
+test.runIf(isPossible)(
+  'felix has a flow table where one is asked for',
+  async () => {
+    await using store = await StoreLab.start();
+    await store.applyEndpoint(store.node.addWorkload('w', '10.65.0.9', { byFelix: true }), 'w');
+    await using felix = store.startFelix({
+      FELIX_NFTABLESMODE: 'Enabled',
+      FELIX_NFTABLESFLOWTABLEOFFLOAD: 'All',
+      FELIX_NFTABLESFLOWTABLEDATAIFACEPATTERN: '^eth',
+    });
+    const listing = (): string => store.node.nft('list', 'ruleset').join('\n');
+    // It takes its time to start where the processor is emulated.
+    await expect.poll(() => felix.output, { timeout: 170_000, interval: 500 }).toContain('in sync with the store');
+    await expect.poll(listing, { timeout: 60_000, interval: 1000 }).toMatch(/devices = { "?caliw"?, "?eth0"? }/);
+    await felix.end('SIGTERM');
+  },
+  300_000,
+);
