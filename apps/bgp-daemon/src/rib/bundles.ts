@@ -27,6 +27,8 @@ export class Bundles {
   /** Not all that is announced is for the same members. */
   #isMixed = false;
   readonly #withdrawn = new Map<number, Bundle>();
+  /** Of `#withdrawn`: mostly the next prefix is from the same source. */
+  #lastWithdrawn: Bundle | undefined;
   readonly #withdrawnFrom = new Map<number, Bundle>();
 
   get isEmpty(): boolean {
@@ -46,7 +48,8 @@ export class Bundles {
 
   /** For everybody but a source. */
   withdraw(source: number, prefix: number): void {
-    this.#add(entry(this.#withdrawn, source, false), prefix);
+    if (this.#lastWithdrawn?.source !== source) this.#lastWithdrawn = entry(this.#withdrawn, source, false);
+    this.#add(this.#lastWithdrawn, prefix);
   }
 
   /** For a source alone. */
@@ -78,6 +81,7 @@ export class Bundles {
     this.#entries = 0;
     this.#isMixed = false;
     this.#announced = [];
+    this.#lastWithdrawn = undefined;
     if (this.#withdrawn.size > 0) this.#withdrawn.clear();
     if (this.#withdrawnFrom.size > 0) this.#withdrawnFrom.clear();
   }

@@ -179,7 +179,10 @@ export class Rib {
 
   /** Removes the source's paths for a run of prefixes. */
   withdrawRun(source: RibSource, { bytes, start, end, addPath }: PrefixRun): void {
-    if (!addPath) for (const prefix of this.prefixes.findRun(bytes, start, end)) this.#removeFrom(source, prefix, 0);
+    if (!addPath) {
+      const run = this.prefixes.findRun(bytes, start, end);
+      for (let index = 0, count = run.length; index < count; index++) this.#removeFrom(source, run[index] ?? -1, 0);
+    }
     for (let at = addPath ? start : end; at < end;) {
       const pathId = identifier(bytes, at);
       at += 4;
@@ -272,7 +275,7 @@ export class Rib {
     const taken = this.#dirty.view(this.#dirtyAt, this.#dirtyAt + limit);
     this.#dirtyAt += taken.length;
     const isDirty = this.#isDirty;
-    for (const prefix of taken) isDirty[prefix] = 0;
+    for (let index = 0, count = taken.length; index < count; index++) isDirty[taken[index] ?? 0] = 0;
     return taken;
   }
 

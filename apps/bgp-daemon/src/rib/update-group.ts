@@ -219,7 +219,8 @@ export class UpdateGroup {
   flush(prefixes: Int32Array): void {
     const bundles = this.#bundles;
     const slots = this.#slots;
-    for (const prefix of prefixes) {
+    for (let index = 0, count = prefixes.length; index < count; index++) {
+      const prefix = prefixes[index] ?? 0;
       if (slots === undefined) this.#change(prefix, prefix, this.#rib.bestPath(prefix));
       else
         slots.forEach(prefix, (slot, path) => {
