@@ -173,6 +173,10 @@ describe.for(variants)('iptables, %s', (variant) => {
     const changes: ((turn: number) => readonly string[])[] = [
       (turn) => ['ipset', 'add', 'cali40s:s', `10.99.${turn}.0/24`],
       () => [`iptables-${variant}`, '-t', 'raw', '-A', 'cali-PREROUTING', '-j', 'ACCEPT'],
+      (turn) => {
+        const old = turn === 0 ? '10.65.0.1' : `10.98.${turn}.0/24`;
+        return ['sh', '-c', `ipset del cali40s:s ${old}; ipset add cali40s:s 10.98.${turn + 1}.0/24`]; // as many as before
+      },
     ];
     for (const [index, change] of changes.entries()) {
       let turn = 0;

@@ -54,6 +54,19 @@ describe('ipset through netlink', () => {
     expect(ipset('list', '-t', 'cali40s:one')).toContain('maxelem 70000');
   });
 
+  it('has another digest after every change of sets with a prefix', () => {
+    socket.change([
+      { kind: 'create', set: hashNet },
+      { kind: 'add', set: hashNet, members: nets('10.0.0.0/8') },
+    ]);
+    const digest = socket.digest('cali');
+    ipset('create', 'other', 'hash:net');
+    expect(socket.digest('cali')).toBe(digest);
+    ipset('del', hashNet.name, '10.0.0.0/8');
+    ipset('add', hashNet.name, '10.1.0.0/16');
+    expect(socket.digest('cali')).not.toBe(digest);
+  });
+
   it('reads what ipset made', () => {
     ipset('create', 'a', 'hash:net', 'maxelem', '1000');
     ipset('create', 'b', 'hash:ip,port', 'family', 'inet6');

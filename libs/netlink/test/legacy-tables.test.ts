@@ -14,7 +14,7 @@ afterAll(() => {
   deleteNetns(netns);
 });
 
-it.each([4, 6] as const)('tells how much is in the legacy tables of IPv%s', (family) => {
+it.each([4, 6] as const)('tells how much is in the legacy tables of IPv%s, and whether a rule changed', (family) => {
   using tables = new LegacyTables([family], netns);
   const run = (...args: string[]): void => {
     const program = family === 4 ? 'iptables-legacy' : 'ip6tables-legacy';
@@ -25,6 +25,14 @@ it.each([4, 6] as const)('tells how much is in the legacy tables of IPv%s', (fam
   const after = tables.sizeOf(family, 'filter')!;
   expect(after.entries).toBe(before.entries + 1);
   expect(after.bytes).toBeGreaterThan(before.bytes);
+  const digest = tables.digestOf(family, 'filter');
+  run('-Z', 'FORWARD', '1');
+  run('-R', 'FORWARD', '1', '-c', '3', '4', '-p', 'tcp', '-j', 'ACCEPT');
+  expect(tables.digestOf(family, 'filter')).toBe(digest);
+  run('-R', 'FORWARD', '1', '-p', 'udp', '-j', 'ACCEPT');
+  expect(tables.sizeOf(family, 'filter')).toEqual(after);
+  expect(tables.digestOf(family, 'filter')).not.toBe(digest);
+  expect(tables.digestOf(family, 'none')).toBeUndefined();
   run('-F', 'FORWARD');
   expect(tables.sizeOf(family, 'filter')).toEqual(before);
   expect(tables.sizeOf(family, 'none')).toBeUndefined();

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Family } from '@calico-node/net';
 import { readAttributes } from '../attributes.ts';
 import type { NetlinkMessage, NetlinkRequest } from '../message.ts';
@@ -90,6 +91,15 @@ export class IpsetSocket implements Disposable {
       if (error instanceof NetlinkError && error.code === 'ENOENT') return [];
       throw error;
     }
+  }
+
+  /** A digest of the sets whose names begin so, with their members: another one after every change of them. */
+  digest(prefix: string): string {
+    const hash = createHash('sha1');
+    for (const { name } of this.list()) {
+      if (name.startsWith(prefix)) this.#socket.dump(listRequest(name), ({ body }) => hash.update(body));
+    }
+    return hash.digest('base64');
   }
 
   close(): void {

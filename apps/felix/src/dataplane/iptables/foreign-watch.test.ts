@@ -50,6 +50,25 @@ test('takes what is written between pause and resume for ours', () => {
   expect(changes).toBe(1);
 });
 
+test('looks less and less often while what it sees is none of our concern, up to every 16 s', () => {
+  for (let turn = 0; turn < 8; turn++) {
+    state = `foreign ${turn}`;
+    vi.advanceTimersByTime(17_000);
+    expect(changes).toBe(turn + 1);
+    watch.judge(false);
+  }
+  looks = 0;
+  vi.advanceTimersByTime(64_000);
+  expect(looks).toBeLessThanOrEqual(5);
+  state = 'ours';
+  vi.advanceTimersByTime(17_000);
+  watch.judge(true);
+  vi.advanceTimersByTime(17_000);
+  looks = 0;
+  vi.advanceTimersByTime(10_000);
+  expect(looks).toBeGreaterThan(15);
+});
+
 test('a look that fails tells of nothing, and later ones go on', () => {
   state = 'unknown';
   vi.advanceTimersByTime(2000);

@@ -7,7 +7,7 @@
  *
  * Rules carry a hash in their comment, sets their members: after a restart only the difference is written. The nft
  * variant's tables are watched as nf_tables. Of the legacy variant's, and of sets, the kernel tells nothing: how much is in
- * them is looked at twice a second, all of it is read at longer intervals.
+ * them is looked at twice a second, and what, too, less often where that is much.
  */
 import type { Family } from '@calico-node/net';
 import type { NetnsRef } from '@calico-node/netlink';
@@ -48,6 +48,8 @@ export interface IptablesDriverOptions {
   readonly onDirty: () => void;
 }
 
+/** What the names of Felix's sets begin with. */
+const ourSets = 'cali';
 /** How many changes a log line names. */
 const NAMED_CHANGES = 20;
 /** How long to gather what others do to the tables before reading them. */
@@ -65,7 +67,8 @@ export class IptablesDriver implements PolicyDriver {
   readonly #monitor: NftablesMonitor | undefined;
   readonly #checks: CheckTimer;
   readonly #legacy: LegacyTables | undefined;
-  readonly #watched: ForeignWatch;
+  /** How much is in what the kernel tells nothing of, and what. */
+  readonly #watches: { readonly amounts: ForeignWatch; readonly contents: ForeignWatch };
   /** Arrived since the last apply began: an apply must not see the half of a change. */
   #arrived: Intent[] = [];
   #isInSync = false;
@@ -94,7 +97,10 @@ export class IptablesDriver implements PolicyDriver {
     this.#checks = new CheckTimer(options.postWriteCheckSeconds ?? 0, options.refreshSeconds ?? 0, this.#check);
     this.#monitor = variant === 'nft' ? this.#watch(where) : undefined;
     this.#legacy = variant === 'legacy' ? new LegacyTables(families, netns) : undefined;
-    this.#watched = new ForeignWatch(this.#glance, this.#check);
+    this.#watches = {
+      amounts: new ForeignWatch(this.#glance, this.#check),
+      contents: new ForeignWatch(this.#digest, this.#check),
+    };
   }
 
   get variant(): IptablesVariant {
@@ -128,11 +134,12 @@ export class IptablesDriver implements PolicyDriver {
   }
 
   async apply(): Promise<void> {
-    this.#watched.pause();
+    const watches = Object.values(this.#watches);
+    for (const watch of watches) watch.pause();
     try {
       await this.#apply();
     } finally {
-      this.#watched.resume();
+      for (const watch of watches) watch.resume();
     }
   }
 
@@ -164,6 +171,7 @@ export class IptablesDriver implements PolicyDriver {
       this.#needsRead = true;
       throw failures[0];
     }
+    this.#watches.contents.judge(changed.length > 0);
     this.#reportRepair(changed);
     if (changed.length > 0) this.#checks.restart();
   }
@@ -205,7 +213,7 @@ export class IptablesDriver implements PolicyDriver {
 
   close(): void {
     this.#checks.stop();
-    this.#watched.stop();
+    for (const watch of Object.values(this.#watches)) watch.stop();
     this.#monitor?.close();
     this.#legacy?.[Symbol.dispose]();
     this.#ipsets.close();
@@ -224,8 +232,15 @@ export class IptablesDriver implements PolicyDriver {
         return `${family} ${table} ${size?.entries ?? ''} ${size?.bytes ?? ''}`;
       }),
     );
-    const sets = this.#ipsets.list().filter(({ name }) => name.startsWith('cali'));
+    const sets = this.#ipsets.list().filter(({ name }) => name.startsWith(ourSets));
     return [...tables, ...sets.map(({ name, elements }) => `${name} ${elements ?? ''}`)].join('\n');
+  };
+
+  readonly #digest = (): string => {
+    const tables = this.#options.families.flatMap((family) =>
+      layers.map((table) => this.#legacy?.digestOf(family, table) ?? ''),
+    );
+    return [...tables, this.#ipsets.digest(ourSets)].join('\n');
   };
 
   /** The nft variant's tables are nf_tables' own `filter`, `nat`, ... */
