@@ -89,6 +89,8 @@ export interface DynamicNeighborConfig {
   readonly configOf: (peer: PeerAddress) => NeighborConfig;
   /** Link-local peers are taken on this interface only. */
   readonly interfaceName: string | undefined;
+  /** Link-local peers are taken: they are on a link with this node, as peers over several hops are not. */
+  readonly takesLinkLocal: boolean;
   /** For comparison: all that `configOf` depends on. */
   readonly template: unknown;
   readonly password?: string | undefined;

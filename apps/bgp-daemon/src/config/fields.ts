@@ -45,7 +45,7 @@ export function peerAddress(text: string, interfaceName: string, path: string): 
 
 /** As the kernel takes it (net/core/dev.c, dev_valid_name). */
 function isInterfaceName(name: string): boolean {
-  return /^[^\s/:%]{1,15}$/.test(name) && name !== '.' && name !== '..';
+  return /^[^\s/:]{1,15}$/.test(name) && name !== '.' && name !== '..';
 }
 
 export function cidr(text: string, path: string): Cidr {

@@ -123,7 +123,7 @@ describe('the configuration', () => {
       { address, interfaceName: 'eth1' },
     ]);
     const [range] = config.dynamicNeighbors;
-    expect(range?.interfaceName).toBe('eth2');
+    expect(range).toMatchObject({ interfaceName: 'eth2', takesLinkLocal: true });
     expect(range?.configOf({ address, interfaceName: 'eth2' })).toMatchObject({
       name: 'dynamic_fe80::1%eth2',
       address,

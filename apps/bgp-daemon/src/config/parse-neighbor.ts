@@ -76,6 +76,10 @@ function role(wire: bgpV1.Neighbor, localAs: number, path: string): NeighborConf
   return { role: ours, strict: wire.roleStrict };
 }
 
+function isOneHop({ multihop, ttlSecurityHops }: bgpV1.Neighbor): boolean {
+  return !multihop && ttlSecurityHops <= 1;
+}
+
 export function neighbor(
   wire: bgpV1.Neighbor,
   config: bgpV1.BgpConfig,
@@ -84,7 +88,7 @@ export function neighbor(
 ): NeighborConfig {
   const peer = peerAddress(wire.address, wire.interfaceName, `${path}.address`);
   const { address, interfaceName } = peer;
-  if (interfaceName !== undefined && (wire.multihop || wire.ttlSecurityHops > 1))
+  if (interfaceName !== undefined && !isOneHop(wire))
     throw new BgpConfigError(`${path}.address`, 'is link-local, and so no more than one hop away');
   const sourceAddress = optionalIp(wire.sourceAddress, `${path}.source_address`);
   if (sourceAddress !== undefined && familyOf(sourceAddress) !== familyOf(address)) {
@@ -178,6 +182,7 @@ export function dynamicNeighbor(
   return {
     prefix,
     interfaceName,
+    takesLinkLocal: isOneHop(template),
     limit: wire.limit === 0 ? defaultDynamicLimit : wire.limit,
     configOf,
     template: [template, config.localAs, config.gracefulRestartSeconds],

@@ -72,6 +72,8 @@ function rangeOf({ dynamicNeighbors }: DaemonConfig, peer: PeerAddress): Dynamic
   return dynamicNeighbors.find((range) => isIn(range, peer));
 }
 
-function isIn({ prefix, interfaceName }: DynamicNeighborConfig, peer: PeerAddress): boolean {
-  return cidrContains(prefix, peer.address) && (interfaceName === undefined || interfaceName === peer.interfaceName);
+function isIn({ prefix, interfaceName, takesLinkLocal }: DynamicNeighborConfig, peer: PeerAddress): boolean {
+  if (!cidrContains(prefix, peer.address)) return false;
+  if (peer.interfaceName !== undefined && !takesLinkLocal) return false;
+  return interfaceName === undefined || interfaceName === peer.interfaceName;
 }
