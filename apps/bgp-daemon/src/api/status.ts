@@ -12,7 +12,7 @@ import { bgpV1 } from '@calico-node/rpc';
 import type { BfdStatus } from '../bfd/bfd.ts';
 import { peerHop, type PeerType } from '../config/daemon-config.ts';
 import type { AttributeSet } from '../rib/attribute-table.ts';
-import type { PathView } from '../rib/rib.ts';
+import type { PathView } from '../rib/rib-views.ts';
 import type { Neighbor } from '../speaker/neighbor.ts';
 import type { Speaker } from '../speaker/speaker.ts';
 

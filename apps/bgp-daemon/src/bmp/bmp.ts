@@ -29,7 +29,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { BmpStationConfig, NeighborConfig } from '../config/daemon-config.ts';
 import type { Neighbor } from '../speaker/neighbor.ts';
 import type { RouteName, SessionObserver } from '../session/observer.ts';
-import type { PathView } from '../rib/rib.ts';
+import type { PathView } from '../rib/rib-views.ts';
 import type { Speaker } from '../speaker/speaker.ts';
 import { SentRoutes } from './sent-routes.ts';
 import { Station } from './station.ts';

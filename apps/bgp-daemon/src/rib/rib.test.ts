@@ -5,7 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { AdvertisementPace } from './advertisement-pace.ts';
 import { AttributeTable } from './attribute-table.ts';
 import { PathSlots } from './path-slots.ts';
-import { Rib, type RibSource } from './rib.ts';
+import { Rib } from './rib.ts';
+import type { RibSource } from './rib-views.ts';
 import type { GroupMember } from './group-member.ts';
 import { UpdateGroup } from './update-group.ts';
 

@@ -19,7 +19,8 @@ import type { AdvertisementPace } from './advertisement-pace.ts';
 import { isCaughtUp, newMemberState, type GroupMember, type MemberState, type Told } from './group-member.ts';
 import type { PathSlots } from './path-slots.ts';
 import { Rewriter } from './rewriter.ts';
-import type { Rib, RibSource } from './rib.ts';
+import type { Rib } from './rib.ts';
+import type { RibSource } from './rib-views.ts';
 import { SlotList } from './slot-list.ts';
 import { UpdateEncoder } from './update-encoder.ts';
 

@@ -1,4 +1,4 @@
-import type { NextHopCost, Rib } from '../rib/rib.ts';
+import type { Rib } from '../rib/rib.ts';
 import type { AttributeTable } from '../rib/attribute-table.ts';
 import type { NextHop } from '@calico-node/bgp';
 import type { Family } from '@calico-node/net';
@@ -25,5 +25,3 @@ export interface SpeakerContext {
   /** Something that convergence or readiness depends on has changed. */
   sessionsChanged(): void;
 }
-
-export type { NextHopCost };

@@ -1,6 +1,7 @@
 import { comparePaths, isStrangeNextHop, type Candidate, type DecisionStep } from '@calico-node/bgp';
 import { familyOf, type Cidr, type Family } from '@calico-node/net';
-import type { NextHopCost, PathView, Rib } from '../rib/rib.ts';
+import type { Rib } from '../rib/rib.ts';
+import type { NextHopCost, PathView } from '../rib/rib-views.ts';
 import type { ExportExplanation } from '../rib/update-group.ts';
 import type { Neighbor } from './neighbor.ts';
 

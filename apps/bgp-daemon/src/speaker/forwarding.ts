@@ -4,7 +4,8 @@ import type { KernelSettings, TunnelConfig } from '../config/daemon-config.ts';
 import type { FibHop, FibWay } from '../fib/fib.ts';
 import { FibWays } from '../fib/fib-ways.ts';
 import type { KernelTable } from '../fib/kernel-table.ts';
-import type { NextHopCost, Rib } from '../rib/rib.ts';
+import type { Rib } from '../rib/rib.ts';
+import type { NextHopCost } from '../rib/rib-views.ts';
 
 const blackhole: FibWay = { kind: 'blackhole' };
 

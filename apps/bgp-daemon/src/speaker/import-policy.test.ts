@@ -2,7 +2,8 @@ import { parseCommunity, prefixViewOf, type Filter, type PathAttributes } from '
 import { parseCidr, parseIp } from '@calico-node/net';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { AttributeTable, type AttributeSet } from '../rib/attribute-table.ts';
-import { Rib, type RibSource } from '../rib/rib.ts';
+import { Rib } from '../rib/rib.ts';
+import type { RibSource } from '../rib/rib-views.ts';
 import { filterImport, longLivedSet } from './import-policy.ts';
 
 const received: PathAttributes = { origin: 'IGP', asPath: [], nextHop: parseIp('10.0.0.9') };

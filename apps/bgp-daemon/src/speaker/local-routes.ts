@@ -4,7 +4,8 @@ import type { StaticRouteConfig } from '../config/daemon-config.ts';
 import { ownMetric, type KernelRoute } from '../fib/fib.ts';
 import type { KernelTable } from '../fib/kernel-table.ts';
 import type { AttributeTable } from '../rib/attribute-table.ts';
-import type { Rib, RibSource } from '../rib/rib.ts';
+import type { Rib } from '../rib/rib.ts';
+import type { RibSource } from '../rib/rib-views.ts';
 
 const localAttributes: PathAttributes = { origin: 'IGP', asPath: [] };
 

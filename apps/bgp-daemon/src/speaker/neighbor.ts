@@ -26,7 +26,7 @@ import type { Logger } from '@calico-node/service';
 import { peerHop, type NeighborConfig } from '../config/daemon-config.ts';
 import type { NodeLink } from '../fib/kernel-table.ts';
 import type { AttributeSet, PeerImport } from '../rib/attribute-table.ts';
-import type { RibSource } from '../rib/rib.ts';
+import type { RibSource } from '../rib/rib-views.ts';
 import type { ExportExplanation } from '../rib/update-group.ts';
 import type { SessionObserver } from '../session/observer.ts';
 import { Peer } from '../session/peer.ts';
