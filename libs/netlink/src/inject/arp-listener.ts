@@ -1,14 +1,7 @@
 import { ipFromBytes, macFromBytes, type IpAddress, type Mac } from '@calico-node/net';
-import { viewOf } from '../attribute-writer.ts';
-import { checkResult } from '../errno.ts';
-import { loadNative } from '../native/load.ts';
-import { inNetns, type NetnsRef } from '../netns.ts';
+import type { NetnsRef } from '../netns.ts';
+import { etherTypes, FrameListener } from './frame-listener.ts';
 
-const AF_PACKET = 17;
-const SOCK_RAW = 3;
-const SOCK_NONBLOCK = 0o4000;
-const SOCK_CLOEXEC = 0o2000000;
-const ETH_P_ARP = 0x0806;
 /** Where an Ethernet frame with ARP for IPv4 (RFC 826) has the operation, the sender's and the target's address. */
 const OPERATION_OFFSET = 20;
 const SENDER_MAC_OFFSET = 22;
@@ -36,47 +29,17 @@ export interface ArpListenerOptions {
 }
 
 /** Hears who announces itself by ARP on an interface, and who asks, until it is closed. Throws SyscallError. */
-export class ArpListener implements Disposable {
-  readonly #native = loadNative();
-  readonly #fd: number;
-  readonly #unwatch: () => void;
-
-  constructor({ netns, interfaceIndex, onAnnouncement, onRequest }: ArpListenerOptions) {
-    const native = this.#native;
-    // Protocol 0 receives nothing until bind says what, and of which interface.
-    const create = (): number => native.socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    this.#fd = checkResult(netns === undefined ? create() : inNetns(netns, create, native), 'socket', 'ARP');
-    // struct sockaddr_ll
-    const address = new Uint8Array(20);
-    viewOf(address).setUint16(0, AF_PACKET, true);
-    viewOf(address).setUint16(2, ETH_P_ARP);
-    viewOf(address).setInt32(4, interfaceIndex, true);
-    try {
-      checkResult(native.bind(this.#fd, address), 'bind', `interface ${interfaceIndex}`);
-    } catch (error) {
-      native.close(this.#fd);
-      throw error;
-    }
-    const frame = new Uint8Array(2048);
-    this.#unwatch = native.watchReadable(this.#fd, () => {
-      for (;;) {
-        const length = native.recv(this.#fd, frame, 0);
-        if (length < 0) return;
-        const heard = frame.subarray(0, length);
-        const ip = announcedBy(heard);
+export class ArpListener extends FrameListener {
+  constructor({ onAnnouncement, onRequest, ...where }: ArpListenerOptions) {
+    super({
+      ...where,
+      etherType: etherTypes.arp,
+      onFrame: (frame) => {
+        const ip = announcedBy(frame);
         if (ip !== undefined) onAnnouncement?.(ip);
-        else if (onRequest !== undefined && isRequest(heard)) onRequest(requestIn(heard));
-      }
+        else if (onRequest !== undefined && isRequest(frame)) onRequest(requestIn(frame));
+      },
     });
-  }
-
-  close(): void {
-    this.#unwatch();
-    this.#native.close(this.#fd);
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
   }
 }
 
