@@ -1,4 +1,5 @@
 /** The node's network beside its packet filter, as Felix's parameters want it, put together. */
+import type { Backend } from '@calico-node/datastore';
 import { type Family, type NodeName } from '@calico-node/net';
 import { routeProtocol } from '@calico-node/netlink';
 import type { Logger } from '@calico-node/service';
@@ -8,6 +9,7 @@ import type { EngineOptions } from './dataplane/engine.ts';
 import type { FlowOffload } from './dataplane/flow-offload/flow-offload.ts';
 import { HostInterfaces } from './dataplane/interfaces/host-interfaces.ts';
 import { LocalReachability } from './dataplane/interfaces/local-reachability.ts';
+import { tellArrival } from './dataplane/interfaces/migration-arrival.ts';
 import { MigrationRouting } from './dataplane/interfaces/migration-routing.ts';
 import { WorkloadInterfaces } from './dataplane/interfaces/workload-interfaces.ts';
 import { BandwidthLimits } from './dataplane/qos/bandwidth-limits.ts';
@@ -23,7 +25,9 @@ export interface NetworkWiring {
   readonly wireguard: WireguardParts;
   readonly flowOffload: FlowOffload | undefined;
   readonly services: ClusterServices;
+  readonly backend: Backend;
   readonly log: Logger;
+  readonly signal: AbortSignal;
   readonly onWorkloadMtu: (mtu: number) => void;
   /** After each listing of all interfaces and routes: how long it took, in seconds. */
   readonly onListed: (seconds: number) => void;
@@ -50,9 +54,12 @@ export function wireNetwork(wiring: NetworkWiring): NetworkParts {
   const migrationRouting: MigrationRouting = parts.use(
     new MigrationRouting({
       convergenceSeconds: values.LiveMigrationRouteConvergenceTime,
-      isElevated: (id) => interfaces.isElevated(id),
+      isElevated: (addresses) => interfaces.isElevated(addresses),
       onRouting: (id) => {
         interfaces.reroute(id);
+      },
+      onArrival: (id, endpoint) => {
+        void tellArrival(endpoint, () => migrationRouting.routing(id) === 'elevated', wiring);
       },
     }),
   );

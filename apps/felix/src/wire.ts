@@ -129,7 +129,9 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     wireguard,
     flowOffload: flowOffload?.flows,
     services,
+    backend,
     log,
+    signal,
     onWorkloadMtu: (mtu) => {
       mtuFile.write(mtu);
     },
@@ -258,7 +260,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
       if (stop.signal.aborted) return;
       for (const follower of followers) follower.take(batch.intents);
       engine.take(batch, inSync, arrivedAt);
-      migrationRouting.setTargets(migrations.targets);
+      migrationRouting.setMoves(migrations);
       if (!isFirst) return;
       reporter.inSync();
       // The first apply has states of all endpoints; whatever other files there are is of an earlier run.

@@ -1,25 +1,32 @@
 import { parseIp, parseMac } from '@calico-node/net';
 import { RouteSocket } from '@calico-node/netlink';
 import { expect, it } from 'vitest';
+import type { WorkloadEndpointId } from '../src/calc/endpoint-id.ts';
 import { encodeAnnouncement } from '../src/dataplane/interfaces/announcement.ts';
-import { MigrationRouting } from '../src/dataplane/interfaces/migration-routing.ts';
+import { MigrationRouting, type Moves } from '../src/dataplane/interfaces/migration-routing.ts';
 import { WorkloadInterfaces } from '../src/dataplane/interfaces/workload-interfaces.ts';
 import { endpoint, endpointId } from './support/intents.ts';
 import { NodeLab, runIn } from './support/node-lab.ts';
 import { FrameSender } from './support/raw-packet.ts';
 
+const moving = (...targets: WorkloadEndpointId[]): Moves => ({ targets: new Set(targets), isSource: () => false });
+
 it('a virtual machine that moves here gets its route once it runs here, before others’ until they have heard', async () => {
   using lab = new NodeLab();
+  let arrivals = 0;
   const guest = lab.addWorkload('a', '10.65.0.1', { byFelix: true });
   const id = endpointId('a');
   const open = (convergenceSeconds: number): MigrationRouting =>
     new MigrationRouting({
       netns: lab.netns,
       convergenceSeconds,
-      isElevated: (each) => interfaces.isElevated(each),
+      isElevated: (addresses) => interfaces.isElevated(addresses),
       onRouting: (changed) => {
         interfaces.reroute(changed);
         apply();
+      },
+      onArrival: () => {
+        arrivals += 1;
       },
     });
   let routing = open(3600);
@@ -52,7 +59,7 @@ it('a virtual machine that moves here gets its route once it runs here, before o
   try {
     routing.update([intent]);
     if (intent.type === 'workload-endpoint-update') interfaces.update(id, intent.endpoint);
-    routing.setTargets(new Set([id]));
+    routing.setMoves(moving(id));
     apply();
     expect(metrics()).toEqual([]);
     await expect.poll(() => interfaces.stateOf(id)).toEqual({ state: 'up' });
@@ -63,12 +70,18 @@ it('a virtual machine that moves here gets its route once it runs here, before o
     // A Felix that is started again finds it living here.
     routing[Symbol.dispose]();
     routing = open(3600);
+    routing.setMoves(moving(id));
     routing.update([intent]);
-    routing.setTargets(new Set([id]));
     apply();
     expect(metrics()).toEqual(['512']);
-    routing.setTargets(new Set());
+    routing.setMoves(moving());
     expect(metrics()).toEqual(['512']);
+
+    // It moves on: the host that it moves to now must go before this one.
+    routing.setMoves({ targets: new Set(), isSource: (each) => each === id });
+    expect(metrics()).toEqual(['1024']);
+    routing.setMoves(moving());
+    expect(metrics()).toEqual(['1024']);
     routing[Symbol.dispose]();
 
     // One that nobody hears of, and a short time to settle.
@@ -77,10 +90,20 @@ it('a virtual machine that moves here gets its route once it runs here, before o
     interfaces.reroute(id);
     apply();
     expect(metrics()).toEqual(['1024']);
-    routing.setTargets(new Set([id]));
+    routing.setMoves(moving(id));
     expect(metrics()).toEqual([]);
-    routing.setTargets(new Set());
+    routing.setMoves(moving());
     await expect.poll(metrics).toEqual(['1024']);
+
+    // A move to an endpoint that goes is none to one of the same name that comes later, until it begins.
+    routing.setMoves(moving(id));
+    expect(metrics()).toEqual([]);
+    routing.update([{ type: 'workload-endpoint-remove', id }]);
+    routing.setMoves(moving());
+    routing.update([intent]);
+    expect(metrics()).toEqual(['1024']);
+    // Announced, found after the start, over, and over without an announcement.
+    expect(arrivals).toBe(4);
   } finally {
     routing[Symbol.dispose]();
   }

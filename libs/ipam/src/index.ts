@@ -16,7 +16,7 @@ export {
   type ConsistencyInputs,
 } from './consistency.ts';
 export { isMachineHandle, machineHandle } from './machine-handle.ts';
-export type { Owned, OwnerChange, Owners } from './owners.ts';
+export { handOverTo, isOwner, type Owned, type OwnerChange, type Owners, type OwningPod } from './owners.ts';
 export { utilizationOf, type BlockUse, type PoolUse, type Utilization } from './utilization.ts';
 export { maxBatch, NodeAllocator, type NodeAllocatorOptions } from './warm/node-allocator.ts';
 export { rehearseAllocations } from './warm/rehearse.ts';

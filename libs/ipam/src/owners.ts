@@ -20,6 +20,26 @@ export type OwnerChange = (owners: Owners) => Owners;
 
 export interface Owned extends Assigned, Owners {}
 
+/** A pod that may own addresses. */
+export interface OwningPod {
+  readonly namespace: string;
+  readonly pod: string;
+}
+
+/** Whether a pod is noted as an owner. */
+export function isOwner(attributes: Attributes | undefined, { namespace, pod }: OwningPod): boolean {
+  return attributes?.['pod'] === pod && attributes['namespace'] === namespace;
+}
+
+/**
+ * Makes the pod that a machine has moved to the active owner, and the one that it came from the alternate one, until that
+ * leaves (what Calico's Felix does). Changes nothing where the pod is no alternate owner.
+ */
+export function handOverTo(pod: OwningPod): OwnerChange {
+  return ({ active, alternate }) =>
+    isOwner(alternate, pod) ? { active: alternate, alternate: active } : { active, alternate };
+}
+
 function some(attributes: Attributes | undefined): Attributes | undefined {
   return attributes === undefined || Object.keys(attributes).length === 0 ? undefined : attributes;
 }

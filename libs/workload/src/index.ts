@@ -17,7 +17,7 @@ export {
 } from './addresses/addresses.ts';
 export { goTimeString } from './addresses/go-time.ts';
 export { interfacePrefix } from './interface-prefix.ts';
-export { MachineAddresses, type MigrationTarget } from './machines/machine-addresses.ts';
+export { MachineAddresses, type Migration, type MigrationTarget } from './machines/machine-addresses.ts';
 export { networkProfile } from './network-profile.ts';
 export { attachedTo, type Target } from './standalone/endpoint.ts';
 export { standaloneOrchestrator, type StandaloneId } from './standalone/identity.ts';

@@ -2,7 +2,7 @@
  * Pods of KubeVirt's virtual machines: their addresses are the machine's, as Calico has it. They stay while the machine is
  * stopped, and the pod that it moves to has them together with the one where it runs.
  */
-import { machineHandle, type Owners } from '@calico-node/ipam';
+import { isOwner, machineHandle, type Owners } from '@calico-node/ipam';
 import type { Address } from '@calico-node/workload';
 import type { Machine } from '../endpoint/description.ts';
 import { felixEndpointId } from '../felix/endpoint-id.ts';
@@ -39,10 +39,6 @@ export async function machineOf(call: PodCall, podObject?: unknown): Promise<Mac
     cniCodes.failed,
     'a live migration needs kubeVirtVMAddressPersistence, which is Disabled in the cluster’s IPAM configuration',
   );
-}
-
-function isOfPod(attributes: Attributes | undefined, { workload }: PodCall): boolean {
-  return attributes?.['pod'] === workload.pod && attributes['namespace'] === workload.namespace;
 }
 
 function migrationsOf(...attributes: readonly (Attributes | undefined)[]): readonly string[] {
@@ -89,7 +85,7 @@ export async function assignToMachine(
   const held = await store.machines.changeOwners(
     handleId,
     ({ active, alternate }) => {
-      if (isOfPod(active, call)) return { active, alternate };
+      if (isOwner(active, workload)) return { active, alternate };
       for (const uid of migrationsOf(active, alternate)) ended.add(uid);
       return { active, alternate: attributes };
     },
@@ -102,9 +98,12 @@ export async function assignToMachine(
     );
   }
   for (const uid of ended) if (uid !== machine.migrationUid) await store.machines.endMigration(namespace, uid, signal);
-  if (held.some(({ alternate }) => isOfPod(alternate, call))) {
+  const moving = held.find(({ alternate }) => isOwner(alternate, workload));
+  if (moving !== undefined) {
     const target = { node: call.node, ...felixEndpointId(workload) };
-    await store.machines.beginMigration(namespace, machine.migrationUid, target, signal);
+    const from = moving.active?.['pod'];
+    const source = from === undefined ? undefined : `${namespace}/${from}`;
+    await store.machines.beginMigration(namespace, machine.migrationUid, { source, target }, signal);
   }
   return held;
 }
@@ -130,13 +129,11 @@ export async function leaveMachine(call: PodCall): Promise<void> {
   const left = await store.machines.changeOwners(
     handleId,
     ({ active, alternate }) => {
-      if (isOfPod(active, call)) {
-        for (const uid of migrationsOf(active, alternate)) ended.add(uid);
-        return { active: alternate, alternate: undefined };
-      }
-      if (!isOfPod(alternate, call)) return { active, alternate };
-      for (const uid of migrationsOf(alternate)) ended.add(uid);
-      return { active, alternate: undefined };
+      const isActive = isOwner(active, workload);
+      if (!isActive && alternate !== undefined && !isOwner(alternate, workload)) return { active, alternate };
+      // Whichever of the two is left, nothing moves any more; an earlier DEL may not have come to say so.
+      for (const uid of migrationsOf(active, alternate)) ended.add(uid);
+      return { active: isActive ? alternate : active, alternate: undefined };
     },
     signal,
   );

@@ -33,6 +33,21 @@ test('the endpoints of this host that machines are moved to are those that LiveM
   expect(targets(['default/m', { target: { workloadEndpoint } }], ['default/m', undefined])).toEqual([]);
 });
 
+test('a pod is known by its name on every host, and a source by its endpoint or its whole workload', () => {
+  const pod = { orchestratorID: 'k8s', workloadID: 'shop/vm', endpointID: 'eth0', hostname: 'node2' };
+  const podId = workloadEndpointIdOf({ orchestratorId: 'k8s', workloadId: 'shop/vm', endpointId: 'eth0' });
+  expect(targets(['shop/m', { target: { workloadEndpoint: pod } }])).toEqual([podId]);
+  const isSource = (source: unknown): readonly boolean[] => {
+    const migrations = new LiveMigrations(parseNodeName('node1'));
+    migrations.update({ key: `${prefix}shop/m`, value: JSON.stringify({ spec: { source } }), revision: 1n });
+    return [podId, id].map((each) => migrations.isSource(each));
+  };
+  expect(isSource({ workload: { orchestratorID: 'k8s', workloadID: 'shop/vm' } })).toEqual([true, false]);
+  expect(isSource({ workload: { orchestratorID: 'k8s', workloadID: 'shop/v' } })).toEqual([false, false]);
+  expect(isSource({ workloadEndpoint })).toEqual([false, true]);
+  expect(isSource({ workloadEndpoint: { ...workloadEndpoint, hostname: 'node2' } })).toEqual([false, false]);
+});
+
 test('other keys, selectors and what cannot be read name none', () => {
   const migrations = new LiveMigrations(parseNodeName('node1'));
   migrations.update({ key: `${prefix}default/m`, value: 'no JSON', revision: 1n });

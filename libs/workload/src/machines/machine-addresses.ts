@@ -14,6 +14,13 @@ export interface MigrationTarget {
   readonly endpointId: string;
 }
 
+/** A machine's move from one pod to another. */
+export interface Migration {
+  /** `<namespace>/<pod>`, of Kubernetes; none, where nothing runs the machine any more. */
+  readonly source: string | undefined;
+  readonly target: MigrationTarget;
+}
+
 /** Addresses that virtual machines keep, while the pods that run them come and go (Calico's KubeVirt support). */
 export class MachineAddresses {
   /** Gives a handle one address of a family, whoever else asks for it elsewhere. */
@@ -38,13 +45,13 @@ export class MachineAddresses {
   }
 
   /**
-   * Says that a machine moves to an endpoint: Felix gives that no route until the machine runs there. Calico's
-   * LiveMigration, which OpenStack's driver writes for its machines.
+   * Says that a machine moves to an endpoint: Felix gives that no route until the machine runs there, and that of the
+   * source none that goes before others'. Calico's LiveMigration, which OpenStack's driver writes for its machines.
    */
   async beginMigration(
     namespace: string,
     name: string,
-    { node, orchestratorId, workloadId, endpointId }: MigrationTarget,
+    { source, target }: Migration,
     signal: AbortSignal,
   ): Promise<void> {
     const migration = {
@@ -57,12 +64,13 @@ export class MachineAddresses {
         creationTimestamp: `${new Date().toISOString().slice(0, 19)}Z`,
       },
       spec: {
+        ...(source === undefined ? {} : { source: { workload: { orchestratorID: 'k8s', workloadID: source } } }),
         target: {
           workloadEndpoint: {
-            orchestratorID: orchestratorId,
-            workloadID: workloadId,
-            endpointID: endpointId,
-            hostname: node,
+            orchestratorID: target.orchestratorId,
+            workloadID: target.workloadId,
+            endpointID: target.endpointId,
+            hostname: target.node,
           },
         },
       },

@@ -14,6 +14,12 @@ test.each<[string, readonly MigrationEvent[], readonly (typeof routingOf)[Migrat
     ['begins', 'ends', 'begins', 'settled'],
     ['none', 'elevated', 'none', 'none'],
   ],
+  [
+    'a machine that moves on before the others have heard of it here',
+    ['begins', 'announced', 'departs', 'ends'],
+    ['none', 'elevated', 'normal', 'normal'],
+  ],
+  ['an endpoint that goes before the machine came', ['begins', 'departs', 'ends'], ['none', 'normal', 'normal']],
 ])('%s', (_, events, routings) => {
   let phase: MigrationPhase = 'base';
   const seen = events.map((event) => {

@@ -5,17 +5,18 @@
  *                                └────── the move is over, and nobody heard of it ────────────────►┘
  *
  * Until it runs here, what is for it goes where it was: there is no route. Once it does, our route goes before that of
- * the host where it was, until everybody has heard.
+ * the host where it was, until everybody has heard. From wherever it is, it is at the base at once when the endpoint goes,
+ * or when the machine begins to move on: then another's route must go before ours.
  */
 export type MigrationPhase = 'base' | 'target' | 'live' | 'settling';
 
-export type MigrationEvent = 'begins' | 'announced' | 'ends' | 'settled';
+export type MigrationEvent = 'begins' | 'announced' | 'ends' | 'settled' | 'departs';
 
 const transitions: Readonly<Record<MigrationPhase, Readonly<Record<MigrationEvent, MigrationPhase>>>> = {
-  base: { begins: 'target', announced: 'base', ends: 'base', settled: 'base' },
-  target: { begins: 'target', announced: 'live', ends: 'settling', settled: 'target' },
-  live: { begins: 'live', announced: 'live', ends: 'settling', settled: 'live' },
-  settling: { begins: 'target', announced: 'settling', ends: 'settling', settled: 'base' },
+  base: { begins: 'target', announced: 'base', ends: 'base', settled: 'base', departs: 'base' },
+  target: { begins: 'target', announced: 'live', ends: 'settling', settled: 'target', departs: 'base' },
+  live: { begins: 'live', announced: 'live', ends: 'settling', settled: 'live', departs: 'base' },
+  settling: { begins: 'target', announced: 'settling', ends: 'settling', settled: 'base', departs: 'base' },
 };
 
 export function nextPhase(phase: MigrationPhase, event: MigrationEvent): MigrationPhase {

@@ -166,11 +166,11 @@ export class WorkloadInterfaces implements Disposable {
     this.#touch(this.#claims.set(id, undefined));
   }
 
-  /** Whether the kernel has a route of the elevated metric to the endpoint. */
-  isElevated(id: WorkloadEndpointId): boolean {
+  /** Whether the kernel has a route of the elevated metric to one of the addresses. */
+  isElevated(addresses: readonly Cidr[]): boolean {
     this.#refresh();
     const { elevatedMetric } = this.#options;
-    const routes = (this.#claims.get(id)?.addresses ?? []).flatMap((address) => this.#kernel.routesTo(address));
+    const routes = addresses.flatMap((address) => this.#kernel.routesTo(address));
     return routes.some(({ family, metric }) => metric === elevatedMetric?.[family]);
   }
 
