@@ -266,6 +266,30 @@ describe('a move', () => {
   });
 });
 
+test('GC takes away what a machine’s pod left, and the machine keeps its address', async () => {
+  const gc = async (...valid: readonly string[]): Promise<void> => {
+    const attachments = valid.map((name) => ({ containerID: `c-${name}`, ifname: 'eth0' }));
+    const extra = { cniVersion: '1.1.0', 'cni.dev/valid-attachments': attachments };
+    expect(await call('GC', source, extra)).toMatchObject({ code: 0, stdout: '' });
+  };
+  const pods = async () => (await node.resources.list('WorkloadEndpoint')).items.map(({ spec }) => spec.pod);
+  const [source, moved] = ['virt-launcher-vm1-aaaaa', 'virt-launcher-vm1-bbbbb'];
+  pod(source);
+  const ip = addressOf(await add(source));
+  pod(moved, target);
+  await add(moved);
+  await gc(source, moved);
+  expect((await pods()).sort()).toEqual([source, moved]);
+  await gc(moved);
+  expect(await pods()).toEqual([moved]);
+  expect(await owners(ip)).toEqual({ active: moved, alternate: undefined });
+  expect(await migrations()).toEqual([]);
+  await gc();
+  expect(await pods()).toEqual([]);
+  expect(await held()).toEqual([ip]);
+  expect(await owners(ip)).toEqual({ active: undefined, alternate: undefined });
+});
+
 test('a pod of such a name that no instance owns is like any other, and others are asked nothing more', async () => {
   pod('virt-launcher-not', {}, []);
   pod('web');

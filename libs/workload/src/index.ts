@@ -27,7 +27,13 @@ export {
   type StandaloneAttached,
   type StandaloneRequest,
 } from './standalone/standalone-workloads.ts';
-export { EndpointStore, type HeldAddress, type Premises, type Removal } from './store/endpoint-store.ts';
+export {
+  EndpointStore,
+  type HeldAddress,
+  type HeldByNetwork,
+  type Premises,
+  type Removal,
+} from './store/endpoint-store.ts';
 export {
   attachInterface,
   Wiring,

@@ -38,7 +38,7 @@ export function isOfPod(call: AttachmentCall): call is PodCall {
  * Whether a pod may run one of KubeVirt's virtual machines, by its name: the Kubernetes API is asked about no other. Where
  * the configuration says nothing of that API nobody is asked.
  */
-export function mayBeMachine({ workload, config }: PodCall): boolean {
+export function mayBeMachine({ workload, config }: Pick<PodCall, 'workload' | 'config'>): boolean {
   const { asksKubernetes, kubernetes } = config;
   const knowsKubernetes = asksKubernetes || kubernetes.kubeconfig !== '' || kubernetes.apiRoot !== '';
   return knowsKubernetes && workload.pod.startsWith('virt-launcher-');

@@ -1,11 +1,11 @@
-import { isMachineHandle } from '@calico-node/ipam';
 import type { WorkloadEndpoint } from '@calico-node/model';
+import { splitCidr, tryParseCidr } from '@calico-node/net';
 import { detachInterface, interfacePrefix } from '@calico-node/workload';
 import { ipamHandle, type Workload } from '../endpoint/workload.ts';
 import { readNodeName } from '../node/node-facts.ts';
 import { CniError, cniCodes } from '../spec/cni-error.ts';
 import { isDelegated } from './addresses.ts';
-import type { CallInput } from './call.ts';
+import { mayBeMachine, type CallInput } from './call.ts';
 import { delegate } from './ipam-delegate.ts';
 
 function workloadOfEndpoint({ metadata, spec }: WorkloadEndpoint): Workload | undefined {
@@ -29,12 +29,18 @@ export async function collectGarbage(call: Omit<CallInput, 'attachment'>): Promi
     throw new CniError(cniCodes.invalidConfig, 'invalid network configuration: cni.dev/valid-attachments: missing');
   }
   const node = readNodeName(config, context.paths);
-  const { endpoints, addresses } = context.stores.open(config.datastoreEnvironment);
+  const store = context.stores.open(config.datastoreEnvironment);
+  const { endpoints, addresses } = store;
   const valid = new Set(validAttachments.map((id) => ipamHandle(config.name, id.containerId, id.ifName)));
-  const [ofNode, held] = await Promise.all([
+  const [ofNode, { handles, machineAddresses }] = await Promise.all([
     endpoints.ofNode(node, { signal }),
-    endpoints.handlesOf(node, `${config.name}.`, { signal }),
+    endpoints.heldOf(node, config.name, { signal }),
   ]);
+  const isOfMachine = ({ spec }: WorkloadEndpoint): boolean =>
+    (spec.ipNetworks ?? []).some((text) => {
+      const cidr = tryParseCidr(text);
+      return cidr !== undefined && machineAddresses.has(splitCidr(cidr).ip);
+    });
   const failures: unknown[] = [];
   const attempt = async (work: () => Promise<unknown>): Promise<void> => {
     try {
@@ -47,7 +53,8 @@ export async function collectGarbage(call: Omit<CallInput, 'attachment'>): Promi
     const workload = workloadOfEndpoint(endpoint);
     if (workload === undefined) continue;
     const handle = ipamHandle(config.name, workload.containerId, workload.endpoint);
-    const isOfNetwork = held.has(handle) || endpoint.spec.profiles?.includes(config.name) === true;
+    const isOfNetwork =
+      handles.has(handle) || endpoint.spec.profiles?.includes(config.name) === true || isOfMachine(endpoint);
     if (!isOfNetwork || valid.has(handle)) continue;
     const { name, namespace = 'default' } = endpoint.metadata;
     context.log.info({ endpoint: name }, 'collecting an endpoint that the runtime no longer has');
@@ -60,11 +67,13 @@ export async function collectGarbage(call: Omit<CallInput, 'attachment'>): Promi
         workloadName: workload.endpoint,
         prefixes: [interfacePrefix(context.env), 'cali'],
       });
+      if (workload.orchestrator !== 'k8s' || !isOfMachine(endpoint)) return;
+      const left = { workload, config, context, store, signal };
+      if (mayBeMachine(left)) await (await import('./machine.ts')).leaveMachine(left);
     });
   }
-  for (const handle of held) {
-    // Virtual machines keep theirs.
-    if (!valid.has(handle) && !isMachineHandle(handle)) await attempt(() => addresses.release(handle, signal));
+  for (const handle of handles) {
+    if (!valid.has(handle)) await attempt(() => addresses.release(handle, signal));
   }
   const { type } = config.ipam;
   if (isDelegated(type)) {

@@ -114,7 +114,9 @@ export async function assignToMachine(
  *
  * @throws KubernetesError
  */
-export async function leaveMachine(call: PodCall): Promise<void> {
+export async function leaveMachine(
+  call: Pick<PodCall, 'workload' | 'config' | 'context' | 'store' | 'signal'>,
+): Promise<void> {
   const { workload, config, context, store, signal } = call;
   const { namespace, pod } = workload;
   const client = context.kubernetes.open(config.kubernetes);

@@ -6,6 +6,7 @@ import {
   type EndpointDraft,
   type Resources,
 } from '@calico-node/datastore';
+import { allocationsOf, isMachineHandle } from '@calico-node/ipam';
 import {
   blockPrefix,
   decodeBlock,
@@ -42,6 +43,14 @@ export interface Removal {
 }
 
 /** What attaching and detaching read and write in the store, besides addresses. */
+/** What IPAM has given in a network. */
+export interface HeldByNetwork {
+  /** Of one node's workloads, those of virtual machines apart. */
+  readonly handles: ReadonlySet<string>;
+  /** What virtual machines have, wherever they are. */
+  readonly machineAddresses: ReadonlySet<IpAddress>;
+}
+
 export class EndpointStore {
   readonly #backend: Backend;
   readonly #resources: Resources;
@@ -205,20 +214,23 @@ export class EndpointStore {
     if (found === undefined) await this.#createProfile(profile, options);
   }
 
-  /** The IPAM handles that hold addresses for a node's workloads and begin with a prefix. Reads every block. */
-  async handlesOf(node: NodeName, prefix: string, options: CallOptions): Promise<ReadonlySet<string>> {
+  /** What IPAM has given to a node's workloads in a network. Reads every block. */
+  async heldOf(node: NodeName, network: string, options: CallOptions): Promise<HeldByNetwork> {
     const lists = await Promise.all(
       ([4, 6] as const).map((family) => this.#backend.list(blockPrefix(family), options)),
     );
     const handles = new Set<string>();
+    const machineAddresses = new Set<IpAddress>();
     for (const { key, value } of lists.flatMap((list) => list.items)) {
       if (parseBlockKey(key) === undefined) continue;
-      for (const { handle_id: handle, secondary } of decodeBlock(value).attributes ?? []) {
-        if (typeof handle === 'string' && handle.startsWith(prefix) && secondary?.['node'] === node)
-          handles.add(handle);
+      for (const { ip, attribute } of allocationsOf(decodeBlock(value))) {
+        const handle = attribute?.handle_id;
+        if (typeof handle !== 'string' || !handle.startsWith(`${network}.`)) continue;
+        if (isMachineHandle(handle)) machineAddresses.add(ip);
+        else if (attribute?.secondary?.['node'] === node) handles.add(handle);
       }
     }
-    return handles;
+    return { handles, machineAddresses };
   }
 
   async #readyCluster(options: CallOptions): Promise<ClusterInformation | undefined> {
