@@ -78,6 +78,8 @@ export class NodeLab implements Disposable {
       ]);
       inside.apply([replaceNeighbour({ interfaceIndex: eth0.index, ip: parseIp('169.254.1.1'), mac: link.mac! })]);
     }
+    waitUntilRunning(this.netns, interfaceName);
+    waitUntilRunning(netns, 'eth0');
     return { netns, interfaceName, address };
   }
 
@@ -116,6 +118,13 @@ export class NodeLab implements Disposable {
     this.#node.close();
     for (const name of this.#namespaces.reverse()) if (existsSync(`/run/netns/${name}`)) deleteNetns(name);
   }
+}
+
+/** Until the kernel has noted an interface's carrier, up to a second later, it drops what is sent there. */
+function waitUntilRunning(netns: string, name: string): void {
+  const isRunning = (): boolean => runIn(netns, 'ip', '-o', 'link', 'show', 'dev', name).includes('state UP');
+  const clock = new Int32Array(new SharedArrayBuffer(4));
+  for (let left = 500; left > 0 && !isRunning(); left--) Atomics.wait(clock, 0, 0, 10);
 }
 
 /** Runs a program in a namespace and gives what it prints. */
