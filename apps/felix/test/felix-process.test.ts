@@ -4,13 +4,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { connectDatastore, loadDatastoreConfig, Resources, type Backend } from '@calico-node/datastore';
 import { startEtcd, type EtcdProcess } from '@calico-node/datastore/testing';
 import { parseResource, workloadEndpointName, type Kind } from '@calico-node/model';
+import { parseIp } from '@calico-node/net';
+import { RouteSocket } from '@calico-node/netlink';
 import { callUnary, felixV1 } from '@calico-node/rpc';
 import { parseSelector } from '@calico-node/selector';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { selectorSetId } from '../src/calc/ip-set.ts';
+import { encodeAnnouncement } from '../src/dataplane/interfaces/announcement.ts';
 import { ipSetName } from '../src/rules/names.ts';
 import { FelixProcess, relayInto } from './support/felix-process.ts';
 import { canConnect, NodeLab, runIn, type Workload } from './support/node-lab.ts';
+import { FrameSender } from './support/raw-packet.ts';
 
 /** A packet filter that the process can be told to drive. */
 interface Filter {
@@ -433,8 +437,19 @@ describe.for(filters)('felix with $name', (filter) => {
         const route = () => runIn(lab.netns, 'ip', 'route', 'show', b.address);
         await backend.put(key, JSON.stringify({ kind: 'LiveMigration', metadata: { name: 'move' }, spec }));
         await until(() => route() === '');
+        using socket = RouteSocket.open({ netns: b.netns });
+        const { index, mac } = socket.getLink('eth0')!;
+        using sender = new FrameSender(b.netns, index);
+        await until(() => {
+          // As machines do, more than once.
+          sender.send(encodeAnnouncement(parseIp(b.address), mac!));
+          return route().includes('metric 512');
+        });
+        await felix.end('SIGKILL');
+        felix.start();
+        await felix.waitForEndpoint('b');
+        expect(route()).toContain('metric 512');
         await backend.delete(key);
-        await until(() => route().includes('metric 512'));
         await until(() => !route().includes('metric 512'));
         expect(route()).toContain('metric 1024');
       });
