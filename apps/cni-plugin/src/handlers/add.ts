@@ -94,8 +94,11 @@ async function giveAddresses(
     attempt.hasCreatedEndpoint = given.endpointRevision !== undefined;
     return given;
   });
-  attempt.early = attempt.questions.use(anticipatePolicy(plan.call));
-  const [given, isMade] = await settled(giving, () => makeInterface(wiring, plan));
+  const [given, isMade] = await settled(giving, () => {
+    // Felix has nothing to do yet: the IPAM service gets the processor first.
+    attempt.early = attempt.questions.use(anticipatePolicy(plan.call));
+    return makeInterface(wiring, plan);
+  });
   return isMade ? given : undefined;
 }
 
@@ -110,7 +113,6 @@ async function makeNew(plan: Plan, premises: Premises, attempt: Attempt): Promis
   const { endpoints } = call.store;
   const mac = description.wishes.mac ?? randomMac();
   using wiring = Wiring.openNew({ ...wiringSpec(plan), mac });
-  if (wiring === undefined) return undefined;
   const draft = endpoints.draft(endpointOf(plan, [], mac, undefined), premises);
   const given = await giveAddresses(plan, wiring, draft, attempt);
   if (given === undefined) return undefined;

@@ -17,7 +17,6 @@
  */
 import { NetParseError, type Cidr, type NodeName } from '@calico-node/net';
 import {
-  decodeBlock,
   decodeResource,
   isWorkloadEndpointName,
   parseBlockKey,
@@ -479,7 +478,7 @@ export class CalcGraph {
   #updateBlock(block: Cidr, key: string, text: string | undefined, revision: bigint): void {
     if (this.#routeSource === 'WorkloadIPs') return;
     try {
-      this.#routes.setOwners(block, text === undefined ? undefined : ownersOfBlock(block, decodeBlock(text)));
+      this.#routes.setOwners(block, text === undefined ? undefined : ownersOfBlock(block, text));
     } catch (error) {
       if (!isInvalidValue(error)) throw error;
       this.#warnings.push({ code: 'invalid-value', subject: key, message: error.message, revision });

@@ -78,8 +78,8 @@ function addressesInside(index: number, wanted: readonly IpAddress[]): NetlinkRe
 export class Wiring implements Disposable {
   readonly #spec: WiringSpec;
   readonly #netns: Netns;
-  readonly #host: RouteSocket;
-  readonly #workload: RouteSocket;
+  #hostSocket: RouteSocket | undefined;
+  #workloadSocket: RouteSocket | undefined;
   #pair: Pair | undefined;
   /** What it has been prepared for. */
   #families: Families | undefined;
@@ -87,8 +87,14 @@ export class Wiring implements Disposable {
   private constructor(spec: WiringSpec) {
     this.#spec = spec;
     this.#netns = openWorkloadNetns(spec.netns);
-    this.#host = RouteSocket.open();
-    this.#workload = RouteSocket.open({ netns: this.#netns });
+  }
+
+  get #host(): RouteSocket {
+    return (this.#hostSocket ??= RouteSocket.open());
+  }
+
+  get #workload(): RouteSocket {
+    return (this.#workloadSocket ??= RouteSocket.open({ netns: this.#netns }));
   }
 
   /**
@@ -109,24 +115,16 @@ export class Wiring implements Disposable {
   }
 
   /**
-   * For a workload of which nothing is there: {@link create} makes the veth pair. Undefined, and nothing is touched,
-   * when either end's name is taken.
+   * For a workload of which nothing is there: {@link create} makes the veth pair. Until then only its namespace is
+   * looked at.
    *
-   * @throws WireError, NetlinkError
+   * @throws WireError
    */
-  static openNew(spec: WiringSpec): Wiring | undefined {
-    const wiring = new Wiring(spec);
-    let isFree = false;
-    try {
-      isFree =
-        wiring.#host.getLink(spec.hostName) === undefined && wiring.#workload.getLink(spec.workloadName) === undefined;
-      return isFree ? wiring : undefined;
-    } finally {
-      if (!isFree) wiring.close();
-    }
+  static openNew(spec: WiringSpec): Wiring {
+    return new Wiring(spec);
   }
 
-  /** Makes the veth pair. False, and nothing is touched, when either end's name is taken after all. @throws NetlinkError */
+  /** Makes the veth pair. False, and nothing is touched, when either end's name is taken. @throws NetlinkError */
   create(): boolean {
     const wanted = { ...this.#spec, hostMac, workloadMac: this.#spec.mac };
     this.#pair = makePair(this.#host, this.#workload, this.#netns, wanted);
@@ -204,8 +202,8 @@ export class Wiring implements Disposable {
   }
 
   close(): void {
-    this.#workload.close();
-    this.#host.close();
+    this.#workloadSocket?.close();
+    this.#hostSocket?.close();
     this.#netns.close();
   }
 

@@ -24,9 +24,9 @@ export function rehearseWiring(): void {
         mac: parseMac('02:00:00:00:00:01'),
         prefixes: ['cali'],
       });
-      wiring?.create();
-      wiring?.prepare({}, { ipv4: true, ipv6: false });
-      wiring?.complete({ addresses });
+      wiring.create();
+      wiring.prepare({}, { ipv4: true, ipv6: false });
+      wiring.complete({ addresses });
     }
   });
 }

@@ -22,6 +22,9 @@ export class HostInterfaces implements Disposable {
   readonly #told = new Map<string, readonly IpAddress[]>();
   /** Index to name of all interfaces that are not passed over, kept by what the kernel notifies. */
   readonly #names = new Map<number, string>();
+  readonly #indexes = new Map<string, number>();
+  /** Names of which something has happened since they were last told of. */
+  readonly #touched = new Set<string>();
   /** Index of an interface in `#names` to its addresses. */
   readonly #addresses = new Map<number, Set<IpAddress>>();
   /** Names of those that can carry packets. */
@@ -64,21 +67,21 @@ export class HostInterfaces implements Disposable {
     if (!this.#isDirty) return [];
     this.#isDirty = false;
     if (this.#isUnknown) this.#list();
-    const found = new Map(
-      [...this.#names].map(([index, name]) => [name, [...(this.#addresses.get(index) ?? [])].sort()] as const),
-    );
-    const changes: (HostInterfaceUpdate | HostInterfaceRemove)[] = [];
-    for (const name of this.#told.keys()) {
-      if (found.has(name)) continue;
-      this.#told.delete(name);
-      changes.push({ type: 'host-interface-remove', name });
-    }
-    for (const [name, addresses] of found) {
+    const removes: HostInterfaceRemove[] = [];
+    const updates: HostInterfaceUpdate[] = [];
+    for (const name of this.#touched) {
+      const index = this.#indexes.get(name);
+      if (index === undefined) {
+        if (this.#told.delete(name)) removes.push({ type: 'host-interface-remove', name });
+        continue;
+      }
+      const addresses = [...(this.#addresses.get(index) ?? [])].sort();
       if (this.#told.get(name)?.join() === addresses.join()) continue;
       this.#told.set(name, addresses);
-      changes.push({ type: 'host-interface-update', name, addresses });
+      updates.push({ type: 'host-interface-update', name, addresses });
     }
-    return changes;
+    this.#touched.clear();
+    return [...removes, ...updates];
   }
 
   /** Whether the interface can carry packets; `undefined` when none of that name has been told of. */
@@ -101,12 +104,14 @@ export class HostInterfaces implements Disposable {
       }
       this.#running.delete(name);
       this.#addresses.delete(index);
-      return this.#names.delete(index);
+      return this.#forgetName(index);
     }
     if (event.object !== 'address') return false;
     const { interfaceIndex, ip } = event.address;
+    const name = this.#names.get(interfaceIndex);
     // An interface's own notice comes before those of its addresses.
-    if (!this.#names.has(interfaceIndex)) return false;
+    if (name === undefined) return false;
+    this.#touched.add(name);
     if (event.action === 'set') this.#addressesOf(interfaceIndex).add(ip);
     else this.#addresses.get(interfaceIndex)?.delete(ip);
     return true;
@@ -115,8 +120,22 @@ export class HostInterfaces implements Disposable {
   #setLink({ index, name, running }: Link): void {
     const before = this.#names.get(index);
     if (before !== undefined) this.#running.delete(before);
+    if (before !== name) this.#forgetName(index);
     this.#names.set(index, name);
+    this.#indexes.set(name, index);
+    this.#touched.add(name);
     if (running) this.#running.add(name);
+  }
+
+  /** Whether it had one. */
+  #forgetName(index: number): boolean {
+    const name = this.#names.get(index);
+    if (name === undefined) return false;
+    this.#names.delete(index);
+    // Another one may have the name by now.
+    if (this.#indexes.get(name) === index) this.#indexes.delete(name);
+    this.#touched.add(name);
+    return true;
   }
 
   #addressesOf(index: number): Set<IpAddress> {
@@ -128,6 +147,8 @@ export class HostInterfaces implements Disposable {
   #list(): void {
     this.#isUnknown = false;
     this.#names.clear();
+    this.#indexes.clear();
+    for (const name of this.#told.keys()) this.#touched.add(name);
     this.#addresses.clear();
     this.#running.clear();
     for (const link of this.#socket.listLinks()) if (isOwnInterface(link.name, this.#options)) this.#setLink(link);
