@@ -29,6 +29,7 @@ export {
   type ResourceList,
   type ResourcesOptions,
 } from './resources/resources.ts';
+export { changeResource } from './resources/change-resource.ts';
 export { CALICO_VERSION, type Initialization } from './resources/initialize.ts';
 export type { IpamCleanup } from './resources/ipam-cleanup.ts';
 export type { ResourceEvent, ResourceWatch } from './resources/watch-resources.ts';

@@ -5,7 +5,7 @@
 import { Backoff, sleep, type Logger } from '@calico-node/service';
 import type { KubernetesClient } from './client.ts';
 import { isKubernetesError } from './kubernetes-error.ts';
-import { objectIn, objectsIn, type KubernetesObject } from './kubernetes-object.ts';
+import { objectIn, objectsIn, textIn, type KubernetesObject } from './kubernetes-object.ts';
 
 export interface FollowedObjects {
   /** By namespace and name. */
@@ -92,8 +92,8 @@ class Following implements FollowedObjects {
         if (known === undefined || known === '' || known !== revisionOf(object)) this.#set(id, object);
       }
       const metadata = objectIn(answer['metadata']);
-      revision = textOf(metadata['resourceVersion']);
-      next = textOf(metadata['continue']);
+      revision = textIn(metadata['resourceVersion']);
+      next = textIn(metadata['continue']);
     } while (next !== '');
     for (const id of gone) this.#delete(id);
     this.state = 'listed';
@@ -145,9 +145,5 @@ function idOf(object: KubernetesObject): string {
 }
 
 function revisionOf(object: KubernetesObject): string {
-  return textOf(objectIn(object['metadata'])['resourceVersion']);
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : '';
+  return textIn(objectIn(object['metadata'])['resourceVersion']);
 }

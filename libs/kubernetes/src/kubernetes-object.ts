@@ -11,6 +11,11 @@ export function objectsIn(value: unknown): readonly KubernetesObject[] {
   return Array.isArray(value) ? value.filter(isKubernetesObject) : [];
 }
 
+/** The text, or `otherwise` where the value is none. */
+export function textIn(value: unknown, otherwise = ''): string {
+  return typeof value === 'string' ? value : otherwise;
+}
+
 function isKubernetesObject(value: unknown): value is KubernetesObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

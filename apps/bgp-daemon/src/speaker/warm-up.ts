@@ -1,5 +1,4 @@
-import type { Logger } from '@calico-node/service';
-import { collectGarbage } from './collect-garbage.ts';
+import { collectGarbage, type Logger } from '@calico-node/service';
 import { Rehearsal } from './rehearsal.ts';
 
 /** More than one, for code not to be made for the functions of the first alone. */

@@ -15,10 +15,11 @@ export async function testConnection(stdin: string, context: HandlerContext, sig
   try {
     const config = parseNetworkConfig(decodeDocument(stdin));
     const { endpoints } = context.stores.open(config.datastoreEnvironment);
-    const isReady = await endpoints.isReady({ signal, timeoutMs });
-    const { kubeconfig } = config.kubernetes;
-    if (isReady && kubeconfig !== '') await context.kubernetes.open(config.kubernetes).get('/version', signal);
-    if (isReady) return;
+    if (await endpoints.isReady({ signal, timeoutMs })) {
+      const { kubeconfig } = config.kubernetes;
+      if (kubeconfig !== '') await context.kubernetes.open(config.kubernetes).get('/version', signal);
+      return;
+    }
   } catch (cause) {
     throw new CniError(cniCodes.failed, 'data store connection failed', { cause });
   }

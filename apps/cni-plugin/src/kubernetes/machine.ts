@@ -2,6 +2,7 @@ import {
   isKubernetesError,
   objectIn,
   objectsIn,
+  textIn,
   type KubernetesClient,
   type KubernetesObject,
 } from '@calico-node/kubernetes';
@@ -18,10 +19,6 @@ interface Reference {
   readonly uid: string;
 }
 
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : '';
-}
-
 function metadataOf(object: unknown): KubernetesObject {
   return objectIn(objectIn(object)['metadata']);
 }
@@ -31,7 +28,7 @@ function ownerOf(object: unknown, kind: string): (Reference & { readonly isContr
     (reference) => reference['apiVersion'] === group && reference['kind'] === kind,
   );
   if (found === undefined) return undefined;
-  return { name: text(found['name']), uid: text(found['uid']), isController: found['controller'] === true };
+  return { name: textIn(found['name']), uid: textIn(found['uid']), isController: found['controller'] === true };
 }
 
 /** The instance of a virtual machine that a pod runs; none, for a pod that only has such a name. */
@@ -83,15 +80,15 @@ export async function readMachine(
   const owner = instanceOf(podObject);
   if (owner === undefined) return undefined;
   const [instance, machine] = await readBoth(client, namespace, owner.name, signal);
-  if (text(metadataOf(instance)['uid']) !== owner.uid) {
+  if (textIn(metadataOf(instance)['uid']) !== owner.uid) {
     throw new RangeError(`there is no VirtualMachineInstance ${namespace}/${owner.name} with the UID ${owner.uid}`);
   }
   const isOwned = ownerOf(instance, 'VirtualMachine') !== undefined;
   return {
     name: owner.name,
     instanceUid: owner.uid,
-    machineUid: isOwned ? text(metadataOf(machine)['uid']) : '',
-    migrationUid: text(objectIn(metadataOf(podObject)['labels'])[migrationLabel]),
+    machineUid: isOwned ? textIn(metadataOf(machine)['uid']) : '',
+    migrationUid: textIn(objectIn(metadataOf(podObject)['labels'])[migrationLabel]),
   };
 }
 
@@ -105,5 +102,5 @@ export async function isMachineGone(
   const [instance, machine] = await readBoth(client, namespace, name, signal);
   const isOwned = ownerOf(instance, 'VirtualMachine') !== undefined;
   const keeper = machine === undefined && !isOwned ? instance : machine;
-  return keeper === undefined || text(metadataOf(keeper)['deletionTimestamp']) !== '';
+  return keeper === undefined || textIn(metadataOf(keeper)['deletionTimestamp']) !== '';
 }

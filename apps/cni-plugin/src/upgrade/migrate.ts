@@ -5,12 +5,12 @@
  */
 import { rmSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Resources } from '@calico-node/datastore';
+import { changeResource, type Resources } from '@calico-node/datastore';
 import { isIpamError, type Ipam } from '@calico-node/ipam';
 import type { KubernetesClient } from '@calico-node/kubernetes';
+import type { ClusterInformation } from '@calico-node/model';
 import type { NodeName } from '@calico-node/net';
 import type { Logger } from '@calico-node/service';
-import { changeResource } from './change-resource.ts';
 import { HostLocalDirectory } from './host-local-directory.ts';
 import { podsByAddress } from './pods-by-address.ts';
 import { migrateTunnelAddress } from './tunnel-address.ts';
@@ -34,10 +34,8 @@ export interface Migration {
 }
 
 function setReady({ resources, signal }: Migration, datastoreReady: boolean): Promise<void> {
-  return changeResource(resources, 'ClusterInformation', 'default', signal, (old) => ({
-    ...old,
-    spec: { ...old.spec, datastoreReady },
-  }));
+  const change = (old: ClusterInformation): ClusterInformation => ({ ...old, spec: { ...old.spec, datastoreReady } });
+  return changeResource(resources, 'ClusterInformation', 'default', change, { signal });
 }
 
 /** Assigns what pods have; what nobody has any more is forgotten. */

@@ -1,4 +1,4 @@
-import { objectIn, objectsIn, type KubernetesClient, type KubernetesObject } from '@calico-node/kubernetes';
+import { objectIn, objectsIn, textIn, type KubernetesClient, type KubernetesObject } from '@calico-node/kubernetes';
 import { tryParseIp, type IpAddress, type NodeName } from '@calico-node/net';
 
 /** Pods in one answer. */
@@ -9,13 +9,9 @@ export interface PodName {
   readonly name: string;
 }
 
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : '';
-}
-
 function addressesOf(status: KubernetesObject): readonly IpAddress[] {
   const listed = objectsIn(status['podIPs']).map(({ ip }) => ip);
-  return [status['podIP'], ...listed].flatMap((ip) => tryParseIp(text(ip)) ?? []);
+  return [status['podIP'], ...listed].flatMap((ip) => tryParseIp(textIn(ip)) ?? []);
 }
 
 /** The node's pods by their addresses. Of those that say the same address it is the one that has not ended. */
@@ -32,11 +28,11 @@ export async function podsByAddress(
     const list = objectIn(await client.get(`/api/v1/pods?${query.toString()}`, signal));
     for (const pod of objectsIn(list['items'])) {
       const [metadata, status] = [objectIn(pod['metadata']), objectIn(pod['status'])];
-      const hasEnded = ['Succeeded', 'Failed'].includes(text(status['phase']));
-      const name = { namespace: text(metadata['namespace']), name: text(metadata['name']) };
+      const hasEnded = ['Succeeded', 'Failed'].includes(textIn(status['phase']));
+      const name = { namespace: textIn(metadata['namespace']), name: textIn(metadata['name']) };
       for (const ip of addressesOf(status)) (hasEnded ? ended : running).set(ip, name);
     }
-    next = text(objectIn(list['metadata'])['continue']);
+    next = textIn(objectIn(list['metadata'])['continue']);
   } while (next !== '');
   return new Map([...ended, ...running]);
 }

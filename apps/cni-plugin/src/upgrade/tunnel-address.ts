@@ -1,8 +1,8 @@
-import type { Resources } from '@calico-node/datastore';
+import { changeResource, type Resources } from '@calico-node/datastore';
 import { isIpamError, type Ipam } from '@calico-node/ipam';
-import { objectIn, type KubernetesClient } from '@calico-node/kubernetes';
+import { objectIn, textIn, type KubernetesClient } from '@calico-node/kubernetes';
+import type { Node } from '@calico-node/model';
 import { addToIp, familyOf, parseCidrLoose, splitCidr, type IpAddress, type NodeName } from '@calico-node/net';
-import { changeResource } from './change-resource.ts';
 
 /** The first address of the range that Kubernetes gave the node: with `host-local` the IP-in-IP tunnel's. */
 async function tunnelAddress(
@@ -12,7 +12,7 @@ async function tunnelAddress(
 ): Promise<IpAddress | undefined> {
   const found = objectIn(await client.get(`/api/v1/nodes/${encodeURIComponent(node)}`, signal));
   const { podCIDR } = objectIn(found['spec']);
-  const range = parseCidrLoose(typeof podCIDR === 'string' ? podCIDR : '');
+  const range = parseCidrLoose(textIn(podCIDR));
   return familyOf(range) === 4 ? addToIp(splitCidr(range).ip, 1) : undefined;
 }
 
@@ -39,9 +39,10 @@ export async function migrateTunnelAddress(
   } catch (error) {
     if (!isIpamError(error, 'already-assigned')) throw error;
   }
-  await changeResource(resources, 'Node', node, signal, (old) => ({
+  const change = (old: Node): Node => ({
     ...old,
     spec: { ...old.spec, bgp: { ...old.spec.bgp, ipv4IPIPTunnelAddr: ip } },
-  }));
+  });
+  await changeResource(resources, 'Node', node, change, { signal });
   return ip;
 }

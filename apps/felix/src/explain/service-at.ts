@@ -5,6 +5,7 @@ import {
   KubernetesError,
   objectIn,
   objectsIn,
+  textIn,
   type KubernetesObject,
 } from '@calico-node/kubernetes';
 import { tryParseIp, type IpAddress } from '@calico-node/net';
@@ -64,11 +65,11 @@ async function resolve(
   signal: AbortSignal,
 ): Promise<ServiceAt> {
   const [metadata, spec] = [objectIn(service['metadata']), objectIn(service['spec'])];
-  const [namespace, name] = [textOf(metadata['namespace']), textOf(metadata['name'])];
+  const [namespace, name] = [textIn(metadata['namespace']), textIn(metadata['name'])];
   const local = addressType === 'ClusterIP' ? spec['internalTrafficPolicy'] : spec['externalTrafficPolicy'];
   const found = { namespace, name, addressType, trafficPolicy: local === 'Local' ? local : 'Cluster' } as const;
   const servicePort = objectsIn(spec['ports']).find(
-    (each) => each['port'] === port && protocols[textOf(each['protocol'], 'TCP')] === protocol,
+    (each) => each['port'] === port && protocols[textIn(each['protocol'], 'TCP')] === protocol,
   );
   if (servicePort === undefined) return { ...found, backends: [], problem: 'no-port' };
   const selector = encodeURIComponent(`kubernetes.io/service-name=${name}`);
@@ -76,7 +77,7 @@ async function resolve(
   const backends: ServiceBackend[] = [];
   for await (const slice of list(client, path, signal, `labelSelector=${selector}&`)) {
     if (objectIn(objectIn(slice['metadata'])['labels'])['kubernetes.io/service-name'] !== name) continue;
-    backends.push(...backendsIn(slice, textOf(servicePort['name']), address));
+    backends.push(...backendsIn(slice, textIn(servicePort['name']), address));
   }
   return backends.length === 0 ? { ...found, backends, problem: 'no-endpoints' } : { ...found, backends };
 }
@@ -84,7 +85,7 @@ async function resolve(
 /** The slice's ready endpoints of the address's family, with the number that the named port has there. */
 function backendsIn(slice: KubernetesObject, portName: string, address: IpAddress): readonly ServiceBackend[] {
   const isV6 = address.includes(':');
-  const ports = objectsIn(slice['ports']).filter((each) => textOf(each['name']) === portName);
+  const ports = objectsIn(slice['ports']).filter((each) => textIn(each['name']) === portName);
   const ready = objectsIn(slice['endpoints']).filter(({ conditions }) => objectIn(conditions)['ready'] !== false);
   const addresses = ready.flatMap((each) => textsOf(each['addresses']).flatMap((text) => tryParseIp(text) ?? []));
   return addresses
@@ -96,9 +97,9 @@ function addressTypeOf(service: KubernetesObject, address: IpAddress): ServiceAt
   const [spec, status] = [objectIn(service['spec']), objectIn(service['status'])];
   const has = (texts: readonly string[]): boolean => texts.some((text) => tryParseIp(text) === address);
   const ingress = objectsIn(objectIn(status['loadBalancer'])['ingress']);
-  if (has([textOf(spec['clusterIP']), ...textsOf(spec['clusterIPs'])])) return 'ClusterIP';
+  if (has([textIn(spec['clusterIP']), ...textsOf(spec['clusterIPs'])])) return 'ClusterIP';
   if (has(textsOf(spec['externalIPs']))) return 'ExternalIP';
-  return has(ingress.map(({ ip }) => textOf(ip))) ? 'LoadBalancer' : undefined;
+  return has(ingress.map(({ ip }) => textIn(ip))) ? 'LoadBalancer' : undefined;
 }
 
 /** The objects of a collection, page by page. @throws KubernetesError */
@@ -113,12 +114,8 @@ async function* list(
     const from = token === '' ? '' : `&continue=${encodeURIComponent(token)}`;
     const page = objectIn(await client.get(`${path}?${query}limit=${PAGE}${from}`, signal));
     yield* objectsIn(page['items']);
-    token = textOf(objectIn(page['metadata'])['continue']);
+    token = textIn(objectIn(page['metadata'])['continue']);
   } while (token !== '');
-}
-
-function textOf(value: unknown, otherwise = ''): string {
-  return typeof value === 'string' ? value : otherwise;
 }
 
 function textsOf(value: unknown): readonly string[] {

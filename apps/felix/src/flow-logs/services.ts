@@ -1,4 +1,4 @@
-import { objectIn, objectsIn, type KubernetesObject } from '@calico-node/kubernetes';
+import { objectIn, objectsIn, textIn, type KubernetesObject } from '@calico-node/kubernetes';
 import { tryParseIp, type IpAddress } from '@calico-node/net';
 import { protocols } from '../rules/matches.ts';
 
@@ -56,7 +56,7 @@ function entriesOf(service: KubernetesObject): (readonly [string, ServicePort])[
   return objectsIn(spec['ports']).flatMap(({ name: portName, port, nodePort, protocol }) => {
     const number = protocolNumbers[typeof protocol === 'string' ? protocol : 'TCP'];
     if (number === undefined || typeof port !== 'number') return [];
-    const found = { namespace: textOf(namespace), name: textOf(name), portName: textOf(portName), port };
+    const found = { namespace: textIn(namespace), name: textIn(name), portName: textIn(portName), port };
     const keys = addresses.map((address) => keyOf(address, port, number));
     if (typeof nodePort === 'number') keys.push(keyOf(anyNode, nodePort, number));
     return keys.map((key) => [key, found] as const);
@@ -65,8 +65,4 @@ function entriesOf(service: KubernetesObject): (readonly [string, ServicePort])[
 
 function listIn(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : '';
 }

@@ -8,7 +8,7 @@
  * no reader can tell the difference (Calico's documented IPAM behaviour), except that a handle is never seen
  * without its addresses.
  */
-import type { Backend, CallOptions, KeyValue } from '@calico-node/datastore';
+import type { Backend, CallOptions, Commit, KeyValue } from '@calico-node/datastore';
 import {
   affinityPrefix,
   blockKey,
@@ -106,12 +106,7 @@ export class NodeAllocator {
       const draft = this.#newDraft(this.#knowledge);
       if (next !== undefined && reference.config.strict_affinity !== true) draft.claimFor(next);
       if (draft.blocks.size === 0) return;
-      const result = await this.#backend.commit?.(commitOf(draft, reference, this.#nodeName), this.#options);
-      if (result?.isCommitted === true) {
-        this.#remember(draft, result.revision);
-        return;
-      }
-      if (result === undefined || !this.#correct(draft, result.current, new Set())) this.forget();
+      if ((await this.#commit(draft, commitOf(draft, reference, this.#nodeName), new Set())) !== undefined) return;
     }
   }
 
@@ -128,18 +123,26 @@ export class NodeAllocator {
         const first = await this.#serveKnown(requests.slice(0, half));
         return [...first, ...(await this.#serveKnown(requests.slice(half)))];
       }
-      const result = await this.#backend.commit?.(commit, this.#options);
-      if (result?.isCommitted === true) {
-        this.#remember(draft, result.revision);
-        return requests.map(({ handleId }, index) => {
-          const outcome = outcomes[index] ?? unserved;
-          const hasEndpoint = outcome.type === 'assigned' && draft.endpoints.has(handleId);
-          return hasEndpoint ? { ...outcome, endpointRevision: result.revision } : outcome;
-        });
-      }
-      if (result === undefined || !this.#correct(draft, result.current, refused)) this.forget();
+      const revision = await this.#commit(draft, commit, refused);
+      if (revision === undefined) continue;
+      return requests.map(({ handleId }, index) => {
+        const outcome = outcomes[index] ?? unserved;
+        const hasEndpoint = outcome.type === 'assigned' && draft.endpoints.has(handleId);
+        return hasEndpoint ? { ...outcome, endpointRevision: revision } : outcome;
+      });
     }
     return requests.map(() => unserved);
+  }
+
+  /** The revision that it made; undefined when it does not hold: memory is as the store by then, or given up. */
+  async #commit(draft: Draft, commit: Commit, refused: Set<string>): Promise<bigint | undefined> {
+    const result = await this.#backend.commit?.(commit, this.#options);
+    if (result?.isCommitted === true) {
+      this.#remember(draft, result.revision);
+      return result.revision;
+    }
+    if (result === undefined || !this.#correct(draft, result.current, refused)) this.forget();
+    return undefined;
   }
 
   /**

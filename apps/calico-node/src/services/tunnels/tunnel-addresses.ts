@@ -1,9 +1,8 @@
-import type { Resources } from '@calico-node/datastore';
+import { changeResource, type Resources } from '@calico-node/datastore';
 import { isIpamError, type Ipam } from '@calico-node/ipam';
 import type { Node } from '@calico-node/model';
 import { cidrContains, familyOf, tryParseIp, type Cidr, type IpAddress } from '@calico-node/net';
 import type { Logger } from '@calico-node/service';
-import { updateNode } from '../update-node.ts';
 import { tunnelKinds, tunnelPools, type TunnelKind } from './tunnel-kind.ts';
 
 export interface TunnelContext {
@@ -83,7 +82,9 @@ async function reconcile(context: TunnelContext, kind: TunnelKind, node: Node, p
   const { ipam, nodeName, resources, signal, log } = context;
   const text = kind.read(node.spec);
   const set = async (address: string | undefined): Promise<void> => {
-    await updateNode(resources, nodeName, (one) => ({ ...one, spec: kind.write(one.spec, address) }), signal);
+    await changeResource(resources, 'Node', nodeName, (one) => ({ ...one, spec: kind.write(one.spec, address) }), {
+      signal,
+    });
   };
   if (pools.length > 0) {
     const ip = await addressIn(context, kind, tryParseIp(text ?? ''), pools);

@@ -11,14 +11,7 @@ import { NftablesMonitor, NftablesSocket, type RuleSpec, type Transaction } from
 import type { Logger } from '@calico-node/service';
 import type { Intent } from '../../calc/intents.ts';
 import { FlowEndpoints } from './flow-endpoints.ts';
-import {
-  changeFlowTable,
-  flowRules,
-  makeFlowTable,
-  readFlowTable,
-  without,
-  type FlowTableContent,
-} from './flow-table.ts';
+import { changeFlowTable, flowRules, makeFlowTable, readFlowTable, type FlowTableContent } from './flow-table.ts';
 import { flowTableId } from './remove-flow-table.ts';
 
 export interface FlowOffloadOptions {
@@ -215,5 +208,5 @@ export class FlowOffload implements Disposable {
 
 /** Whether the table may have connections that are not to be in it: of an interface or an address that is out of it now. */
 function takesBack(actual: FlowTableContent, wanted: FlowTableContent): boolean {
-  return without(actual.devices, wanted.devices).size > 0 || without(wanted.limited, actual.limited).size > 0;
+  return !actual.devices.isSubsetOf(wanted.devices) || !wanted.limited.isSubsetOf(actual.limited);
 }

@@ -66,17 +66,12 @@ export function makeFlowTable(
 /** Adds devices, and takes limits away. Connections that are in the table stay there. */
 export function changeFlowTable(from: FlowTableContent, to: FlowTableContent): Transaction {
   const transaction = new Transaction(flowTableId);
-  const devices = [...without(to.devices, from.devices)];
+  const devices = [...to.devices.difference(from.devices)];
   if (devices.length > 0)
     transaction.addFlowTable({ name: FLOW_TABLE, devices, priority: INGRESS_PRIORITY, isCounting: to.isCounting });
-  const free = without(from.limited, to.limited);
+  const free = from.limited.difference(to.limited);
   for (const family of families) transaction.deleteElements(setOf(family), elementsOf(free, family));
   return transaction;
-}
-
-/** What `all` has and `others` has not. */
-export function without<T>(all: ReadonlySet<T>, others: ReadonlySet<T>): ReadonlySet<T> {
-  return new Set([...all].filter((one) => !others.has(one)));
 }
 
 /** What the kernel has; undefined where it has no table, or one of other rules. */

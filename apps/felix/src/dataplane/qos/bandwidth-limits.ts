@@ -12,6 +12,7 @@
 import { type Link, NetlinkError, type NetnsRef, type RouteEvent, RouteMonitor } from '@calico-node/netlink';
 import { TrafficControlMonitor } from '@calico-node/netlink/tc';
 import type { WorkloadEndpointId } from '../../calc/endpoint-id.ts';
+import { errorText } from '../error-text.ts';
 import type { BandwidthLimit, Intent, LocalWorkloadEndpoint } from '../../calc/intents.ts';
 import { bucketOf } from './bucket.ts';
 import { ifbNameOf } from './ifb-name.ts';
@@ -97,7 +98,7 @@ export class BandwidthLimits implements Disposable {
       this.#touched.clear();
     } catch (error) {
       this.#isStale = true;
-      this.#problems.set('', `what the kernel has cannot be read: ${textOf(error)}`);
+      this.#problems.set('', `what the kernel has cannot be read: ${errorText(error)}`);
     }
     clearTimeout(this.#retry);
     if (this.#problems.size > 0) this.#retry = setTimeout(this.#retryNow, RETRY_MS);
@@ -165,7 +166,7 @@ export class BandwidthLimits implements Disposable {
       if (error instanceof NetlinkError && error.code === 'ENODEV') return [];
       this.#isStale = true;
       const what = direction === 'ingress' ? 'to' : 'from';
-      return [`${what} the workload on ${link.name}: ${textOf(error)}`];
+      return [`${what} the workload on ${link.name}: ${errorText(error)}`];
     }
   }
 
@@ -208,8 +209,4 @@ export class BandwidthLimits implements Disposable {
 
 function isLimited({ ingress, egress }: Wanted): boolean {
   return ingress !== undefined || egress !== undefined;
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -22,6 +22,7 @@ import {
   type RouteSpec,
 } from '@calico-node/netlink';
 import type { EncapsulationUpdate, HostUpdate, Intent, RouteTarget, VxlanEndpoint } from '../../calc/intents.ts';
+import { errorText } from '../error-text.ts';
 import { tunnelDevices } from '../../rules/tunnel-rules.ts';
 import { RouteTable } from '../routes/route-table.ts';
 import { hostMtu, leadsOut, tunnelMtu, type TunnelMtus, workloadMtu } from './mtu.ts';
@@ -135,7 +136,7 @@ export class ClusterNetwork implements Disposable {
       if (this.#options.withoutRoutes !== true) problems.push(...this.#table.apply());
     } catch (error) {
       this.#isStale = true;
-      problems.push(textOf(error));
+      problems.push(errorText(error));
     }
     if (problems.length > 0) this.#retrySoon();
     else this.#tellRepair(this.writes - before);
@@ -186,7 +187,7 @@ export class ClusterNetwork implements Disposable {
           this.#refreshDevice(kind, family, links);
           return [];
         } catch (error) {
-          return [`${tunnelDevices[kind]}: ${textOf(error)}`];
+          return [`${tunnelDevices[kind]}: ${errorText(error)}`];
         }
       });
     });
@@ -372,10 +373,6 @@ export class ClusterNetwork implements Disposable {
     clearTimeout(this.#retry);
     this.#retry = setTimeout(this.#options.onDirty, RETRY_MS);
   }
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function vxlanOf(host: HostUpdate | undefined, family: Family): VxlanEndpoint | undefined {

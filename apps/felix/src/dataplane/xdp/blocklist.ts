@@ -1,7 +1,7 @@
 import type { IpSetId } from '../../calc/ip-set.ts';
 import { DeltaTracker } from '../delta-tracker.ts';
 import type { SourceKey } from './filter-keys.ts';
-import { type SetChange, type SourceSets, without } from './source-sets.ts';
+import type { SetChange, SourceSets } from './source-sets.ts';
 import type { XdpFilter } from './xdp-filter.ts';
 
 /** The networks that one interface blocks: the sum of its sets, beside what its filter has. */
@@ -21,8 +21,8 @@ export class Blocklist {
   setSets(ids: readonly IpSetId[]): void {
     const before = this.#sets;
     this.#sets = new Set(ids);
-    for (const id of without(this.#sets, before)) for (const key of this.#sources.retain(id)) this.#add(key);
-    for (const id of without(before, this.#sets)) for (const key of this.#sources.release(id)) this.#remove(key);
+    for (const id of this.#sets.difference(before)) for (const key of this.#sources.retain(id)) this.#add(key);
+    for (const id of before.difference(this.#sets)) for (const key of this.#sources.release(id)) this.#remove(key);
   }
 
   change({ set, added, removed }: SetChange): void {

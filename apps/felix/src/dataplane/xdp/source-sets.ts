@@ -46,14 +46,10 @@ export class SourceSets {
     if (members === undefined || intent.kind !== 'net') return undefined;
     const isWhole = intent.type === 'ip-set-update';
     const come = sourceKeysOf(isWhole ? intent.members : intent.added);
-    const left = isWhole ? without(members, new Set(come)) : sourceKeysOf(intent.removed);
+    const left = isWhole ? [...members.difference(new Set(come))] : sourceKeysOf(intent.removed);
     const added = come.filter((key) => !members.has(key));
     const removed = left.filter((key) => members.delete(key));
     for (const key of added) members.add(key);
     return added.length + removed.length === 0 ? undefined : { set: intent.id, added, removed };
   }
-}
-
-export function without<T>(all: Iterable<T>, some: ReadonlySet<T>): readonly T[] {
-  return [...all].filter((each) => !some.has(each));
 }

@@ -23,6 +23,7 @@ import {
 import type { Cidr } from '@calico-node/net';
 import type { Failsafes } from '@calico-node/policy';
 import type { IpSetDelta, IpSetUpdate } from '../../calc/intents.ts';
+import { errorText } from '../error-text.ts';
 import type { IpSetId } from '../../calc/ip-set.ts';
 import type { DeniedSources } from '../../rules/xdp-denials.ts';
 import { Blocklist } from './blocklist.ts';
@@ -145,7 +146,7 @@ export class XdpDriver implements Disposable {
       if (this.#isStale) return this.#lookAtAll();
     } catch (error) {
       this.#isStale = true;
-      return [textOf(error)];
+      return [errorText(error)];
     }
     return touched.flatMap((name) => {
       const { filter, blocklist } = this.#targets.get(name) ?? {};
@@ -168,7 +169,7 @@ export class XdpDriver implements Disposable {
       // The interface went meanwhile: that is told of by itself.
       if (error instanceof NetlinkError && error.code === 'ENODEV') return [];
       this.#isStale = true;
-      return [`${name}: ${textOf(error)}`];
+      return [`${name}: ${errorText(error)}`];
     }
   }
 
@@ -308,8 +309,4 @@ function identify(id: number): FoundProgram | undefined {
     if (isWithoutBpf(error)) return undefined;
     throw error;
   }
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
