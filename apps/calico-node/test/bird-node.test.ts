@@ -15,7 +15,7 @@ const log: string[] = [];
 
 beforeAll(async () => {
   rig = await NodeRig.start({
-    CALICO_BGP_BACKEND: 'bird',
+    CALICO_NETWORKING_BACKEND: 'bird',
     CALICO_BIRD_CONFIG_DIR: '@/bird',
     CALICO_DISABLE_FELIX: 'true',
     CALICO_LIBNETWORK_ENABLED: 'true',

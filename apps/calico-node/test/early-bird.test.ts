@@ -11,7 +11,7 @@ let node: ChildProcess;
 let log: string[];
 
 beforeAll(async () => {
-  rig = await EarlyRig.start({ CALICO_BGP_BACKEND: 'bird', CALICO_BIRD_CONFIG_DIR: '@/bird' });
+  rig = await EarlyRig.start({ CALICO_NETWORKING_BACKEND: 'bird', CALICO_BIRD_CONFIG_DIR: '@/bird' });
 });
 
 afterAll(async () => {

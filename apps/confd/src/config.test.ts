@@ -13,15 +13,16 @@ function read(options: Values, env: Values = {}, isOneTime = false): ConfdConfig
 }
 
 describe('the target', () => {
-  it('is the native daemon by default, also where CALICO_NETWORKING_BACKEND is bird', () => {
-    expect(read({}, { CALICO_NETWORKING_BACKEND: 'bird' }).target).toEqual({
-      backend: 'native',
-      socket: '/run/n/bgp.sock',
-    });
+  it.each<[Values, Values]>([
+    [{}, {}],
+    [{}, { CALICO_NETWORKING_BACKEND: 'native' }],
+    [{ backend: 'native' }, { CALICO_NETWORKING_BACKEND: 'bird' }],
+  ])('is the native daemon where nothing asks for BIRD: %j %j', (options, env) => {
+    expect(read(options, env).target).toEqual({ backend: 'native', socket: '/run/n/bgp.sock' });
   });
 
   it("is BIRD's files in Calico's place when asked for", () => {
-    expect(read({ backend: 'bird' }, { CALICO_NETWORKING_BACKEND: 'bird' }).target).toEqual({
+    expect(read({}, { CALICO_NETWORKING_BACKEND: 'bird' }).target).toEqual({
       backend: 'bird',
       directory: '/etc/calico/confd/config',
       controlDir: '/run/n',

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { bgpBackendOf } from '@calico-node/bird';
 import { familyOf, tryParseIp } from '@calico-node/net';
 import { ConfigError, nodePaths, type ServiceContext } from '@calico-node/service';
 import type { RenderOptions } from './derive/resources.ts';
@@ -64,7 +65,7 @@ export function readConfig(sources: Sources): ConfdConfig {
 }
 
 function readTarget({ option, flag, env }: Sources): Target {
-  const backend = option('backend') ?? 'native';
+  const backend = option('backend') ?? bgpBackendOf(env) ?? 'native';
   const directory = option('bird');
   if (backend !== 'native' && backend !== 'bird') {
     throw new ConfigError(`--backend (CALICO_BGP_BACKEND) is "${backend}": give native or bird`);

@@ -10,7 +10,7 @@ await runService({
       type: 'string',
       value: 'NAME',
       env: 'CALICO_BGP_BACKEND',
-      help: 'native: our own BGP daemon, told over gRPC; bird: BIRD 2, by files; default: native',
+      help: 'native: our own BGP daemon, told over gRPC; bird: BIRD 2, by files; default: bird where\n CALICO_NETWORKING_BACKEND is, else native',
     },
     socket: {
       type: 'string',

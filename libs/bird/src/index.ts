@@ -1,3 +1,4 @@
+export { bgpBackendOf, type BgpBackend } from './bgp-backend.ts';
 export { BirdError, birdCommand, type BirdCommandOptions, type BirdErrorCode } from './control.ts';
 export { parseReply, type ReplyLine } from './reply.ts';
 export { parseBirdStatus, type BirdStatus } from './status.ts';

@@ -60,7 +60,7 @@ export function prepareNode(plan: LabPlan, node: NodePlan, nodenameFile?: string
 export function nodeSettings(plan: LabPlan): Record<string, string> {
   return {
     IP: 'autodetect',
-    CALICO_NETWORKING_BACKEND: 'bird',
+    CALICO_NETWORKING_BACKEND: 'native',
     CALICO_IPV4POOL_CIDR: plan.podCidr,
     CALICO_IPV4POOL_IPIP: 'Never',
     CALICO_IPV4POOL_VXLAN: 'Never',

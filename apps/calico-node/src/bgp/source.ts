@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { bgpBackendOf } from '@calico-node/bird';
 import type { NodePaths } from '@calico-node/service';
 import { birdSocket } from '../supervisor/bird-component.ts';
 import { birdSource } from './bird-source.ts';
@@ -6,12 +7,12 @@ import { nativeSource } from './native-source.ts';
 import type { BgpSource } from './report.ts';
 
 /**
- * The node's BGP daemon: BIRD where CALICO_BGP_BACKEND says so, or where only BIRD has a socket; else our own.
+ * The node's BGP daemon: what the environment chooses; where it does not, BIRD if only that has a socket, else our own.
  */
 export function bgpSource(paths: NodePaths, env: Readonly<Record<string, string | undefined>>): BgpSource {
-  const chosen = env['CALICO_BGP_BACKEND'] ?? '';
+  const chosen = bgpBackendOf(env);
   const isBird =
     chosen === 'bird' ||
-    (chosen === '' && !existsSync(paths.bgpSocket) && existsSync(birdSocket(paths.runDir, 'bird')));
+    (chosen === undefined && !existsSync(paths.bgpSocket) && existsSync(birdSocket(paths.runDir, 'bird')));
   return isBird ? birdSource(paths.runDir) : nativeSource(paths.bgpSocket);
 }

@@ -43,9 +43,10 @@ describe('the start-up environment', () => {
   });
 
   test.each([
-    [{ CALICO_NETWORKING_BACKEND: 'bird' }, 'native'],
+    [{}, 'native'],
+    [{ CALICO_NETWORKING_BACKEND: 'bird' }, 'bird'],
     [{ CALICO_NETWORKING_BACKEND: 'native' }, 'native'],
-    [{ CALICO_NETWORKING_BACKEND: 'bird', CALICO_BGP_BACKEND: 'bird' }, 'bird'],
+    [{ CALICO_NETWORKING_BACKEND: 'bird', CALICO_BGP_BACKEND: 'native' }, 'native'],
     [{ CALICO_BGP_BACKEND: 'bird' }, 'bird'],
     [{ CALICO_NETWORKING_BACKEND: 'vxlan' }, 'vxlan'],
     [{ CALICO_NETWORKING_BACKEND: 'none', CALICO_BGP_BACKEND: 'bird' }, 'none'],

@@ -93,9 +93,9 @@ function readBackend(reader: EnvReader): Backend {
       if (bgp === 'bird') reader.problem('CALICO_BGP_BACKEND', bgp, 'native while CALICO_NETWORKING_BACKEND is native');
       return 'native';
     case 'bird':
-      return bgp;
+      return bgp ?? 'bird';
     case undefined:
-      return isOn ? bgp : 'none';
+      return isOn ? (bgp ?? 'native') : 'none';
   }
 }
 

@@ -262,19 +262,20 @@ export const nodeVariables = {
   CALICO_ROUTER_ID: routerId,
   CALICO_NETWORKING: boolean(true, 'The older form: false for the back end `none`.'),
   CALICO_NETWORKING_BACKEND: {
-    unset: 'bird',
+    unset: 'native',
     fallback: undefined,
     allowed: `one of ${networkingValues.join(', ')}`,
-    meaning: 'How routes get to other nodes: `bird` and `native` by BGP, `vxlan` and `none` without.',
+    meaning:
+      'How routes get to other nodes: by BGP, spoken by BIRD 2 (`bird`) or our own daemon (`native`), or without.',
     parse: (value) => networkingValues.find((known) => known === value),
   } satisfies Variable<(typeof networkingValues)[number] | undefined>,
   CALICO_BGP_BACKEND: {
-    unset: 'native',
-    fallback: 'native',
+    unset: 'as CALICO_NETWORKING_BACKEND',
+    fallback: undefined,
     allowed: `one of ${bgpValues.join(', ')}`,
-    meaning: 'Which program speaks BGP: our daemon, or BIRD 2 with files of confd.',
+    meaning: 'Which program speaks BGP where CALICO_NETWORKING_BACKEND is `bird`, or not set.',
     parse: (value) => bgpValues.find((known) => known === value),
-  } satisfies Variable<(typeof bgpValues)[number]>,
+  } satisfies Variable<(typeof bgpValues)[number] | undefined>,
   CALICO_ADVERTISE_CLUSTER_IPS: clusterIps,
   NO_DEFAULT_POOLS: boolean(false, 'Whether no pools are made; refused together with a pool network.'),
   CLUSTER_TYPE: text(

@@ -1,16 +1,18 @@
+import type { BgpBackend } from '@calico-node/bird';
+
 /**
  * How workload routes get to other nodes: by BGP, of our daemon or of BIRD 2, or by something else (VXLAN, or
  * nothing).
  */
-export type Backend = 'native' | 'bird' | 'vxlan' | 'none';
+export type Backend = BgpBackend | 'vxlan' | 'none';
 
 /** Whether a BGP daemon and confd run. */
-export function speaksBgp(backend: Backend): backend is 'native' | 'bird' {
+export function speaksBgp(backend: Backend): backend is BgpBackend {
   return backend === 'native' || backend === 'bird';
 }
 
-/** The values of CALICO_NETWORKING_BACKEND. `bird`, Calico's default, asks for BGP, whichever daemon speaks it. */
+/** The values of CALICO_NETWORKING_BACKEND: BGP by BIRD 2, as in Calico, or by our daemon; or no BGP. */
 export const networkingValues = ['bird', 'native', 'vxlan', 'none'] as const;
 
-/** The values of CALICO_BGP_BACKEND: our daemon, or BIRD 2. */
+/** The values of CALICO_BGP_BACKEND, which goes before what CALICO_NETWORKING_BACKEND says of the daemon. */
 export const bgpValues = ['native', 'bird'] as const;

@@ -21,7 +21,7 @@ export function addNodeCommands(program: Command, io: Io): void {
     .option('--ip6-autodetection-method <method>', 'as above, for IPv6', 'first-found')
     .option('--log-dir <directory>', 'where logs go', DEFAULT_LOG_DIR)
     .option('--node-image <image>', 'the container image', DEFAULT_IMAGE)
-    .option('--backend <backend>', 'how routes are exchanged: bird or none', 'bird')
+    .option('--backend <backend>', 'how routes are exchanged: bird, native (our own daemon) or none', 'bird')
     .option('--dryrun', 'print the command instead of running it')
     .option('--init-system', 'run in the foreground, for an init system that starts it again')
     .option('--no-default-ippools', 'create no pools in an empty datastore')

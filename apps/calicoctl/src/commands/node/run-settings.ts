@@ -32,7 +32,7 @@ const DEFAULT_CONFIG_FILE = '/etc/calico/calicoctl.cfg';
 export async function readRunSettings(options: NodeRunOptions, io: Io): Promise<RunSettings> {
   checkAddress(options.ip, 4, '--ip');
   checkAddress(options.ip6, 6, '--ip6');
-  if (options.backend !== 'bird' && options.backend !== 'none') {
+  if (!['bird', 'native', 'none'].includes(options.backend)) {
     throw refusal(`unknown backend '${options.backend}'`);
   }
   await checkAutodetection(options.ipAutodetectionMethod, 4);
