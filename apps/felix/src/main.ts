@@ -13,6 +13,7 @@ import {
   type ServiceContext,
 } from '@calico-node/service';
 import type { ConfigUpdate } from './calc/intents.ts';
+import { fromBgpBackend } from './config/bgp-backend.ts';
 import { datastoreEnvironment } from './config/datastore-environment.ts';
 import { logLevelOf, syslogLevelOf } from './config/log-level.ts';
 import { resolveParameters, startingValues, type ConfigProblem, type Resolved } from './config/resolve.ts';
@@ -47,7 +48,11 @@ function check(local: readonly Source[]): void {
 
 function resolve(context: ServiceContext, local: readonly Source[], update?: ConfigUpdate): Resolved {
   const stored = [update?.node, ...(update?.selected ?? []), update?.global];
-  const resolved = resolveParameters([...local, ...stored.map((resource) => fromResource(resource))]);
+  const resolved = resolveParameters([
+    ...local,
+    ...stored.map((resource) => fromResource(resource)),
+    fromBgpBackend(context.env),
+  ]);
   for (const problem of resolved.problems) {
     const { parameter, source, value } = problem;
     const text = textOf(problem);

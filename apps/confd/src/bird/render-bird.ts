@@ -36,10 +36,12 @@ function fileSet(node: NodeBgp, family: Family, complain: Complain): FileSet {
   };
 }
 
+/** Felix programs these routes beside BIRD by itself; only who asks BIRD for them needs to know. */
 function complainOfTunnels({ settings, prefixes }: NodeBgp, complain: Complain): void {
-  if (!settings.programsIpipPools || prefixes.pools.every(({ encapsulation }) => encapsulation !== 'ipip')) return;
+  if (!settings.saysWhoPrograms || !settings.programsIpipPools) return;
+  if (prefixes.pools.every(({ encapsulation }) => encapsulation !== 'ipip')) return;
   complain(
     'BGPConfiguration(default)',
-    "BIRD 2 can't route into a tunnel: let Felix program the routes of IPIP pools (programClusterRoutes)",
+    "programClusterRoutes: BIRD 2 can't route into a tunnel; the routes of IPIP pools are left to Felix",
   );
 }

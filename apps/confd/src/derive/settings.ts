@@ -35,6 +35,8 @@ export interface Settings {
   readonly programsPlainPools: boolean;
   /** Whether those within IPIP pools are. */
   readonly programsIpipPools: boolean;
+  /** Whether somebody said whose these routes are. */
+  readonly saysWhoPrograms: boolean;
   readonly serviceClusterIps: readonly string[];
   readonly serviceExternalIps: readonly string[];
   readonly serviceLoadBalancerIps: readonly string[];
@@ -79,6 +81,7 @@ export function settingsFor(
     prefixCommunities: prefixCommunitiesOf(byConfigurationName.get(advertising), complain),
     programsPlainPools: ['Enabled', 'EnabledNoEncapOnly'].includes(programming),
     programsIpipPools: ['Enabled', 'EnabledIPIPOnly'].includes(programming),
+    saysWhoPrograms: global?.programClusterRoutes !== undefined,
     serviceClusterIps: cidrsOf(global?.serviceClusterIPs),
     serviceExternalIps: cidrsOf(global?.serviceExternalIPs),
     serviceLoadBalancerIps: cidrsOf(global?.serviceLoadBalancerIPs),

@@ -45,14 +45,27 @@ export const bool: ParameterType<boolean> = {
   },
 };
 
-/** A whole number, decimal or 0x hexadecimal. */
+/** Whole numbers as Go reads them: decimal, 0x, 0b, 0o or a leading 0 for octal, _ between digits. */
+function wholeNumber(text: string): number | undefined {
+  const [, sign = '', digits = ''] =
+    /^([+-]?)(0|[1-9](?:_?\d)*|0(?:_?[0-7])+|0x(?:_?[\da-f])+|0b(?:_?[01])+|0o(?:_?[0-7])+)$/i.exec(text) ?? [];
+  if (digits === '') return undefined;
+  const plain = digits.replaceAll('_', '').replace(/^0(?=\d)/, '0o');
+  return sign === '-' ? -Number(plain) : Number(plain);
+}
+
+/** A number of some unit, as Go reads floating-point numbers; below zero is zero, which switches off. */
+function amount(text: string): number | undefined {
+  return /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(text) ? Math.max(0, Number(text)) : undefined;
+}
+
+/** A whole number, decimal or with the prefix of another base. */
 export const int = (min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER): ParameterType<number> => ({
   allowed: min === Number.MIN_SAFE_INTEGER ? 'a whole number' : `a whole number from ${min} to ${max}`,
   zero: 0,
   parse: (text) => {
-    if (!/^-?(\d+|0x[0-9a-f]+)$/i.test(text)) return undefined;
-    const value = text.startsWith('-') ? -Number(text.slice(1)) : Number(text);
-    return value >= min && value <= max ? value : undefined;
+    const value = wholeNumber(text);
+    return value !== undefined && value >= min && value <= max ? value : undefined;
   },
 });
 
@@ -71,7 +84,15 @@ export const seconds: ParameterType<number> = {
   allowed: 'seconds, such as 90 or 0.5',
   unit: 'seconds',
   zero: 0,
-  parse: (text) => (/^\d+(\.\d+)?$/.test(text) ? Number(text) : undefined),
+  parse: amount,
+};
+
+/** Milliseconds, with a fraction. */
+export const milliseconds: ParameterType<number> = {
+  allowed: 'milliseconds, such as 50',
+  unit: 'milliseconds',
+  zero: 0,
+  parse: amount,
 };
 
 export const text: ParameterType<string> = { allowed: 'text', zero: '', parse: (value) => value };

@@ -6,7 +6,7 @@ export interface Parameter<T> {
   readonly default: T;
   /** The field of FelixConfiguration's spec; absent for those that only file and environment set. */
   readonly field?: string;
-  /** `none` is refused. */
+  /** `none` is refused, and ends Felix. */
   readonly nonZero?: true;
   /** A value that cannot be read ends Felix instead of giving way to the default. */
   readonly fatal?: true;

@@ -36,7 +36,9 @@ import {
   interfacePattern,
   interfacePatterns,
   optionalBool,
+  region,
   switches,
+  tableRange,
   tableRanges,
 } from './text-types.ts';
 
@@ -133,8 +135,8 @@ export const parameters = {
   WireguardHostEncryptionEnabled: parameter(bool, false, 'wireguardHostEncryptionEnabled'),
   WireguardPersistentKeepAlive: parameter(seconds, 0, 'wireguardKeepAlive'),
   WireguardThreadingEnabled: parameter(bool, false, 'wireguardThreadingEnabled'),
-  RouteTableRange: parameter(tableRanges, '', 'routeTableRange'),
-  RouteTableRanges: parameter(tableRanges, '', 'routeTableRanges'),
+  RouteTableRange: parameter(tableRange, '', 'routeTableRange', { fatal: true }),
+  RouteTableRanges: parameter(tableRanges, '', 'routeTableRanges', { fatal: true }),
   PrometheusWireGuardMetricsEnabled: parameter(bool, true, 'prometheusWireGuardMetricsEnabled'),
   IpInIpEnabled: parameter(optionalBool, undefined, 'ipipEnabled'),
   IpInIpTunnelAddr: parameter(address(4), undefined),
@@ -190,7 +192,7 @@ export const parameters = {
   MetadataAddr: parameter(address(4), parseIp('127.0.0.1'), 'metadataAddr', { fatal: true }),
   MetadataPort: parameter(int(0, 65535), 8775, 'metadataPort', { fatal: true }),
   AWSSrcDstCheck: parameter(oneOf('DoNothing', 'Enable', 'Disable'), 'DoNothing', 'awsSrcDstCheck', { nonZero: true }),
-  OpenstackRegion: parameter(text, '', 'openstackRegion', { fatal: true }),
+  OpenstackRegion: parameter(region, '', 'openstackRegion', { fatal: true }),
 
   LogSeverityScreen: parameter(severity, 'INFO', 'logSeverityScreen', { live: true }),
   LogFilePath: parameter(text, '/var/log/calico/felix.log', 'logFilePath', { fatal: true }),

@@ -39,14 +39,19 @@ describe('resolveParameters', () => {
     expect(values).toMatchObject({ Ipv6Support: false, LogPrefix: 'calico-packet' });
   });
 
-  test('names what cannot be read, where, and what is allowed, and falls through to the next source', () => {
-    const { values, problems } = resolveParameters([
-      fromEnvironment({ FELIX_VXLANPORT: '99999', FELIX_DEFAULTENDPOINTTOHOSTACTION: 'none' }),
+  test('names what cannot be read, where, and what is allowed, and takes the default whatever comes after', () => {
+    const { values, problems, origins } = resolveParameters([
+      fromEnvironment({
+        FELIX_VXLANPORT: '99999',
+        FELIX_DEFAULTENDPOINTTOHOSTACTION: 'none',
+        FELIX_MAXIPSETSIZE: 'None',
+      }),
       fromResource(resource('default', { vxlanPort: 4791 })),
     ]);
-    expect(values.VXLANPort).toBe(4791);
+    expect([values.VXLANPort, origins.has('VXLANPort')]).toEqual([4789, false]);
     expect(problems).toEqual([
       expect.objectContaining({ parameter: 'DefaultEndpointToHostAction', fatal: true }),
+      expect.objectContaining({ parameter: 'MaxIpsetSize', fatal: true }),
       {
         parameter: 'VXLANPort',
         source: 'the environment',
@@ -70,12 +75,34 @@ describe('resolveParameters', () => {
     ['FELIX_FLOATINGIPS', 'none', { FloatingIPs: 'Disabled' }],
     ['FELIX_SERVICELOOPPREVENTION', 'None', { ServiceLoopPrevention: 'Disabled' }],
     ['FELIX_NATPORTRANGE', '1000', { NATPortRange: { first: 1000, last: 1000 } }],
+    ['FELIX_FAILSAFEINBOUNDHOSTPORTS', 'none', { FailsafeInboundHostPorts: [] }],
+    ['FELIX_VXLANPORT', '0x1_2b6', { VXLANPort: 4790 }],
+    ['FELIX_VXLANPORT', '+0b1000', { VXLANPort: 8 }],
+    ['FELIX_VXLANPORT', '010', { VXLANPort: 8 }],
+    ['FELIX_ROUTEREFRESHINTERVAL', '1.5e1', { RouteRefreshInterval: 15 }],
+    ['FELIX_ROUTEREFRESHINTERVAL', '.5', { RouteRefreshInterval: 0.5 }],
+    ['FELIX_ROUTEREFRESHINTERVAL', '-1', { RouteRefreshInterval: 0 }],
+    ['FELIX_ROUTETABLERANGES', '4294967290-4294967295, 5-9', { RouteTableRanges: '4294967290-4294967295, 5-9' }],
   ])('reads %s=%s', (variable, value, expected) => {
     expect(resolveParameters([fromEnvironment({ [variable]: value })]).values).toMatchObject(expected);
   });
 
   test.each([
     ['NATPortRange', '2000:1000', 'it takes a port or a range of them such as 30000:32767'],
+    ['VXLANPort', '08', 'it takes a whole number from 1 to 65535'],
+    ['VXLANPort', '1__0', 'it takes a whole number from 1 to 65535'],
+    ['RouteRefreshInterval', '1m30s', 'it takes seconds, such as 90 or 0.5'],
+    ['RouteTableRange', '1-255', 'it takes one range of route tables from 1 to 250, such as 1-250'],
+    ...['0-5', '9-5', '1-100000000', '4294967295-4294967296', 'abcde'].map((ranges) => [
+      'RouteTableRanges',
+      ranges,
+      'it takes ranges of at most 65535 route tables, such as 1-250, separated by commas',
+    ]),
+    ...['RegionOne', 'us/east', 'my_region', 'a'.repeat(47)].map((name) => [
+      'OpenstackRegion',
+      name,
+      'it takes a name of small letters, digits and - with at most 46 characters',
+    ]),
     ['NATOutgoingAddress', 'fd00::1', 'it takes an IPv4 address'],
     [
       'IptablesNATOutgoingInterfaceFilter',
@@ -85,5 +112,29 @@ describe('resolveParameters', () => {
   ])('refuses %s=%s, and says what is allowed', (parameter, value, message) => {
     const { problems } = resolveParameters([fromEnvironment({ [`FELIX_${parameter}`]: value })]);
     expect(problems).toEqual([expect.objectContaining({ parameter, value, message })]);
+  });
+
+  test('an empty list in a resource is none, not the default', () => {
+    const { values } = resolveParameters([fromResource(resource('default', { failsafeInboundHostPorts: [] }))]);
+    expect(values.FailsafeInboundHostPorts).toEqual([]);
+    expect(values.FailsafeOutboundHostPorts).not.toEqual([]);
+  });
+
+  test('annotations of a resource go before its fields, but say nothing of where the store is', () => {
+    const { metadata, ...others } = resource('default', { vxlanPort: 4791 });
+    const annotations = {
+      'config.projectcalico.org/VXLANPort': '4792',
+      'config.projectcalico.org/debugpanicafter': '5',
+      'config.projectcalico.org/EtcdAddr': 'elsewhere:1',
+      'config.projectcalico.org/Bogus': '1',
+      'other.org/VXLANVNI': '7',
+    };
+    const { values, idle } = resolveParameters([fromResource({ ...others, metadata: { ...metadata, annotations } })]);
+    expect(values).toMatchObject({ VXLANPort: 4792, DebugPanicAfter: 5, EtcdAddr: '127.0.0.1:2379', VXLANVNI: 4096 });
+    const source = 'FelixConfiguration default';
+    expect(idle).toEqual([
+      { name: 'config.projectcalico.org/EtcdAddr', source, reason: 'Felix has no such parameter' },
+      { name: 'config.projectcalico.org/Bogus', source, reason: 'Felix has no such parameter' },
+    ]);
   });
 });

@@ -30,8 +30,9 @@ export interface Resolved {
 }
 
 /**
- * The value of every parameter: from the first source that gives one that can be read, else the default. What cannot
- * be read is reported, once per source, and hidden by nothing.
+ * The value of every parameter: from the first source that sets it, else the default. What cannot be read is reported,
+ * in every source, and makes the default the value, whatever later sources say (as in Felix, where nobody is to wonder
+ * which of several settings a misspelt one gave way to).
  */
 export function resolveParameters(sources: readonly Source[]): Resolved {
   const problems: ConfigProblem[] = [];
@@ -41,20 +42,19 @@ export function resolveParameters(sources: readonly Source[]): Resolved {
   );
   const values = parameterNames.map((name) => {
     const known: Parameter<unknown> = parameters[name];
-    for (const source of sources) {
+    const found = sources.flatMap((source) => {
       const raw = source.values.get(name);
-      if (raw === undefined) continue;
-      const read = readValue(known, raw);
-      if ('value' in read) {
-        origins.set(name, source.name);
-        if (known.idle !== undefined && !isDeepStrictEqual(read.value, known.default))
-          idle.push({ name, source: source.name, reason: known.idle });
-        return [name, read.value];
-      }
-      const { message } = read;
-      problems.push({ parameter: name, source: source.name, value: raw, message, fatal: known.fatal === true });
-    }
-    return [name, known.default];
+      return raw === undefined ? [] : [{ source: source.name, raw, read: readValue(known, raw) }];
+    });
+    for (const { source, raw, read } of found)
+      if ('message' in read) problems.push({ parameter: name, source, value: raw, ...read });
+    const [first] = found;
+    if (first === undefined || 'message' in first.read) return [name, known.default];
+    const { value } = first.read;
+    origins.set(name, first.source);
+    if (known.idle !== undefined && !isDeepStrictEqual(value, known.default))
+      idle.push({ name, source: first.source, reason: known.idle });
+    return [name, value];
   });
   // Each value was read by the type of its own parameter.
   return { values: Object.fromEntries(values) as FelixParameters, problems, idle, origins };
@@ -69,10 +69,14 @@ export function startingValues(values: FelixParameters): Partial<FelixParameters
   return Object.fromEntries(kept.map((name) => [name, values[name]]));
 }
 
-function readValue({ type, nonZero }: Parameter<unknown>, raw: string): { value: unknown } | { message: string } {
+function readValue(
+  { type, nonZero, fatal }: Parameter<unknown>,
+  raw: string,
+): { readonly value: unknown } | Pick<ConfigProblem, 'message' | 'fatal'> {
   if (raw.toLowerCase() === 'none') {
-    return nonZero === true ? { message: `'none' is not allowed; it takes ${type.allowed}` } : { value: type.zero };
+    if (nonZero !== true) return { value: type.zero };
+    return { message: `'none' is not allowed; it takes ${type.allowed}`, fatal: true };
   }
   const value = type.parse(raw);
-  return value === undefined ? { message: `it takes ${type.allowed}` } : { value };
+  return value === undefined ? { message: `it takes ${type.allowed}`, fatal: fatal === true } : { value };
 }

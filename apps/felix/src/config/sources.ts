@@ -43,9 +43,19 @@ export function fromFile(path: string, content: string): Source {
   return { name: path, values, unknown };
 }
 
-/** A FelixConfiguration resource; absent and empty fields say nothing. */
+/** Annotations that set a parameter: what follows is its name. */
+const annotationPrefix = 'config.projectcalico.org/';
+
+/** Parameters that the store cannot set: they say where it is, and what this node is called. */
+const isLocal = (name: string): boolean => /^(?:Etcd|Typha|DatastoreType$|FelixHostname$|DebugBPFCgroupV2$)/.test(name);
+
+/**
+ * A FelixConfiguration resource. Absent and empty fields say nothing, lists without anything in them `none`. Annotations
+ * `config.projectcalico.org/<name>`, which nobody has checked, go before fields, as in Calico.
+ */
 export function fromResource(resource: FelixConfiguration | undefined): Source {
   const values = new Map<ParameterName, string>();
+  const unknown: string[] = [];
   const spec: Readonly<Record<string, unknown>> = { ...resource?.spec };
   for (const name of parameterNames) {
     const { field, type }: Parameter<unknown> = parameters[name];
@@ -53,11 +63,17 @@ export function fromResource(resource: FelixConfiguration | undefined): Source {
     const text = value === undefined || value === null ? '' : asText(value, type.unit);
     if (text !== '') values.set(name, text);
   }
-  return { name: `FelixConfiguration ${resource?.metadata.name ?? ''}`, values };
+  for (const [annotation, value] of Object.entries(resource?.metadata.annotations ?? {})) {
+    if (!annotation.startsWith(annotationPrefix) || value === '') continue;
+    const name = byLowerCase.get(annotation.slice(annotationPrefix.length).toLowerCase());
+    if (name === undefined || isLocal(name)) unknown.push(annotation);
+    else values.set(name, value);
+  }
+  return { name: `FelixConfiguration ${resource?.metadata.name ?? ''}`, values, unknown };
 }
 
 function asText(value: unknown, unit: ParameterType<unknown>['unit']): string {
-  if (Array.isArray(value)) return value.map((item) => asText(item, unit)).join(',');
+  if (Array.isArray(value)) return value.length === 0 ? 'none' : value.map((item) => asText(item, unit)).join(',');
   if (typeof value === 'object' && value !== null) return objectText(value);
   if (typeof value !== 'string') return JSON.stringify(value);
   const nanoseconds = unit === undefined ? undefined : parseGoDuration(value);

@@ -43,9 +43,33 @@ export const portRanges = matching(
   'ports or ranges such as 30000:32767, separated by commas',
   listed(/\d{1,5}(?::\d{1,5})?/),
 );
-export const tableRanges = matching(
-  'ranges of route tables such as 1-250, separated by commas',
-  listed(/\d{1,10}-\d{1,10}/),
+
+/** Tables that the kernel has, and how many of them Felix takes at most. */
+const MAX_TABLE = 0xffffffff;
+const MAX_TABLES = 0xffff;
+
+export const tableRanges: ParameterType<string> = {
+  allowed: `ranges of at most ${MAX_TABLES} route tables, such as 1-250, separated by commas`,
+  zero: '',
+  parse: (value) => (areTables(value, MAX_TABLE) ? value : undefined),
+};
+export const tableRange: ParameterType<string> = {
+  allowed: 'one range of route tables from 1 to 250, such as 1-250',
+  zero: '',
+  parse: (value) => (!value.includes(',') && areTables(value, 250) ? value : undefined),
+};
+
+function areTables(value: string, last: number): boolean {
+  if (!listed(/\d{1,10}-\d{1,10}/).test(value)) return false;
+  const ranges = value.split(',').map((range) => range.trim().split('-').map(Number));
+  const tables = ranges.reduce((sum, [min = 0, max = 0]) => sum + max - min, 0);
+  return tables <= MAX_TABLES && ranges.every(([min = 0, max = 0]) => min >= 1 && min <= max && max <= last);
+}
+
+/** Part of a Kubernetes namespace's name, behind `openstack-region-`. */
+export const region = matching(
+  'a name of small letters, digits and - with at most 46 characters',
+  /^[a-z0-9](?:[a-z0-9-]{0,44}[a-z0-9])?$/,
 );
 
 /** What the names that a parameter of `interfacePatterns` lists match. */
@@ -95,14 +119,6 @@ export function durationsOf(text: string): ReadonlyMap<string, number> | undefin
 
 /** True, false, or not said. */
 export const optionalBool: ParameterType<boolean | undefined> = { ...bool, zero: undefined };
-
-/** Milliseconds, with a fraction. */
-export const milliseconds: ParameterType<number> = {
-  allowed: 'milliseconds, such as 50',
-  unit: 'milliseconds',
-  zero: 0,
-  parse: (value) => (/^\d+(\.\d+)?$/.test(value) ? Number(value) : undefined),
-};
 
 /** Addresses and networks. */
 export const cidrList: ParameterType<readonly Cidr[]> = {

@@ -1,6 +1,6 @@
 import { idle } from '../parameter.ts';
-import { bool, oneOf, seconds } from '../parameter-type.ts';
-import { keyValues, milliseconds, portRanges } from '../text-types.ts';
+import { bool, milliseconds, oneOf, seconds } from '../parameter-type.ts';
+import { keyValues, portRanges } from '../text-types.ts';
 
 const noGates = "what Calico's gates open belongs to the eBPF data plane";
 const answeredAtOnce = 'the kernel answers netlink within the call: there is nothing to wait for';

@@ -47,7 +47,9 @@ export const hostFields = {
   }),
   programClusterRoutes: pointer(oneOf('Enabled', 'Disabled', 'EnabledIPIPOnly', 'EnabledNoEncapOnly'), {
     unset: 'Disabled',
-    description: "Which routes to other nodes' workloads Felix, not the BGP daemon, puts into the kernel.",
+    description:
+      "Which routes to other nodes' workloads Felix, not the BGP daemon, puts into the kernel; beside BIRD 2, which " +
+      'has no tunnels, EnabledIPIPOnly where it is not set.',
   }),
   ipForwarding: optional(oneOf('Enabled', 'Disabled'), {
     unset: 'Enabled',
