@@ -137,4 +137,13 @@ describe('resolveParameters', () => {
       { name: 'config.projectcalico.org/Bogus', source, reason: 'Felix has no such parameter' },
     ]);
   });
+
+  test('a default that a more specific resource spells out is told of, where it hides something else', () => {
+    const node = resource('node.n1', { floatingIPs: 'Disabled', nftablesMode: 'Enabled' });
+    const cluster = resource('default', { floatingIPs: 'Enabled', nftablesMode: 'Disabled' });
+    const { values, idle } = resolveParameters([fromResource(node), fromResource(cluster)]);
+    expect(values).toMatchObject({ FloatingIPs: 'Disabled', NFTablesMode: 'Enabled' });
+    const reason = "it is 'Enabled', but FelixConfiguration node.n1 has the default, and goes before it";
+    expect(idle).toEqual([{ name: 'FloatingIPs', source: 'FelixConfiguration default', reason }]);
+  });
 });

@@ -23,7 +23,10 @@ export interface IdleSetting {
 export interface Resolved {
   readonly values: FelixParameters;
   readonly problems: readonly ConfigProblem[];
-  /** Names that are no parameter's, and parameters without an effect here that are not as by default. */
+  /**
+   * Names that are no parameter's, parameters without an effect here that are not as by default, and what gives way to a
+   * default that a more specific source spells out.
+   */
   readonly idle: readonly IdleSetting[];
   /** The source of each value that is not the default. */
   readonly origins: ReadonlyMap<ParameterName, string>;
@@ -52,8 +55,8 @@ export function resolveParameters(sources: readonly Source[]): Resolved {
     if (first === undefined || 'message' in first.read) return [name, known.default];
     const { value } = first.read;
     origins.set(name, first.source);
-    if (known.idle !== undefined && !isDeepStrictEqual(value, known.default))
-      idle.push({ name, source: first.source, reason: known.idle });
+    if (known.idle === undefined) idle.push(...hiddenBy(first.source, name, value, found));
+    else if (!isDeepStrictEqual(value, known.default)) idle.push({ name, source: first.source, reason: known.idle });
     return [name, value];
   });
   // Each value was read by the type of its own parameter.
@@ -67,6 +70,25 @@ export function startingValues(values: FelixParameters): Partial<FelixParameters
     return live !== true && idle === undefined;
   });
   return Object.fromEntries(kept.map((name) => [name, values[name]]));
+}
+
+/**
+ * Calico's client writes some defaults into every FelixConfiguration that it stores, and so hides what those for more
+ * nodes say.
+ */
+function hiddenBy(
+  first: string,
+  name: ParameterName,
+  value: unknown,
+  found: readonly { readonly source: string; readonly raw: string; readonly read: object }[],
+): readonly IdleSetting[] {
+  const isStored = (source: string): boolean => source.startsWith('FelixConfiguration ');
+  if (!isStored(first) || !isDeepStrictEqual(value, parameters[name].default)) return [];
+  return found.flatMap(({ source, raw, read }) =>
+    isStored(source) && 'value' in read && !isDeepStrictEqual(read.value, value)
+      ? [{ name, source, reason: `it is '${raw}', but ${first} has the default, and goes before it` }]
+      : [],
+  );
 }
 
 function readValue(
