@@ -137,6 +137,27 @@ for (const kind of otherKinds) {
       await known(client, '10.244.3.0/26');
     });
 
+    it('is a client of ours as a route server: its routes reach others as it tells them (RFC 7947)', async () => {
+      const third = rig.addHost();
+      const speaker = start(theirs, { asn: 64601 });
+      const other = start(third, { asn: 64602, prefixes: ['10.244.3.0/26'] });
+      const client = { routeServerClient: true };
+      await daemon.apply(
+        config([
+          { address: theirs.address, remoteAs: 64601, ...client },
+          { address: third.address, remoteAs: 64602, ...client },
+        ]),
+      );
+      await daemon.established(2);
+      speaker.show(theirPrefix);
+      const shown = await known(other, theirPrefix);
+      expect(shown).toContain('64601');
+      expect(shown).toContain(theirs.address);
+      expect(shown).not.toContain(String(asn));
+      // Our own come from us.
+      expect(await known(other, ourPrefix)).toContain(String(asn));
+    });
+
     it('has its routes reflected through two clusters', async () => {
       const [second, fourth] = [rig.addHost(), rig.addHost()];
       const other = new Daemon(second);

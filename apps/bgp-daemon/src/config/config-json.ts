@@ -83,6 +83,10 @@ const neighbor = {
   roleStrict: flag,
   longLivedSeconds: number,
   advertisementSeconds: number,
+  routeServerClient: flag,
+  prependLocalAs: flag,
+  keepGlobalAs: flag,
+  enforceFirstAs: flag,
   bfd: message({
     minRxMillis: number,
     minTxMillis: number,

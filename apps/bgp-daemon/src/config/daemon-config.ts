@@ -50,6 +50,14 @@ export interface NeighborConfig extends PeerAddress {
   readonly families: readonly Family[];
   readonly routeReflectorClient: boolean;
   readonly clusterId: number;
+  /** We are a route server to it (RFC 7947). */
+  readonly routeServerClient: boolean;
+  /** Put before the paths that it tells (RFC 7705 3.2, without "no prepend"). */
+  readonly receivedAs?: number | undefined;
+  /** Stands behind `localAs` in what it is told (RFC 7705 3.2, without "replace AS"). */
+  readonly globalAs?: number | undefined;
+  /** Its paths begin with its AS number, or are malformed (RFC 4271 6.3). */
+  readonly enforceFirstAs: boolean;
   readonly nextHopMode: NextHopMode;
   readonly restartSeconds: number;
   readonly holdSeconds: number;

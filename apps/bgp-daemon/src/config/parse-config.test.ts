@@ -163,6 +163,14 @@ describe('the configuration', () => {
     ['neighbors[0].families[1]: IPv6 needs a session over IPv6', (c) => (c.neighbors[0]!.families = [4, 6])],
     ['neighbors[0].families[0]: must be 4 or 6', (c) => (c.neighbors[0]!.families = [5])],
     ['neighbors[0].role: is for a peer in another AS', (c) => (c.neighbors[0]!.role = bgpV1.Role.PEER)],
+    [
+      'neighbors[0].route_server_client: is for a peer in another AS',
+      (c) => Object.assign(c.neighbors[0]!, { routeServerClient: true, routeReflectorClient: false }),
+    ],
+    [
+      'neighbors[0].route_reflector_client: is for a peer in our AS',
+      (c) => Object.assign(c.neighbors[0]!, { routeReflectorClient: true, remoteAs: 7 }),
+    ],
     ['neighbors[0].long_lived_seconds: must be at most', (c) => (c.neighbors[0]!.longLivedSeconds = 1 << 24)],
     ['dynamic_neighbors[0].template: is missing', (c) => c.dynamicNeighbors.push(dynamic())],
     [

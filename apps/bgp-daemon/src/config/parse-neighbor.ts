@@ -76,6 +76,19 @@ function role(wire: bgpV1.Neighbor, localAs: number, path: string): NeighborConf
   return { role: ours, strict: wire.roleStrict };
 }
 
+/** Which field, if any, is for a peer in another AS, or for one in ours, and this peer is not. */
+function checkRelation(wire: bgpV1.Neighbor, localAs: number, path: string): void {
+  const isExternal = wire.remoteAs !== localAs;
+  const misplaced = (
+    isExternal
+      ? (['routeReflectorClient'] as const)
+      : (['routeServerClient', 'prependLocalAs', 'keepGlobalAs', 'enforceFirstAs'] as const)
+  ).find((field) => wire[field]);
+  if (misplaced === undefined) return;
+  const name = misplaced.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  throw new BgpConfigError(`${path}.${name}`, `is for a peer in ${isExternal ? 'our' : 'another'} AS`);
+}
+
 function isOneHop({ multihop, ttlSecurityHops }: bgpV1.Neighbor): boolean {
   return !multihop && ttlSecurityHops <= 1;
 }
@@ -113,6 +126,8 @@ export function neighbor(
   if (wire.advertisementSeconds > maxAdvertisementSeconds)
     throw new BgpConfigError(`${path}.advertisement_seconds`, `must be at most ${maxAdvertisementSeconds}`);
   const localAs = wire.localAs === 0 ? config.localAs : wire.localAs;
+  checkRelation(wire, localAs, path);
+  const isOtherAs = localAs !== config.localAs;
   const restart = [wire.restartSeconds, config.gracefulRestartSeconds, defaultRestartSeconds].find(
     (value) => value > 0,
   );
@@ -131,6 +146,10 @@ export function neighbor(
     families: families(wire, address, path),
     routeReflectorClient: wire.routeReflectorClient,
     clusterId: dottedQuad(wire.clusterId === '' ? config.routerId : wire.clusterId, `${path}.cluster_id`),
+    routeServerClient: wire.routeServerClient,
+    receivedAs: wire.prependLocalAs && isOtherAs ? localAs : undefined,
+    globalAs: wire.keepGlobalAs && isOtherAs ? config.localAs : undefined,
+    enforceFirstAs: wire.enforceFirstAs,
     nextHopMode: nextHopModes[wire.nextHopMode] ?? 'auto',
     restartSeconds: Math.min(restart ?? defaultRestartSeconds, 4095),
     holdSeconds,

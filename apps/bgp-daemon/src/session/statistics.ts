@@ -10,7 +10,7 @@ export class SessionStatistics {
   originatorLoops = 0;
 
   /** An UPDATE could not be used. */
-  note(problem: ImportProblem | undefined): void {
+  note(problem: ImportProblem | 'leak' | undefined): void {
     if (problem === 'as-loop') this.asLoops++;
     else if (problem === 'cluster-loop') this.clusterLoops++;
     else if (problem === 'own-originator') this.originatorLoops++;

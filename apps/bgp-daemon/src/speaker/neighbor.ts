@@ -1,12 +1,9 @@
 import type { Socket } from 'node:net';
 import {
   ceaseSubcode,
-  checkImport,
   errorCode,
   maximumPrefixes,
   nlriToArray,
-  locateNextHop,
-  receiveInRole,
   shutdownNotification,
   notification,
   type Announcement,
@@ -14,7 +11,6 @@ import {
   type NextHop,
   type NlriBlock,
   type Notification,
-  type PathAttributes,
   type PlainUpdate,
   type RouteRefreshKind,
   type Session,
@@ -35,6 +31,7 @@ import { AdjRibOut } from './adj-rib-out.ts';
 import type { SpeakerContext } from './context.ts';
 import { filtersOf } from './export-policy.ts';
 import { elevate, filterImport, longLivedSet } from './import-policy.ts';
+import { receiveRoute } from './receive-route.ts';
 import { selfAddresses } from './update-groups.ts';
 import type { UpdateSink } from './update-sink.ts';
 
@@ -284,10 +281,11 @@ export class Neighbor {
   }
 
   #routeSource(routerId: number): RibSource['route'] {
-    const { remoteAs, localAs, address, multihop, ttlSecurityHops, routeReflectorClient: client } = this.#config;
+    const { remoteAs, localAs, address, multihop, ttlSecurityHops, clusterId } = this.#config;
+    const { routeReflectorClient: client } = this.#config;
     const external = remoteAs !== localAs;
     const isAdjacent = external && !multihop && ttlSecurityHops <= 1;
-    return { kind: 'bgp', external, routerId, address, client, isAdjacent };
+    return { kind: 'bgp', external, routerId, address, client, clusterId, isAdjacent };
   }
 
   #established(session: Session, localAddress: IpAddress | undefined): void {
@@ -420,7 +418,7 @@ export class Neighbor {
 
   /** An UPDATE whose attributes need no decoding, as nearly all are. */
   #plainUpdate(bytes: Uint8Array, update: PlainUpdate): boolean {
-    if (this.#session?.role !== undefined) return false;
+    if (this.#session?.role !== undefined || this.#config.receivedAs !== undefined) return false;
     const { attributes: table, ribs } = this.#context;
     const { attributesStart, attributesEnd, nlriEnd: end, withdrawnStart, withdrawnEnd } = update;
     const rib = ribs[4];
@@ -469,21 +467,10 @@ export class Neighbor {
   }
 
   #announce({ block, attributes: received }: Announcement): void {
-    const allowed = this.#inRole(received);
-    if (allowed === undefined) {
-      this.#log.debug('routes leaked by the peer (RFC 9234)');
-      this.#withdraw(block);
-      return;
-    }
-    const attributes = locateNextHop(
-      allowed,
-      { address: this.#config.address, external: this.#importTarget.external },
-      () => this.#link(),
-    );
+    const teller = { config: this.#config, role: this.#session?.role, link: () => this.#link() };
     const isLocalAddress = (address: NextHop): boolean => this.#context.isLocalAddress(address);
-    const problem =
-      attributes === undefined ? 'no-next-hop' : checkImport(attributes, { ...this.#importTarget, isLocalAddress });
-    if (attributes === undefined || problem !== undefined) {
+    const { attributes, problem } = receiveRoute(received, teller, { ...this.#importTarget, isLocalAddress });
+    if (attributes === undefined) {
       // What it replaces is no longer announced either.
       this.#log.debug({ problem }, 'routes not usable');
       this.statistics.note(problem);
@@ -500,13 +487,6 @@ export class Neighbor {
   /** The link that the peer is on as well; none with who may be further away. */
   #link(): NodeLink | undefined {
     return this.#config.multihop ? undefined : this.#context.linkTowards(peerHop(this.#config));
-  }
-
-  #inRole(attributes: PathAttributes): PathAttributes | undefined {
-    const role = this.#session?.role;
-    if (role === undefined) return attributes;
-    const marked = receiveInRole(attributes, role, this.#config.remoteAs);
-    return marked === 'leak' ? undefined : marked;
   }
 
   /** Acts when the peer has announced more than it may (RFC 4271 6.7, RFC 4486 4). */
@@ -538,8 +518,9 @@ export class Neighbor {
   }
 
   #importTargetOf(session: Session | undefined): PeerImport {
-    const { localAs, allowedLocalAs, clusterId } = this.#config;
+    const { localAs, allowedLocalAs, clusterId, enforceFirstAs, remoteAs } = this.#config;
     const { routerId } = this.#context.config();
-    return { localAs, allowedLocalAs, routerId, clusterId, external: session?.external ?? false };
+    const firstAs = enforceFirstAs ? remoteAs : undefined;
+    return { localAs, allowedLocalAs, routerId, clusterId, external: session?.external ?? false, firstAs };
   }
 }

@@ -1,7 +1,7 @@
 /** What a route looks like to a peer, and whether it may go there at all: RFC 4271 9.2, RFC 4456, RFC 1997. */
 import { familyOf, ipToBytes, type IpAddress } from '@calico-node/net';
 import type { Role } from '../wire/capability.ts';
-import { prependAs } from '../wire/as-path.ts';
+import { prependAs, type AsPath } from '../wire/as-path.ts';
 import type { PathAttributes } from '../wire/path-attributes.ts';
 import { hasPlainValue, type PlainAttributes } from '../wire/plain-attributes.ts';
 import { addressNumber, type RewritePlan } from '../wire/rewrite-attributes.ts';
@@ -19,6 +19,8 @@ export type NextHopMode = 'auto' | 'self' | 'keep';
 export interface ExportTarget {
   readonly external: boolean;
   readonly localAs: number;
+  /** Stands behind `localAs` in paths (RFC 7705). */
+  readonly globalAs?: number | undefined;
   readonly routerId: number;
   /** The next hop that stands for this node. */
   readonly selfAddress: IpAddress;
@@ -28,6 +30,8 @@ export interface ExportTarget {
   readonly client: boolean;
   /** RFC 4456 8; the router id unless configured. */
   readonly clusterId: number;
+  /** We are a route server to it: what another AS has told reaches it as if that AS had told it (RFC 7947 2.2). */
+  readonly isRouteServerClient?: boolean;
   /** Routes of IPv4 need a next hop of IPv4, because the peer takes no other (RFC 8950 4). */
   readonly needsIpv4NextHop?: boolean;
   /** The peer knows what long-lived stale routes are (RFC 9494 4.3). */
@@ -107,12 +111,27 @@ export function checkExport(
   return mayGo ? undefined : 'not-reflected';
 }
 
+/** RFC 7947 2.2: neither our AS nor our address shows in it, and its MED stays. What this AS tells itself is not meant. */
+function isHandedOn(source: RouteSource, { isRouteServerClient }: ExportTarget): boolean {
+  return isRouteServerClient === true && source.kind === 'bgp' && source.external;
+}
+
+/** RFC 4456 8: a client's cluster, then that of the client that is told; one of them at least is one. Nearest first. */
+function clustersOf(source: RouteSource, { client, clusterId }: ExportTarget): readonly number[] {
+  const from = source.kind === 'bgp' && source.client ? (source.clusterId ?? clusterId) : clusterId;
+  return client && from !== clusterId ? [clusterId, from] : [from];
+}
+
+function prependOwn(path: AsPath, { localAs, globalAs }: ExportTarget): AsPath {
+  return prependAs(globalAs === undefined ? path : prependAs(path, globalAs), localAs);
+}
+
 function isSelfNextHop(source: RouteSource, attributes: PathAttributes, target: ExportTarget): boolean {
   if (source.kind !== 'bgp' || attributes.nextHop === undefined) return true;
   if (target.needsIpv4NextHop === true && familyOf(attributes.nextHop) === 6) return true;
   // It means nothing to who is not on that link.
   if (isLinkLocal(attributes.nextHop)) return true;
-  if (target.nextHopMode === 'auto') return target.external;
+  if (target.nextHopMode === 'auto') return target.external && !isHandedOn(source, target);
   return target.nextHopMode === 'self';
 }
 
@@ -139,14 +158,15 @@ export function exportAttributes(
   const linkLocalNextHop = isSelf ? target.selfLinkLocal : undefined;
   const shared = { ...common, nextHop: isSelf ? target.selfAddress : attributes.nextHop, linkLocalNextHop };
   // RFC 4271 5.1.4: a MED received must not go to other ASes, our own may.
-  const ownMed = source.kind === 'bgp' ? undefined : med;
+  const handedOn = isHandedOn(source, target);
+  const ownMed = source.kind === 'bgp' && !handedOn ? undefined : med;
   if (target.external) {
     // 5.1.2 b, 5.1.5, RFC 4456 8, RFC 4360 6: LOCAL_PREF, the reflection attributes and some communities stay inside.
     const isMarked =
       attributes.onlyToCustomer === undefined && target.role !== undefined && isMarkedInRole(target.role);
     const mark = isMarked ? { onlyToCustomer: target.localAs } : {};
     const extendedCommunities = attributes.extendedCommunities?.filter(isTransitive);
-    const asPath = prependAs(attributes.asPath, target.localAs);
+    const asPath = handedOn ? attributes.asPath : prependOwn(attributes.asPath, target);
     return { ...shared, ...mark, asPath, med: ownMed, extendedCommunities };
   }
   const internal = { ...shared, med, localPref: localPref ?? defaultLocalPref };
@@ -155,25 +175,28 @@ export function exportAttributes(
   return {
     ...internal,
     originatorId: originatorId ?? source.routerId,
-    clusterList: [target.clusterId, ...(clusterList ?? [])],
+    clusterList: [...clustersOf(source, target), ...(clusterList ?? [])],
   };
 }
 
 /**
  * What `exportAttributes` comes to for a plain attribute list, without operations; `undefined` for
- * a next hop that is no IPv4 address.
+ * a next hop that is no IPv4 address, and for targets that are told more than the usual.
  */
 export function planRewrite(source: RouteSource, target: ExportTarget): RewritePlan | undefined {
   if (source.kind !== 'bgp' || target.role !== undefined || target.isMonitor === true) return undefined;
+  if (target.globalAs !== undefined) return undefined;
   const { external, nextHopMode } = target;
-  const isSelf = nextHopMode === 'auto' ? external : nextHopMode === 'self';
+  const handedOn = isHandedOn(source, target);
+  const isSelf = nextHopMode === 'auto' ? external && !handedOn : nextHopMode === 'self';
   if (isSelf && familyOf(target.selfAddress) !== 4) return undefined;
   return {
     nextHop: isSelf ? addressNumber(ipToBytes(target.selfAddress)) : undefined,
-    prependAs: external ? target.localAs : undefined,
-    dropMed: external,
+    prependAs: external && !handedOn ? target.localAs : undefined,
+    dropMed: external && !handedOn,
     isExternal: external,
     defaultLocalPref,
-    reflect: external || source.external ? undefined : { originatorId: source.routerId, clusterId: target.clusterId },
+    reflect:
+      external || source.external ? undefined : { originatorId: source.routerId, clusters: clustersOf(source, target) },
   };
 }

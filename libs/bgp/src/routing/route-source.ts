@@ -27,6 +27,8 @@ export type RouteSource =
       readonly address: IpAddress;
       /** A route reflector's client (RFC 4456). */
       readonly client: boolean;
+      /** The cluster that a client is in; absent: the reflector's own. */
+      readonly clusterId?: number;
       /** It is in another AS, and on a network of this node: so have its next hops to be. */
       readonly isAdjacent?: boolean;
     };

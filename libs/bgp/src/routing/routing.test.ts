@@ -142,6 +142,57 @@ describe('advertisement', () => {
     ).toBe('own-originator');
   });
 
+  it.each<readonly [string, Partial<ExportTarget>, boolean, readonly number[]]>([
+    ['of a client, for another cluster', { client: true, clusterId: 99 }, true, [99, 5]],
+    ['of a client, for the same cluster', { client: true, clusterId: 5 }, true, [5]],
+    ['of a client, for no client', { clusterId: 99 }, true, [5]],
+    ['of no client', { client: true, clusterId: 99 }, false, [99]],
+  ])(
+    'puts the clusters that a route goes through before its list: %s (RFC 4456 8)',
+    (_case, target, client, clusters) => {
+      const from = peer({ external: false, client, clusterId: 5 });
+      expect(exportAttributes(from, { ...plain, clusterList: [1] }, { ...internal, ...target }).clusterList).toEqual([
+        ...clusters,
+        1,
+      ]);
+    },
+  );
+
+  it('hands on to route server clients what other ASes told, as they told it (RFC 7947 2.2)', () => {
+    const client = { ...external, isRouteServerClient: true };
+    const told = { ...plain, asPath: path(7, 8), med: 9, linkLocalNextHop: parseIp('fe80::7') };
+    expect(exportAttributes(peer(), told, client)).toEqual({ ...plain, asPath: path(7, 8), med: 9 });
+    expect(exportAttributes(peer(), told, { ...client, nextHopMode: 'self' }).nextHop).toBe('10.0.0.1');
+    // What our own AS tells comes from it, for them too.
+    for (const own of [peer({ external: false }), { kind: 'static' } as const])
+      expect(exportAttributes(own, plain, client)).toMatchObject({ asPath: path(64512), nextHop: '10.0.0.1' });
+  });
+
+  it('shows the AS that we are everywhere else behind the one that we are to a peer, if wanted (RFC 7705)', () => {
+    const shown = exportAttributes(
+      peer(),
+      { ...plain, asPath: path(7) },
+      { ...external, localAs: 65001, globalAs: 64512 },
+    );
+    expect(shown.asPath).toEqual(path(65001, 64512, 7));
+  });
+
+  it('asks for the peer’s AS at the head of a path where it is to (RFC 4271 6.3)', () => {
+    const target = {
+      localAs: 64512,
+      allowedLocalAs: 0,
+      routerId: 7,
+      clusterId: 7,
+      external: true,
+      firstAs: 7,
+      isLocalAddress: () => false,
+    };
+    const problemOf = (asPath: PathAttributes['asPath']): unknown => checkImport({ ...plain, asPath }, target);
+    expect(problemOf(path(7, 8))).toBeUndefined();
+    for (const wrong of [path(8, 7), path(), [{ kind: 'set', asns: [7] } as const]])
+      expect(problemOf(wrong)).toBe('first-as');
+  });
+
   it('sets the next hop as told', () => {
     const hop = (target: ExportTarget, source: RouteSource = peer()): unknown =>
       exportAttributes(source, plain, target).nextHop;

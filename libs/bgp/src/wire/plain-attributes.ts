@@ -159,6 +159,11 @@ export function countPlainAs(bytes: Uint8Array, { asPathStart, asPathEnd }: Plai
   return count;
 }
 
+/** The AS that a plain list came from: the first of a leading sequence; undefined without one. */
+export function plainNeighborAs(bytes: Uint8Array, { asPathStart, asPathEnd }: PlainAttributes): number | undefined {
+  return asPathStart < asPathEnd && u8(bytes, asPathStart) === 2 ? u32(bytes, asPathStart + 2) : undefined;
+}
+
 /** Whether one of the four-octet values in a range is the given one. */
 export function hasPlainValue(bytes: Uint8Array, start: number, end: number, value: number): boolean {
   for (let at = start; at < end; at += 4) if (u32(bytes, at) === value) return true;

@@ -70,7 +70,9 @@ describe('a plain attribute list', () => {
         const plain = new PlainAttributes();
         scanPlainAttributes(bytes, 0, bytes.length, false, plain);
         const asns = attributes.asPath.flatMap((segment) => segment.asns);
+        const first = attributes.asPath[0]?.kind === 'sequence' ? asns[0] : undefined;
         const target = {
+          firstAs: [undefined, first, 7][allowedLocalAs],
           localAs: asns[0] ?? 1,
           allowedLocalAs,
           routerId: pick === 1 ? (attributes.originatorId ?? 1) : 1,
@@ -84,19 +86,22 @@ describe('a plain attribute list', () => {
   });
 
   it('is rewritten to what the decoded one is exported as', () => {
-    const route = (external: boolean, client: boolean): RouteSource => ({
+    const route = (external: boolean, client: boolean, clusterId: number): RouteSource => ({
       kind: 'bgp',
       external,
       routerId: 0x07070707,
       address: parseIp('10.0.0.7'),
       client,
+      clusterId,
     });
     fc.assert(
       fc.property(
         fc.boolean().chain((fromExternal) => fc.tuple(known(fromExternal), fc.constant(fromExternal))),
         fc.boolean(),
         fc.constantFrom('auto' as const, 'self' as const, 'keep' as const),
-        ([attributes, fromExternal], external, nextHopMode) => {
+        fc.record({ client: fc.boolean(), clusterId: fc.constantFrom(98, 99) }),
+        fc.boolean(),
+        ([attributes, fromExternal], external, nextHopMode, from, isRouteServerClient) => {
           const target: ExportTarget = {
             external,
             localAs: 64512,
@@ -105,8 +110,9 @@ describe('a plain attribute list', () => {
             nextHopMode,
             client: true,
             clusterId: 99,
+            isRouteServerClient,
           };
-          const source = route(fromExternal, true);
+          const source = route(fromExternal, from.client, from.clusterId);
           const bytes = encode(attributes);
           const plan = planRewrite(source, target);
           expect(plan).toBeDefined();

@@ -14,8 +14,8 @@ export interface RewritePlan {
    */
   readonly isExternal: boolean;
   readonly defaultLocalPref: number;
-  /** Route reflection (RFC 4456 8): the originator unless the list has one, and the cluster. */
-  readonly reflect: { readonly originatorId: number; readonly clusterId: number } | undefined;
+  /** Route reflection (RFC 4456 8): the originator unless the list has one, and one or two clusters, nearest first. */
+  readonly reflect: { readonly originatorId: number; readonly clusters: readonly number[] } | undefined;
 }
 
 /** The most that a rewritten list is longer than the original. */
@@ -28,6 +28,15 @@ function put32(out: Uint8Array, at: number, value: number): void {
   out[at + 1] = value >>> 16;
   out[at + 2] = value >>> 8;
   out[at + 3] = value;
+}
+
+function putAll(out: Uint8Array, to: number, values: readonly number[]): number {
+  let at = to;
+  for (const value of values) {
+    put32(out, at, value);
+    at += 4;
+  }
+  return at;
 }
 
 function copy(from: Uint8Array, start: number, end: number, out: Uint8Array, to: number): number {
@@ -115,9 +124,9 @@ export function rewriteAttributes(
           to = copy(bytes, at, next, out, to);
         } else {
           owesCluster = false;
-          to = head(out, to, optional, code, next - value + 4);
-          put32(out, to, plan.reflect.clusterId);
-          to = copy(bytes, value, next, out, to + 4);
+          const { clusters } = plan.reflect;
+          to = head(out, to, optional, code, next - value + 4 * clusters.length);
+          to = copy(bytes, value, next, out, putAll(out, to, clusters));
         }
         break;
       case attributeCode.extendedCommunities:
@@ -139,9 +148,8 @@ export function rewriteAttributes(
     to += 4;
   }
   if (owesCluster && plan.reflect !== undefined) {
-    to = head(out, to, optional, attributeCode.clusterList, 4);
-    put32(out, to, plan.reflect.clusterId);
-    to += 4;
+    const { clusters } = plan.reflect;
+    to = putAll(out, head(out, to, optional, attributeCode.clusterList, 4 * clusters.length), clusters);
   }
   return to;
 }
