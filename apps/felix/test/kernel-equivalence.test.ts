@@ -13,19 +13,16 @@ import { expect, test } from 'vitest';
 import { CalcGraph, type StoreUpdate } from '../src/calc/calc-graph.ts';
 import type { Packet } from '../src/rules/interpret.ts';
 import { defaultRuleOptions } from '../src/rules/options.ts';
+import { packets } from '../src/rules/testing/random-packets.ts';
 import {
-  feed,
   hostAddresses,
   hostInterfaces,
   hostWorlds,
-  packets,
   randomFailsafes,
-  resourcesOf,
-  serviceEndpointsOf,
-  updatesOf,
   worlds,
 } from '../src/rules/testing/random-world.ts';
 import { Reference } from '../src/rules/testing/reference.ts';
+import { feed, resourcesOf, serviceEndpointsOf, updatesOf } from '../src/rules/testing/world-updates.ts';
 import { drivers } from './support/drivers.ts';
 import { NodeLab, runIn } from './support/node-lab.ts';
 import { encodeFrame, FrameSender, PacketSender } from './support/raw-packet.ts';
@@ -61,6 +58,8 @@ const routable: fc.Arbitrary<Packet> = fc
     };
   })
   .filter(({ family, protocol, icmpType }) => {
+    // Connection tracking looks into UDP-Lite's header.
+    if (protocol === 136) return false;
     if (protocol === 1) return family === 4 && icmpType === 8;
     return protocol !== 58 || (family === 6 && icmpType === 128);
   });
@@ -149,6 +148,8 @@ test.for(Object.entries(drivers))(
         graph.onInSync();
         driver.update(graph.flush().intents);
         await driver.apply();
+        // A chain that the kernel refuses drops everything, which would often be right.
+        expect(driver.hasProblems).toBe(false);
 
         const reference = new Reference(resourcesOf(updates), hostInterfaces, serviceEndpointsOf(updates));
         const sent = new Map<number, Packet>();

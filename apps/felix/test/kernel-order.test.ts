@@ -6,7 +6,8 @@ import { CalcGraph, type StoreUpdate } from '../src/calc/calc-graph.ts';
 import { Backlog } from '../src/dataplane/backlog/backlog.ts';
 import type { PolicyDriver } from '../src/dataplane/policy-driver.ts';
 import { defaultRuleOptions } from '../src/rules/options.ts';
-import { feed, hostInterfaces, updatesOf, worlds } from '../src/rules/testing/random-world.ts';
+import { hostInterfaces, worlds } from '../src/rules/testing/random-world.ts';
+import { feed, updatesOf } from '../src/rules/testing/world-updates.ts';
 import { drivers } from './support/drivers.ts';
 import { NodeLab, runIn } from './support/node-lab.ts';
 

@@ -11,18 +11,11 @@ import { XdpFilter } from '../src/dataplane/xdp/xdp-filter.ts';
 import type { Packet } from '../src/rules/interpret.ts';
 import { defaultRuleOptions } from '../src/rules/options.ts';
 import { calculate } from '../src/rules/testing/program.ts';
-import {
-  hostInterfaces,
-  hostPackets,
-  hostWorlds,
-  randomFailsafes,
-  resourcesOf,
-  rule,
-  serviceEndpointsOf,
-  updatesOf,
-  type RandomWorld,
-} from '../src/rules/testing/random-world.ts';
+import { hostPackets } from '../src/rules/testing/random-packets.ts';
+import { rule } from '../src/rules/testing/random-rules.ts';
+import { hostInterfaces, hostWorlds, randomFailsafes, type RandomWorld } from '../src/rules/testing/random-world.ts';
 import { Reference } from '../src/rules/testing/reference.ts';
+import { resourcesOf, serviceEndpointsOf, updatesOf } from '../src/rules/testing/world-updates.ts';
 import { XdpDenials } from '../src/rules/xdp-denials.ts';
 import { encodeFrame } from './support/raw-packet.ts';
 

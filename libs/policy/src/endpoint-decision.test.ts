@@ -1,3 +1,4 @@
+import { familyOf, parseIp } from '@calico-node/net';
 import { expect, test } from 'vitest';
 import { decideEndpoint } from './endpoint-decision.ts';
 import { worldOf } from './resource-world.ts';
@@ -163,4 +164,32 @@ test('untracked, pre-DNAT and forward policy that does not decide lets the packe
   for (const stage of ['untracked', 'pre-dnat', 'forward'] as const) {
     expect(decideEndpoint(world, { ...ask, stage, endpoint: host() }).verdict).toBe('continue');
   }
+});
+
+test.each([
+  ['10.0.0.1', '10.0.0.2', 'allow'],
+  ['fd00::1', 'fd00::2', 'allow'],
+  ['10.0.0.9', '10.0.0.2', 'deny'],
+] as const)(
+  'networks of both families in one rule are asked for each in its own: from %s to %s',
+  (from, to, verdict) => {
+    const nets = ['10.0.0.0/30', 'fd00::/126'];
+    const world = worldOf([
+      resource('GlobalNetworkPolicy', 'x', {
+        types: ingress,
+        ingress: [{ ...allow, source: { nets }, destination: { notNets: ['fd00::9/128', '10.0.0.9/32'] } }],
+      }),
+    ]);
+    const asked = packet({ family: familyOf(parseIp(from)), source: parseIp(from), destination: parseIp(to) });
+    expect(decideEndpoint(world, { ...ask, packet: asked, endpoint: workload() })).toMatchObject({ verdict });
+  },
+);
+
+test('networks of the other family alone, asked for or refused, make the rule one for that family', () => {
+  const rules = [
+    { ...allow, source: { nets: ['10.0.0.0/8', 'fd00::/8'] }, destination: { nets: ['fd00::/8'] } },
+    { ...allow, source: { nets: ['10.0.0.0/8'], notNets: ['fd00::9/128'] } },
+  ];
+  const world = worldOf([resource('GlobalNetworkPolicy', 'x', { types: ingress, ingress: rules })]);
+  expect(decideEndpoint(world, { ...ask, endpoint: workload() })).toMatchObject({ verdict: 'deny' });
 });

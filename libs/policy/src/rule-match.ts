@@ -1,5 +1,5 @@
 import { portMatchOf, protocolNumber, type EntityRule, type Rule } from '@calico-node/model';
-import { cidrContains, familyOf, parseCidrLoose, type IpAddress } from '@calico-node/net';
+import { cidrContains, familyOf, parseCidrLoose, type Family, type IpAddress } from '@calico-node/net';
 import type { Labels } from '@calico-node/selector';
 import { effectiveLabels } from './inherited-labels.ts';
 import type { PolicyPacket } from './packet.ts';
@@ -16,8 +16,7 @@ export interface RuleContext {
 
 /** Whether the packet is one that the rule speaks of: every field that is present must hold. */
 export function ruleMatches(rule: Rule, packet: PolicyPacket, context: RuleContext): boolean {
-  const family = familyOfRule(rule);
-  if (family !== undefined && family !== packet.family) return false;
+  if (!isOfFamily(rule, packet.family)) return false;
   if (rule.protocol !== undefined && protocolNumber(rule.protocol) !== packet.protocol) return false;
   if (rule.notProtocol !== undefined && protocolNumber(rule.notProtocol) === packet.protocol) return false;
   if (rule.icmp?.type !== undefined && !isIcmp(rule.icmp, packet)) return false;
@@ -32,14 +31,15 @@ export function ruleMatches(rule: Rule, packet: PolicyPacket, context: RuleConte
   );
 }
 
-/** A rule that names networks, even as exceptions, is a rule about their family. */
-function familyOfRule({ ipVersion, source = {}, destination = {} }: Rule): number | undefined {
-  if (ipVersion !== undefined) return ipVersion;
-  for (const { nets = [], notNets = [] } of [source, destination]) {
-    const [net] = [...nets, ...notNets];
-    if (net !== undefined) return familyOf(parseCidrLoose(net));
-  }
-  return undefined;
+/**
+ * A rule that names networks, even as exceptions, is a rule about their families; one that names those of both, as the
+ * API no longer takes it, speaks of a family where each of its lists does (`felix/rules/policy.go`).
+ */
+function isOfFamily({ ipVersion, source = {}, destination = {} }: Rule, family: Family): boolean {
+  if (ipVersion !== undefined && ipVersion !== family) return false;
+  return [source.nets, source.notNets, destination.nets, destination.notNets].every(
+    (nets = []) => nets.length === 0 || nets.some((net) => familyOf(parseCidrLoose(net)) === family),
+  );
 }
 
 function isIcmp({ type, code }: NonNullable<Rule['icmp']>, packet: PolicyPacket): boolean {

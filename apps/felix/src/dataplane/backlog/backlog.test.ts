@@ -15,7 +15,8 @@ import {
 import { CalcGraph } from '../../calc/calc-graph.ts';
 import type { Intent } from '../../calc/intents.ts';
 import { IntentMirror } from '../../calc/testing/intent-mirror.ts';
-import { feed, updatesOf, worlds } from '../../rules/testing/random-world.ts';
+import { worlds } from '../../rules/testing/random-world.ts';
+import { feed, updatesOf } from '../../rules/testing/world-updates.ts';
 import { Backlog } from './backlog.ts';
 
 const hosts = (count: number, from = 0): readonly string[] =>

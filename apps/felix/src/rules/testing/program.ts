@@ -11,7 +11,7 @@ import { HostAttachments } from '../host-interfaces.ts';
 import type { PacketWorld } from '../interpret.ts';
 import type { Ruleset } from '../model.ts';
 import { defaultRuleOptions, type RuleOptions } from '../options.ts';
-import { feed } from './random-world.ts';
+import { feed } from './world-updates.ts';
 import { renderRuleset } from '../render-ruleset.ts';
 
 /** Everything that `node1` wants of its dataplane. Throws where calc refuses one of the values. */

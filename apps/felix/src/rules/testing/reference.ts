@@ -23,16 +23,19 @@ export class Reference {
   readonly #hostEndpoints: HostEndpoint[] = [];
   readonly #interfaces: readonly HostInterface[];
 
-  /** `served` serves the one service that there is. */
+  /** `served`: who serves each service, `<namespace>/<name>`. */
   constructor(
     resources: readonly Resource[],
     interfaces: readonly HostInterface[] = [],
-    served: readonly ServiceEndpoint[] = [],
+    served: ReadonlyMap<string, readonly ServiceEndpoint[]> = new Map(),
   ) {
-    this.#world = { ...worldOf(resources), serviceEndpoints: () => served };
+    this.#world = {
+      ...worldOf(resources),
+      serviceEndpoints: (namespace: string, name: string) => served.get(`${namespace}/${name}`) ?? [],
+    };
     this.#interfaces = interfaces;
     for (const resource of resources) {
-      if (resource.kind === 'WorkloadEndpoint' && resource.spec.node === 'node1') {
+      if (resource.kind === 'WorkloadEndpoint' && resource.spec.node === 'node1' && resource.spec.ipNetworks?.length) {
         this.#local.set(resource.spec.interfaceName ?? '', resource);
       }
       if (resource.kind === 'HostEndpoint' && resource.spec.node === 'node1') this.#hostEndpoints.push(resource);
@@ -44,7 +47,7 @@ export class Reference {
     const path = {
       from: this.#attachment(packet.inInterface),
       to: this.#attachment(packet.outInterface),
-      isForged: packet.reversePathFailed === true,
+      isForged: options.enforceReversePath && packet.reversePathFailed === true,
       ...(wildcard === undefined ? {} : { wildcard }),
     };
     return decidePacket(this.#world, nodePolicyOf(options), path, packet);
