@@ -1,6 +1,6 @@
 import { Ipam } from '@calico-node/ipam';
 import { parseIp } from '@calico-node/net';
-import { type felixV1, unary } from '@calico-node/rpc';
+import { felixV1, RpcError, unary } from '@calico-node/rpc';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { manifest, startCli, type Cli } from './cli.ts';
 import { serveFelix } from './support/fake-felix.ts';
@@ -34,6 +34,10 @@ afterAll(async () => {
 function felix() {
   const nextHops = [{ gateway: '', interfaceName: 'cali1', onlink: false, interfaceKind: 'veth', remote: '' }];
   return serveFelix(cli.directory, {
+    explainFlow: unary(({ to }: felixV1.ExplainFlowRequest) => {
+      if (to !== 'prod/web') throw new RpcError('NOT_FOUND', `no endpoint or node is called "${to}"`);
+      return felixV1.ExplainFlowResponse.fromPartial({ destination: '10.65.0.5' });
+    }),
     lookUpRoute: unary(({ address }: felixV1.LookUpRouteRequest) => {
       const destination = `${address}/32`;
       const entry = { destination, type: 'unicast', protocol: 3, table: 254, metric: 1024, source: '', nextHops };
@@ -45,6 +49,7 @@ function felix() {
 it('says which objects are behind an address, with their revisions, and what is borrowed', async () => {
   await using _felix = await felix();
   const own = await cli.succeed('explain route 10.65.0.5');
+  expect(await cli.succeed('explain route prod/web')).toBe(own);
   expect(own).toMatch(/^Why: +a workload of this node is behind cali1$/m);
   expect(own).toMatch(/^Pool: +pool 10\.65\.0\.0\/16, no encapsulation \(revision \d+\)$/m);
   expect(own).toMatch(/^Block: +10\.65\.0\.0\/26 of n1 \(revision \d+\)$/m);
@@ -55,7 +60,9 @@ it('says which objects are behind an address, with their revisions, and what is 
   expect(await cli.succeed('explain route 192.0.2.1')).toMatch(/^Pool: +none$/m);
 });
 
-it('refuses what is no address, and says that Felix does not run', async () => {
-  expect(await cli.fail('explain route here')).toContain('neither an address nor a network');
+it('refuses what nobody is called, and says that Felix does not run', async () => {
+  const running = await felix();
+  expect(await cli.fail('explain route here')).toContain('no endpoint or node is called "here"');
+  await running[Symbol.asyncDispose]();
   expect(await cli.fail('explain route 10.65.0.5')).toContain('Felix is not running');
 });

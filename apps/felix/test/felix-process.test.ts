@@ -248,7 +248,8 @@ describe.for(filters)('felix with $name', (filter) => {
       const explain = (name: string) =>
         callUnary(felix.client.explainEndpoint.bind(felix.client), { name }, { timeoutMs: 20_000 });
       const answer = await explain('b');
-      expect(answer).toEqual(await explain('calib'));
+      for (const name of ['calib', 'default/b', nameOf('b'), `default/${nameOf('b')}`])
+        expect(await explain(name)).toEqual(answer);
       expect(answer.revision).toBeGreaterThan(0n);
       expect(answer).toMatchObject({
         endpoint: { interfaceName: 'calib', state: felixV1.EndpointState.UP },

@@ -134,6 +134,12 @@ describe.for(Object.entries(drivers))('%s', ([name, open]) => {
     const ping = { from: '1', to: '2', header: { protocol: 1, icmpType: 8, icmpCode: 0 } };
     const pinged = await verifyFlow(graph, nodePolicyOf(options), node, ping);
     expect(brief(pinged)).toEqual(['deny', 'deny', 'whole']);
+    // Of what begins no connection, connection tracking alone decides.
+    const unreachable = { from: '2', to: '1', header: { protocol: 1, icmpType: 3, icmpCode: 1 } };
+    await expect(verifyFlow(graph, nodePolicyOf(options), node, unreachable)).rejects.toMatchObject({
+      code: 'elsewhere',
+      message: expect.stringContaining('ICMP type 3 begins no connection') as string,
+    });
   });
 
   test('of a flow that leaves the node or comes to it, the half that is here is verified', async () => {

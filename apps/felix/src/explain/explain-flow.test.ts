@@ -96,6 +96,9 @@ test('a name that no endpoint has, or several, and ends of different families ar
     return 'none';
   };
   expect(codeOf(() => explain([a], 'a', 'nobody'))).toBe('unknown-endpoint');
+  expect(() => explain([a, b, h, ...nodes], 'a', 'nobody')).toThrow(/get workloadendpoints/);
+  expect(() => explain([a, b, h, ...nodes], 'a', 'NODE')).toThrow(/no address; there is node1, node2$/);
+  expect(() => explain([a, b], 'default/B', 'a')).toThrow(/there is default\/b$/);
   expect(codeOf(() => explain([a, b, other], 'a', 'b'))).toBe('ambiguous-endpoint');
   expect(codeOf(() => explain([a, b, other], 'other/a', 'b'))).toBe('none');
   expect(codeOf(() => explain([a, b], 'b', 'fd00::9'))).toBe('no-common-family');

@@ -41,6 +41,9 @@ export interface NamedEnd extends FlowEnd {
   readonly floating?: IpAddress;
 }
 
+/** As many names as a reader of an error looks at. */
+const MAX_OFFERED = 5;
+
 interface Candidate extends NamedEnd {
   /** How to ask for it alone. */
   readonly name: string;
@@ -64,7 +67,7 @@ export class FlowEnds {
     if (ip !== undefined) return this.at(ip, text);
     const found = [...this.#workloads(({ names }) => names.includes(text)), ...this.#hostEndpointsCalled(text)];
     const known = found.length === 0 ? this.#hostsCalled(text) : found;
-    return onlyOne(known, text) ?? refuseUnknown(text);
+    return onlyOne(known, text) ?? this.#refuseUnknown(text);
   }
 
   /** Who has the address. Throws ExplainError. */
@@ -130,6 +133,37 @@ export class FlowEnds {
     return [host?.ipv4, host?.ipv6].filter((ip) => ip !== undefined);
   }
 
+  #refuseUnknown(text: string): never {
+    const isNetwork = tryParseCidr(text) !== undefined;
+    const near = isNetwork ? [] : this.#namesLike(text.toLowerCase());
+    throw new ExplainError(
+      'unknown-endpoint',
+      isNetwork
+        ? `"${text}" is a network: ask for one of its addresses`
+        : `no endpoint or node is called "${text}", and it is no address; ${near.length === 0 ? '`calicoctl get workloadendpoints --all-namespaces -o wide`, `hostendpoints` and `nodes` list what there is' : `there is ${near.join(', ')}`}`,
+    );
+  }
+
+  /** Some names that the text is a part of, or that are a part of it. */
+  #namesLike(text: string): readonly string[] {
+    const near = new Set<string>();
+    const offer = (name: string, whole = name): void => {
+      const lower = name.toLowerCase();
+      if (lower.includes(text) || (lower.length > 2 && text.includes(lower))) near.add(whole);
+    };
+    for (const key of this.#graph.items.keys()) {
+      if (near.size > MAX_OFFERED) break;
+      const resource = parseResourceKey(key);
+      if (resource?.kind !== 'WorkloadEndpoint') continue;
+      const { name, namespace = '' } = resource;
+      const workload = parseWorkloadEndpointName(name)?.workload ?? name;
+      offer(text.includes('/') ? `${namespace}/${workload}` : workload, `${namespace}/${workload}`);
+    }
+    for (const { metadata } of this.#hostEndpoints) offer(metadata.name);
+    for (const { hostname } of this.#graph.hosts) offer(hostname);
+    return [...near].sort().slice(0, MAX_OFFERED);
+  }
+
   #nodeWith(ip: IpAddress): string | undefined {
     const expecting = this.#hostEndpoints.find(({ spec }) => spec.expectedIPs?.some((each) => tryParseIp(each) === ip));
     if (expecting?.spec.node !== undefined) return expecting.spec.node;
@@ -157,16 +191,6 @@ function onlyOne<T extends Candidate>(found: Iterable<T>, text: string): T | und
   if (only === undefined || others.length === 0) return only;
   const names = [only, ...others].map(({ name }) => name).sort();
   throw new ExplainError('ambiguous-endpoint', `"${text}" is several endpoints: ${names.join(', ')}`);
-}
-
-function refuseUnknown(text: string): never {
-  const isNetwork = tryParseCidr(text) !== undefined;
-  throw new ExplainError(
-    'unknown-endpoint',
-    isNetwork
-      ? `"${text}" is a network: ask for one of its addresses`
-      : `no endpoint or node is called "${text}", and it is no address`,
-  );
 }
 
 function namesOf(name: string, namespace: string): { readonly node: string; readonly names: readonly string[] } {

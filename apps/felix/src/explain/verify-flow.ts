@@ -90,6 +90,12 @@ export async function verifyFlow(
   const profileNames = [DEFAULT_ALLOW_PROFILE, ...profiles].map(({ metadata }) => metadata.name);
   const world = worldOf(graph);
   const expected = decidePacket(world, policy, path, arrived);
+  if (verdict === 'deny' && expected.verdict === 'allow' && !beginsConnection(packet)) {
+    throw new ExplainError(
+      'elsewhere',
+      `ICMP type ${packet.icmpType ?? 0} begins no connection: on its own the kernel calls it invalid, and lets it pass only as a part of one that it knows, so that it cannot be verified`,
+    );
+  }
   const covering = paths.coveringOf([entry.link, exit.link].filter((link) => link !== undefined));
   const owners = chainMeanings(world, profileNames, names, covering, node.maxChainNameLength);
   const meanings = withDecidingRules(owners, expected);
@@ -107,6 +113,12 @@ export async function verifyFlow(
     }),
     gap,
   };
+}
+
+/** Of ICMP and ICMPv6, requests alone (nf_conntrack_proto_icmp.c, nf_conntrack_proto_icmpv6.c). */
+function beginsConnection({ protocol, icmpType = 0 }: PolicyPacket): boolean {
+  if (protocol === 1) return [8, 13, 15, 17].includes(icmpType);
+  return protocol !== 58 || icmpType === 128 || icmpType === 139;
 }
 
 /** Refuses flows that this node has no say in. */

@@ -1,4 +1,4 @@
-import { DEFAULT_ALLOW_PROFILE, type HostEndpoint } from '@calico-node/model';
+import { DEFAULT_ALLOW_PROFILE, parseWorkloadEndpointName, type HostEndpoint } from '@calico-node/model';
 import { splitCidr, type Family } from '@calico-node/net';
 import { RouteSocket } from '@calico-node/netlink';
 import {
@@ -40,7 +40,7 @@ export async function answerExplainEndpoint(
   source: EndpointSource,
 ): Promise<felixV1.ExplainEndpointResponse> {
   const { graph, node } = source;
-  const workload = oneCalled(name, [...source.programmed()]);
+  const workload = oneCalled(shortOf(name, node.hostname), [...source.programmed()]);
   if (workload !== undefined) return explainWorkload(workload, source);
   const called = graph.rules().hostEndpoints.filter(({ metadata }) => metadata.name === name);
   const own = called.find(({ spec }) => spec.node === node.hostname);
@@ -140,6 +140,13 @@ function oneCalled(name: string, all: readonly ProgrammedEndpoint[]): Programmed
   if (found.length < 2) return found[0];
   const names = found.map(({ endpoint }) => `${endpoint.identity.workloadId} (${endpoint.interfaceName})`);
   throw new RpcError('INVALID_ARGUMENT', `"${name}" is several: ${names.sort().join(', ')}`);
+}
+
+/** What `explain flow` calls an endpoint of this node, its resource's name, as `<namespace>/<workload>`. */
+function shortOf(name: string, hostname: string): string {
+  const [, namespace = '', own = ''] = /^(.*\/)?(.*)$/.exec(name) ?? [];
+  const parsed = parseWorkloadEndpointName(own);
+  return parsed?.node === hostname ? `${namespace}${parsed.workload}` : name;
 }
 
 /** Of a workload endpoint of any node. */

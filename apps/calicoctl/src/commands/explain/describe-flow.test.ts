@@ -198,3 +198,37 @@ test('what is not known of a service or a floating address is told', () => {
     '\nNote:     whether 10.96.0.10 is a floating address of another node is not known: the store is down\n',
   );
 });
+
+test('what no policy is asked of has its reason: a host reaches itself and its own workloads', () => {
+  const told = (from: object, to: object): string =>
+    describeFlow(request, felixV1.ExplainFlowResponse.fromPartial({ allowed: true, from, to }))
+      .split('\n')
+      .at(-2) ?? '';
+  const host = { type: 'host', name: 'h', node: 'n1' };
+  const none = 'No policy has a say: ';
+  expect(told(host, { type: 'workload', name: 'ns/a', node: 'n1' })).toBe(
+    `${none}a host always reaches its own workloads.`,
+  );
+  expect(told(host, host)).toBe(`${none}what a host sends to itself stays within it.`);
+  expect(told({ type: 'outside' }, { type: 'host', node: 'n2' })).toBe(
+    `${none}neither end is a workload, nor a host with a host endpoint.`,
+  );
+});
+
+test('ICMPv6 between IPv4 addresses is ICMP, and a tier of untracked policy has no end', () => {
+  const tier = { name: 'default', policies: ['GlobalNetworkPolicy u'], outcome: 'Pass' };
+  const step = { endpoint: 'h', direction: 'ingress', stage: 'untracked', verdict: 'continue', reason: 'no-policy' };
+  const answer = felixV1.ExplainFlowResponse.fromPartial({
+    ...{ source: '10.0.0.1', destination: '10.0.0.2' },
+    steps: [{ ...step, tiers: [tier] }],
+  });
+  expect(describeFlow({ ...request, protocol: 58, icmpType: 128 }, answer))
+    .toBe(`Flow:     10.0.0.1 -> 10.0.0.2, ICMP echo
+Verdict:  DENY (policy as of store revision 0)
+
+Ingress of h, untracked policy: CONTINUE
+  tier default: Pass
+    GlobalNetworkPolicy u: no rule matches
+  no policy decides
+`);
+});

@@ -25,11 +25,18 @@ export function describeFlow(
     ...notesOf(answer, floatingUnknown).map((note) => `Note:     ${note}`),
     ...(service === undefined ? [] : describeBackends(service)),
     ...steps.filter((step) => !isSilent(step)).flatMap((step) => ['', ...describeStep(step)]),
-    ...(answer.steps.length === 0 && steps === answer.steps
-      ? ['', 'No policy has a say: neither end is a workload, nor a host with a host endpoint.']
-      : []),
+    ...(answer.steps.length === 0 && steps === answer.steps ? ['', `No policy has a say: ${whyNone(answer)}.`] : []),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** Why no endpoint's policy was asked. */
+function whyNone({ from, to }: felixV1.ExplainFlowResponse): string {
+  const isWithinHost = from?.type === 'host' && from.node !== '' && from.node === to?.node;
+  if (!isWithinHost) return 'neither end is a workload, nor a host with a host endpoint';
+  return to.type === 'workload'
+    ? 'a host always reaches its own workloads'
+    : 'what a host sends to itself stays within it';
 }
 
 /** What is not known, or may be otherwise. */
@@ -57,10 +64,11 @@ function notesOf(
 function describeHeader(request: felixV1.ExplainFlowRequest, source: string): string {
   const { sourcePort, destinationPort, icmpType, icmpCode } = request;
   // Felix asks by the addresses' own protocol.
-  const protocol = request.protocol === 1 && source.includes(':') ? 58 : request.protocol;
+  const isOther = source.includes(':') ? request.protocol === 1 : request.protocol === 58;
+  const protocol = isOther ? 59 - request.protocol : request.protocol;
   const name =
     Object.entries(PROTOCOL_NUMBERS).find(([, number]) => number === protocol)?.[0] ?? `protocol ${protocol}`;
-  if (protocol === 58 && request.protocol === 1) return `${name} echo`;
+  if (isOther) return `${name} echo`;
   if (protocol === 1 || protocol === 58) return `${name} type ${icmpType} code ${icmpCode}`;
   if (destinationPort === 0) return name;
   return `${name} port ${destinationPort}${sourcePort === 0 ? '' : ` from port ${sourcePort}`}`;

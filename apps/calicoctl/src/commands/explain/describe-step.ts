@@ -71,9 +71,14 @@ export function describeStep({
       `  tier ${tier.name}: ${tier.outcome}`,
       ...asked.map((policy) => `    ${policy}: no rule matches`),
       ...tier.logs.map((log) => `    ${describeRule(log, direction)}, and on`),
-      `    ${tier.rule === undefined ? `end of tier: ${tier.defaultAction}` : describeRule(tier.rule, direction)}`,
+      ...(tier.rule === undefined ? endOf(tier) : [`    ${describeRule(tier.rule, direction)}`]),
     ];
   }
+}
+
+/** Untracked and pre-DNAT policy goes on where none of it decides. */
+function endOf({ defaultAction }: felixV1.ExplainTier): string[] {
+  return defaultAction === '' ? [] : [`    end of tier: ${defaultAction}`];
 }
 
 function headOf(reason: string, direction: string): string {

@@ -33,7 +33,7 @@ export function addExplainCommands(program: Command, io: Io): void {
       .description(
         'the state of an endpoint of this node, the policy that applies to it, and what the kernel lacks of it',
       )
-      .argument('<name>', "[<namespace>/]<workload>, its interface's name, or a host endpoint's"),
+      .argument('<name>', "[<namespace>/]<workload or name>, its interface's name, or a host endpoint's"),
   ).action(async (name: string, options: { readonly output: AnswerFormat }) => {
     const { explainEndpoint } = await import('./endpoint.ts');
     await explainEndpoint(name, options.output, io);
@@ -43,7 +43,7 @@ export function addExplainCommands(program: Command, io: Io): void {
       explain
         .command('route')
         .description('which route the kernel of this node has for an address, and who is behind the address')
-        .argument('<address>', 'an address, or a network: then its first address'),
+        .argument('<address>', 'an address, a network (then its first address), or the name of an endpoint or a node'),
     ),
   ).action(async (address: string, _options, command: Command) => {
     const { explainRoute } = await import('./route.ts');

@@ -5,23 +5,25 @@ import {
   familyOf,
   ipToBigInt,
   parseCidr,
+  parseIp,
   splitCidr,
   tryParseCidr,
   tryParseIp,
   type IpAddress,
 } from '@calico-node/net';
 import { callUnary } from '@calico-node/rpc';
-import { CommandError, type Io } from '../../io.ts';
+import type { Io } from '../../io.ts';
 import { withSession, type DatastoreOptions, type Session } from '../../session.ts';
 import { askFelix, CALL_TIMEOUT_MS } from './ask-felix.ts';
 import { renderAnswer, type AnswerFormat } from './answer-format.ts';
+import { flowRequestOf } from './flow-request.ts';
 import { describeRoute, reasonOf, type AddressFacts, type Holder } from './describe-route.ts';
 
 export type RouteOptions = DatastoreOptions & { readonly output: AnswerFormat };
 
-/** `calicoctl explain route`. @throws CommandError for what is no address, and when Felix does not answer. */
+/** `calicoctl explain route`. @throws CommandError for what has no address, and when Felix does not answer. */
 export async function explainRoute(text: string, options: RouteOptions, io: Io): Promise<void> {
-  const address = addressOf(text);
+  const address = addressOf(text) ?? (await addressCalled(text, io));
   const kernel = await askFelix(io, (client) =>
     callUnary(client.lookUpRoute.bind(client), { address }, { timeoutMs: CALL_TIMEOUT_MS }),
   );
@@ -32,11 +34,18 @@ export async function explainRoute(text: string, options: RouteOptions, io: Io):
 }
 
 /** The address, or a network's first one. */
-function addressOf(text: string): IpAddress {
+function addressOf(text: string): IpAddress | undefined {
   const cidr = tryParseCidr(text);
-  const address = cidr === undefined ? tryParseIp(text) : splitCidr(cidr).ip;
-  if (address === undefined) throw new CommandError(`"${text}" is neither an address nor a network`);
-  return address;
+  return cidr === undefined ? tryParseIp(text) : splitCidr(cidr).ip;
+}
+
+/** That of an endpoint or a node, as Felix takes it for the end of a flow. @throws CommandError for what is none. */
+async function addressCalled(name: string, io: Io): Promise<IpAddress> {
+  const flow = flowRequestOf({ from: name, to: name, protocol: 'ICMP' });
+  const { destination } = await askFelix(io, (client) =>
+    callUnary(client.explainFlow.bind(client), flow, { timeoutMs: CALL_TIMEOUT_MS }),
+  );
+  return parseIp(destination);
 }
 
 async function factsOf(address: IpAddress, { backend, resources }: Session): Promise<AddressFacts> {
