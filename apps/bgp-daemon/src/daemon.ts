@@ -19,8 +19,11 @@ import { dial } from './session/dial.ts';
 import { MrtUpdateLog } from './mrt/update-log.ts';
 import { Listener } from './session/listener.ts';
 import type { Neighbor } from './speaker/neighbor.ts';
+import { LifeNote, readPreviousLife } from './speaker/previous-life.ts';
 import { Speaker } from './speaker/speaker.ts';
 import { warmUp } from './speaker/warm-up.ts';
+
+const noteMs = 30_000;
 
 /** How long sessions may take before the daemon counts as ready without them. */
 const graceMs = 30_000;
@@ -36,16 +39,27 @@ export async function runDaemon(context: ServiceContext): Promise<void> {
   const reporter = health.register('bgp');
   const usualLevel = isLogLevel(log.level) ? log.level : 'info';
   const owner = { wire: undefined as bgpV1.BgpConfig | undefined, configuredMs: 0 };
+  const socket = context.option('socket') ?? paths.bgpSocket;
+  // Beside the socket: as there is one socket for each daemon, there is one note.
+  const noteFile = `${socket}.sessions`;
+  const note = new LifeNote(noteFile, log);
+  const noteSessions = (): void => {
+    const isUp = ({ session, isRetained }: Neighbor): boolean => session !== undefined || isRetained;
+    // Until then, those are still to come that were there before.
+    if (!speaker.isRestarting) note.write(speaker.neighbors.filter(isUp).map(({ config }) => config.name));
+  };
   const updateLog = new MrtUpdateLog(log);
   const bmp = new Bmp(() => speaker, log);
   const speaker: Speaker = new Speaker({
     observers: [bmp, updateLog],
+    previousPeers: readPreviousLife(noteFile),
     openFib: (onEvent) => new NetlinkFib(onEvent),
     dial,
     listen: (addresses, port, handlers) => new Listener(addresses, port, handlers, log),
     log,
     onChange: () => {
       syncBfd();
+      noteSessions();
       report(reporter, speaker, owner.configuredMs);
     },
   });
@@ -64,6 +78,10 @@ export async function runDaemon(context: ServiceContext): Promise<void> {
     syncBfd();
     report(reporter, speaker, owner.configuredMs);
   }, 1000);
+
+  const noting = setInterval(() => {
+    note.touch();
+  }, noteMs);
 
   const apply = (wire: bgpV1.BgpConfig, keepIn: string | undefined): ReturnType<ConfigOwner['apply']> => {
     const config = parseConfig(port === undefined ? wire : { ...wire, listenPort: port });
@@ -104,7 +122,6 @@ export async function runDaemon(context: ServiceContext): Promise<void> {
       },
       apply: (wire) => apply(wire, paths.bgpConfigFile),
     };
-    const socket = context.option('socket') ?? paths.bgpSocket;
     await using server = await serveUnix(socket, [
       [bgpV1.BgpServiceService, bgpService(speaker, bfd, keeper, startedMs)],
     ]);
@@ -131,6 +148,7 @@ export async function runDaemon(context: ServiceContext): Promise<void> {
   } finally {
     process.removeListener('SIGHUP', reread);
     clearInterval(readiness);
+    clearInterval(noting);
     endWarmUp();
     void bfd.close();
     speaker.stop();

@@ -33,6 +33,17 @@ export function peerHop({ address, interfaceName }: PeerAddress): NextHop {
   return interfaceName === undefined ? address : linkAddress(address, interfaceName);
 }
 
+const dynamicPrefix = 'dynamic_';
+
+/** What a peer is called that came from a network of dynamic neighbours. */
+export function dynamicName(peer: PeerAddress): string {
+  return `${dynamicPrefix}${peerHop(peer)}`;
+}
+
+export function isDynamicName(name: string): boolean {
+  return name.startsWith(dynamicPrefix);
+}
+
 /** One session's part of the configuration. Two that are deeply equal make the same session. */
 export interface NeighborConfig extends PeerAddress {
   readonly name: string;

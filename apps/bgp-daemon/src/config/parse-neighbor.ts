@@ -2,7 +2,7 @@ import { isLinkLocal, type Filter, type NextHopMode, type Role } from '@calico-n
 import { familyOf, splitCidr, type Family, type IpAddress } from '@calico-node/net';
 import { bgpV1 } from '@calico-node/rpc';
 import {
-  peerHop,
+  dynamicName,
   type DynamicNeighborConfig,
   type NeighborConfig,
   type PeerAddress,
@@ -184,7 +184,7 @@ export function dynamicNeighbor(
     neighbor(
       {
         ...template,
-        name: `dynamic_${peerHop(peer)}`,
+        name: dynamicName(peer),
         address: peer.address,
         interfaceName: peer.interfaceName ?? '',
         passive: true,

@@ -1,3 +1,4 @@
+import { isDynamicName } from '../config/daemon-config.ts';
 import type { Neighbor } from './neighbor.ts';
 
 /** RFC 4724 4.1, Selection_Deferral_Timer: how long the peers' routes are waited for after a restart. */
@@ -13,7 +14,9 @@ export class Convergence {
   readonly #neighbors: () => readonly Neighbor[];
   readonly #onDone: () => void;
   readonly #settling = new Map<Neighbor, NodeJS.Timeout>();
-  readonly #settled = new WeakSet<Neighbor>();
+  /** By name. */
+  readonly #settled = new Set<string>();
+  #awaited: ReadonlySet<string> | undefined;
   #deferral: NodeJS.Timeout | undefined;
   #isDone = false;
   #isOpen = false;
@@ -28,14 +31,16 @@ export class Convergence {
   }
 
   /**
-   * There is a configuration: from now on peers are waited for, or nobody if nothing was left over.
+   * There is a configuration: from now on peers are waited for, or nobody if this is no restart.
    *
    * @param isOpen there may be peers that are not configured one by one: all of the time is theirs.
+   * @param awaited the names of those peers whose sessions were up before; undefined: nobody knows, so all are.
    */
-  start(hasLeftovers: boolean, isOpen: boolean): void {
+  start(isRestart: boolean, isOpen: boolean, awaited?: ReadonlySet<string>): void {
     this.#isOpen = isOpen;
+    this.#awaited = awaited;
     if (this.#isDone || this.#deferral !== undefined) return;
-    if (!hasLeftovers) {
+    if (!isRestart) {
       this.#finish();
       return;
     }
@@ -49,10 +54,17 @@ export class Convergence {
     if (this.#isDone || this.#deferral === undefined) return;
     const neighbors = this.#neighbors();
     for (const neighbor of neighbors) {
-      if (neighbor.isInSync) this.#settled.add(neighbor);
+      if (neighbor.isInSync) this.#settled.add(neighbor.config.name);
       else if (neighbor.session !== undefined && !isExpectedToMark(neighbor)) this.#settleLater(neighbor);
     }
-    if (!this.#isOpen && neighbors.every((neighbor) => this.#settled.has(neighbor))) this.#finish();
+    if (this.#isComplete(neighbors)) this.#finish();
+  }
+
+  #isComplete(neighbors: readonly Neighbor[]): boolean {
+    const names = neighbors.map(({ config }) => config.name);
+    if (this.#awaited === undefined) return !this.#isOpen && names.every((name) => this.#settled.has(name));
+    const isStillExpected = (name: string): boolean => names.includes(name) || (this.#isOpen && isDynamicName(name));
+    return [...this.#awaited].every((name) => this.#settled.has(name) || !isStillExpected(name));
   }
 
   close(): void {
@@ -64,7 +76,7 @@ export class Convergence {
   #settleLater(neighbor: Neighbor): void {
     if (this.#settling.has(neighbor)) return;
     const timer = setTimeout(() => {
-      this.#settled.add(neighbor);
+      this.#settled.add(neighbor.config.name);
       this.check();
     }, settleMs);
     this.#settling.set(neighbor, timer);

@@ -37,6 +37,8 @@ export interface SpeakerOptions {
   readonly listen: Listen;
   readonly log: Logger;
   readonly observers?: readonly SessionObserver[];
+  /** Whose sessions were up when the daemon before this one ended; undefined: there was none that this one follows. */
+  readonly previousPeers?: ReadonlySet<string> | undefined;
   /** Told when sessions, configuration or convergence have changed. */
   readonly onChange: () => void;
   /** How long after work unused memory is given back, if not as usual. */
@@ -94,7 +96,7 @@ export class Speaker {
   readonly #dynamic: DynamicNeighbors;
   readonly #released: Readonly<Record<Family, IntList>> = { 4: new IntList(), 6: new IntList() };
   readonly #refreshTimer: NodeJS.Timeout;
-  readonly #hadLeftovers: boolean;
+  readonly #isRestart: boolean;
   #config: DaemonConfig | undefined;
   #listener: Listening | undefined;
   #listenProblem: string | undefined = 'not listening yet';
@@ -145,7 +147,7 @@ export class Speaker {
       },
     });
     this.#forwarding = new Forwarding(this.#kernel, () => this.#configured().kernel);
-    this.#hadLeftovers = this.#kernel.size > 0;
+    this.#isRestart = this.#kernel.size > 0 || options.previousPeers !== undefined;
     this.#context = {
       ribs: this.#ribs,
       attributes: this.#attributes,
@@ -166,8 +168,7 @@ export class Speaker {
       this.#kernel.retryFailed();
     }, refreshMs);
     this.#refreshTimer.unref();
-    if (this.#hadLeftovers)
-      this.#log.info({ routes: this.#kernel.size }, 'restarting: keeping the routes in the kernel');
+    if (this.#isRestart) this.#log.info({ routes: this.#kernel.size }, 'restarting: keeping the routes in the kernel');
   }
 
   get config(): DaemonConfig | undefined {
@@ -183,9 +184,9 @@ export class Speaker {
     return this.#listenProblem;
   }
 
-  /** Started again over the routes of an earlier life, and not yet caught up with all peers. */
+  /** Started again over the routes or sessions of an earlier life, and not yet caught up with all peers. */
   get isRestarting(): boolean {
-    return this.#hadLeftovers && !this.#convergence.isDone;
+    return this.#isRestart && !this.#convergence.isDone;
   }
 
   isDynamic(neighbor: Neighbor): boolean {
@@ -259,7 +260,7 @@ export class Speaker {
       for (const family of families) this.#ribs[family].markAllDirty();
     }
     this.#applyListener(before, config);
-    this.#convergence.start(this.#hadLeftovers, config.dynamicNeighbors.length > 0);
+    this.#convergence.start(this.#isRestart, config.dynamicNeighbors.length > 0, this.#options.previousPeers);
     this.#sessionsChanged();
     this.#wake();
     return result;
@@ -427,7 +428,7 @@ export class Speaker {
   }
 
   #converged(): void {
-    if (this.#hadLeftovers) this.#log.info('caught up with all peers, or waited long enough');
+    if (this.#isRestart) this.#log.info('caught up with all peers, or waited long enough');
     this.#isSettling = true;
     for (const family of families) this.#ribs[family].markAllDirty();
     this.#wake();
