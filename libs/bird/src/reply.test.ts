@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseBirdPeers } from './peers.ts';
+import { parseBirdPeers, parseBirdSessions } from './peers.ts';
 import { parseReply } from './reply.ts';
 import { parseBirdRoutes } from './routes.ts';
 import { parseBirdStatus } from './status.ts';
@@ -59,12 +59,15 @@ describe('sessions', () => {
     '1002-Mesh_10_9_0_2 BGP        ---        up     04:59:05.886  Established   ',
     '1006-  BGP state:          Established',
     '     Neighbor address: 10.9.0.2',
+    '     Neighbor AS:      64512',
     '   Channel ipv4',
     '     State:          UP',
+    '     Routes:         12 imported, 1 filtered, 3 exported, 11 preferred',
     ' ',
     '1002-Global_fd00__1_port_1790 BGP        ---        start  2026-11-20    Active        Socket: Connection refused',
     '1006-  BGP state:          Active',
     '     Neighbor address: fd00::1',
+    '     Last error:       Socket: Connection refused',
     ' ',
     '1002-Node_fe80__1 BGP        ---        start  04:57:17.840  Passive       ',
     '1006-  BGP state:          Passive',
@@ -76,7 +79,15 @@ describe('sessions', () => {
     '0000 ',
   ];
 
+  test('of others are read as well, without a type', () => {
+    expect(parseBirdSessions(linesOf(...answer)).map(({ name, type }) => [name, type])).toContainEqual([
+      'somebodys',
+      undefined,
+    ]);
+  });
+
   test('of confd are read with their state and the last error', () => {
+    const none = { remoteAs: 0, imported: 0, exported: 0, lastError: '' };
     expect(parseBirdPeers(linesOf(...answer))).toEqual([
       {
         name: 'Mesh_10_9_0_2',
@@ -86,6 +97,10 @@ describe('sessions', () => {
         since: '04:59:05.886',
         info: 'Established',
         sessionState: 'Established',
+        remoteAs: 64512,
+        imported: 12,
+        exported: 3,
+        lastError: '',
       },
       {
         name: 'Global_fd00__1_port_1790',
@@ -95,6 +110,8 @@ describe('sessions', () => {
         since: '2026-11-20',
         info: 'Active Socket: Connection refused',
         sessionState: 'Active',
+        ...none,
+        lastError: 'Socket: Connection refused',
       },
       {
         name: 'Node_fe80__1',
@@ -104,6 +121,7 @@ describe('sessions', () => {
         since: '04:57:17.840',
         info: 'Passive',
         sessionState: 'Passive',
+        ...none,
       },
     ]);
   });
@@ -122,13 +140,16 @@ test('routes are read with the first of their next hops', () => {
     ' \tdev eth0',
     '0000 ',
   );
-  const none = { gateway: undefined, interfaceName: undefined, from: undefined };
+  const none = { gateway: undefined, interfaceName: undefined, from: undefined, isStale: false, attributes: new Map() };
   expect(parseBirdRoutes(lines)).toEqual([
     {
       destination: '10.65.1.0/26',
       protocol: 'Mesh_10_9_0_2',
       from: '10.9.0.3',
       isBest: true,
+      isStale: false,
+      preference: 100,
+      attributes: new Map(),
       gateway: '10.9.0.2',
       interfaceName: 'eth0',
     },
@@ -137,10 +158,31 @@ test('routes are read with the first of their next hops', () => {
       destination: '10.65.1.0/26',
       protocol: 'Mesh_10_9_0_3',
       isBest: false,
+      preference: 100,
       gateway: '10.9.0.3',
       interfaceName: 'eth0',
     },
-    { ...none, destination: '10.65.0.0/26', protocol: 'static1', isBest: true },
-    { ...none, destination: '10.9.0.0/24', protocol: 'direct1', isBest: true, interfaceName: 'eth0' },
+    { ...none, destination: '10.65.0.0/26', protocol: 'static1', isBest: true, preference: 200 },
+    { ...none, destination: '10.9.0.0/24', protocol: 'direct1', isBest: true, preference: 240, interfaceName: 'eth0' },
   ]);
+});
+
+test('attributes of BGP are read where they are told, and that a route is kept for a restart', () => {
+  const lines = linesOf(
+    '1007-Table master4:',
+    ' 10.65.1.0/26         unicast [Node_10_9_0_2 04:59:06.026] * (100s) [AS65001i]',
+    ' \tvia 10.9.0.2 on eth0',
+    '1008-\tType: BGP univ',
+    '1012-\tBGP.origin: IGP',
+    ' \tBGP.as_path: 65001 65002',
+    ' \tBGP.community: (65000,1) (65000,2)',
+    '0000 ',
+  );
+  const [route] = parseBirdRoutes(lines);
+  expect(route).toMatchObject({ gateway: '10.9.0.2', isStale: true, preference: 100 });
+  expect(Object.fromEntries(route?.attributes ?? [])).toEqual({
+    origin: 'IGP',
+    as_path: '65001 65002',
+    community: '(65000,1) (65000,2)',
+  });
 });

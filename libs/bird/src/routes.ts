@@ -13,46 +13,63 @@ export interface BirdRoute {
   readonly from: IpAddress | undefined;
   /** BIRD's choice among the routes to this destination. */
   readonly isBest: boolean;
-}
-
-interface Head {
-  readonly destination: Cidr;
-  readonly protocol: string;
-  readonly from: IpAddress | undefined;
-  readonly isBest: boolean;
+  /** Kept for a neighbour that restarts. */
+  readonly isStale: boolean;
+  /** What decides first: the larger one is used. */
+  readonly preference: number;
+  /** BGP's attributes by BIRD's names for them (`as_path`, `local_pref`), in its words; none without `all`. */
+  readonly attributes: ReadonlyMap<string, string>;
 }
 
 /** `10.65.1.0/26  unicast [Mesh_10_0_0_2 04:57:17.840 from 10.0.0.3] * (100/?) [i]`. */
-const head = /^(\S*)\s+(?:unicast|blackhole|unreachable|prohibited)\s+\[(\S+) [^\]]*?(?:from (\S+))?\] ?(\*)?/;
+const HEAD =
+  /^(\S*)\s+(?:unicast|blackhole|unreachable|prohibited)\s+\[(\S+) [^\]]*?(?:from (\S+))?\] ?(\*)? ?\((\d+)(s?)/;
+const HOP = /^\s+(?:via (\S+) on (\S+)|dev (\S+))/;
+const ATTRIBUTE = /^\tBGP\.(\w+): ?(.*)$/;
+
+type Hop = Pick<BirdRoute, 'gateway' | 'interfaceName'>;
+
+interface Draft {
+  readonly route: Omit<BirdRoute, keyof Hop | 'attributes'>;
+  attributes?: Map<string, string>;
+  hop?: Hop;
+}
+
+const noHop: Hop = { gateway: undefined, interfaceName: undefined };
+const noAttributes: BirdRoute['attributes'] = new Map();
 
 /** Reads the answer to `show route`. Of a route with several next hops, the first is given. */
 export function parseBirdRoutes(lines: readonly ReplyLine[]): readonly BirdRoute[] {
-  const routes: BirdRoute[] = [];
-  let current: Head | undefined;
+  const drafts: Draft[] = [];
   let destination: Cidr | undefined;
-  let hasHop = false;
-  const finish = (): void => {
-    if (current !== undefined && !hasHop) routes.push({ ...current, gateway: undefined, interfaceName: undefined });
-    current = undefined;
-    hasHop = false;
-  };
   for (const { text } of lines) {
-    const match = head.exec(text);
-    if (match !== null) {
-      finish();
+    const head = HEAD.exec(text);
+    if (head !== null) {
       // Further routes to the same destination have none of their own.
-      destination = match[1] === '' ? destination : tryParseCidr(match[1] ?? '');
-      if (destination === undefined) continue;
-      const from = tryParseIp(match[3]?.split('%')[0] ?? '');
-      current = { destination, protocol: match[2] ?? '', from, isBest: match[4] === '*' };
+      destination = head[1] === '' ? destination : tryParseCidr(head[1] ?? '');
+      if (destination !== undefined) drafts.push(draftOf(head, destination));
       continue;
     }
-    const hop = /^\s+(?:via (\S+) on (\S+)|dev (\S+))/.exec(text);
-    if (hop === null || current === undefined || hasHop) continue;
-    hasHop = true;
-    const gateway = tryParseIp(hop[1] ?? '');
-    routes.push({ ...current, gateway, interfaceName: hop[2] ?? hop[3] });
+    const draft = destination === undefined ? undefined : drafts.at(-1);
+    if (draft === undefined) continue;
+    const [, name, value = ''] = ATTRIBUTE.exec(text) ?? [];
+    if (name !== undefined) (draft.attributes ??= new Map()).set(name, value.trim());
+    const hop = HOP.exec(text);
+    if (hop !== null) draft.hop ??= { gateway: tryParseIp(hop[1] ?? ''), interfaceName: hop[2] ?? hop[3] };
   }
-  finish();
-  return routes;
+  return drafts.map(({ route, hop = noHop, attributes = noAttributes }) => ({ ...route, ...hop, attributes }));
+}
+
+function draftOf(head: RegExpExecArray, destination: Cidr): Draft {
+  const [, , protocol = '', from, best, preference, stale] = head;
+  return {
+    route: {
+      destination,
+      protocol,
+      from: tryParseIp(from?.split('%')[0] ?? ''),
+      isBest: best === '*',
+      isStale: stale === 's',
+      preference: Number(preference),
+    },
+  };
 }

@@ -4,13 +4,18 @@ import { pipeline } from 'node:stream/promises';
 import { bgpV1, connectUnix } from '@calico-node/rpc';
 import { nodePaths } from '@calico-node/service';
 import { CommandError, type Io } from '../../io.ts';
+import { isListening } from '../listening.ts';
+import { birdsIn } from './bird-daemon.ts';
 
 /**
  * `calicoctl bgp dump FILE`: the daemon's whole table as MRT (RFC 6396).
  * @throws CommandError when the daemon does not run, or the file cannot be written.
  */
 export async function bgpDump(io: Io, file: string): Promise<void> {
-  const { bgpSocket } = nodePaths(io.env);
+  const { bgpSocket, runDir } = nodePaths(io.env);
+  if (!(await isListening(bgpSocket)) && (await birdsIn(runDir)).length > 0) {
+    throw new CommandError("BIRD is this node's BGP daemon, which writes its table by itself: see its protocol mrt");
+  }
   const client = connectUnix(bgpV1.BgpServiceClient, bgpSocket);
   let size = 0;
   const pieces = async function* (): AsyncGenerator<Uint8Array> {

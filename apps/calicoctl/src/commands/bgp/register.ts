@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Io } from '../../io.ts';
 
-/** `calicoctl bgp`: what this node's own BGP daemon knows. */
+/** `calicoctl bgp`: what this node's BGP daemon knows, our own or BIRD. */
 export function addBgpCommands(program: Command, io: Io): void {
   const bgp = program.command('bgp').description("look into this node's BGP daemon");
   bgp

@@ -1,13 +1,13 @@
-import type { bgpV1 } from '@calico-node/rpc';
 import { tabTable } from '../../output/tab-table.ts';
+import type { RouteRow } from './daemon.ts';
 
 /** Routes in a table; `*` marks the best path of each prefix, `s` one kept for a peer that restarts. */
-export function routeTable(routes: readonly bgpV1.Route[]): string {
+export function routeTable(routes: readonly RouteRow[]): string {
   const rows = routes.map((route) => [
     `${route.best ? '*' : ' '}${route.stale ? 's' : ' '} ${route.prefix}`,
     route.nextHop === '' ? '-' : route.nextHop,
     route.source,
-    String(route.localPref),
+    route.localPref === undefined ? '-' : String(route.localPref),
     route.med === undefined ? '-' : String(route.med),
     `${route.asPath} ${route.origin === 'Incomplete' ? '?' : route.origin.slice(0, 1).toLowerCase()}`.trim(),
     route.communities.join(' '),

@@ -1,13 +1,12 @@
-import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { birdCommand, BirdError, parseBirdPeers, type BirdPeer } from '@calico-node/bird';
 import { bgpV1, callUnary, connectUnix, isRpcError } from '@calico-node/rpc';
 import { nodePaths, type NodePaths } from '@calico-node/service';
 import { CommandError, type Io } from '../../io.ts';
+import { isListening } from '../listening.ts';
 import { requireRoot } from './require-root.ts';
 import { birdPeerTable, peerTable } from '../../output/peer-table.ts';
 
-const CONNECT_TIMEOUT_MS = 1000;
 const CALL_TIMEOUT_MS = 5000;
 /** One for each family. */
 const BIRDS = ['bird', 'bird6'] as const;
@@ -42,28 +41,8 @@ export async function nodeStatus(io: Io): Promise<void> {
 
 async function isAnyAlive(paths: NodePaths): Promise<boolean> {
   const birds = BIRDS.map((name) => birdSocket(paths, name));
-  const alive = await Promise.all([paths.nodeSocket, paths.felixSocket, paths.bgpSocket, ...birds].map(accepts));
+  const alive = await Promise.all([paths.nodeSocket, paths.felixSocket, paths.bgpSocket, ...birds].map(isListening));
   return alive.includes(true);
-}
-
-/** Whether a process listens on a unix socket. */
-function accepts(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = createConnection(path);
-    const answer = (isAlive: boolean): void => {
-      socket.destroy();
-      resolve(isAlive);
-    };
-    socket.setTimeout(CONNECT_TIMEOUT_MS, () => {
-      answer(false);
-    });
-    socket.once('connect', () => {
-      answer(true);
-    });
-    socket.once('error', () => {
-      answer(false);
-    });
-  });
 }
 
 /** The daemon's sessions; nothing when no daemon listens. */
