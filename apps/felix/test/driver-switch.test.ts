@@ -121,7 +121,61 @@ describe.for([
   });
 });
 
+/** Its second state lacks a set of the first, which the rules of the driver before still look into. */
+describe.for([
+  [legacy, nft],
+  [nft, legacy],
+] as const)('from %o to %o, with less to do than before', ([before, after]) => {
+  it(`${nameOf(after)} takes the sets of ${nameOf(before)} away once that one's rules are gone`, async () => {
+    const using = (...sets: string[]): readonly Intent[] => [
+      ...start,
+      ...sets.map((name) => netSet(name, ['10.65.0.1/32'])),
+      policy('p', [rule('allow', { source: { sets: sets.map(setId) } })]),
+      endpoint('a', '10.65.0.1', ['p']),
+    ];
+    const old = open(before);
+    old.update(using('gone', 'kept'));
+    await old.apply();
+    old.close();
+    const successor = open(after);
+    successor.installSkeleton();
+    successor.update(using('kept'));
+    await successor.apply();
+    expect(remains(before)).toBe(false);
+    const sets = runIn(lab.netns, 'ipset', 'list', '-n').split('\n');
+    expect(sets.filter((name) => name.includes(':'))).toEqual(['cali40s:kept', 'cali60s:kept']);
+  });
+});
+
 describe('what is not Calico’s', () => {
+  it.each(['legacy', 'nft'] as const)(
+    'goes on leading to a chain of iptables-%s, which is empty then',
+    async (variant) => {
+      const run = (...args: string[]): string => runIn(lab.netns, `iptables-${variant}`, ...args);
+      const old = open({ kind: 'iptables', variant });
+      old.update([...start, endpoint('a', '10.65.0.1')]);
+      await old.apply();
+      old.close();
+      run('-N', 'mine');
+      run('-A', 'mine', '-j', 'cali-tw-calia');
+      run('-A', 'mine', '-j', 'cali-FORWARD');
+      const successor = open(nftables);
+      successor.update(start);
+      await successor.apply();
+      const rules = run('-S')
+        .split('\n')
+        .filter((line) => /cali|mine/.test(line));
+      expect(rules.sort()).toEqual([
+        '-A mine -j cali-FORWARD',
+        '-A mine -j cali-tw-calia',
+        '-N cali-FORWARD',
+        '-N cali-tw-calia',
+        '-N mine',
+      ]);
+      expect(remains(nftables)).toBe(true);
+    },
+  );
+
   it('stays as it is when iptables’ rules are taken away', async () => {
     const commands = [
       ['-A', 'FORWARD', '-s', '192.0.2.1', '-j', 'DROP'],

@@ -223,6 +223,28 @@ describe.for(variants)('iptables, %s', (variant) => {
     expect(await canConnect(a, b.address, 80)).toBe(false);
   });
 
+  it('is not held up by rules of others that lead to what should be gone', async () => {
+    await apply(...state);
+    iptables('-N', 'mine');
+    iptables('-A', 'mine', '-m', 'set', '--match-set', 'cali40s:s', 'src', '-j', 'cali-tw-calib');
+    await apply(removeEndpoint('b'), policy('p', [rule('deny')]), { type: 'ip-set-remove', id: setId('s') });
+    expect(rulesOf('cali-tw-calib')).toEqual([]);
+    expect(iptables('-S')).not.toContain('cali-fw-calib');
+    expect(ipset('list', '-n')).toContain('cali40s:s');
+    expect(warnings).toEqual([{ held: ['ip4 filter cali-tw-calib', 'ip4 set cali40s:s'] }]);
+
+    expect(await apply()).toBe(0);
+    await apply(endpoint('c', '10.65.0.3', ['p']));
+    expect(iptables('-S')).toContain('cali-tw-calic');
+    expect(warnings).toHaveLength(1);
+
+    iptables('-F', 'mine');
+    driver.resync();
+    await apply();
+    expect(iptables('-S')).not.toContain('cali-tw-calib');
+    expect(ipset('list', '-n')).not.toContain('cali40s:s');
+  });
+
   it('leaves the old rules or the new when it is killed half-way', async () => {
     await apply(...state);
     const before = everything();

@@ -49,10 +49,15 @@ export class ReplacingDriver implements PolicyDriver {
       return;
     }
     await this.#driver.apply();
+    let isFreed = false;
     for (const leftovers of this.#leftovers) {
-      if (await leftovers.remove()) this.#log.info({ of: leftovers.name }, 'took the old packet filter away');
+      const wasThere = await leftovers.remove();
+      if (wasThere) this.#log.info({ of: leftovers.name }, 'took the old packet filter away');
+      isFreed ||= wasThere;
       this.#leftovers = this.#leftovers.filter((other) => other !== leftovers);
     }
+    // IP sets that only the old rules looked into can go now.
+    if (isFreed) await this.#driver.apply();
   }
 
   resync(): void {

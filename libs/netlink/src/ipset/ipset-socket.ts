@@ -18,7 +18,7 @@ import {
   type IpsetSpec,
   type IpsetType,
 } from './ipset-requests.ts';
-import { commandAttribute, dataAttribute } from './numbers.ts';
+import { commandAttribute, dataAttribute, inUse } from './numbers.ts';
 
 /** A set as the kernel has it. */
 export interface KernelIpset {
@@ -71,6 +71,18 @@ export class IpsetSocket implements Disposable {
   async changeAsync(changes: readonly IpsetChange[]): Promise<void> {
     const requests = this.#requestsOf(changes);
     if (requests.length > 0) this.#check(await this.#socket.executeAsync(requests));
+  }
+
+  /**
+   * Destroys the sets; one that is not there is no error. Gives those that stay because rules look into them.
+   * @throws IpsetError for the first that the kernel refuses to destroy for another reason.
+   */
+  async destroyUnused(names: readonly string[]): Promise<ReadonlySet<string>> {
+    if (names.length === 0) return new Set();
+    const outcome = await this.#socket.executeAsync(names.map(destroyRequest));
+    const isInUse = (error: BatchOutcome[number]): boolean => error !== undefined && inUse.includes(error.errno);
+    this.#check(outcome.map((error) => (isInUse(error) ? undefined : error)));
+    return new Set(names.filter((_, index) => isInUse(outcome[index])));
   }
 
   /** Batches of changes, those of them that had an error, and single operations, since it was opened. */

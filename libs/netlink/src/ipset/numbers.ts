@@ -40,6 +40,9 @@ export const NETWORK_ORDER = 0x4000;
 /** IPSET_FLAG_LIST_HEADER: no members. */
 export const LIST_HEADERS = 4;
 
+/** IPSET_ERR_BUSY and IPSET_ERR_REFERENCED: a rule or another set refers to it. */
+export const inUse: readonly number[] = [4100, 4109];
+
 /** IPSET_ERR_*: what ipset answers beyond the C library's errors. */
 export const ipsetError = new Map([
   [4097, 'protocol error'],

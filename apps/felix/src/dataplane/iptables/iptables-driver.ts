@@ -74,6 +74,7 @@ export class IptablesDriver implements PolicyDriver {
   #isInSync = false;
   #needsRead = true;
   #hasRead = false;
+  #held = '';
   #foreign: string[] = [];
   #repairs = 0;
 
@@ -167,6 +168,7 @@ export class IptablesDriver implements PolicyDriver {
         this.#options.log.warn({ family, chain, reason }, 'iptables refused a chain, which drops everything now');
       }
     }
+    this.#reportHeld();
     if (failures.length > 0) {
       this.#needsRead = true;
       throw failures[0];
@@ -283,6 +285,16 @@ export class IptablesDriver implements PolicyDriver {
       for (const { intents } of this.#families) intents.take(intent);
     }
     this.#arrived = [];
+  }
+
+  /** Once for each such thing: it is tried again with every change. */
+  #reportHeld(): void {
+    const held = this.#families.flatMap(({ target }) => target.held.map((text) => `ip${target.family} ${text}`));
+    const text = held.join();
+    if (text === this.#held) return;
+    this.#held = text;
+    if (held.length > 0)
+      this.#options.log.warn({ held: held.slice(0, NAMED_CHANGES) }, 'rules of others keep what should be gone');
   }
 
   #reportRepair(changed: readonly string[]): void {

@@ -51,6 +51,7 @@ export class IptablesFamily implements PolicyTarget {
   /** By layer and name. */
   readonly #maps = new Map<string, { readonly map: DispatchMap; readonly entries: Map<string, DispatchEntry> }>();
   #writes = 0;
+  #setsInUse: ReadonlySet<string> = new Set();
 
   constructor(options: IptablesFamilyOptions) {
     const { family, insertMode, maxIpSetSize } = options;
@@ -91,6 +92,12 @@ export class IptablesFamily implements PolicyTarget {
     return this.#tables.get('filter')?.refused ?? new Map<string, string>();
   }
 
+  /** What should be gone and stays because rules of others refer to it, a text each. Chains of that sort are empty. */
+  get held(): readonly string[] {
+    const chains = this.tables.flatMap(({ layer, held }) => [...held].map((name) => `${layer} ${name}`));
+    return [...chains, ...[...this.#setsInUse].map((name) => `set ${name}`)];
+  }
+
   /** Takes what the kernel has, and gives refused chains another try. Gives what is not as it was left, a text each. */
   takeActual(saved: ReadonlyMap<string, SavedTable>): string[] {
     for (const table of this.tables) table.forgive();
@@ -127,15 +134,16 @@ export class IptablesFamily implements PolicyTarget {
     await ipsets.changeAsync(sets.changes);
     const changed = this.sets.commit(sets);
     for (const { plan } of (await this.#writeTables()).tables) changed.push(...plan.changes);
-    const deletions = this.sets.deletions();
+    const unwanted = this.sets.deletions();
+    this.#setsInUse = await ipsets.destroyUnused(unwanted);
+    const deletions = unwanted.filter((name) => !this.#setsInUse.has(name));
     this.#writes += deletions.length;
-    await ipsets.changeAsync(deletions.map((name) => ({ kind: 'destroy', name })));
     this.sets.commitDeletions(deletions);
     return [...changed, ...deletions.map((name) => `set ${name} destroyed`)];
   }
 
   async #writeTables(): Promise<FamilyPlan> {
-    for (let refusals = 0; ; refusals++) {
+    for (let refusals = 0; ;) {
       const plan = this.#plan(true);
       if (plan.lines.length === 0) return plan;
       this.#writes += plan.lines.length;
@@ -144,7 +152,8 @@ export class IptablesFamily implements PolicyTarget {
         this.#commit(plan);
         return plan;
       } catch (error) {
-        if (refusals === MAX_REFUSALS || !blame(error, plan)) throw error;
+        const isHeld = holdBack(error, plan);
+        if (!isHeld && (refusals++ === MAX_REFUSALS || !blame(error, plan))) throw error;
         // The tables before the one that was refused have been written.
         const failed = plan.tables.findLast(({ firstLine }) => firstLine <= lineOf(error));
         this.#commit({
@@ -204,6 +213,16 @@ function keyOf(layer: Layer, name: string): string {
 
 function lineOf(error: unknown): number {
   return error instanceof IptablesError ? (error.line ?? -1) : -1;
+}
+
+/** Finds the chain that restore can't delete because somebody else's rule leads to it, and has it stay. */
+function holdBack(error: unknown, { lines, tables }: FamilyPlan): boolean {
+  const line = lineOf(error);
+  const name = /^-X (.*)$/.exec(lines[line] ?? '')?.[1];
+  const place = tables.findLast(({ firstLine }) => firstLine <= line);
+  if (name === undefined || place === undefined) return false;
+  place.table.hold(name);
+  return true;
 }
 
 /** Finds the endpoints' and policies' chains that restore objects to and has them drop everything instead. */

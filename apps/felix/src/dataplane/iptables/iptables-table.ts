@@ -44,6 +44,8 @@ export class IptablesTable {
   /** Chains that look interfaces up. */
   readonly #dispatchers = new Set<string>();
   readonly #refused = new Map<string, string>();
+  /** Chains that nobody wants, and that rules of others lead to: they can be emptied, not deleted. */
+  readonly #held = new Set<string>();
   /** What each chain of the model has become. */
   readonly #partsOf = new Map<string, readonly RenderedChain[]>();
   readonly #desired = new Map<
@@ -79,6 +81,11 @@ export class IptablesTable {
     return this.#refused;
   }
 
+  /** Chains that stay, empty, because somebody else's rules lead to them. */
+  get held(): ReadonlySet<string> {
+    return this.#held;
+  }
+
   setChain(chain: Chain): void {
     if (this.#sources.get(chain.name)?.hash === chain.hash && !this.#refused.has(chain.name)) return;
     this.#sources.set(chain.name, chain);
@@ -112,8 +119,14 @@ export class IptablesTable {
     this.#dirtySources.add(name);
   }
 
-  /** Gives chains that were refused another try. */
+  /** Somebody else's rule leads to the chain: it is not deleted before the next `forgive`. */
+  hold(name: string): void {
+    this.#held.add(name);
+  }
+
+  /** Gives chains that were refused, or that could not be deleted, another try. */
   forgive(): void {
+    this.#held.clear();
     for (const name of this.#refused.keys()) this.#dirtySources.add(name);
     this.#refused.clear();
   }
@@ -152,21 +165,24 @@ export class IptablesTable {
     this.#render();
     const fills: RenderedChain[] = [];
     const deletions: string[] = [];
+    const emptied: string[] = [];
     const after = new Map<string, string | undefined>();
     for (const name of this.#dirty) {
       const desired = this.#desired.get(name);
       if (desired === undefined) {
-        if (this.#actual.has(name) && mayDelete) deletions.push(name);
+        if (!this.#actual.has(name) || !mayDelete) continue;
+        if (!this.#held.has(name)) deletions.push(name);
+        else if (this.#actual.get(name) !== '') emptied.push(name);
       } else if (this.#actual.get(name) !== desired.key) fills.push(desired.chain);
     }
     const hooks = [...this.#dirtyHooks].filter((name) => !this.#isHookRight(name));
-    if (fills.length + deletions.length + hooks.length === 0) {
+    if (fills.length + deletions.length + emptied.length + hooks.length === 0) {
       return { layer: this.layer, lines: [], owners: new Map(), changes: [], after, hooks };
     }
     const lines = [`*${this.layer}`];
     const owners = new Map<number, string>();
     // Naming a chain makes it, or empties it: all are there before a rule leads to them.
-    for (const name of [...fills.map((chain) => chain.name), ...deletions]) lines.push(`:${name} - [0:0]`);
+    for (const name of [...fills.map((chain) => chain.name), ...deletions, ...emptied]) lines.push(`:${name} - [0:0]`);
     for (const { name, rules } of fills) {
       const owner = this.#desired.get(name)?.owner;
       for (const { text } of rules) {
@@ -180,11 +196,13 @@ export class IptablesTable {
       lines.push(`-X ${name}`);
       after.set(name, undefined);
     }
+    for (const name of emptied) after.set(name, '');
     lines.push('COMMIT');
     const changes = [
       ...fills.map(({ name }) => `${this.layer} ${name} ${this.#actual.has(name) ? 'rewritten' : 'added'}`),
       ...hooks.map((name) => `${this.layer} ${name} hooked in`),
       ...deletions.map((name) => `${this.layer} ${name} deleted`),
+      ...emptied.map((name) => `${this.layer} ${name} emptied`),
     ];
     return { layer: this.layer, lines, owners, changes, after, hooks };
   }

@@ -3,6 +3,7 @@ import type { Family } from '@calico-node/net';
 import { inNetns, type NetnsRef } from '@calico-node/netlink';
 import { IpsetError, IpsetSocket } from '@calico-node/netlink/ipset';
 import { isOwnName } from '../iptables/ip-sets.ts';
+import { IptablesError } from '../iptables/iptables-error.ts';
 import { IptablesPrograms, isInstalled } from '../iptables/iptables-programs.ts';
 import { isOwnChain } from '../iptables/iptables-table.ts';
 import type { SavedTable } from '../iptables/save-output.ts';
@@ -44,9 +45,25 @@ export class IptablesLeftovers implements Leftovers {
       const lines = [...(await this.#programs.save(family))].flatMap(([name, table]) => removalOf(name, table));
       if (lines.length === 0) continue;
       found = true;
-      await this.#programs.restore(family, lines);
+      await this.#restore(family, lines);
     }
     return this.#options.withSets ? (await this.#removeSets()) || found : found;
+  }
+
+  /** Chains that somebody else's rules lead to stay, empty. @throws IptablesError */
+  async #restore(family: Family, lines: readonly string[]): Promise<void> {
+    for (let left = lines; ;) {
+      try {
+        await this.#programs.restore(family, left);
+        return;
+      } catch (error) {
+        const line = error instanceof IptablesError ? (error.line ?? -1) : -1;
+        if (left[line]?.startsWith('-X ') !== true) throw error;
+        // The tables before that one have been written.
+        const start = left.findLastIndex((text, index) => index < line && text.startsWith('*'));
+        left = left.toSpliced(line, 1).slice(start);
+      }
+    }
   }
 
   /** Without asking the programs, which would make the kernel load what is not there. */
