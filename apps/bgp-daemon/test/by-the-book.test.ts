@@ -386,6 +386,24 @@ describe('route refresh (RFC 2918, RFC 7313)', () => {
     expect(await peer.receivesNotification()).toEqual({ code, subcode, data });
   });
 
+  it('takes no mark before the End-of-RIB of a peer that sends one', async () => {
+    const host = await onlyPeer();
+    const graceful: Capability = {
+      kind: 'graceful-restart',
+      restarting: false,
+      notification: false,
+      restartSeconds: 60,
+      families: [],
+    };
+    const peer = await open(host, { capabilities: [...enhanced, graceful] });
+    const [begin, end] = [encodeRouteRefresh(4, 'begin'), encodeRouteRefresh(4, 'end')];
+    peer.send(rawUpdate(attributes(host), net(1)), begin, rawUpdate(attributes(host), net(2)), end);
+    peer.send(rawUpdate([], []), rawUpdate(attributes(host), net(3)));
+    await untilKnown(host, ['198.18.1.0/24', '198.18.2.0/24', '198.18.3.0/24']);
+    peer.send(begin, rawUpdate(attributes(host), net(2)), end);
+    await untilKnown(host, ['198.18.2.0/24']);
+  });
+
   it('does not take a mark at the end for one that had none at the beginning', async () => {
     const host = await onlyPeer();
     const graceful: Capability = {

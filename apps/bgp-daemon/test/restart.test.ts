@@ -1,5 +1,5 @@
 /** A speaker that writes no kernel routes is missed too when it restarts: its peers forward by what it told (RFC 4724). */
-import { encodeEndOfRib, messageType, type Capability } from '@calico-node/bgp';
+import { encodeEndOfRib, encodeRouteRefresh, messageType, type Capability } from '@calico-node/bgp';
 import { bgpV1 } from '@calico-node/rpc';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { otherKinds } from './other-speakers.ts';
@@ -54,6 +54,8 @@ describe('a reflector without a kernel', () => {
     await reflect([first, second, absent]);
     const capabilities: readonly Capability[] = [
       { kind: 'multiprotocol', family: 4 },
+      { kind: 'route-refresh' },
+      { kind: 'enhanced-route-refresh' },
       {
         kind: 'graceful-restart',
         restarting: false,
@@ -82,7 +84,7 @@ describe('a reflector without a kernel', () => {
     const back = await open(first, 1);
     const [restarted] = (await back.receivesOpen()).capabilities.filter(({ kind }) => kind === 'graceful-restart');
     expect(restarted).toMatchObject({ restarting: true, families: [{ forwardingPreserved: true }] });
-    back.send(route, encodeEndOfRib(4));
+    back.send(encodeRouteRefresh(4), route, encodeEndOfRib(4));
     await until(
       'the route here',
       () => daemon.routes(),
@@ -97,6 +99,8 @@ describe('a reflector without a kernel', () => {
       () => [ends(back), ends(other)].join(),
       (counts) => counts === '1,1',
     );
+    // RFC 7313 4: no marks before the End-of-RIB.
+    expect(back.bodies(messageType.routeRefresh)).toEqual([]);
     expect(other.bodies(messageType.update)).toHaveLength(2);
     expect((await daemon.status()).restarting).toBe(false);
     for (const peer of [...before, back, other]) peer.close();

@@ -70,9 +70,9 @@ export class AdjRibOut {
     this.#context.wake();
   }
 
-  /** Tells all again, between marks if the peer knows them. */
+  /** Tells all again, between marks if the peer knows them, and the initial table is whole (RFC 7313 4). */
   refresh(family: Family, isMarked: boolean): void {
-    this.#groups.get(family)?.refresh(this.#member, isMarked);
+    this.#groups.get(family)?.refresh(this.#member, isMarked && this.#hasMarkedEnd);
   }
 
   /** Tells all again, and asks the peer to do so. */

@@ -35,6 +35,14 @@ export function filtersOf(config: DaemonConfig, names: readonly string[]): Filte
   });
 }
 
+/** Whom a route may go to. */
+export interface Audience {
+  /** Peers in our AS. */
+  readonly isInternal: boolean;
+  /** Nodes of the mesh, whatever their AS: they have their own ways to each other. */
+  readonly isMesh: boolean;
+}
+
 /**
  * Whether a route goes to peers with these export filters, as Calico's templates do it: the filters first,
  * and where none decides, the node's announce rules, with the communities of advertised prefixes
@@ -44,13 +52,13 @@ export function decideExport(
   config: DaemonConfig,
   filters: readonly Filter[],
   subject: FilterSubject,
-  toInternalPeer: boolean,
+  { isInternal, isMesh }: Audience,
 ): ExportVerdict {
   const rule = decidingRule(filters, subject);
   if (rule?.action === 'reject') return rejected;
-  const precedence = toInternalPeer ? precedenceOf(config, subject) : undefined;
+  const precedence = isInternal ? precedenceOf(config, subject) : undefined;
   if (rule !== undefined) return withOperations(accepted, precedence, rule.operations);
-  const decided = verdicts[decideAnnouncement(config.announce, subject, toInternalPeer).reason];
+  const decided = verdicts[decideAnnouncement(config.announce, subject, isInternal || isMesh).reason];
   return withOperations(decided, precedence, additionsFor(config, subject.prefix));
 }
 

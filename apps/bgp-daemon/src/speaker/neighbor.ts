@@ -31,6 +31,7 @@ import { AdjRibOut } from './adj-rib-out.ts';
 import type { SpeakerContext } from './context.ts';
 import { filtersOf } from './export-policy.ts';
 import { elevate, filterImport, longLivedSet } from './import-policy.ts';
+import { longLivedOf, type LongLived } from './long-lived.ts';
 import { receiveRoute } from './receive-route.ts';
 import { selfAddresses } from './update-groups.ts';
 import type { UpdateSink } from './update-sink.ts';
@@ -324,35 +325,28 @@ export class Neighbor {
       this.#dropAll();
     } else {
       const { restartSeconds } = gracefulRestart;
-      const longLivedSeconds = this.#longLivedSeconds(session);
+      const longLived = longLivedOf(session, this.#config.longLivedSeconds);
       for (const family of this.#families) {
         const rib = this.#context.ribs[family];
         // RFC 4724 4.2: what an earlier restart has left stale, and has not come back, goes.
-        if (longLivedSeconds === 0) rib.sweepStale(this.source, Infinity);
+        if (!longLived.families.includes(family)) rib.sweepStale(this.source, Infinity);
         rib.markStale(this.source);
         if (kept.includes(family)) this.#sweeping.delete(family);
         else this.#sweeping.add(family);
       }
       this.#context.wake();
-      if (longLivedSeconds === 0) this.#sweepAfter(restartSeconds * 1000);
-      else this.#keepLongAfter(restartSeconds * 1000, longLivedSeconds);
+      if (longLived.families.length === 0) this.#sweepAfter(restartSeconds * 1000);
+      else this.#keepLongAfter(restartSeconds * 1000, longLived);
       this.#log.info(
-        { restartSeconds, longLivedSeconds, routes: this.prefixesReceived },
+        { restartSeconds, longLivedSeconds: longLived.seconds, routes: this.prefixesReceived },
         'keeping the routes of a restarting peer',
       );
     }
     this.#context.sessionsChanged();
   }
 
-  /** RFC 9494 4.2: the shortest of what the peer says for its families and what is configured; 0: not at all. */
-  #longLivedSeconds(session: Session | undefined): number {
-    const entries = session?.longLivedRestart ?? [];
-    const times = this.#families.map((family) => entries.find((entry) => entry.family === family)?.staleSeconds ?? 0);
-    return Math.min(this.#config.longLivedSeconds ?? 0, ...times);
-  }
-
-  /** RFC 9494 4.2: what has not come back in time is kept for want of better, and marked so. */
-  #keepLongAfter(ms: number, seconds: number): void {
+  /** RFC 9494 4.2: what has not come back in time is kept for want of better, and marked so; of other families it goes. */
+  #keepLongAfter(ms: number, { families, seconds }: LongLived): void {
     clearTimeout(this.#retainTimer);
     this.#retainTimer = setTimeout(() => {
       this.#log.warn({ seconds }, 'the peer is not back in time: its routes stay as the last resort');
@@ -361,7 +355,11 @@ export class Neighbor {
         if (!marked.has(set)) marked.set(set, longLivedSet(set, this.#context.attributes));
         return marked.get(set);
       };
-      for (const family of this.#families) this.#context.ribs[family].restampStale(this.source, mark);
+      for (const family of this.#families) {
+        if (families.includes(family)) this.#context.ribs[family].restampStale(this.source, mark);
+        else this.#sweeping.add(family);
+      }
+      this.#context.wake();
       this.#sweepAfter(seconds * 1000);
     }, ms);
   }
@@ -403,12 +401,15 @@ export class Neighbor {
   }
 
   #routeRefresh(family: Family, kind: RouteRefreshKind): void {
-    const isMarked = this.#session?.enhancedRouteRefresh === true;
+    const session = this.#session;
+    const isMarked = session?.enhancedRouteRefresh === true;
     if (kind === 'request') {
       this.#out.refresh(family, isMarked);
     } else if (isMarked && this.#families.includes(family)) {
-      // RFC 7313 4: what is not repeated between the marks is gone; a mark at the end alone means nothing.
+      // RFC 7313 4: what is not repeated between the marks is gone; a mark at the end alone means nothing, and none does
+      // before the End-of-RIB of a peer that sends it.
       if (kind === 'begin') {
+        if (session.gracefulRestart !== undefined && !this.#endOfRib.has(family)) return;
         this.#refreshing.add(family);
         this.#context.ribs[family].markStale(this.source);
       } else if (this.#refreshing.delete(family)) this.#sweeping.add(family);

@@ -87,7 +87,8 @@ export class UpdateGroups {
       maxMessageLength: session.extendedMessage ? maxExtendedMessageLength : maxMessageLength,
       addPath: session.addPathSend.includes(family),
     };
-    const key = JSON.stringify([settings, neighbor.exportFilters]);
+    const audience = { isInternal: !session.external, isMesh: neighbor.type === 'mesh' };
+    const key = JSON.stringify([settings, audience, neighbor.exportFilters]);
     let group = this.#groups.get(key);
     if (group === undefined) {
       let [filteredFor, filters]: [DaemonConfig | undefined, Filter[]] = [undefined, []];
@@ -101,7 +102,7 @@ export class UpdateGroups {
             filteredFor = config;
             filters = filtersOf(config, neighbor.exportFilters);
           }
-          return decideExport(config, filters, subject, !session.external);
+          return decideExport(config, filters, subject, audience);
         },
         settings.addPath ? this.#slotsOf(family) : undefined,
       );

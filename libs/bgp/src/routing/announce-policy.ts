@@ -58,7 +58,7 @@ const overlayInterfaces = ['*.cali', '*.calico', 'tunl0'];
  * Whether a route may be announced. Routes that Felix programs towards other nodes' blocks, over its tunnels or, within
  * a subnet, past them, are those nodes' to announce. The order is Calico's; the first rule that applies decides.
  *
- * @param toInternalPeer the peer is in our own AS: routes over overlay devices are kept from it.
+ * @param toInternalPeer the peer is in our own AS, or a node of the mesh: routes over overlay devices are kept from it.
  */
 export function decideAnnouncement(
   rules: AnnounceRules,

@@ -13,12 +13,21 @@ export type AsPath = readonly AsPathSegment[];
 
 const kinds: readonly (SegmentKind | undefined)[] = [undefined, 'set', 'sequence', 'confed-sequence', 'confed-set'];
 
+/** What a confederation's segment does to a path: we are in none (RFC 5065 5). */
+export type ConfederationSegments = 'malformed' | 'dropped';
+
 /**
  * Decodes segments of two- or four-octet AS numbers. `undefined` when malformed in the sense of
  * RFC 7606 7.2 (unknown segment type, overrun, underrun, empty segment), or when it holds AS 0
- * (RFC 7607 2) or a confederation segment (RFC 5065 5: we are in none).
+ * (RFC 7607 2), or a confederation's segment where that is so.
  */
-export function decodeAsPath(bytes: Uint8Array, start: number, end: number, octets: 2 | 4): AsPath | undefined {
+export function decodeAsPath(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  octets: 2 | 4,
+  confederations: ConfederationSegments = 'malformed',
+): AsPath | undefined {
   const path: AsPathSegment[] = [];
   let at = start;
   while (at < end) {
@@ -26,14 +35,16 @@ export function decodeAsPath(bytes: Uint8Array, start: number, end: number, octe
     const kind = kinds[u8(bytes, at)];
     const count = u8(bytes, at + 1);
     at += 2;
-    if ((kind !== 'set' && kind !== 'sequence') || count === 0 || end - at < count * octets) return undefined;
+    if (kind === undefined || count === 0 || end - at < count * octets) return undefined;
+    const isPublic = kind === 'set' || kind === 'sequence';
+    if (!isPublic && confederations === 'malformed') return undefined;
     const asns: number[] = [];
     for (let index = 0; index < count; index++, at += octets) {
       const asn = octets === 4 ? u32(bytes, at) : u16(bytes, at);
       if (asn === 0) return undefined;
       asns.push(asn);
     }
-    path.push({ kind, asns });
+    if (isPublic) path.push({ kind, asns });
   }
   return path;
 }

@@ -2,6 +2,7 @@ import { parseIp, type Cidr, type Family } from '@calico-node/net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { openMessage, pathAttributes, prefixOf } from '../testing/arbitraries.ts';
+import { formatAsPath } from './as-path.ts';
 import {
   decodeNotification,
   describeNotification,
@@ -66,6 +67,36 @@ describe('decode(encode(x)) = x', () => {
         }),
       );
     }
+  });
+
+  it('leaves a confederation out of AS4_PATH, and takes nothing of one that is malformed (RFC 6793 6)', () => {
+    const pathOf = (...as4Path: readonly number[]): string => {
+      const bytes = Uint8Array.of(
+        0x40,
+        1,
+        1,
+        0,
+        0x40,
+        2,
+        6,
+        2,
+        2,
+        0x5b,
+        0xa0,
+        0x5b,
+        0xa0,
+        0xc0,
+        17,
+        as4Path.length,
+        ...as4Path,
+      );
+      const result = decodeAttributes(bytes, 0, bytes.length, { ...context, as4: false });
+      return result.kind === 'decoded' ? formatAsPath(result.attributes.asPath) : 'reset';
+    };
+    expect(pathOf(3, 1, 0, 0, 0, 9, 2, 1, 0, 1, 0, 0)).toBe('23456 65536');
+    expect(pathOf(3, 1, 0, 0, 0, 9)).toBe('23456 23456');
+    for (const malformed of [[2, 0], [9, 1, 0, 1, 0, 0], [2, 2, 0, 1, 0, 0], [2, 1, 0, 0, 0, 0], [2]])
+      expect(pathOf(...malformed)).toBe('23456 23456');
   });
 
   it('holds for AS paths over a session with two-octet AS numbers, by way of AS4_PATH', () => {

@@ -98,6 +98,9 @@ class Decoder {
     this.present.add(code);
     // RFC 4271 6.3: an unknown well-known attribute is the one thing that RFC 7606 leaves fatal here.
     if ((flags & optional) === 0) return reset(2, `unknown well-known attribute ${code}`);
+    // RFC 7606 7.15: passed on like others, but with the form that it has to have.
+    if (code === attributeCode.ipv6ExtendedCommunities && (end === at || (end - at) % 20 !== 0))
+      return withdraw('malformed IPv6 extended communities');
     // RFC 4271 9: unknown and non-transitive is ignored; transitive is passed on.
     if ((flags & transitive) !== 0) {
       this.unknown.push({
@@ -200,8 +203,8 @@ class Decoder {
         attributes.onlyToCustomer = u32(bytes, at);
         return undefined;
       case attributeCode.as4Path: {
-        // RFC 6793 6: discarded when malformed, or from a speaker that needs none.
-        const path = context.as4 ? undefined : decodeAsPath(bytes, at, end, 4);
+        // RFC 6793 6: discarded when malformed, or from a speaker that needs none; confederations' segments alone go.
+        const path = context.as4 ? undefined : decodeAsPath(bytes, at, end, 4, 'dropped');
         if (path === undefined) return discard('malformed or needless AS4_PATH');
         this.as4Path = path;
         return undefined;

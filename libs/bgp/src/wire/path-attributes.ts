@@ -62,6 +62,7 @@ export const attributeCode = {
   extendedCommunities: 16,
   as4Path: 17,
   as4Aggregator: 18,
+  ipv6ExtendedCommunities: 25,
   largeCommunities: 32,
   onlyToCustomer: 35,
 } as const;

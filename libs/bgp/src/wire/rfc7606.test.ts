@@ -68,6 +68,10 @@ describe('RFC 7606', () => {
     ['an AS_PATH with an octet too many', { asPath: [0x40, 2, 7, 2, 1, 0, 0, 0, 1, 2] }, 'withdrawn'],
     // 7.3 and RFC 4271 6.3
     ['a loopback NEXT_HOP', { nextHop: [0x40, 3, 4, 127, 0, 0, 1] }, 'withdrawn'],
+    // 7.15
+    ['IPv6 extended communities of 19 octets', { more: [0xc0, 25, 19, ...new Array<number>(19).fill(0)] }, 'withdrawn'],
+    ['empty IPv6 extended communities', { more: [0xc0, 25, 0] }, 'withdrawn'],
+    ['IPv6 extended communities', { more: [0xc0, 25, 20, ...new Array<number>(20).fill(0)] }, 'announced'],
     // RFC 9234 5
     ['ONLY_TO_CUSTOMER of three octets', { more: [0xc0, 35, 3, 0, 0, 1] }, 'withdrawn'],
     // RFC 7607 2
