@@ -4,33 +4,21 @@ import { CalcGraph } from '../../apps/felix/src/calc/calc-graph.ts';
 import { calcMetrics } from '../../apps/felix/src/calc-metrics.ts';
 import { flowMetrics } from '../../apps/felix/src/dataplane/flow-offload/flow-metrics.ts';
 import { dataplaneMetrics } from '../../apps/felix/src/dataplane/metrics.ts';
+import { packetLogMetrics } from '../../apps/felix/src/flow-logs/packet-log-metrics.ts';
 import { wireguardMetrics } from '../../apps/felix/src/dataplane/wireguard/wireguard-metrics.ts';
+import { logMetrics } from '../../apps/felix/src/log-metrics.ts';
 import { syncMetrics } from '../../apps/felix/src/sync-metrics.ts';
 import { cell, code } from './reference-page.ts';
 
 /** Calico's metrics that Felix here does not have, by the reason. */
 const absent: readonly (readonly [reason: string, ...names: readonly string[]])[] = [
   ['no eBPF data plane', 'felix_bpf_*'],
-  ['no flow logs', 'felix_collector_*', 'felix_nflog_*'],
   [
-    'counting them would cost on the way of each endpoint',
-    'felix_label_index_selector_evals',
-    'felix_label_index_strategy_evals',
-  ],
-  [
-    'sets and maps change in the transactions that rules change in, which `felix_nft_calls` counts',
-    'felix_nft_set_calls',
-    'felix_nft_set_errors',
-  ],
-  ['links are followed one by one, not in batches', 'felix_int_dataplane_iface_msg_batch_size'],
-  [
-    'one interface is never listed by itself: the kernel tells of its changes',
-    'felix_route_table_partial_resync_seconds',
-  ],
-  [
-    'lines are written at once, with no queue between that could drop some or fail later',
-    'felix_logs_dropped',
-    'felix_log_errors',
+    "they are of the queues, caches and aggregates between the threads that Calico's flow logs have, and these have not",
+    'felix_collector_*',
+    'felix_nflog_aggregates_*',
+    'felix_nflog_block_time_seconds',
+    'felix_nflog_netlink_messages_received',
   ],
 ];
 
@@ -48,7 +36,7 @@ export function renderFelixMetrics(): string {
     });
   return [
     "# Felix's metrics",
-    "Names and labels are Calico's where Calico has the metric. `felix_apply_latency_seconds`, `felix_store_delay_seconds`, `felix_kernel_writes`, `felix_cluster_num_staged_policies`, `felix_xdp_dropped_packets` and those that end in `_repairs` are not in Calico. They are served by `/metrics`, beside those of the process (`process_`, `nodejs_`). Those that begin with `wireguard_` are there where WireGuard is switched on and `PrometheusWireGuardMetricsEnabled` is not off, those with `flowtable` where `NFTablesFlowTableOffload` is `All`.",
+    "Names and labels are Calico's where Calico has the metric. `felix_apply_latency_seconds`, `felix_store_delay_seconds`, `felix_kernel_writes`, `felix_cluster_num_staged_policies`, `felix_xdp_dropped_packets` and those that end in `_repairs` are not in Calico. They are served by `/metrics`, beside those of the process (`process_`, `nodejs_`). Those that begin with `wireguard_` are there where WireGuard is switched on and `PrometheusWireGuardMetricsEnabled` is not off, those with `flowtable` where `NFTablesFlowTableOffload` is `All`, those with `nflog` where there are flow logs.",
     ['| Name | Type | Labels | With the packet filter | Meaning |', '| --- | --- | --- | --- | --- |', ...rows].join(
       '\n',
     ),
@@ -94,6 +82,8 @@ function metricsWith(packetFilter: 'nftables' | 'iptables'): ReadonlyMap<string,
     xdpDrops: () => [],
     storeDelaySeconds: none,
   });
+  using _log = logMetrics(registry);
+  using _packets = packetLogMetrics(registry);
   using _flows = packetFilter === 'nftables' ? flowMetrics(registry, { deviceCount: 0, missingCount: 0 }) : undefined;
   using _wireguard = wireguardMetrics(registry, hostname, () => []);
   return new Map(

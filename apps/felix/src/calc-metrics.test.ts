@@ -29,7 +29,27 @@ test('policies are counted, staged ones apart, and those that this host needs', 
     expect(await read('felix_cluster_num_workload_endpoints')).toBe(1);
     expect(await read('felix_cluster_num_hosts')).toBe(0);
     expect(await read('felix_active_local_selectors')).toBe(1);
-    expect(await registry.metrics()).toContain('felix_label_index_num_active_selectors{optimized="true"} 1');
+    const text = async (): Promise<readonly string[]> => (await registry.metrics()).split('\n');
+    expect(await text()).toEqual(
+      expect.arrayContaining([
+        'felix_label_index_num_active_selectors{optimized="true"} 1',
+        'felix_label_index_num_active_selectors{optimized="false"} 0',
+        'felix_label_index_selector_evals{result="true"} 0',
+        'felix_label_index_strategy_evals{strategy="endpoint-single-value"} 1',
+      ]),
+    );
+    const all = { ...spec, ingress: [{ action: 'Allow' as const, source: { selector: '!has(x)' } }] };
+    graph.update(stored('GlobalNetworkPolicy', { name: 'all' }, { ...all, selector: "app == 'a'" }));
+    graph.update(storedEndpoint({ workload: 'x', labels: { app: 'c', x: '' } }));
+    graph.flush();
+    expect(await text()).toEqual(
+      expect.arrayContaining([
+        'felix_label_index_num_active_selectors{optimized="false"} 1',
+        'felix_label_index_selector_evals{result="true"} 2',
+        'felix_label_index_selector_evals{result="false"} 1',
+        'felix_label_index_strategy_evals{strategy="endpoint-full-scan"} 1',
+      ]),
+    );
   }
   expect(registry.getMetricsAsArray()).toEqual([]);
 });

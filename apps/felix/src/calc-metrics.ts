@@ -1,11 +1,10 @@
-import { Gauge, type Registry } from 'prom-client';
-import type { CalcCounts } from './calc/calc-graph.ts';
+import { Counter, Gauge, type Registry } from 'prom-client';
+import type { CalcCounts } from './calc/calc-counts.ts';
 
 interface CalcGauge {
   readonly name: string;
   readonly help: string;
-  readonly labels?: Readonly<Record<string, string>>;
-  readonly count: keyof CalcCounts;
+  readonly count: Exclude<keyof CalcCounts, 'matching'>;
 }
 
 const gauges: readonly CalcGauge[] = [
@@ -26,12 +25,6 @@ const gauges: readonly CalcGauge[] = [
     count: 'selectable',
   },
   {
-    name: 'felix_label_index_num_active_selectors',
-    help: 'Selectors that the label index follows; all by the labels that they ask for.',
-    labels: { optimized: 'true' },
-    count: 'activeSelectors',
-  },
-  {
     name: 'felix_active_local_selectors',
     help: 'Selectors in rules that are programmed on this host.',
     count: 'activeSelectors',
@@ -39,22 +32,57 @@ const gauges: readonly CalcGauge[] = [
   { name: 'felix_active_local_policies', help: 'Policies that are programmed on this host.', count: 'activePolicies' },
 ];
 
-/** What the calculation graph holds, under Felix's names where Felix has them; the gauges leave the registry when disposed of. */
+/** What the calculation graph holds, under Felix's names where Felix has them; the metrics leave the registry when disposed of. */
 export function calcMetrics(registry: Registry, counts: () => CalcCounts): Disposable {
-  for (const { name, help, labels = {}, count } of gauges) {
+  const registers = [registry];
+  const before = new Set(registry.getMetricsAsArray().map(({ name }) => name));
+  for (const { name, help, count } of gauges) {
     new Gauge({
       name,
       help,
-      labelNames: Object.keys(labels),
-      registers: [registry],
+      registers,
       collect() {
-        this.set(labels, counts()[count]);
+        this.set(counts()[count]);
       },
     });
   }
+  new Gauge({
+    name: 'felix_label_index_num_active_selectors',
+    help: 'Selectors that the label index follows, by whether it knows what they could select by a label that they ask for.',
+    labelNames: ['optimized'],
+    registers,
+    collect() {
+      const { activeSelectors, unfiledSelectors } = counts();
+      this.set({ optimized: 'true' }, activeSelectors - unfiledSelectors);
+      this.set({ optimized: 'false' }, unfiledSelectors);
+    },
+  });
+  new Counter({
+    name: 'felix_label_index_selector_evals',
+    help: 'Selectors asked whether they select endpoints or network sets with certain labels, by the answer.',
+    labelNames: ['result'],
+    registers,
+    collect() {
+      const { matched, unmatched } = counts().matching;
+      this.reset();
+      this.inc({ result: 'true' }, matched);
+      this.inc({ result: 'false' }, unmatched);
+    },
+  });
+  new Counter({
+    name: 'felix_label_index_strategy_evals',
+    help: 'Searches for what a new selector selects, by how much had to be looked at.',
+    labelNames: ['strategy'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [scan, times] of Object.entries(counts().matching.scans))
+        this.inc({ strategy: `endpoint-${scan}` }, times);
+    },
+  });
   return {
     [Symbol.dispose]: () => {
-      for (const { name } of gauges) registry.removeSingleMetric(name);
+      for (const { name } of registry.getMetricsAsArray()) if (!before.has(name)) registry.removeSingleMetric(name);
     },
   };
 }

@@ -18,6 +18,7 @@ import { datastoreEnvironment } from './config/datastore-environment.ts';
 import { logLevelOf, syslogLevelOf } from './config/log-level.ts';
 import { resolveParameters, startingValues, type ConfigProblem, type Resolved } from './config/resolve.ts';
 import { fromEnvironment, fromFile, fromResource, type Source } from './config/sources.ts';
+import { logMetrics } from './log-metrics.ts';
 import { openForDebugging } from './status/debugger.ts';
 import { serveAsConfigured } from './status/listeners.ts';
 import { logToFile } from './status/log-file.ts';
@@ -107,6 +108,7 @@ async function run(context: ServiceContext): Promise<void> {
   let config = resolve(context, local);
   const datastore = loadDatastoreConfig({ env: datastoreEnvironment(context.env, config) });
   follow(config);
+  using losses = logMetrics(context.metrics.registry);
   for (;;) {
     const current = config;
     let latest = current;
@@ -115,8 +117,9 @@ async function run(context: ServiceContext): Promise<void> {
       context.option('node-name') ??
         (FelixHostname === '' ? (context.env['NODENAME'] ?? osHostname().toLowerCase()) : FelixHostname),
     );
-    using _file = logToFile(context.log, current);
-    using _syslog = logToSyslog(context.log, syslogLevelOf(current));
+    using _file = logToFile(context.log, current, losses);
+    const waits = current.values.DebugDisableLogDropping;
+    using _syslog = logToSyslog(context.log, syslogLevelOf(current), { waits, losses });
     using _debugger = await openForDebugging(current.values, context.log);
     await using _listeners = await serveAsConfigured(context, current.values);
     const outcome = await runFelix(context, {

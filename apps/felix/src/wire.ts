@@ -211,7 +211,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
   // Rare, and not small.
   using flowLogs = rules.flowLogs
     ? (await import('./flow-logs/flow-logs.ts')).openFlowLogs({
-        ...{ values, families, calc, services, connections, log, signal },
+        ...{ values, families, calc, services, connections, log, signal, registry: context.metrics.registry },
         localSocket: join(options.paths.runDir, 'flows', 'flows.sock'),
       })
     : undefined;

@@ -105,6 +105,7 @@ it.for(Object.entries(drivers))('by %s', async ([filter, open]) => {
       applied: () => undefined,
       failed: () => undefined,
       hostAddresses: () => undefined,
+      hostInterfaces: () => undefined,
       waitedForConnections: () => undefined,
       latency: () => undefined,
     },

@@ -367,9 +367,10 @@ describe.for(filters)('felix with $name', (filter) => {
         'felix_apply_latency_seconds_count',
         'felix_route_table_resync_seconds_count',
         'felix_int_dataplane_addr_msg_batch_size_count',
+        'felix_int_dataplane_iface_msg_batch_size_count',
         'felix_active_local_selectors',
         ...(filter.metrics === 'felix_nft'
-          ? ['felix_nft_calls', 'felix_nft_list_calls']
+          ? ['felix_nft_calls', 'felix_nft_set_calls', 'felix_nft_list_calls']
           : ['felix_exec_time_micros_count', 'felix_ipset_calls', 'felix_ipset_lines_executed', 'felix_ipsets_total']),
       ];
       expect(positive.filter((name) => !(metric(name) > 0))).toEqual([]);

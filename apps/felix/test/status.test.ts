@@ -67,7 +67,7 @@ describe('StatusReporter', () => {
     reporter.setHostEndpoint('n1/eth1', 'down');
     const running = reporter.run(abort.signal);
     reporter.inSync();
-    const process = '{"time":"2026-01-02T03:04:05.000Z","uptime":0,"first_update":true}';
+    const process = '{"time":"2026-01-02T03:04:05Z","uptime":0,"first_update":true}';
     const expected = {
       last_reported_status: process,
       status: process,

@@ -24,12 +24,27 @@ function received(fd: number): readonly string[] {
   return texts;
 }
 
+/** Counts what is lost. */
+function countLosses() {
+  const lost = { dropped: 0, failed: 0 };
+  const losses = {
+    dropped: () => {
+      lost.dropped += 1;
+    },
+    failed: () => {
+      lost.failed += 1;
+    },
+  };
+  return { lost, losses };
+}
+
 test('syslog gets the lines of its level and above, also once it was started again', () => {
   const directory = mkdtempSync(join(tmpdir(), 'calico-syslog-'));
   const path = join(directory, 'log');
   const log = createLogger('test', 'silent');
   try {
-    using _copy = logToSyslog(log, 'warn', path);
+    const { lost, losses } = countLosses();
+    using _copy = logToSyslog(log, 'warn', { waits: false, losses, path });
     log.error('before there is one');
     let daemon = listen(path);
     log.info('too little');
@@ -45,6 +60,11 @@ test('syslog gets the lines of its level and above, also once it was started aga
     daemon = listen(path);
     log.warn('and when it is back');
     expect(received(daemon)).toEqual([expect.stringContaining('and when it is back')]);
+    expect(lost).toEqual({ dropped: 0, failed: 2 });
+    // Nobody reads: the kernel keeps some, and the rest is counted.
+    for (let line = 0; line < 1000; line++) log.warn('more');
+    expect(lost.dropped).toBeGreaterThan(0);
+    expect(lost.dropped + received(daemon).length).toBe(1000);
     native.close(daemon);
   } finally {
     rmSync(directory, { recursive: true });

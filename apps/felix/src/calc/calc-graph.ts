@@ -31,6 +31,7 @@ import {
 import { parseSelector, SelectorError } from '@calico-node/selector';
 import { ActivePolicies } from './active-policies.ts';
 import { ActiveProfiles } from './active-profiles.ts';
+import type { CalcCounts } from './calc-counts.ts';
 import { Configuration } from './configuration.ts';
 import { ConversionError } from './convert/conversion-error.ts';
 import { EndpointItems } from './convert/endpoint-items.ts';
@@ -103,21 +104,6 @@ export interface CalcGraphOptions {
   readonly hasAmbientMesh?: boolean;
   /** What holds for this node in place of what its Node resource says. */
   readonly ownNode?: Partial<Node['spec']>;
-}
-
-export interface CalcCounts {
-  readonly policies: number;
-  readonly activePolicies: number;
-  readonly stagedPolicies: number;
-  readonly profiles: number;
-  readonly tiers: number;
-  readonly hosts: number;
-  readonly workloadEndpoints: number;
-  readonly hostEndpoints: number;
-  /** Endpoints and network sets. */
-  readonly selectable: number;
-  /** Of rules that this host needs. */
-  readonly activeSelectors: number;
 }
 
 export class CalcGraph {
@@ -287,6 +273,8 @@ export class CalcGraph {
       hostEndpoints: countOf('HostEndpoint'),
       selectable: keys.length,
       activeSelectors: this.#ipSets.selectorCount,
+      unfiledSelectors: this.#ipSets.unfiledSelectorCount,
+      matching: this.#ipSets.matchingWork,
       policies: this.#policies.count,
       activePolicies: this.#policies.activeCount,
       stagedPolicies: this.#staged.size,

@@ -12,7 +12,7 @@ import { EndpointSlices, sliceAddresses, slicePorts, type EndpointSlice } from '
 import { ipPortMember, serviceSetId, type IpPortMember, type IpSetId, type NamedPortProtocol } from './ip-set.ts';
 import { setKindOf, type IpSetDefinition } from './ip-set-definition.ts';
 import { LabelClasses, type Labelled } from './label-classes.ts';
-import type { LabelMap } from './label-matcher.ts';
+import type { LabelMap, MatchingWork } from './label-matcher.ts';
 import { SetMembers } from './set-members.ts';
 
 /** A thing that selectors can select. */
@@ -67,6 +67,15 @@ export class IpSetIndex {
     let count = 0;
     for (const { definition } of this.#sets.values()) if ('selector' in definition) count += 1;
     return count;
+  }
+
+  /** Of them those that ask for no label. */
+  get unfiledSelectorCount(): number {
+    return this.#index.unfiledCount;
+  }
+
+  get matchingWork(): MatchingWork {
+    return this.#index.work;
   }
 
   /** Whether some active rule asks for services' endpoints. */

@@ -1,5 +1,5 @@
 import type { Selector } from '@calico-node/selector';
-import { LabelMatcher, type LabelMap, type MatchListener } from './label-matcher.ts';
+import { LabelMatcher, type LabelMap, type MatchingWork, type MatchListener } from './label-matcher.ts';
 
 /** A thing that selectors select by its labels. */
 export interface Labelled {
@@ -37,6 +37,15 @@ export class LabelClasses<SelectorId, Item extends Labelled> {
         for (const item of items) listener.matchStopped(selector, item);
       },
     });
+  }
+
+  get work(): MatchingWork {
+    return this.#matcher.work;
+  }
+
+  /** Selectors that ask for no label, so that everything has to be looked at. */
+  get unfiledCount(): number {
+    return this.#matcher.unfiledCount;
   }
 
   /** The items that the selector matches now; none for an unknown one. */

@@ -40,6 +40,17 @@ type Filing =
   | { readonly by: 'nothing' }
   | { readonly by: 'never' };
 
+/** Where items are looked for when a selector comes, by Calico's words. */
+export type Scan = 'no-match' | 'single-value' | 'multi-value' | 'label-name' | 'full-scan';
+
+/** What was done since start. */
+export interface MatchingWork {
+  /** Askings of a selector whether it selects something, by the answer. */
+  matched: number;
+  unmatched: number;
+  readonly scans: Record<Scan, number>;
+}
+
 const none: ReadonlySet<never> = new Set<never>();
 
 export class LabelMatcher<SelectorId, ItemId> {
@@ -53,9 +64,19 @@ export class LabelMatcher<SelectorId, ItemId> {
   readonly #byValue = new LabelTable<SelectorId>();
   readonly #itemsByLabel = new LabelTable<ItemId>();
   readonly #parentsByLabel = new LabelTable<string>();
+  readonly work: MatchingWork = {
+    matched: 0,
+    unmatched: 0,
+    scans: { 'no-match': 0, 'single-value': 0, 'multi-value': 0, 'label-name': 0, 'full-scan': 0 },
+  };
 
   constructor(listener: MatchListener<SelectorId, ItemId>) {
     this.#listener = listener;
+  }
+
+  /** Selectors that each item has to be asked of. */
+  get unfiledCount(): number {
+    return this.#unfiled.size;
   }
 
   /** The items that the selector matches now; empty for an unknown one. */
@@ -77,6 +98,7 @@ export class LabelMatcher<SelectorId, ItemId> {
     if (old !== undefined) this.#unfile(id, old.filedUnder);
     this.#selectors.set(id, entry);
     this.#file(id, filedUnder);
+    this.work.scans[scanOf(filedUnder)] += 1;
     for (const itemId of [...entry.matches]) this.#check(id, entry, itemId);
     for (const itemId of this.#itemsThatCouldMatch(filedUnder)) this.#check(id, entry, itemId);
   }
@@ -147,6 +169,8 @@ export class LabelMatcher<SelectorId, ItemId> {
   }
 
   #record(id: SelectorId, entry: Entry<ItemId>, itemId: ItemId, item: Item<SelectorId>, isMatch: boolean): void {
+    if (isMatch) this.work.matched += 1;
+    else this.work.unmatched += 1;
     if (isMatch === entry.matches.has(itemId)) return;
     if (isMatch) {
       entry.matches.add(itemId);
@@ -247,6 +271,19 @@ export class LabelMatcher<SelectorId, ItemId> {
     if (filing.by === 'nothing') this.#unfiled.delete(id);
     else if (filing.by === 'presence') this.#byPresence.delete(filing.label, id);
     else if (filing.by === 'value') for (const value of filing.values) this.#byValue.delete(filing.label, value, id);
+  }
+}
+
+function scanOf(filing: Filing): Scan {
+  switch (filing.by) {
+    case 'value':
+      return filing.values.size === 1 ? 'single-value' : 'multi-value';
+    case 'presence':
+      return 'label-name';
+    case 'nothing':
+      return 'full-scan';
+    case 'never':
+      return 'no-match';
   }
 }
 

@@ -228,6 +228,7 @@ export const parameters = {
   PrometheusProcessMetricsEnabled: parameter(bool, true, 'prometheusProcessMetricsEnabled'),
 
   DebugCPUProfilePath: parameter(text, '/tmp/felix-cpu-<timestamp>.pprof'),
+  DebugDisableLogDropping: parameter(bool, false, 'debugDisableLogDropping'),
   DebugHost: parameter(hostAddress, 'localhost', 'debugHost'),
   DebugMemoryProfilePath: parameter(text, '', 'debugMemoryProfilePath'),
   DebugPort: parameter(int(0, 65535), 0, 'debugPort'),

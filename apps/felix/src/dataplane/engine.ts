@@ -34,6 +34,8 @@ export interface EngineMetrics {
   failed(): void;
   /** So many of the host's interfaces have other addresses than before. */
   hostAddresses(count: number): void;
+  /** So many of them came, went or changed at once. */
+  hostInterfaces(count: number): void;
   /** An apply waited for the connections of withdrawn addresses to be forgotten. */
   waitedForConnections(seconds: number): void;
   /** From the arrival of the oldest change in the batch to the kernel. */
@@ -287,6 +289,7 @@ export class Engine {
     const changes = hostInterfaces.takeChanges();
     const updates = changes.filter(({ type }) => type === 'host-interface-update').length;
     if (updates > 0) metrics.hostAddresses(updates);
+    if (changes.length > 0) metrics.hostInterfaces(changes.length);
     policy.update(changes);
     shortcut?.update(changes);
     hostEndpoints.take(changes);

@@ -53,6 +53,16 @@ export const filterMetrics: Readonly<Record<'nftables' | 'iptables', readonly Fi
     perFamily('felix_nft_maps', 'Verdict maps in the kernel.', 'maps'),
     counter('felix_nft_calls', 'Transactions of nf_tables.', ({ nftables }) => nftables?.commits),
     counter('felix_nft_errors', 'Transactions that the kernel refused.', ({ nftables }) => nftables?.commitErrors),
+    counter(
+      'felix_nft_set_calls',
+      'Transactions that changed IP sets or their members.',
+      ({ nftables }) => nftables?.setCommits,
+    ),
+    counter(
+      'felix_nft_set_errors',
+      'Of these those that the kernel refused.',
+      ({ nftables }) => nftables?.setCommitErrors,
+    ),
     counter('felix_nft_list_calls', 'Readings of a whole table.', ({ nftables }) => nftables?.reads),
     counter('felix_nft_list_errors', 'Readings that failed.', ({ nftables }) => nftables?.readErrors),
   ],

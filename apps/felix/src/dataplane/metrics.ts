@@ -85,8 +85,10 @@ export function dataplaneMetrics(registry: Registry, measured: Measured): Datapl
   );
   const prefix = measured.packetFilter === 'nftables' ? 'felix_nft' : 'felix_iptables';
   counter(`${prefix}_repairs`, "Foreign changes to Felix's tables that were put right.", () => measured.repairs());
-  counter('felix_route_table_repairs', "Foreign changes to workloads' routes that were put right.", () =>
-    measured.routeRepairs(),
+  counter(
+    'felix_route_table_repairs',
+    "Foreign changes to workloads' routes, neighbours and interface settings, or to the host's routing, that were put right.",
+    () => measured.routeRepairs(),
   );
   counter(
     'felix_tunnel_repairs',
@@ -113,6 +115,15 @@ export function dataplaneMetrics(registry: Registry, measured: Measured): Datapl
   const addressBatches = summary(
     'felix_int_dataplane_addr_msg_batch_size',
     'Interfaces of the host that had other addresses, at once.',
+  );
+  const interfaceBatches = summary(
+    'felix_int_dataplane_iface_msg_batch_size',
+    'Interfaces of the host that came, went or changed, at once.',
+  );
+  // Never observed: the kernel tells of what changes at one interface.
+  summary(
+    'felix_route_table_partial_resync_seconds',
+    "Time to list one interface's routes alone, which is never done.",
   );
   const conntrackWaits = summary(
     'felix_route_table_conntrack_wait_seconds',
@@ -151,6 +162,9 @@ export function dataplaneMetrics(registry: Registry, measured: Measured): Datapl
     },
     hostAddresses: (count) => {
       addressBatches.observe(count);
+    },
+    hostInterfaces: (count) => {
+      interfaceBatches.observe(count);
     },
     waitedForConnections: (seconds) => {
       conntrackWaits.observe(seconds);

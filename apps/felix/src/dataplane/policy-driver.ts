@@ -46,6 +46,9 @@ export interface IpsetCounts {
 export interface NftablesCounts {
   readonly commits: number;
   readonly commitErrors: number;
+  /** Of them those that changed sets or their members. */
+  readonly setCommits: number;
+  readonly setCommitErrors: number;
   readonly reads: number;
   readonly readErrors: number;
 }

@@ -12,6 +12,7 @@ import type { ConntrackSocket } from '@calico-node/netlink/conntrack';
 import { NflogSocket } from '@calico-node/netlink/nflog';
 import { connectFlowCollector, type GoldmaneTls } from '@calico-node/rpc/goldmane';
 import { Backoff, sleep, type Logger } from '@calico-node/service';
+import type { Registry } from 'prom-client';
 import type { StoreUpdate } from '../calc/calc-graph.ts';
 import type { Intent } from '../calc/intents.ts';
 import type { FelixParameters } from '../config/parameters.ts';
@@ -27,6 +28,7 @@ import { FlowSender } from './flow-sender.ts';
 import { LocalWorkloads } from './local-workloads.ts';
 import { LogListener } from './log-listener.ts';
 import { readHeader } from './packet-header.ts';
+import { packetLogMetrics, type PacketLogCounts } from './packet-log-metrics.ts';
 import { PendingTraces } from './pending-traces.ts';
 import { RulePrefixes } from './rule-prefixes.ts';
 import { Services } from './services.ts';
@@ -62,6 +64,7 @@ export interface FlowLogsOptions {
   /** Where whoever wants to see this node's flows serves the collector's API. */
   readonly localSocket: string;
   readonly log: Logger;
+  readonly registry: Registry;
   readonly signal: AbortSignal;
 }
 
@@ -90,10 +93,11 @@ export function openFlowLogs(options: FlowLogsOptions): FlowLogs {
     Date.now(),
   );
   const opened = new DisposableStack();
+  const counts = opened.use(packetLogMetrics(options.registry));
   const state = { isStale: true };
   try {
     const listeners = (['ingress', 'egress'] as const).map((direction) =>
-      opened.use(listen(direction, collector, prefixes)),
+      opened.use(listen(direction, collector, prefixes, counts.of(flowLogGroups[direction]))),
     );
     countTraffic(log);
     const senders = sendersOf(options, opened);
@@ -136,19 +140,32 @@ export function openFlowLogs(options: FlowLogsOptions): FlowLogs {
   };
 }
 
-function listen(direction: Direction, collector: Collector, prefixes: RulePrefixes): LogListener {
+function listen(
+  direction: Direction,
+  collector: Collector,
+  prefixes: RulePrefixes,
+  counts: PacketLogCounts,
+): LogListener {
   return new LogListener({
     limit: MAX_PACKETS,
-    open: (handlers) =>
+    open: ({ onPacket, onOverrun }) =>
       NflogSocket.open({
         group: flowLogGroups[direction],
         bytes: LOGGED_BYTES,
         withConnection: true,
-        ...handlers,
+        onPacket: (packet) => {
+          counts.received();
+          onPacket(packet);
+        },
+        onOverrun: () => {
+          counts.overrun();
+          onOverrun();
+        },
       }),
     onPacket: ({ prefix, headers, sentTo }) => {
       const hit = prefixes.find(prefix);
       const packet = hit && readHeader(headers);
+      if (hit !== undefined && packet === undefined) counts.unread();
       if (hit !== undefined && packet !== undefined) collector.packet(direction, hit, packet, sentTo, Date.now());
     },
   });

@@ -3,14 +3,15 @@ import { dirname } from 'node:path';
 import { ConfigError, copyLog, type Logger } from '@calico-node/service';
 import { logFileOf } from '../config/log-level.ts';
 import type { Resolved } from '../config/resolve.ts';
+import type { LogLosses } from '../log-metrics.ts';
 
 /**
  * Copies the log to the end of a file where LogFilePath asks for that, until disposed of. What does not fit on the disk
- * is lost.
+ * is lost, and counted.
  *
  * @throws ConfigError when the file cannot be opened.
  */
-export function logToFile(log: Logger, config: Resolved): Disposable {
+export function logToFile(log: Logger, config: Resolved, losses: Pick<LogLosses, 'failed'>): Disposable {
   const file = logFileOf(config);
   if (file === undefined) return { [Symbol.dispose]: () => undefined };
   const fd = openLog(file.path);
@@ -19,6 +20,7 @@ export function logToFile(log: Logger, config: Resolved): Disposable {
       writeSync(fd, line);
     } catch {
       // The log on standard error says the same.
+      losses.failed();
     }
   });
   return {

@@ -103,7 +103,8 @@ export class StatusReporter {
     let isFirst = true;
     while (!signal.aborted) {
       const uptime = (now() - startedAt) / 1000;
-      const time = new Date(now()).toISOString();
+      // RFC 3339 without fractions, as in Go.
+      const time = new Date(now()).toISOString().replace(/\.\d+/, '');
       const value = encodeFelixStatus({ time, uptime, first_update: isFirst });
       const limits = { timeoutMs: writeTimeoutMs, signal };
       const isWritten = await this.#attempt('felix status', async () => {

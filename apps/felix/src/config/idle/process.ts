@@ -3,7 +3,6 @@ import { bool, int, regexp, seconds, text } from '../parameter-type.ts';
 import { authority } from '../text-types.ts';
 
 const noGoSources = 'it names source files of Go';
-const noLogDropping = 'no line of the log is dropped';
 const oneThread = 'one thread has all data, so that nothing races';
 const noExternalDataplane = 'the data plane is built in, no program of its own';
 const noGo = 'Felix does not run on Go here; NODE_OPTIONS has the limits of its engine';
@@ -27,7 +26,6 @@ export const processParameters = {
   UsageReportingIntervalSecs: idle(seconds, '86400', noUsageReports, 'usageReportingInterval'),
   ClusterGUID: idle(text, 'baddecaf', noUsageReports),
   CalicoVersion: idle(text, '', noUsageReports),
-  DebugDisableLogDropping: idle(bool, 'false', noLogDropping, 'debugDisableLogDropping'),
   DebugSimulateDataRace: idle(bool, 'false', oneThread),
   Variant: idle(text, 'Calico', noUsageReports),
   GoGCThreshold: idle(int(-1, 0x7fffffff), '40', noGo, 'goGCThreshold'),

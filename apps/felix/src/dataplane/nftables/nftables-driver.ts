@@ -158,6 +158,8 @@ export class NftablesDriver implements PolicyDriver {
       nftables: {
         commits: sum(({ counts }) => counts.commits),
         commitErrors: sum(({ counts }) => counts.commitErrors),
+        setCommits: sum(({ counts }) => counts.setCommits),
+        setCommitErrors: sum(({ counts }) => counts.setCommitErrors),
         reads: sum(({ counts }) => counts.reads),
         readErrors: sum(({ counts }) => counts.readErrors),
       },

@@ -36,7 +36,7 @@ export class Table {
   readonly #context: ChainContext;
   /** Messages that asked for a change, since start. */
   #writes = 0;
-  readonly #counts = { commits: 0, commitErrors: 0, reads: 0, readErrors: 0 };
+  readonly #counts = { commits: 0, commitErrors: 0, setCommits: 0, setCommitErrors: 0, reads: 0, readErrors: 0 };
   #state: 'missing' | 'dormant' | 'live' = 'missing';
   /** Whether it is known what should be, so that what should not be is taken away. */
   #mayDelete = false;
@@ -171,12 +171,12 @@ export class Table {
     const members = this.sets.planMembers(first, true);
     if (this.#failures === 0) {
       // One commit of the kernel instead of two, where both change.
-      await this.#writeRules([first]);
+      await this.#writeRules([first], members);
       this.#commitMembers(members);
       return;
     }
     // Rules that the kernel refuses must not keep members out.
-    await this.#commit([first]);
+    await this.#commit([first], members);
     this.#commitMembers(members);
     await this.#writeRules([]);
   }
@@ -191,17 +191,17 @@ export class Table {
     this.ports.takeActual([], () => []);
     this.chains.takeActual([], []);
     const members = this.sets.planMembers(first, true);
-    await this.#writeRules([first]);
+    await this.#writeRules([first], members);
     this.#commitMembers(members);
     this.#needsRebuild = false;
     this.#changed.push('table made anew');
   }
 
-  async #writeRules(before: readonly Transaction[]): Promise<void> {
+  async #writeRules(before: readonly Transaction[], members?: SetsPlan): Promise<void> {
     for (let refusals = 0; ; refusals++) {
       const rules = planRules(this, this.#context, true);
       try {
-        await this.#commit([...before, rules.transaction]);
+        await this.#commit([...before, rules.transaction], members);
         this.#commitRules(rules);
         return;
       } catch (error) {
@@ -229,21 +229,24 @@ export class Table {
   async #deleteSets(): Promise<void> {
     const transaction = new Transaction(tableOf(this.family));
     const deleted = this.sets.planDeletions(transaction);
-    await this.#commit([transaction]);
+    await this.#commit([transaction], { created: [], changes: [] }, deleted.length);
     this.sets.commitDeletions(deleted);
     for (const name of deleted) this.#changed.push(`set ${name} deleted`);
   }
 
-  async #commit(transactions: readonly Transaction[]): Promise<void> {
+  async #commit(transactions: readonly Transaction[], members?: SetsPlan, deletedSets = 0): Promise<void> {
     const size = transactions.reduce((sum, { requests }) => sum + requests.length, 0);
     if (size === 0) return;
     this.#counts.commits += 1;
+    const ofSets = deletedSets + (members?.created.length ?? 0) + (members?.changes.length ?? 0) > 0 ? 1 : 0;
+    this.#counts.setCommits += ofSets;
     try {
       // Another thread costs more than a small commit does, and a new endpoint waits for it.
       if (size <= SMALL_COMMIT) this.#socket.commit(...transactions);
       else await this.#socket.commitAsync(...transactions);
     } catch (error) {
       this.#counts.commitErrors += 1;
+      this.#counts.setCommitErrors += ofSets;
       throw error;
     }
     for (const { requests } of transactions) this.#writes += requests.length;
