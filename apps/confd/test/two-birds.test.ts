@@ -134,6 +134,25 @@ describe('two BIRDs with rendered files', () => {
       (routes) => routes.includes('10.65.2.7 via 10.9.0.2 dev eth0 metric 32'),
     );
     expect(one.routes('bird').join()).not.toContain('10.65.2.8');
+    // From a block of neither: the old node tells of the address itself, until it hears of the new one.
+    one.ip('route', 'add', '10.65.9.5/32', 'dev', 'cali1', 'proto', 'boot', 'metric', '1024');
+    const stale = '10.65.9.5 via 10.9.0.1 dev eth0 metric 32';
+    await until(
+      'the old way',
+      () => two.routes('bird'),
+      (routes) => routes.includes(stale),
+    );
+    two.ip('route', 'add', '10.65.9.5/32', 'dev', 'cali1', 'proto', 'boot', 'metric', '512');
+    await until(
+      'the new way of an address of no block',
+      () => one.routes('bird'),
+      (routes) => routes.includes('10.65.9.5 via 10.9.0.2 dev eth0 metric 32'),
+    );
+    await until(
+      'that the old way has gone',
+      () => two.routes('bird'),
+      (routes) => !routes.includes(stale),
+    );
   });
 
   it('of different AS numbers, with passwords, on their own address and port, obey filters; changing these leaves the session up', async () => {

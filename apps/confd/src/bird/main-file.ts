@@ -6,7 +6,7 @@ import type { Settings } from '../derive/settings.ts';
 import { addCommunity, birdCommunity } from './community.ts';
 import { debugging } from './debugging.ts';
 import { filterFunctions } from './filter-functions.ts';
-import { hasOwnMetrics } from './priority.ts';
+import { hasOwnMetrics, kernelPreference } from './priority.ts';
 import { familySessions, hasDirectBfd, sessionProtocol, sessionTemplate } from './sessions.ts';
 import { block, document, functionOf, plain, quote, type Lines } from './syntax.ts';
 
@@ -47,7 +47,7 @@ function applyCommunities({ prefixCommunities }: Settings, family: Family): Line
   return functionOf('apply_communities', '', body);
 }
 
-function kernelProtocol({ filters }: NodeBgp, family: Family): Lines {
+function kernelProtocol({ filters, settings }: NodeBgp, family: Family): Lines {
   return block('protocol kernel', [
     'learn; # What Felix and the administrator route.',
     'persist; # Traffic goes on without BIRD.',
@@ -55,7 +55,14 @@ function kernelProtocol({ filters }: NodeBgp, family: Family): Lines {
     'graceful restart;',
     'merge paths on; # ECMP',
     ...(hasOwnMetrics(filters, family) ? ['metric 0; # Each route has its own.'] : []),
-    ...block(`ipv${family}`, ['import all;', 'export filter calico_kernel_programming;'], ';'),
+    ...block(
+      `ipv${family}`,
+      [
+        ...block('import filter', kernelPreference(settings.normalPriority[family]), ';'),
+        'export filter calico_kernel_programming;',
+      ],
+      ';',
+    ),
   ]);
 }
 

@@ -61,6 +61,23 @@ export function exportPriority(session: Session, { settings }: NodeBgp): Lines {
   ];
 }
 
+/**
+ * Between two nodes' routes to one workload the urgent one wins, which the node has that it has moved to: what comes
+ * from a peer in our AS wins over all, what Felix has here over what the node tells that it has left. These are
+ * Calico's preferences; BIRD's own are 100 for BGP and 10 for the kernel.
+ */
+export function importPreference(session: Session, { settings }: NodeBgp): Lines {
+  if (!isInternal(session)) return [];
+  return [
+    `if (defined(bgp_local_pref) && bgp_local_pref > ${LARGEST - settings.normalPriority[familyOf(session.address)]}) then preference = 200;`,
+  ];
+}
+
+/** The same for what is in the kernel. */
+export function kernelPreference(normal: number): Lines {
+  return [`if (defined(ifname) && ifname ~ "cali*" && ${hasMetricBelow(normal)}) then preference = 150;`, 'accept;'];
+}
+
 /** The condition that a route of the kernel, or of a peer in our AS, goes before usual ones. */
 export function isElevated(normal: number): string {
   return `(${hasMetricBelow(normal)} || (source = RTS_BGP && defined(bgp_local_pref) && bgp_local_pref > ${LARGEST - normal}))`;

@@ -5,7 +5,7 @@ import type { Complain } from '../derive/resources.ts';
 import { isInternal, type Session } from '../derive/session.ts';
 import { debugging } from './debugging.ts';
 import type { FilterFunctions } from './filter-functions.ts';
-import { exportPriority, usualMetric } from './priority.ts';
+import { exportPriority, importPreference, usualMetric } from './priority.ts';
 import { block, quote, type Lines } from './syntax.ts';
 
 /** RFC 4724 3: the restart time has twelve bits. */
@@ -52,12 +52,14 @@ export function sessionFilters(
     imports: [
       ...usualMetric(node.filters, familyOf(session.address)),
       ...functions.callsFor(session.filters, 'import', internal),
+      ...importPreference(session, node),
       'accept;',
     ],
     exports: [
       ...exportPriority(session, node),
       ...functions.callsFor(session.filters, 'export', internal),
-      `calico_export_to_bgp_peers(${internal});`,
+      // Nodes of the mesh reach each other's tunnels by themselves, whatever their AS.
+      `calico_export_to_bgp_peers(${internal || session.type === 'mesh'});`,
       'reject;',
     ],
   };
