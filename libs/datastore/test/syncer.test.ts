@@ -99,6 +99,30 @@ describe('startSyncer', () => {
     expect(revisions).toEqual([...revisions].sort((a, b) => Number(a - b)));
   });
 
+  it.each(['snapshot', 'change'])(
+    'ends with what the consumer throws at a %s, and delivers nothing more',
+    async (at) => {
+      await backend.put('/a/1', 'x');
+      const abort = new AbortController();
+      let batches = 0;
+      const { done } = startSyncer({
+        backend,
+        prefixes: ['/a/'],
+        signal: abort.signal,
+        onBatch: () => {
+          batches += 1;
+          if (batches === (at === 'snapshot' ? 1 : 2)) throw new TypeError('not that');
+        },
+        onConnection: ({ connected }) => {
+          if (connected) void backend.put('/a/2', 'y');
+        },
+      });
+      await expect(done).rejects.toThrow(new TypeError('not that'));
+      expect(batches).toBe(at === 'snapshot' ? 1 : 2);
+      abort.abort();
+    },
+  );
+
   it('marks an empty store as in sync', async () => {
     const recorder = follow(etcd.endpoints[0]!, '/none/');
     await eventually(() => recorder.inSync).toBe(true);

@@ -49,9 +49,6 @@ export function startSyncer(options: SyncerOptions): Syncer {
   return { done };
 }
 
-/** An error of the consumer, which no retry mends. */
-class ConsumerError extends Error {}
-
 class Follower {
   readonly #options: SyncerOptions;
   readonly #log: Log;
@@ -63,6 +60,8 @@ class Follower {
   #needsSnapshot = true;
   #inSync = false;
   #connected: boolean | undefined;
+  /** What the consumer threw, which no retry mends; whoever carried it here may have taken it for the store's. */
+  #failure: { readonly error: unknown } | undefined;
 
   constructor(options: SyncerOptions) {
     this.#options = options;
@@ -81,7 +80,7 @@ class Follower {
         });
       } catch (error) {
         if (options.signal.aborted) return;
-        if (error instanceof ConsumerError) throw error.cause;
+        if (this.#failure !== undefined) throw this.#failure.error;
         if (isDatastoreError(error, 'compacted')) {
           this.#log.warn(
             { err: error, revision: String(this.#revision) },
@@ -163,7 +162,8 @@ class Follower {
     try {
       this.#options.onBatch({ updates, revision, inSync: this.#inSync });
     } catch (error) {
-      throw new ConsumerError('the consumer of the syncer failed', { cause: error });
+      this.#failure = { error };
+      throw error;
     }
   }
 
