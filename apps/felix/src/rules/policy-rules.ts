@@ -7,7 +7,7 @@
  * "all blocks so far hold", scratch1 for "this block holds". A block of refusals (several notNets)
  * clears scratch0 instead.
  */
-import { familyOf, splitCidr, type Cidr, type Family } from '@calico-node/net';
+import { familyOf, type Cidr, type Family } from '@calico-node/net';
 import type { IcmpMatch, ParsedEntity, ParsedRule, PortRange } from '../calc/parsed-rule.ts';
 import { rule } from './build.ts';
 import {
@@ -123,8 +123,6 @@ function criteriaOf(parsed: ParsedRule, family: Family): Criteria | undefined {
     // As Felix: networks of the other family alone make the rule one for that family, refused ones too.
     if (nets.length === 0 && entity.nets.length > 0) return undefined;
     if (notNets.length === 0 && entity.notNets.length > 0) return undefined;
-    // Nothing is outside of everything; ip6tables has no words for it.
-    if (notNets.some((cidr) => splitCidr(cidr).prefixLength === 0)) return undefined;
     required.push(...requiredOf(side, entity, nets, parsed.protocol));
     refused.push(...refusedOf(side, entity, notNets));
   }

@@ -30,6 +30,23 @@ describe('one end of a rule', () => {
   });
 });
 
+describe('text that would read otherwise within another', () => {
+  const escaping = 'a == "b") || (all()';
+
+  test.each([
+    () => entity({ selector: escaping }, 'ns1'),
+    () => entity({ serviceAccounts: { selector: escaping } }, 'ns1'),
+    () => entity({ namespaceSelector: escaping }),
+    () => entity({ serviceAccounts: { names: ['x"} || all() || a in {"y'] } }, 'ns1'),
+    () => selectors.networkPolicySelector({ selector: escaping }, 'ns1'),
+    () => selectors.networkPolicySelector({ serviceAccountSelector: escaping }, 'ns1'),
+    () => selectors.networkPolicySelector({}, "x' || all() || a == 'y"),
+    () => selectors.globalPolicySelector({ selector: escaping, namespaceSelector: 'a == "b"' }),
+  ])('is refused (%#)', (read) => {
+    expect(read).toThrow(/^(expected|unexpected|".*" is no name)/);
+  });
+});
+
 describe('the endpoints that a policy applies to', () => {
   test('are those of its namespace', () => {
     expect(selectors.networkPolicySelector({}, 'ns1').canonical).toBe('projectcalico.org/namespace == "ns1"');

@@ -1,10 +1,12 @@
 /**
  * The selector texts that Calico's syncer makes of a resource's fields (`libcalico-go/lib/backend/
  * syncersv1/updateprocessors`). They are joined as text and parsed once, so that canonical forms, and
- * with them the IDs of IP sets, are the same as real Calico's.
+ * with them the IDs of IP sets, are the same as real Calico's. What reads otherwise joined than alone is refused: a policy
+ * must not get out of its namespace by `a) || (all()`, which a client that does not check may have stored.
  */
 import { NAMESPACE_LABEL, type EntityRule, type GlobalNetworkPolicy, type NetworkPolicy } from '@calico-node/model';
 import { parseSelector, type Selector } from '@calico-node/selector';
+import { ConversionError } from './conversion-error.ts';
 
 export const serviceAccountLabel = 'projectcalico.org/serviceaccount';
 const namespacePrefix = 'pcns.';
@@ -30,20 +32,23 @@ export class SelectorCache {
     return selector;
   }
 
-  /** Whose labels one end of a rule asks for, other than by notSelector; undefined when it asks for none. */
+  /**
+   * Whose labels one end of a rule asks for, other than by notSelector; undefined when it asks for none. Throws
+   * SelectorError and ConversionError.
+   */
   entitySelector(entity: EntityRule, policyNamespace: string | undefined): Selector | undefined {
     const { selector = '', notSelector = '', namespaceSelector = '' } = entity;
-    const own = join(this.#serviceAccounts(entity.serviceAccounts), selector);
+    const own = join(this.#serviceAccounts(entity.serviceAccounts), this.#whole(selector));
     const namespaces = this.#namespaces(namespaceSelector, policyNamespace);
     const isLabelled = own !== '' || notSelector !== '' || namespaceSelector !== '';
     const text = namespaces !== '' && isLabelled ? join(namespaces, own) : own;
     return text === '' ? undefined : this.parse(text);
   }
 
-  /** Which endpoints of its namespace a NetworkPolicy applies to. */
+  /** Which endpoints of its namespace a NetworkPolicy applies to. Throws SelectorError and ConversionError. */
   networkPolicySelector(spec: NetworkPolicy['spec'], namespace: string): Selector {
     const inNamespace = namespaceIs(namespace);
-    const text = present(spec.selector) ? `(${spec.selector}) && ${inNamespace}` : inNamespace;
+    const text = present(spec.selector) ? `(${this.#whole(spec.selector)}) && ${inNamespace}` : inNamespace;
     if (!present(spec.serviceAccountSelector)) return this.parse(text);
     return this.parse(`(${text}) && ${this.#prefixed(spec.serviceAccountSelector, serviceAccountPrefix)}`);
   }
@@ -51,10 +56,10 @@ export class SelectorCache {
   /**
    * Which endpoints a GlobalNetworkPolicy applies to. With a namespaceSelector or serviceAccountSelector
    * `all()` comes to mean "of any namespace" or "of any service account", in the policy's own selector
-   * too: Calico replaces it in the joined text.
+   * too: Calico replaces it in the joined text. Throws SelectorError.
    */
   globalPolicySelector(spec: GlobalNetworkPolicy['spec']): Selector {
-    let text = spec.selector ?? '';
+    let text = this.#whole(spec.selector ?? '');
     if (present(spec.namespaceSelector)) {
       text = and(text, this.#prefixed(spec.namespaceSelector, namespacePrefix));
       text = text.replaceAll('all()', `has(${NAMESPACE_LABEL})`);
@@ -77,8 +82,14 @@ export class SelectorCache {
     if (match === undefined) return '';
     const names = match.names ?? [];
     const byName =
-      names.length === 0 ? '' : `${serviceAccountLabel} in {${names.map((name) => `"${name}"`).join(', ')}}`;
+      names.length === 0 ? '' : `${serviceAccountLabel} in {${names.map((name) => quoted(name, '"')).join(', ')}}`;
     return join(byName, present(match.selector) ? this.#prefixed(match.selector, serviceAccountPrefix) : '');
+  }
+
+  /** A selector that is to stand within another: only parentheses could make it something else there. */
+  #whole(text: string): string {
+    if (/[()]/.test(text)) this.parse(text);
+    return text;
   }
 
   #prefixed(text: string, prefix: string): string {
@@ -87,7 +98,13 @@ export class SelectorCache {
 }
 
 function namespaceIs(namespace: string): string {
-  return `${NAMESPACE_LABEL} == '${namespace}'`;
+  return `${NAMESPACE_LABEL} == ${quoted(namespace, "'")}`;
+}
+
+/** Names hold no quotes. */
+function quoted(name: string, quote: string): string {
+  if (name.includes(quote)) throw new ConversionError(`"${name}" is no name`);
+  return `${quote}${name}${quote}`;
 }
 
 function present(text: string | undefined): text is string {
