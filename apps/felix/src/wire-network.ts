@@ -76,8 +76,8 @@ export function wireNetwork(wiring: NetworkWiring): NetworkParts {
       removesExternalRoutes: values.RemoveExternalRoutes,
       withoutRoutes: values.RouteSyncDisabled,
       onListed: wiring.onListed,
-      onRepair: (routes) => {
-        log.warn({ routes }, 'somebody else changed routes of workloads, which were put right');
+      onRepair: (what) => {
+        log.warn({ what }, 'somebody else changed routes or settings of workloads, which were put right');
       },
       onDirty,
     }),

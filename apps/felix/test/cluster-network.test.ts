@@ -202,6 +202,7 @@ describe.for(['nftables', 'iptables-legacy'])('VXLAN beside %s', (driver) => {
     ['the forwarding entries', 'bridge fdb flush dev vxlan.calico || bridge fdb del $MAC dev vxlan.calico'],
     ['an address', 'ip addr del 10.65.1.1/32 dev vxlan.calico'],
     ['a device', 'ip link del vxlan.calico'],
+    ['a device of another kind', 'ip link del vxlan.calico; ip link add vxlan.calico type bridge'],
     ['a stray route', 'ip route add 10.65.77.0/26 via 10.65.2.1 dev vxlan.calico onlink proto 80'],
   ] as const)('puts right what another hand changed: %s', async ([, command]) => {
     await one.take([]);
@@ -213,6 +214,21 @@ describe.for(['nftables', 'iptables-legacy'])('VXLAN beside %s', (driver) => {
     expect(await one.take([])).toEqual([]);
     expect(routes(one)).toEqual(before);
     expect(one.run('bridge', 'fdb', 'show', 'dev', 'vxlan.calico')).toHaveLength(2);
+    expect(lab.canPing(workloads[0]!, '10.65.2.10')).toBe(true);
+  });
+
+  it('says who has the network already, and takes it once that is gone', async () => {
+    const script = 'ip link del vxlan.calico; ip link add flannel.1 type vxlan id 4096 dstport 4789 local 172.16.0.1';
+    const before = one.dirty;
+    one.run('sh', '-ec', script);
+    await expect.poll(() => one.dirty).toBeGreaterThan(before);
+    const [problem] = await one.take([]);
+    expect(problem).toContain('vxlan.calico: device flannel.1 has VXLAN network 4096 on port 4789 already');
+    const seen = one.dirty;
+    one.run('ip', 'link', 'del', 'flannel.1');
+    // It is tried again, though nobody says that the other one went.
+    await expect.poll(() => one.dirty).toBeGreaterThan(seen);
+    expect(await one.take([])).toEqual([]);
     expect(lab.canPing(workloads[0]!, '10.65.2.10')).toBe(true);
   });
 

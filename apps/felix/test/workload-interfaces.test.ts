@@ -16,6 +16,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { workloadEndpointIdOf, type WorkloadEndpointId } from '../src/calc/endpoint-id.ts';
 import type { LocalWorkloadEndpoint } from '../src/calc/intents.ts';
 import { WorkloadInterfaces, type WorkloadInterfacesOptions } from '../src/dataplane/interfaces/workload-interfaces.ts';
+import { runIn } from './support/node-lab.ts';
 
 let netns: string;
 let socket: RouteSocket;
@@ -231,10 +232,112 @@ describe('WorkloadInterfaces', () => {
     await eventually(() => dirty > 0);
     apply();
     expect(workloadRoutes()).toEqual(before);
-    expect([interfaces.repairs, repaired]).toEqual([2, ['10.0.0.1/32', '10.9.9.0/24']]);
+    expect([interfaces.repairs, repaired]).toEqual([2, ['route 10.0.0.1/32', 'route 10.9.9.0/24']]);
     interfaces.remove(idOf('a'));
     apply();
     expect(interfaces.repairs).toBe(2);
+  });
+
+  test.each([
+    ['route 10.0.0.1/32', 'ip route replace 10.0.0.1 dev calib metric 1024 proto 80'],
+    ['route 10.0.0.1/32', 'ip route replace 10.0.0.1 dev eth9 metric 1024'],
+    ['route 10.0.0.1/32', 'ip route prepend 10.0.0.1 dev eth9 metric 1024'],
+    ['neighbour 10.0.0.1 on calia', 'ip neighbour delete 10.0.0.1 dev calia'],
+    ['neighbour 10.0.0.1 on calia', 'ip neighbour replace 10.0.0.1 lladdr ee:00:00:00:00:02 dev calia'],
+    ['neighbour 10.0.0.1 on calia', 'ip neighbour change 10.0.0.1 nud stale dev calia'],
+    ['address 169.254.0.179 on calia', 'ip address delete 169.254.0.179/32 dev calia'],
+    ['net/ipv4/conf/calia/proxy_arp', 'sysctl -qw net.ipv4.conf.calia.proxy_arp=0'],
+    ['net/ipv4/conf/calia/rp_filter', 'sysctl -qw net.ipv4.conf.calia.rp_filter=2'],
+    ['net/ipv4/conf/calia/forwarding', 'sysctl -qw net.ipv4.conf.calia.forwarding=0'],
+    ['net/ipv4/ip_forward', 'sysctl -qw net.ipv4.ip_forward=0'],
+  ])('puts right %s after %s', async (what, command) => {
+    interfaces.enableForwarding();
+    addLink('a');
+    addLink('b');
+    const mac = parseMac('ee:00:00:00:00:01');
+    const peeringAddresses = [parseIp('169.254.0.179')];
+    interfaces.update(idOf('a'), endpoint('a', '10.0.0.1/32', { mac, peeringAddresses }));
+    interfaces.update(idOf('b'), endpoint('b', '10.0.0.2/32'));
+    apply();
+    socket.apply([createVeth({ name: 'eth9', peer: { name: 'p9' } }), setLink({ name: 'eth9', up: true })]);
+    const listing = () => [
+      ...workloadRoutes(),
+      ...socket.listNeighbours({ family: 4 }).map(({ ip, mac: known, state }) => `${ip} ${known} ${state}`),
+      runIn(netns, 'sysctl', 'net.ipv4.ip_forward', 'net.ipv4.conf.calia', '-a', '--pattern', 'ip_forward$|calia'),
+      runIn(netns, 'ip', '-4', 'address', 'show', 'calia'),
+    ];
+    // What the kernel told until now is heard.
+    await delay(20);
+    apply();
+    const before = listing();
+    runIn(netns, ...command.split(' '));
+    expect(listing()).not.toEqual(before);
+    await eventually(() => (apply(), listing().join() === before.join()));
+    expect(interfaces.repairs).toBe(1);
+    expect(repaired).toContain(what);
+  });
+
+  test('finds what the kernel tells nobody of when it looks again', () => {
+    addLink('a');
+    interfaces.update(idOf('a'), endpoint('a', '10.0.0.1/32'));
+    apply();
+    runIn(netns, 'sysctl', '-qw', 'net.ipv4.conf.calia.route_localnet=0', 'net.ipv4.neigh.calia.proxy_delay=80');
+    interfaces.resync();
+    apply();
+    expect(repaired).toEqual(['net/ipv4/conf/calia/route_localnet', 'net/ipv4/neigh/calia/proxy_delay']);
+    interfaces.resync();
+    apply();
+    expect(interfaces.repairs).toBe(1);
+  });
+
+  test('keeps routes and neighbours of an interface that goes down and up, or has addresses no more', async () => {
+    addLink('a');
+    const mac = parseMac('ee:00:00:00:00:01');
+    const peeringAddresses = [parseIp('169.254.0.179')];
+    const states = () => socket.listNeighbours({ family: 4 }).map(({ state }) => state);
+    interfaces.update(idOf('a'), endpoint('a', '10.0.0.1/32', { mac, peeringAddresses }));
+    apply();
+    // The kernel drops the routes over an interface with its last address.
+    interfaces.update(idOf('a'), endpoint('a', '10.0.0.1/32', { mac }));
+    apply();
+    expect(workloadRoutes()).toHaveLength(1);
+    runIn(netns, 'sh', '-c', 'ip link set calia down; ip link set calia up');
+    await eventually(() => (apply(), workloadRoutes().length === 1 && states().join() === 'permanent'));
+    expect(interfaces.repairs).toBe(0);
+  });
+
+  test('takes back the neighbours of addresses that an endpoint has no more, and of one that is gone', () => {
+    addLink('a');
+    const known = (): string[] => socket.listNeighbours({ family: 4 }).map(({ ip, mac }) => `${ip} ${mac}`);
+    const mac = parseMac('ee:00:00:00:00:01');
+    interfaces.update(idOf('a'), endpoint('a', '10.0.0.1/32', { mac }));
+    apply();
+    interfaces.update(idOf('a'), endpoint('a', '10.0.0.2/32', { mac }));
+    apply();
+    expect(known()).toEqual(['10.0.0.2 ee:00:00:00:00:01']);
+    interfaces.remove(idOf('a'));
+    apply();
+    expect(known()).toEqual([]);
+  });
+
+  test('follows the name of an interface that is renamed, to another workload’s or to nobody’s', async () => {
+    addLink('a');
+    interfaces.update(idOf('a'), endpoint('a', '10.0.0.1/32'));
+    interfaces.update(idOf('b'), endpoint('b', '10.0.0.2/32'));
+    apply();
+    const rename = (from: string, to: string): string =>
+      runIn(netns, 'sh', '-ec', `ip link set ${from} down; ip link set ${from} name ${to}; ip link set ${to} up`);
+    rename('calia', 'calib');
+    const routed = (...routes: readonly string[]) =>
+      eventually(() => (apply(), workloadRoutes().join() === routes.join()));
+    await routed('10.0.0.2/32 calib proto 3 scope link metric 1024');
+    expect(interfaces.stateOf(idOf('a'))).toEqual({ state: 'down', reason: 'interface calia does not exist' });
+    expect(readSysctl('net/ipv4/conf/calib/proxy_arp', { netns })).toBe('1');
+    rename('calib', 'other');
+    await eventually(() => (apply(), interfaces.stateOf(idOf('b')).state === 'down'));
+    expect(workloadRoutes()).toEqual([]);
+    rename('other', 'calia');
+    await routed('10.0.0.1/32 calia proto 3 scope link metric 1024');
   });
 
   test('an address that moves to another endpoint keeps one route, over the new interface', () => {

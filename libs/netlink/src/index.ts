@@ -18,6 +18,7 @@ export type { SocketAddress } from './socket-address.ts';
 export { hasLinkKind } from './link-kinds.ts';
 export { RouteSocket } from './route/route-socket.ts';
 export { RouteMonitor, type RouteEvent, type RouteGroup, type RouteMonitorOptions } from './route/route-monitor.ts';
+export type { InterfaceSettings } from './route/interface-settings.ts';
 export type { Link, VxlanLink } from './route/link.ts';
 export {
   createBridge,

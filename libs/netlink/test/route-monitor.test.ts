@@ -8,11 +8,14 @@ import {
   deleteLink,
   deleteRoute,
   replaceNeighbour,
+  replaceRoute,
   RouteMonitor,
   RouteSocket,
   setLink,
+  writeSysctl,
   type RouteEvent,
 } from '../src/index.ts';
+import { messageFlag } from '../src/message.ts';
 import { backends, scratchNetns, until } from './scratch.ts';
 
 describe.each(backends)('RouteMonitor on %s', (_, native) => {
@@ -93,6 +96,41 @@ describe.each(backends)('RouteMonitor on %s', (_, native) => {
     other.apply([route('10.3.0.0/16'), deleteRoute({ destination: parseCidr('10.2.0.0/16') })]);
     await until(() => heard.length >= 2);
     expect(heard).toEqual(['set 10.3.0.0/16', 'delete 10.2.0.0/16']);
+  });
+
+  test('tells of settings, the host’s own too, and of routes that go behind others', async () => {
+    using netns = scratchNetns();
+    using socket = RouteSocket.open({ netns: netns.name, native });
+    socket.apply([createVeth({ name: 'v0', peer: { name: 'v1' } }), setLink({ name: 'v0', up: true })]);
+    const { index } = socket.getLink('v0')!;
+    const events: RouteEvent[] = [];
+    using _monitor = RouteMonitor.open({
+      netns: netns.name,
+      native,
+      groups: ['settings', 'ipv4-route'],
+      onEvent: (event) => events.push(event),
+      onOverrun: () => expect.unreachable(),
+    });
+    writeSysctl('net/ipv4/conf/v0/proxy_arp', 1, { netns: netns.name, native });
+    writeSysctl('net/ipv4/conf/v0/rp_filter', 2, { netns: netns.name, native });
+    writeSysctl('net/ipv6/conf/v0/proxy_ndp', 1, { netns: netns.name, native });
+    writeSysctl('net/ipv4/ip_forward', 1, { netns: netns.name, native });
+    const route = { destination: parseCidr('10.1.0.0/16'), interfaceIndex: index };
+    const behind = { ...addRoute({ ...route, protocol: 99 }), flags: messageFlag.create | messageFlag.append };
+    socket.apply([addRoute(route), replaceRoute({ ...route, protocol: 80 }), behind]);
+    await until(() => events.filter(({ object }) => object === 'route').length >= 3);
+    const settings = events.flatMap((event) => (event.object === 'settings' ? [event.settings] : []));
+    expect(settings).toEqual(
+      expect.arrayContaining([
+        { family: 4, interfaceIndex: index, proxyNeighbours: 1 },
+        { family: 4, interfaceIndex: index, rpFilter: 2 },
+        { family: 6, interfaceIndex: index, proxyNeighbours: 1 },
+        { family: 4, interfaceIndex: 'all', forwarding: 1 },
+        { family: 4, interfaceIndex: index, forwarding: 1 },
+      ]),
+    );
+    const appended = events.flatMap((event) => (event.object === 'route' ? [event.isAppended] : []));
+    expect(appended).toEqual([false, false, true]);
   });
 
   test('does not take a port that leaves its bridge for a deleted link', async () => {

@@ -22,9 +22,13 @@ export class Repairs {
   /** These were changed by us. */
   changed(whats: Iterable<string>): void {
     if (this.#seen.size === 0) return;
-    const repaired = [...new Set(whats)].filter((what) => this.#seen.delete(what));
-    if (repaired.length === 0) return;
+    this.found([...new Set(whats)].filter((what) => this.#seen.delete(what)));
+  }
+
+  /** These, which were as they should be before, were found to be otherwise, and changed by us. */
+  found(whats: readonly string[]): void {
+    if (whats.length === 0) return;
     this.#count += 1;
-    this.#onRepair(repaired);
+    this.#onRepair(whats);
   }
 }

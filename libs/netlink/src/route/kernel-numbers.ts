@@ -18,6 +18,7 @@ export const rtm = {
   newRule: 32,
   deleteRule: 33,
   getRule: 34,
+  newNetconf: 80,
 } as const;
 
 export const AF_UNSPEC = 0;

@@ -1,8 +1,9 @@
-import type { NetlinkMessage } from '../message.ts';
+import { messageFlag, type NetlinkMessage } from '../message.ts';
 import type { NativeTable } from '../native/table.ts';
 import { NetlinkSocket } from '../netlink-socket.ts';
 import type { NetnsRef } from '../netns.ts';
 import { decodeAddress, type InterfaceIp } from './address.ts';
+import { decodeSettings, type InterfaceSettings } from './interface-settings.ts';
 import { rtm } from './kernel-numbers.ts';
 import { decodeLink, type Link } from './link.ts';
 import { decodeFdbEntry, decodeNeighbour, type FdbEntry, type Neighbour } from './neighbour.ts';
@@ -18,6 +19,7 @@ const groupNumbers = {
   'ipv6-route': [11],
   neighbour: [3],
   rule: [8, 19],
+  settings: [24, 25],
 } as const;
 
 export type RouteGroup = keyof typeof groupNumbers;
@@ -34,10 +36,16 @@ export type RouteEvent = EventBase &
   (
     | { readonly object: 'link'; readonly link: Link }
     | { readonly object: 'address'; readonly address: InterfaceIp }
-    | { readonly object: 'route'; readonly route: Route }
+    | {
+        readonly object: 'route';
+        readonly route: Route;
+        /** It was put behind those of its destination and metric; else it stands first, or in their place. */
+        readonly isAppended: boolean;
+      }
     | { readonly object: 'rule'; readonly rule: RoutingRule }
     | { readonly object: 'neighbour'; readonly neighbour: Neighbour }
     | { readonly object: 'forwarding-entry'; readonly entry: FdbEntry }
+    | { readonly object: 'settings'; readonly settings: InterfaceSettings }
   );
 
 export interface RouteMonitorOptions {
@@ -54,7 +62,7 @@ export interface RouteMonitorOptions {
 }
 
 /**
- * Tells of every change in the kernel's links, addresses, routes, rules and neighbours from `open` on; open it first and list
+ * Tells of every change in the kernel's links, addresses, routes, rules, neighbours and settings from `open` on; open it first and list
  * afterwards, and nothing is missed. It says nothing of IPv4 routes that go because their interface went down or away:
  * the kernel does not either, so take a link event as the end of its routes.
  */
@@ -113,7 +121,8 @@ export function decodeEvent(message: NetlinkMessage): RouteEvent | undefined {
     case rtm.deleteRoute: {
       const route = isCloned(message) ? undefined : decodeRoute(message);
       const action = message.type === rtm.newRoute ? 'set' : 'delete';
-      return route && { object: 'route', action, route, originPortId };
+      const isAppended = (message.flags & messageFlag.append) !== 0;
+      return route && { object: 'route', action, route, isAppended, originPortId };
     }
     case rtm.newRule:
     case rtm.deleteRule: {
@@ -128,6 +137,10 @@ export function decodeEvent(message: NetlinkMessage): RouteEvent | undefined {
       if (entry !== undefined) return { object: 'forwarding-entry', action, entry, originPortId };
       const neighbour = decodeNeighbour(message);
       return neighbour && { object: 'neighbour', action, neighbour, originPortId };
+    }
+    case rtm.newNetconf: {
+      const settings = decodeSettings(message);
+      return settings && { object: 'settings', action: 'set', settings, originPortId };
     }
     default:
       return undefined;

@@ -1,4 +1,4 @@
-import { readSysctl, writeSysctl, type NetnsRef } from '@calico-node/netlink';
+import { readSysctl, writeSysctl, type InterfaceSettings, type NetnsRef } from '@calico-node/netlink';
 
 export interface SettingsOptions {
   readonly netns?: NetnsRef;
@@ -16,12 +16,14 @@ type Setting = readonly [name: string, value: string];
  */
 export class KernelSettings {
   readonly #options: SettingsOptions;
-  readonly #rpFilter: string;
+  /** What workload interfaces have. */
+  readonly rpFilter: string;
+  #isForwarding = false;
   #writes = 0;
 
   constructor(options: SettingsOptions) {
     this.#options = options;
-    this.#rpFilter = options.allowsSpoofing ? '0' : (this.#read('net/ipv4/conf/default/rp_filter') ?? '1');
+    this.rpFilter = options.allowsSpoofing ? '0' : (this.#read('net/ipv4/conf/default/rp_filter') ?? '1');
   }
 
   /** Sysctls written since start; those that had their value already do not count. */
@@ -29,32 +31,44 @@ export class KernelSettings {
     return this.#writes;
   }
 
+  /** Whether the host was made to route. */
+  get isForwarding(): boolean {
+    return this.#isForwarding;
+  }
+
   /** Lets the host route (FelixConfiguration ipForwarding). @throws the file error when that cannot be set. */
   enableForwarding(): void {
-    this.#ensure([['net/ipv4/ip_forward', '1']]);
-    if (this.#options.ipv6) this.#ensure([['net/ipv6/conf/all/forwarding', '1']]);
+    this.#isForwarding = true;
+    this.keepForwarding();
+  }
+
+  /** As `enableForwarding`, where that was called. Gives what it changed. */
+  keepForwarding(): readonly string[] {
+    if (!this.#isForwarding) return [];
+    const settings: readonly Setting[] = [['net/ipv4/ip_forward', '1']];
+    return this.#ensure(this.#options.ipv6 ? [...settings, ['net/ipv6/conf/all/forwarding', '1']] : settings);
   }
 
   /**
    * What a workload's interface needs: the host answers ARP for everything, so that 169.254.1.1 is a gateway, at once,
-   * and forwards (Calico's per-interface sysctls).
+   * and forwards (Calico's per-interface sysctls). Gives what it changed.
    *
    * @throws the file error when a setting cannot be made; ENOENT when the interface is gone.
    */
-  configureWorkload(name: string): void {
-    this.#ensure([
+  configureWorkload(name: string): readonly string[] {
+    const settings: readonly Setting[] = [
       [`net/ipv4/conf/${name}/route_localnet`, '1'],
       [`net/ipv4/neigh/${name}/proxy_delay`, '0'],
       [`net/ipv4/conf/${name}/proxy_arp`, '1'],
       [`net/ipv4/conf/${name}/forwarding`, '1'],
-      [`net/ipv4/conf/${name}/rp_filter`, this.#rpFilter],
-    ]);
-    if (!this.#options.ipv6) return;
-    this.#ensure([
+      [`net/ipv4/conf/${name}/rp_filter`, this.rpFilter],
+    ];
+    const ofIpv6: readonly Setting[] = [
       [`net/ipv6/conf/${name}/accept_ra`, '0'],
       [`net/ipv6/conf/${name}/proxy_ndp`, '1'],
       [`net/ipv6/conf/${name}/forwarding`, '1'],
-    ]);
+    ];
+    return this.#ensure(this.#options.ipv6 ? [...settings, ...ofIpv6] : settings);
   }
 
   #read(name: string): string | undefined {
@@ -65,15 +79,25 @@ export class KernelSettings {
     }
   }
 
-  #ensure(settings: readonly Setting[]): void {
-    for (const [name, value] of settings) {
-      if (this.#read(name) === value) continue;
+  /** Gives the names of those that had another value. */
+  #ensure(settings: readonly Setting[]): readonly string[] {
+    const others = settings.filter(([name, value]) => this.#read(name) !== value);
+    for (const [name, value] of others) {
       writeSysctl(name, value, this.#netns());
       this.#writes += 1;
     }
+    return others.map(([name]) => name);
   }
 
   #netns(): { readonly netns?: NetnsRef } {
     return this.#options.netns === undefined ? {} : { netns: this.#options.netns };
   }
+}
+
+/** Whether what the kernel tells of a workload's interface is as `configureWorkload` leaves it. */
+export function isAsConfigured(
+  { forwarding = 1, proxyNeighbours = 1, rpFilter }: InterfaceSettings,
+  wanted: Pick<KernelSettings, 'rpFilter'>,
+): boolean {
+  return forwarding === 1 && proxyNeighbours === 1 && (rpFilter === undefined || String(rpFilter) === wanted.rpFilter);
 }

@@ -1,4 +1,4 @@
-import type { Cidr, Family } from '@calico-node/net';
+import { familyOf, type Cidr, type Family } from '@calico-node/net';
 import { type Link, type Route, routeProtocol, type RouteSocket, routeTable } from '@calico-node/netlink';
 
 /**
@@ -43,9 +43,14 @@ export class KernelView {
     return this.#links.get(name);
   }
 
-  /** Whether the index is a workload interface's. */
-  hasLink(index: number): boolean {
-    return this.#nameByIndex.has(index);
+  /** The workload interface that has the index. */
+  nameOf(index: number | undefined): string | undefined {
+    return index === undefined ? undefined : this.#nameByIndex.get(index);
+  }
+
+  /** Destinations that routes of ours have led to over the interface. */
+  destinationsOver(index: number): Iterable<Cidr> {
+    return this.#destinationsByIndex.get(index) ?? [];
   }
 
   isWorkload(name: string): boolean {
@@ -78,7 +83,7 @@ export class KernelView {
     this.#nameByIndex.set(link.index, link.name);
   }
 
-  deleteLink(link: Link): void {
+  deleteLink(link: Pick<Link, 'name' | 'index'>): void {
     if (this.#links.get(link.name)?.index === link.index) this.#links.delete(link.name);
     this.#nameByIndex.delete(link.index);
   }
@@ -101,11 +106,19 @@ export class KernelView {
     else this.#routes.set(destination, left);
   }
 
-  /** The kernel drops an interface's IPv4 routes with it and says nothing. */
-  forgetRoutesOver(index: number): void {
-    for (const destination of this.#destinationsByIndex.get(index) ?? []) {
+  /**
+   * The kernel drops an interface's routes with it, and the IPv4 ones with its last IPv4 address, and says nothing of
+   * those. Gives the destinations.
+   */
+  forgetRoutesOver(index: number, families: readonly Family[] = [4, 6]): readonly Cidr[] {
+    const forgotten = [...this.destinationsOver(index)].filter((destination) =>
+      families.includes(familyOf(destination)),
+    );
+    for (const destination of forgotten) {
       for (const route of this.routesTo(destination)) if (route.interfaceIndex === index) this.deleteRoute(route);
+      this.#destinationsByIndex.get(index)?.delete(destination);
     }
-    this.#destinationsByIndex.delete(index);
+    if (this.#destinationsByIndex.get(index)?.size === 0) this.#destinationsByIndex.delete(index);
+    return forgotten;
   }
 }

@@ -41,15 +41,15 @@ export class PeeringAddresses {
   }
 
   /**
-   * Gives an interface these addresses, and no others. Gives the number of changes.
+   * Gives an interface these addresses, and no others. Gives those that this changed.
    *
    * @throws NetlinkError
    */
-  apply(socket: RouteSocket, interfaceIndex: number, wanted: readonly IpAddress[]): number {
+  apply(socket: RouteSocket, interfaceIndex: number, wanted: readonly IpAddress[]): readonly IpAddress[] {
     const actual = this.#byIndex.get(interfaceIndex) ?? new Set<IpAddress>();
     const missing = wanted.filter((ip) => !actual.has(ip));
     const surplus = [...actual].filter((ip) => !wanted.includes(ip));
-    if (missing.length === 0 && surplus.length === 0) return 0;
+    if (missing.length === 0 && surplus.length === 0) return [];
     const requests = [
       ...missing.map((ip) => addAddress(specOf(interfaceIndex, ip))),
       ...surplus.map((ip) => deleteAddress(specOf(interfaceIndex, ip))),
@@ -60,11 +60,19 @@ export class PeeringAddresses {
     }
     if (wanted.length === 0) this.#byIndex.delete(interfaceIndex);
     else this.#byIndex.set(interfaceIndex, new Set(wanted));
-    return requests.length;
+    return [...missing, ...surplus];
   }
 
-  /** The interface is gone or down, which takes addresses away. Whether it had any. */
-  forget(interfaceIndex: number): boolean {
-    return this.#byIndex.delete(interfaceIndex);
+  /** The interface is gone or down, which takes addresses away. */
+  forget(interfaceIndex: number): void {
+    this.#byIndex.delete(interfaceIndex);
+  }
+
+  /** The interface has one address no more. Whether it had it. */
+  lose(interfaceIndex: number, ip: IpAddress): boolean {
+    const known = this.#byIndex.get(interfaceIndex);
+    if (known?.has(ip) !== true) return false;
+    this.#byIndex.set(interfaceIndex, known.difference(new Set([ip])));
+    return true;
   }
 }

@@ -9,12 +9,11 @@
  * only at the interfaces and addresses that either side touched: what a change costs does not grow with the node. What
  * is ours is recognised by the interface's name, and so without memory of an earlier run.
  */
-import { type Cidr, familyOf, type Family, type IpAddress, splitCidr } from '@calico-node/net';
+import { type Cidr, familyOf, type Family, type IpAddress } from '@calico-node/net';
 import {
   deleteRoute,
   type Link,
   type NetnsRef,
-  replaceNeighbour,
   replaceRoute,
   type Route,
   type RouteEvent,
@@ -27,11 +26,12 @@ import {
 import type { WorkloadEndpointId } from '../../calc/endpoint-id.ts';
 import type { LocalWorkloadEndpoint } from '../../calc/intents.ts';
 import { Repairs } from '../repairs.ts';
-import { EndpointClaims, type Owner, type Touched } from './endpoint-claims.ts';
+import { EndpointClaims, type Touched } from './endpoint-claims.ts';
 import { KernelSettings } from './interface-settings.ts';
+import { InterfaceSetup } from './interface-setup.ts';
 import { KernelView } from './kernel-view.ts';
 import type { Routing } from './migration-phase.ts';
-import { PeeringAddresses } from './peering-addresses.ts';
+import { asKernelRoute, isGone, isSameRoute, routeText } from './workload-route.ts';
 
 export interface WorkloadInterfacesOptions {
   /** The node's namespace; the process's own when absent. */
@@ -56,8 +56,8 @@ export interface WorkloadInterfacesOptions {
   readonly withoutRoutes?: boolean;
   /** Told how long it took to list what the kernel has, in seconds. */
   readonly onListed?: (seconds: number) => void;
-  /** Told of routes that somebody else had changed and that were put right. */
-  readonly onRepair?: (destinations: readonly string[]) => void;
+  /** Told of what somebody else had changed, routes and settings, and that was put right. */
+  readonly onRepair?: (what: readonly string[]) => void;
   /** The kernel changed beneath us, by somebody else's hand or by itself: apply again. */
   readonly onDirty: () => void;
 }
@@ -68,25 +68,9 @@ export type InterfaceState = { readonly state: 'up' } | { readonly state: 'down'
 /** The origin of what the kernel changes by itself. */
 const KERNEL = 0;
 
+const ipv6Groups = ['ipv6-route'] as const;
+
 const UP: InterfaceState = { state: 'up' };
-
-/** Whether the kernel would make no difference between what it has and what we would make. */
-function isSameRoute(route: Route, spec: RouteSpec): boolean {
-  return (
-    route.interfaceIndex === spec.interfaceIndex &&
-    route.protocol === spec.protocol &&
-    (route.metric ?? 0) === (spec.metric ?? 0) &&
-    route.source === spec.source &&
-    route.gateway === undefined &&
-    route.type === 'unicast'
-  );
-}
-
-/** The IPv4 addresses of an endpoint for which the kernel need not ask, since the endpoint names its MAC address. */
-function staticArpAddresses(endpoint: LocalWorkloadEndpoint): IpAddress[] {
-  if (endpoint.mac === undefined || !endpoint.adminUp) return [];
-  return endpoint.addresses.filter((cidr) => familyOf(cidr) === 4).map((cidr) => splitCidr(cidr).ip);
-}
 
 export class WorkloadInterfaces implements Disposable {
   readonly #options: WorkloadInterfacesOptions;
@@ -95,14 +79,14 @@ export class WorkloadInterfaces implements Disposable {
   readonly #settings: KernelSettings;
   readonly #claims = new EndpointClaims();
   readonly #kernel: KernelView;
-  readonly #peering = new PeeringAddresses();
+  readonly #setup: InterfaceSetup;
   /** Addresses whose routes in the kernel may have to go. */
   readonly #toWithdraw = new Set<Cidr>();
   /** Interfaces whose settings and neighbours, and addresses whose routes, may have to come. */
   readonly #toConfigure = new Set<string>();
   readonly #toRoute = new Set<Cidr>();
-  /** Interfaces whose settings and neighbours are in place, by name, for the index they had then. */
-  readonly #configured = new Map<string, { readonly index: number; readonly endpoint: LocalWorkloadEndpoint }>();
+  /** Others' routes that have taken the place of ours, or stand before them. */
+  readonly #usurpers: Route[] = [];
   /** Endpoints whose state may be another since it was last taken. */
   readonly #toSettle = new Set<WorkloadEndpointId>();
   /** What the kernel refused at the last try, by interface or address. */
@@ -122,7 +106,7 @@ export class WorkloadInterfaces implements Disposable {
     // The monitor first: what happens while we list is in both, and nothing is missed.
     this.#monitor = RouteMonitor.open({
       ...where,
-      groups: options.ipv6 ? ['link', 'ipv4-route', 'ipv6-route'] : ['link', 'ipv4-route'],
+      groups: ['link', 'address', 'neighbour', 'settings', 'ipv4-route', ...(options.ipv6 ? ipv6Groups : [])],
       onEvent: (event) => {
         this.#onEvent(event);
       },
@@ -132,11 +116,17 @@ export class WorkloadInterfaces implements Disposable {
       },
     });
     this.#socket = RouteSocket.open(where);
+    this.#setup = new InterfaceSetup({
+      socket: this.#socket,
+      settings: this.#settings,
+      withoutRoutes: options.withoutRoutes === true,
+      repairs: this.#repairs,
+    });
   }
 
   /** Requests for a change that the kernel was sent since start, sysctls included. */
   get writes(): number {
-    return this.#writes + this.#settings.writes;
+    return this.#writes + this.#setup.writes + this.#settings.writes;
   }
 
   /** Routes over workload interfaces that the kernel holds now. */
@@ -144,7 +134,7 @@ export class WorkloadInterfaces implements Disposable {
     return this.#kernel.routeCount;
   }
 
-  /** How often routes that somebody else had changed were put right. */
+  /** How often what somebody else had changed was put right. */
   get repairs(): number {
     return this.#repairs.count;
   }
@@ -191,12 +181,21 @@ export class WorkloadInterfaces implements Disposable {
    */
   withdraw(): string[] {
     this.#refresh();
+    const problems = [...this.#setup.applyHost(), ...this.#deleteUsurpers()];
     const stale = [...this.#toWithdraw]
       .flatMap((destination) => this.#kernel.routesTo(destination))
       .filter((route) => !this.#isWanted(route));
     this.#toWithdraw.clear();
     this.#superseded = stale.filter((route) => this.#isSuperseded(route));
-    return this.#delete(stale.filter((route) => !this.#superseded.includes(route)));
+    return [...problems, ...this.#delete(stale.filter((route) => !this.#superseded.includes(route)))];
+  }
+
+  #deleteUsurpers(): string[] {
+    const requests = this.#usurpers.map((route) => deleteRoute(route));
+    this.#usurpers.length = 0;
+    this.#writes += requests.length;
+    const outcome = this.#socket.execute(requests);
+    return outcome.flatMap((error) => (error === undefined || isGone(error) ? [] : [error.message]));
   }
 
   #delete(stale: readonly Route[]): string[] {
@@ -204,12 +203,11 @@ export class WorkloadInterfaces implements Disposable {
     const outcome = this.#socket.execute(stale.map((route) => deleteRoute(route)));
     this.#writes += stale.length;
     this.#repairs.changed(
-      stale.filter((_, index) => outcome[index] === undefined).map(({ destination }) => destination),
+      stale.filter((_, index) => outcome[index] === undefined).map(({ destination }) => routeText(destination)),
     );
     return stale.flatMap((route, index) => {
       const error = outcome[index];
-      // Gone already, with its interface or by another hand.
-      if (error === undefined || error.code === 'ESRCH' || error.code === 'ENODEV') {
+      if (error === undefined || isGone(error)) {
         this.#kernel.deleteRoute(route);
         return [];
       }
@@ -297,9 +295,8 @@ export class WorkloadInterfaces implements Disposable {
     if (!this.#needsResync) return;
     const startedAt = performance.now();
     this.#kernel.list(this.#socket, this.#options.ipv6 ? [4, 6] : [4]);
-    this.#peering.list(this.#socket.listAddresses(), (index) => this.#kernel.hasLink(index));
+    this.#setup.list((index) => this.#kernel.nameOf(index) !== undefined);
     this.#options.onListed?.((performance.now() - startedAt) / 1000);
-    this.#configured.clear();
     for (const name of this.#claims.interfaces()) this.#toConfigure.add(name);
     for (const destination of this.#claims.destinations()) this.#touchDestination(destination);
     for (const destination of this.#kernel.destinations()) this.#touchDestination(destination);
@@ -357,7 +354,7 @@ export class WorkloadInterfaces implements Disposable {
     const outcome = this.#socket.execute(missing.map((spec) => replaceRoute(spec)));
     this.#writes += missing.length;
     this.#repairs.changed(
-      missing.filter((_, index) => outcome[index] === undefined).map(({ destination }) => destination),
+      missing.filter((_, index) => outcome[index] === undefined).map(({ destination }) => routeText(destination)),
     );
     for (const [index, spec] of missing.entries()) {
       const error = outcome[index];
@@ -374,10 +371,11 @@ export class WorkloadInterfaces implements Disposable {
     const hadProblem = this.#problems.delete(name);
     const owner = this.#claims.ownerOf(name);
     const link = this.#kernel.link(name);
-    if (owner === undefined || link?.up !== true) return;
+    if (link?.up !== true) return;
     try {
-      this.#applySettings(owner, link);
-      if (hadProblem) for (const destination of owner.endpoint.addresses) this.#toRoute.add(destination);
+      if (owner === undefined) this.#setup.clear(link);
+      else if (this.#setup.apply(link, owner.endpoint)) this.#onAddressLost(link.index);
+      if (hadProblem) for (const destination of owner?.endpoint.addresses ?? []) this.#toRoute.add(destination);
     } catch (error) {
       // Until then no route leads over it.
       this.#problems.set(name, error instanceof Error ? error.message : String(error));
@@ -385,81 +383,97 @@ export class WorkloadInterfaces implements Disposable {
     }
   }
 
-  #applySettings({ endpoint }: Owner, link: Link): void {
-    const configured = this.#configured.get(link.name);
-    if (configured?.index === link.index && configured.endpoint === endpoint) return;
-    if (configured?.index !== link.index) this.#settings.configureWorkload(link.name);
-    this.#setNeighbours(link, endpoint);
-    if (this.#options.withoutRoutes !== true)
-      this.#writes += this.#peering.apply(this.#socket, link.index, endpoint.peeringAddresses ?? []);
-    this.#configured.set(link.name, { index: link.index, endpoint });
-  }
-
-  #setNeighbours(link: Link, endpoint: LocalWorkloadEndpoint): void {
-    const { mac } = endpoint;
-    const addresses = staticArpAddresses(endpoint);
-    if (mac === undefined || addresses.length === 0 || this.#options.withoutRoutes === true) return;
-    const known = this.#socket.listNeighbours({ family: 4, interfaceIndex: link.index });
-    const missing = addresses.filter(
-      (ip) => !known.some((entry) => entry.ip === ip && entry.mac === mac && entry.state === 'permanent'),
-    );
-    if (missing.length === 0) return;
-    this.#socket.apply(missing.map((ip) => replaceNeighbour({ interfaceIndex: link.index, ip, mac })));
-    this.#writes += missing.length;
-  }
-
   #onEvent(event: RouteEvent): void {
     if (event.object === 'link') this.#onLink(event.action, event.link);
-    else if (event.object === 'route' && event.originPortId !== this.#socket.portId) {
-      this.#onRoute(event.action, event.route, event.originPortId !== KERNEL);
+    else if (event.object === 'route') {
+      if (event.originPortId !== this.#socket.portId) this.#onRoute(event);
+    } else {
+      const index = interfaceOf(event);
+      const name = this.#kernel.nameOf(index);
+      const hasLost =
+        event.object === 'address' && event.action === 'delete' && event.originPortId !== this.#socket.portId;
+      if (hasLost && index !== undefined && name !== undefined) this.#onAddressLost(index);
+      const isNews = this.#setup.isNews(event, name);
+      if (isNews && name !== undefined) this.#toConfigure.add(name);
+      if (isNews || hasLost) this.#options.onDirty();
     }
+  }
+
+  /** If it was the interface's last, its IPv4 routes went with it. */
+  #onAddressLost(index: number): void {
+    for (const destination of this.#kernel.forgetRoutesOver(index, [4])) this.#touchDestination(destination);
   }
 
   #onLink(action: 'set' | 'delete', link: Link): void {
-    if (!this.#kernel.isWorkload(link.name)) return;
-    const before = this.#kernel.link(link.name);
-    if (action === 'delete') {
-      this.#kernel.deleteLink(link);
-      this.#configured.delete(link.name);
-    } else this.#kernel.setLink(link);
+    const { index, name } = link;
+    const formerName = this.#kernel.nameOf(index);
+    if (formerName !== undefined && formerName !== name) this.#onRenamed(formerName, index);
+    if (!this.#kernel.isWorkload(name)) return;
+    const before = this.#kernel.link(name);
+    if (action === 'delete') this.#kernel.deleteLink(link);
+    else this.#kernel.setLink(link);
     if (action === 'delete' || !link.up) {
-      this.#kernel.forgetRoutesOver(link.index);
-      if (this.#peering.forget(link.index)) this.#configured.delete(link.name);
+      this.#kernel.forgetRoutesOver(index);
+      this.#setup.forget(name);
     }
-    const isSame = before?.index === link.index && before.up === link.up && before.running === link.running;
+    const isSame = before?.index === index && before.up === link.up && before.running === link.running;
     if (action === 'set' && isSame) return;
     // Nobody's yet: its endpoint brings us back here.
-    if (this.#claims.ownerOf(link.name) === undefined) return;
-    this.#touchInterface(link.name);
+    if (this.#claims.ownerOf(name) === undefined) return;
+    this.#touchInterface(name);
+    this.#options.onDirty();
+  }
+
+  /** To whom routes lead is told by the name: those over the interface go. */
+  #onRenamed(name: string, index: number): void {
+    for (const destination of this.#kernel.destinationsOver(index)) this.#touchDestination(destination);
+    this.#kernel.deleteLink({ name, index });
+    this.#setup.forget(name);
+    this.#touchInterface(name);
     this.#options.onDirty();
   }
 
   /** Somebody else's doing, or the kernel's. */
-  #onRoute(action: 'set' | 'delete', route: Route, isForeign: boolean): void {
-    if (!this.#kernel.isOurs(route)) return;
+  #onRoute({ action, route, isAppended, originPortId }: RouteEvent & { readonly object: 'route' }): void {
+    if (!this.#kernel.isOurs(route)) {
+      if (action === 'set' && !isAppended) this.#onStrangeRoute(route);
+      return;
+    }
     const { destination, metric } = route;
     const known = this.#kernel.routesTo(destination).find((other) => (other.metric ?? 0) === (metric ?? 0));
     if (action === 'set') this.#kernel.setRoute(route);
     else if (known?.interfaceIndex === route.interfaceIndex) this.#kernel.deleteRoute(route);
     const isWanted = action === 'delete' ? this.#claims.holderOf(destination) === undefined : this.#isWanted(route);
     if (isWanted) return;
-    if (isForeign) this.#repairs.foreign(destination);
+    if (originPortId !== KERNEL) this.#repairs.foreign(routeText(destination));
+    this.#touchDestination(destination);
+    this.#options.onDirty();
+  }
+
+  /** Not over a workload's interface. With a wanted route's destination and metric it has taken that one's place. */
+  #onStrangeRoute(route: Route): void {
+    const { destination, metric, table } = route;
+    const wanted = table === routeTable.main ? this.#specOf(destination) : undefined;
+    if (wanted === undefined || (wanted.spec.metric ?? 0) !== (metric ?? 0) || this.#options.withoutRoutes === true)
+      return;
+    this.#kernel.deleteRoute(route);
+    this.#usurpers.push(route);
+    this.#repairs.foreign(routeText(destination));
     this.#touchDestination(destination);
     this.#options.onDirty();
   }
 }
 
-/** What the kernel holds after it has taken a request. */
-function asKernelRoute(spec: RouteSpec): Route {
-  return {
-    family: familyOf(spec.destination),
-    destination: spec.destination,
-    table: routeTable.main,
-    protocol: spec.protocol ?? routeProtocol.static,
-    scope: spec.scope ?? 'universe',
-    type: 'unicast',
-    ...(spec.interfaceIndex === undefined ? {} : { interfaceIndex: spec.interfaceIndex }),
-    ...(spec.metric === undefined ? {} : { metric: spec.metric }),
-    ...(spec.source === undefined ? {} : { source: spec.source }),
-  };
+/** What the event is about; undefined where that is no interface. */
+function interfaceOf(event: RouteEvent): number | undefined {
+  switch (event.object) {
+    case 'address':
+      return event.address.interfaceIndex;
+    case 'neighbour':
+      return event.neighbour.interfaceIndex;
+    case 'settings':
+      return event.settings.interfaceIndex === 'all' ? undefined : event.settings.interfaceIndex;
+    default:
+      return undefined;
+  }
 }

@@ -14,6 +14,7 @@ import { TrafficControlMonitor } from '@calico-node/netlink/tc';
 import type { WorkloadEndpointId } from '../../calc/endpoint-id.ts';
 import { errorText } from '../error-text.ts';
 import type { BandwidthLimit, Intent, LocalWorkloadEndpoint } from '../../calc/intents.ts';
+import { Retry } from '../retry.ts';
 import { bucketOf } from './bucket.ts';
 import { ifbNameOf } from './ifb-name.ts';
 import { Shaper } from './shaper.ts';
@@ -37,7 +38,7 @@ interface Wanted {
   readonly egress: BandwidthLimit | undefined;
 }
 
-const RETRY_MS = 10_000;
+const RETRY_MAX_MS = 10_000;
 
 export class BandwidthLimits implements Disposable {
   readonly #options: BandwidthLimitsOptions;
@@ -50,12 +51,15 @@ export class BandwidthLimits implements Disposable {
   readonly #monitors = new DisposableStack();
   #isFollowing = false;
   #isStale = true;
-  #retry: NodeJS.Timeout | undefined;
+  readonly #retry: Retry;
   #repairs = 0;
 
   constructor(options: BandwidthLimitsOptions) {
     this.#options = options;
     this.#shaper = new Shaper(options);
+    this.#retry = new Retry(() => {
+      this.#tryAgain();
+    }, RETRY_MAX_MS);
   }
 
   get writes(): number {
@@ -100,21 +104,21 @@ export class BandwidthLimits implements Disposable {
       this.#isStale = true;
       this.#problems.set('', `what the kernel has cannot be read: ${errorText(error)}`);
     }
-    clearTimeout(this.#retry);
-    if (this.#problems.size > 0) this.#retry = setTimeout(this.#retryNow, RETRY_MS);
+    if (this.#problems.size > 0) this.#retry.failed();
+    else this.#retry.succeeded();
     return [...this.#problems.values()];
   }
 
   [Symbol.dispose](): void {
-    clearTimeout(this.#retry);
+    this.#retry[Symbol.dispose]();
     this.#monitors.dispose();
     this.#shaper[Symbol.dispose]();
   }
 
-  readonly #retryNow = (): void => {
+  #tryAgain(): void {
     for (const name of this.#problems.keys()) if (name !== '') this.#touched.add(name);
     this.#options.onDirty();
-  };
+  }
 
   #wantedOn(name: string): Wanted {
     const limits = this.#options.endpointOn(name)?.limits;
@@ -193,6 +197,12 @@ export class BandwidthLimits implements Disposable {
 
   #onLink(action: 'set' | 'delete', link: Link): void {
     const { kernel } = this.#shaper;
+    const formerName = kernel.nameOf(link.index);
+    if (formerName !== undefined && formerName !== link.name) {
+      // It has another's limits now, or nobody's.
+      this.#isStale = true;
+      this.#options.onDirty();
+    }
     if (!kernel.concerns(link)) return;
     const known = kernel.link(link.name);
     if (action === 'delete') kernel.deleteLink(link);

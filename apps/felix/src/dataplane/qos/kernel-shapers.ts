@@ -25,6 +25,8 @@ export class KernelShapers {
   /** The kind of qdisc, `ingress` or `clsact`, that filters of what an interface receives hang on. */
   readonly #filterPlaces = new Map<number, string>();
   readonly #filters = new Map<number, readonly IngressFilter[]>();
+  /** Indexes that `ifb` devices had. */
+  readonly #goneIfbs = new Set<number>();
 
   /** @param prefixes what workload interfaces' names begin with. */
   constructor(prefixes: readonly string[]) {
@@ -34,6 +36,7 @@ export class KernelShapers {
   /** Reads everything anew. */
   list(route: RouteSocket, tc: TrafficControlSocket): void {
     for (const map of [this.#links, this.#nameByIndex, this.#buckets, this.#filterPlaces, this.#filters]) map.clear();
+    this.#goneIfbs.clear();
     for (const link of route.listLinks()) this.setLink(link);
     for (const { interfaceIndex, parent, kind, handle, tokenBucket } of tc.listQdiscs()) {
       if (!this.#nameByIndex.has(interfaceIndex)) continue;
@@ -76,6 +79,7 @@ export class KernelShapers {
   deleteLink({ name, index }: Pick<Link, 'name' | 'index'>): void {
     if (this.#links.get(name)?.index === index) this.#links.delete(name);
     this.#nameByIndex.delete(index);
+    if (!this.isWorkload(name)) this.#goneIfbs.add(index);
     this.#buckets.delete(index);
     this.#filterPlaces.delete(index);
     this.#filters.delete(index);
@@ -118,8 +122,12 @@ export class KernelShapers {
   redirectsOn(index: number): readonly IngressFilter[] {
     return this.filtersOn(index).filter(({ redirectsTo }) => {
       const target = redirectsTo === undefined ? undefined : this.nameOf(redirectsTo);
-      // The kernel says 0 of a device that is gone.
-      return redirectsTo === 0 || (target !== undefined && !this.isWorkload(target));
+      return this.leadsNowhere(redirectsTo) || (target !== undefined && !this.isWorkload(target));
     });
+  }
+
+  /** Whether the device that a filter redirects to is gone: the kernel drops what it gets, and says 0 of it. */
+  leadsNowhere(redirectsTo: number | undefined): boolean {
+    return redirectsTo === 0 || (redirectsTo !== undefined && this.#goneIfbs.has(redirectsTo));
   }
 }

@@ -219,7 +219,7 @@ export class Shaper implements Disposable {
   #deleteRedirects(link: Link, ifb: Link | undefined): void {
     const filters = this.kernel.filtersOn(link.index);
     const ours = filters.filter(
-      ({ redirectsTo }) => redirectsTo === 0 || (ifb !== undefined && redirectsTo === ifb.index),
+      ({ redirectsTo }) => this.kernel.leadsNowhere(redirectsTo) || (ifb !== undefined && redirectsTo === ifb.index),
     );
     this.#deleteFilters(link, ours);
   }

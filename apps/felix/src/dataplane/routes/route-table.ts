@@ -4,6 +4,7 @@ import {
   deleteRoute,
   replaceRoute,
   type Route,
+  type RouteEvent,
   type RouteSocket,
   type RouteSpec,
   routeTable,
@@ -20,6 +21,8 @@ export class RouteTable {
   readonly #desired = new Map<Cidr, RouteSpec>();
   readonly #actual = new Map<Cidr, readonly Route[]>();
   readonly #touched = new Set<Cidr>();
+  /** Others' routes that have taken the place of ours, or stand before them. */
+  readonly #usurpers = new Map<Cidr, Route>();
   #writes = 0;
 
   constructor(socket: RouteSocket, protocol: number, table: number = routeTable.main) {
@@ -47,6 +50,7 @@ export class RouteTable {
   /** Reads the kernel's table anew. `isForeign`: routes with our protocol that somebody else answers for. */
   list(families: readonly Family[], isForeign: (route: Route) => boolean): void {
     this.#actual.clear();
+    this.#usurpers.clear();
     for (const family of families) {
       for (const route of this.#socket.listRoutes({ family, table: this.#table })) {
         if (this.#isOurs(route) && !isForeign(route)) this.#remember(route);
@@ -56,14 +60,25 @@ export class RouteTable {
   }
 
   /** Takes a change by somebody else; true: there is something to put right. */
-  onEvent(action: 'set' | 'delete', route: Route): boolean {
+  onEvent({
+    action,
+    route,
+    isAppended,
+  }: Pick<RouteEvent & { object: 'route' }, 'action' | 'route' | 'isAppended'>): boolean {
     if (route.table !== this.#table) return false;
     const { destination } = route;
     const wanted = this.#desired.get(destination);
     if (this.#isOurs(route)) {
       this.#forget(route);
       if (action === 'set') this.#remember(route);
-    } else if (wanted === undefined || action === 'set') return false;
+    } else if (wanted === undefined) return false;
+    else if (action === 'set') {
+      if (isAppended || metricOf(route) !== metricOf(wanted)) return false;
+      this.#forget(route);
+      // A hole in the BGP daemon's hand does as well as ours.
+      if (wanted.type === 'blackhole' && route.type === 'blackhole') return false;
+      this.#usurpers.set(destination, route);
+    }
     this.#touched.add(destination);
     const found = this.#actual.get(destination) ?? [];
     return wanted === undefined ? found.length > 0 : found.length !== 1 || !found.every((one) => isSame(one, wanted));
@@ -97,8 +112,14 @@ export class RouteTable {
     const removals = found
       .filter((route) => wanted === undefined || !isReplaceable(route, wanted))
       .map((route) => ({ route, request: deleteRoute(route), isRemoval: true, isSettledBy: 'ESRCH' }));
+    const usurper = this.#usurpers.get(destination);
+    this.#usurpers.delete(destination);
     if (wanted === undefined || found.some((route) => isSame(route, wanted))) return removals;
     const route = asRoute(wanted);
+    if (usurper !== undefined) {
+      const removal = { route: usurper, request: deleteRoute(usurper), isRemoval: true, isSettledBy: 'ESRCH' };
+      return [...removals, removal, { route, request: replaceRoute(wanted), isRemoval: false, isSettledBy: '' }];
+    }
     // A hole in the BGP daemon's hand does as well as ours.
     const isHole = wanted.type === 'blackhole' && found.length === 0;
     const request = isHole ? addRoute(wanted) : replaceRoute(wanted);

@@ -14,6 +14,7 @@
 import { familyOf, type Cidr, type Family, type IpAddress, type NodeName } from '@calico-node/net';
 import {
   type Link,
+  type Neighbour,
   type NetnsRef,
   type Route,
   type RouteEvent,
@@ -24,9 +25,10 @@ import {
 import type { EncapsulationUpdate, HostUpdate, Intent, RouteTarget, VxlanEndpoint } from '../../calc/intents.ts';
 import { errorText } from '../error-text.ts';
 import { tunnelDevices } from '../../rules/tunnel-rules.ts';
+import { Retry } from '../retry.ts';
 import { RouteTable } from '../routes/route-table.ts';
 import { hostMtu, leadsOut, tunnelMtu, type TunnelMtus, workloadMtu } from './mtu.ts';
-import { ensureDevice, removeDevice, type TunnelDevice } from './tunnel-device.ts';
+import { ensureDevice, isSameVxlan, removeDevice, type TunnelDevice } from './tunnel-device.ts';
 import { peerRequests } from './vxlan-peers.ts';
 
 export interface ClusterNetworkOptions {
@@ -62,7 +64,7 @@ const tunnelsOfFamily: Readonly<Record<Family, readonly PoolTunnel[]>> = { 4: ['
 const vxlanKinds = { 4: 'vxlan4', 6: 'vxlan6' } as const satisfies Record<Family, PoolTunnel>;
 const deviceNames: ReadonlySet<string> = new Set(Object.values(tunnelDevices));
 
-const RETRY_MS = 2000;
+const RETRY_MAX_MS = 5000;
 
 export class ClusterNetwork implements Disposable {
   readonly #options: ClusterNetworkOptions;
@@ -77,10 +79,14 @@ export class ClusterNetwork implements Disposable {
   readonly #parents = new Map<Family, Link>();
   /** Devices, neighbours and the kernel's routes are to be looked at anew; without: routes that were touched. */
   #isStale = true;
-  #retry: NodeJS.Timeout | undefined;
+  readonly #retry: Retry;
   #deviceWrites = 0;
   /** What somebody else has touched since the last apply. */
   readonly #foreign = new Set<string>();
+  /** Once all was as it should be; what others did before is nobody's business. */
+  #hasSettled = false;
+  /** As of the last apply without a failure. */
+  #settledWrites = 0;
   #repairs = 0;
   /** Of the interfaces that lead out, by index. */
   #hostMtus: ReadonlyMap<number, number> = new Map();
@@ -88,6 +94,7 @@ export class ClusterNetwork implements Disposable {
 
   constructor(options: ClusterNetworkOptions) {
     this.#options = options;
+    this.#retry = new Retry(options.onDirty, RETRY_MAX_MS);
     const where = options.netns === undefined ? {} : { netns: options.netns };
     // The monitor first: what happens while we list is in both, and nothing is missed.
     this.#monitor = RouteMonitor.open({
@@ -96,7 +103,8 @@ export class ClusterNetwork implements Disposable {
       onEvent: (event) => {
         if (event.originPortId === this.#socket.portId || !this.#isNews(event)) return;
         const what = this.#ownIn(event);
-        if (what !== undefined) this.#foreign.add(what);
+        if (what !== undefined && this.#hasSettled) this.#foreign.add(what);
+        if (event.object !== 'route') this.#isStale = true;
         options.onDirty();
       },
       onOverrun: () => {
@@ -130,7 +138,6 @@ export class ClusterNetwork implements Disposable {
   /** Makes it so. Gives what failed, one text each, which is tried again soon. */
   apply(): string[] {
     const problems: string[] = [];
-    const before = this.writes;
     try {
       if (this.#isStale) problems.push(...this.#refresh());
       if (this.#options.withoutRoutes !== true) problems.push(...this.#table.apply());
@@ -138,13 +145,17 @@ export class ClusterNetwork implements Disposable {
       this.#isStale = true;
       problems.push(errorText(error));
     }
-    if (problems.length > 0) this.#retrySoon();
-    else this.#tellRepair(this.writes - before);
+    if (problems.length > 0) this.#retry.failed();
+    else {
+      this.#hasSettled = true;
+      this.#retry.succeeded();
+      this.#tellRepair();
+    }
     return problems;
   }
 
   [Symbol.dispose](): void {
-    clearTimeout(this.#retry);
+    this.#retry[Symbol.dispose]();
     this.#monitor.close();
     this.#socket.close();
   }
@@ -223,6 +234,7 @@ export class ClusterNetwork implements Disposable {
   }
 
   #refreshDevice(kind: PoolTunnel, family: Family, links: readonly Link[]): void {
+    const before = this.#devices.get(kind);
     this.#devices.delete(kind);
     if (this.#encapsulation?.[kind] !== true) {
       if (this.#encapsulation !== undefined) this.#deviceWrites += removeDevice(this.#socket, tunnelDevices[kind]);
@@ -233,6 +245,9 @@ export class ClusterNetwork implements Disposable {
     const { link, writes } = ensureDevice(this.#socket, device);
     this.#deviceWrites += writes;
     this.#devices.set(kind, link);
+    // It went together with what was told of before.
+    if (this.#foreign.size > 0 && before !== undefined && before.index !== link.index)
+      this.#foreign.add(`device ${link.name}`);
     if (kind === 'ipip') return;
     const requests = peerRequests(this.#socket, link.index, family, this.#peers(family));
     this.#deviceWrites += requests.length;
@@ -296,31 +311,38 @@ export class ClusterNetwork implements Disposable {
 
   /** Whether somebody else's change concerns what is ours. */
   #isNews(event: RouteEvent): boolean {
-    if (this.#isStale) return false;
     switch (event.object) {
       case 'route':
-        if (this.#options.withoutRoutes === true) return false;
-        return !this.#isForeign(event.route) && this.#table.onEvent(event.action, event.route);
+        return this.#options.withoutRoutes !== true && this.#isRouteNews(event);
       case 'link':
-        this.#isStale = this.#isOtherLink(event.action, event.link);
-        return this.#isStale;
+        return this.#isOtherLink(event.action, event.link);
       case 'address': {
-        const { ip, interfaceIndex } = event.address;
+        const { ip, interfaceIndex, scope } = event.address;
+        // The kernel gives each device such an address by itself.
+        if (scope === 'link') return false;
         const own = this.#hosts.get(this.#options.hostname);
-        this.#isStale = ip === own?.ipv4 || ip === own?.ipv6 || this.#isDevice(interfaceIndex);
-        return this.#isStale;
+        return ip === own?.ipv4 || ip === own?.ipv6 || this.#isDevice(interfaceIndex);
       }
       case 'neighbour':
-        this.#isStale =
-          this.#isDevice(event.neighbour.interfaceIndex) &&
-          this.#peers(event.neighbour.family).some(({ address }) => address === event.neighbour.ip);
-        return this.#isStale;
+        return this.#isDevice(event.neighbour.interfaceIndex) && this.#isPeerNews(event.neighbour);
       case 'forwarding-entry':
-        this.#isStale = this.#isDevice(event.entry.interfaceIndex);
-        return this.#isStale;
+        return this.#isDevice(event.entry.interfaceIndex);
       case 'rule':
+      case 'settings':
         return false;
     }
+  }
+
+  #isRouteNews(event: RouteEvent & { readonly object: 'route' }): boolean {
+    const { route } = event;
+    // One over another interface is of interest only where it takes the place of ours.
+    if (this.#isForeign(route) && !this.#routes.has(route.destination)) return false;
+    return this.#table.onEvent(event);
+  }
+
+  /** The kernel itself makes no permanent neighbours. */
+  #isPeerNews({ family, ip, state }: Neighbour): boolean {
+    return state === 'permanent' || this.#peers(family).some(({ address }) => address === ip);
   }
 
   /** What of ours the event is about; undefined where it is about the host's own interfaces and addresses. */
@@ -337,14 +359,17 @@ export class ClusterNetwork implements Disposable {
       case 'forwarding-entry':
         return `forwarding entry ${event.entry.mac}`;
       case 'rule':
+      case 'settings':
         return undefined;
     }
   }
 
-  #tellRepair(writes: number): void {
+  #tellRepair(): void {
     const what = [...this.#foreign];
     this.#foreign.clear();
-    if (what.length === 0 || writes === 0) return;
+    const isChanged = this.writes > this.#settledWrites;
+    this.#settledWrites = this.writes;
+    if (what.length === 0 || !isChanged) return;
     this.#repairs += 1;
     this.#options.onRepair?.(what);
   }
@@ -360,18 +385,14 @@ export class ClusterNetwork implements Disposable {
       if (this.#hostMtus.get(link.index) !== mtu) return true;
     }
     if (known === undefined) return action === 'set' && deviceNames.has(link.name);
-    return action === 'delete' || known.up !== link.up || known.mtu !== link.mtu || known.mac !== link.mac;
+    if (action === 'delete' || known.name !== link.name || !isSameVxlan(known.vxlan, link.vxlan)) return true;
+    return known.up !== link.up || known.mtu !== link.mtu || known.mac !== link.mac;
   }
 
   /** Over workload interfaces, say, which may have routes of the same protocol. */
   #isForeign({ type, interfaceIndex }: Route): boolean {
     const known = [...this.#devices.values(), ...this.#parents.values()];
     return type !== 'blackhole' && !known.some(({ index }) => index === interfaceIndex);
-  }
-
-  #retrySoon(): void {
-    clearTimeout(this.#retry);
-    this.#retry = setTimeout(this.#options.onDirty, RETRY_MS);
   }
 }
 

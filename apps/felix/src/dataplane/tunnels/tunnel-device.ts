@@ -10,6 +10,7 @@ import {
   type NetlinkRequest,
   type RouteSocket,
   setLink,
+  type VxlanLink,
 } from '@calico-node/netlink';
 
 /** A tunnel device as it should be. */
@@ -46,6 +47,19 @@ export class TunnelKindError extends Error {
   }
 }
 
+/** Somebody else's VXLAN device has the network that ours is to have; the kernel allows one. */
+export class RivalDeviceError extends Error {
+  override readonly name = 'RivalDeviceError';
+  readonly code = 'vxlan-in-use';
+
+  constructor(rival: string, { vni, port }: Pick<VxlanTunnel, 'vni' | 'port'>, cause: unknown) {
+    super(
+      `device ${rival} has VXLAN network ${vni} on port ${port} already; remove it, or choose another vxlanVNI or vxlanPort`,
+      { cause },
+    );
+  }
+}
+
 /**
  * Makes the device what it should be, from nothing or from whatever is there under its name. Gives it as it is then, and
  * how many changes that took.
@@ -65,8 +79,7 @@ export function ensureDevice(
   let link = socket.getLink(name);
   if (link === undefined || !isSameTunnel(link, tunnel)) {
     if (link !== undefined) apply([deleteLink({ name })]);
-    writes += 1;
-    create(socket, device);
+    writes += create(socket, device);
     link = socket.getLink(name);
   }
   if (link === undefined) throw new Error(`interface ${name} is gone as soon as it was made`);
@@ -78,7 +91,7 @@ export function ensureDevice(
   // Up first: the kernel drops what addresses IPv6 devices had when they go down.
   if (!link.up) apply([setLink({ index, up: true })]);
   apply(addressRequests(socket, index, device.address));
-  return { link: { ...link, up: true, mtu }, writes };
+  return { link: { ...link, up: true, mtu, mac: mac ?? link.mac }, writes };
 }
 
 /**
@@ -99,25 +112,40 @@ export function removeDevice(socket: RouteSocket, name: string): number {
   return requests.length;
 }
 
-function create(socket: RouteSocket, { name, mtu, tunnel }: TunnelDevice): void {
+/** Gives how many changes that took. */
+function create(socket: RouteSocket, { name, mtu, tunnel }: TunnelDevice): number {
   const make = { ipip: createIpip, wireguard: createWireguard };
   const request = tunnel.kind === 'vxlan' ? createVxlan({ name, mtu, ...tunnel }) : make[tunnel.kind]({ name, mtu });
   const [error] = socket.execute([request]);
   // Asked for the first of its kind, the kernel loads a module, which may bring the device along.
-  if (error === undefined || error.code === 'EEXIST') return;
-  throw error.code === 'EOPNOTSUPP' ? new TunnelKindError(tunnel.kind, error) : error;
+  if (error === undefined || (error.code === 'EEXIST' && socket.getLink(name) !== undefined)) return 1;
+  if (error.code === 'EOPNOTSUPP') throw new TunnelKindError(tunnel.kind, error);
+  if (error.code !== 'EEXIST' || tunnel.kind !== 'vxlan') throw error;
+  const rival = socket.listLinks().find(({ vxlan }) => vxlan !== undefined && isRival(vxlan, tunnel));
+  if (rival === undefined) throw error;
+  // With our own address it is ours, under another name.
+  if (rival.mac !== tunnel.mac) throw new RivalDeviceError(rival.name, tunnel, error);
+  socket.apply([deleteLink({ index: rival.index }), request]);
+  return 3;
+}
+
+/** Each family has networks of its own. */
+function isRival({ vni, port, local }: VxlanLink, wanted: VxlanTunnel): boolean {
+  return vni === wanted.vni && port === wanted.port && familyOf(local ?? wanted.local) === familyOf(wanted.local);
 }
 
 function isSameTunnel(link: Link, wanted: TunnelDevice['tunnel']): boolean {
   if (link.kind !== wanted.kind) return false;
-  if (wanted.kind !== 'vxlan') return true;
-  const { vxlan } = link;
+  return wanted.kind !== 'vxlan' || isSameVxlan(link.vxlan, { ...wanted, isLearning: false });
+}
+
+export function isSameVxlan(a: VxlanLink | undefined, b: VxlanLink | undefined): boolean {
   return (
-    vxlan?.vni === wanted.vni &&
-    vxlan.port === wanted.port &&
-    vxlan.local === wanted.local &&
-    vxlan.deviceIndex === wanted.deviceIndex &&
-    !vxlan.isLearning
+    a?.vni === b?.vni &&
+    a?.port === b?.port &&
+    a?.local === b?.local &&
+    a?.deviceIndex === b?.deviceIndex &&
+    a?.isLearning === b?.isLearning
   );
 }
 

@@ -23,6 +23,7 @@ import {
 } from '@calico-node/netlink';
 import { type WireguardDevice, WireguardSocket } from '@calico-node/netlink/wireguard';
 import type { Intent } from '../../calc/intents.ts';
+import { Retry } from '../retry.ts';
 import { RouteTable } from '../routes/route-table.ts';
 import { hostMtu, leadsOut, tunnelMtu } from '../tunnels/mtu.ts';
 import { ensureDevice, TunnelKindError } from '../tunnels/tunnel-device.ts';
@@ -59,7 +60,7 @@ export interface WireguardNetworkOptions {
 }
 
 const POLL_MS = 1000;
-const RETRY_MS = 2000;
+const RETRY_MAX_MS = 5000;
 
 export class WireguardNetwork implements Disposable {
   readonly #options: WireguardNetworkOptions;
@@ -75,12 +76,13 @@ export class WireguardNetwork implements Disposable {
   #isStale = true;
   /** Why the kernel cannot; looked at again at the next resync only. */
   #unsupported: string | undefined;
-  #retry: NodeJS.Timeout | undefined;
+  readonly #retry: Retry;
   #writes = 0;
 
   constructor(options: WireguardNetworkOptions) {
     const { netns, hostname, family, encryptsHosts, routeProtocol, table } = options;
     this.#options = options;
+    this.#retry = new Retry(options.onDirty, RETRY_MAX_MS);
     this.#plan = new WireguardPlan({ hostname, family, encryptsHosts });
     const where = netns === undefined ? {} : { netns };
     this.#monitor = RouteMonitor.open({
@@ -158,16 +160,14 @@ export class WireguardNetwork implements Disposable {
         problems.push(`${this.#options.interfaceName}: ${error instanceof Error ? error.message : String(error)}`);
       }
     }
-    if (problems.length > 0) {
-      clearTimeout(this.#retry);
-      this.#retry = setTimeout(this.#options.onDirty, RETRY_MS);
-    }
+    if (problems.length > 0) this.#retry.failed();
+    else this.#retry.succeeded();
     return problems;
   }
 
   [Symbol.dispose](): void {
     clearInterval(this.#poll);
-    clearTimeout(this.#retry);
+    this.#retry[Symbol.dispose]();
     this.#monitor.close();
     this.#socket.close();
     this.#wireguard?.[Symbol.dispose]();
@@ -290,7 +290,7 @@ export class WireguardNetwork implements Disposable {
     if (this.#isStale) return false;
     switch (event.object) {
       case 'route':
-        return this.#table.onEvent(event.action, event.route);
+        return this.#table.onEvent(event);
       case 'rule':
         this.#isStale = event.rule.family === this.#options.family && event.rule.table === this.#options.table;
         return this.#isStale;

@@ -1,6 +1,7 @@
 import { RouteSocket } from '@calico-node/netlink';
 import type { Intent } from '../../calc/intents.ts';
 import { XdpDenials } from '../../rules/xdp-denials.ts';
+import { Retry } from '../retry.ts';
 import type { XdpDriver, XdpDriverOptions } from './xdp-driver.ts';
 
 export interface XdpShortcutOptions extends Omit<XdpDriverOptions, 'onPassedOver' | 'onRepair'> {
@@ -12,7 +13,7 @@ export interface XdpShortcutOptions extends Omit<XdpDriverOptions, 'onPassedOver
   };
 }
 
-const RETRY_MS = 10_000;
+const RETRY_MAX_MS = 10_000;
 
 /**
  * The packet filter's shortcut: XDP drops what the first rules of host endpoints' untracked policy deny. Nothing depends
@@ -25,10 +26,11 @@ export class XdpShortcut implements Disposable {
   #told: ReturnType<XdpDenials['sources']> | undefined;
   #isInSync = false;
   #repairs = 0;
-  #retry: NodeJS.Timeout | undefined;
+  readonly #retry: Retry;
 
   constructor(options: XdpShortcutOptions) {
     this.#options = options;
+    this.#retry = new Retry(options.onDirty, RETRY_MAX_MS);
   }
 
   /** How often a foreign change was put right. */
@@ -61,17 +63,17 @@ export class XdpShortcut implements Disposable {
   async apply(): Promise<void> {
     if (!this.#isInSync) return;
     const problems = await this.#attempt().catch((error: unknown) => [String(error)]);
-    clearTimeout(this.#retry);
     if (problems.length === 0) {
+      this.#retry.succeeded();
       if (this.#told?.size === 0) this.#unload();
       return;
     }
     this.#options.log.warn({ problems }, 'XDP is not as it should be; trying again');
-    this.#retry = setTimeout(this.#options.onDirty, RETRY_MS);
+    this.#retry.failed();
   }
 
   [Symbol.dispose](): void {
-    clearTimeout(this.#retry);
+    this.#retry[Symbol.dispose]();
     this.#unload();
   }
 
