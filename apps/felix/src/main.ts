@@ -122,6 +122,8 @@ async function run(context: ServiceContext): Promise<void> {
     using _syslog = logToSyslog(context.log, syslogLevelOf(current), { waits, losses });
     using _debugger = await openForDebugging(current.values, context.log);
     await using _listeners = await serveAsConfigured(context, current.values);
+    // What an earlier round had is told of no more; this one registers its own at once.
+    context.health.clear();
     const outcome = await runFelix(context, {
       hostname,
       datastore,

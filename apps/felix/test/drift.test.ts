@@ -102,7 +102,7 @@ beforeAll(async () => {
   });
   await felix.waitForRevision(revision);
   // All of it is in place, and the kernel has told of that.
-  for (let before = ''; ; ) {
+  for (let before = ''; ;) {
     const now = listing().join('\n');
     if (now.includes('xdp') && now === before) break;
     before = now;

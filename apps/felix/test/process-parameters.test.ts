@@ -115,6 +115,23 @@ it('felix changes nothing while the datastore is locked', async () => {
   await felix.end('SIGTERM');
 });
 
+it('felix tells of the health of what is switched on, and no more once it is off', async () => {
+  const resources = new Resources(backend);
+  const components = (felix: FelixProcess): readonly string[] => {
+    const { components: all } = JSON.parse(felix.httpGet('/readiness')) as { components: readonly { name: string }[] };
+    return all.map(({ name }) => name);
+  };
+  await using felix = start({});
+  await expect.poll(() => felix.status(), { timeout: 20_000 }).toMatchObject({ inSync: true });
+  const node = { kind: 'FelixConfiguration', apiVersion: 'projectcalico.org/v3', metadata: { name: 'node.node1' } };
+  await resources.apply(parseResource({ ...node, spec: { wireguardEnabled: true } }));
+  await expect.poll(() => components(felix), { timeout: 20_000 }).toContain('wireguard');
+  await resources.delete('FelixConfiguration', 'node.node1');
+  await expect.poll(() => components(felix), { timeout: 20_000 }).not.toContain('wireguard');
+  expect(components(felix)).toContain('network');
+  await felix.end('SIGTERM');
+});
+
 it('felix takes new limits to its work without starting over', async () => {
   const resources = new Resources(backend);
   const apply = async (kind: Kind, name: string, spec: object): Promise<void> => {

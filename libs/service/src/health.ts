@@ -72,6 +72,12 @@ export class Health {
     };
   }
 
+  /** Forgets all components, for what begins anew and registers its own, which may be others. */
+  clear(): void {
+    this.#states.clear();
+    this.#deadlines.clear();
+  }
+
   readiness(): HealthReport {
     return this.#conjoin('ready');
   }

@@ -42,6 +42,15 @@ describe('Health', () => {
     expect(health.readiness().ok).toBe(true);
   });
 
+  test('is told anew by what begins anew', () => {
+    const health = new Health(() => 10_000);
+    health.register('old', () => -1).work();
+    expect(health.liveness().ok).toBe(false);
+    health.clear();
+    health.register('new').report({ ready: true });
+    expect(health.readiness()).toEqual({ ok: true, components: [{ name: 'new', ok: true, reason: '' }] });
+  });
+
   test('stays live while it is not ready', () => {
     const health = new Health();
     health.register('store').report({ ready: false, reason: 'etcd does not answer' });
