@@ -263,6 +263,40 @@ test('a live connection is judged by who has its addresses', () => {
   expect(analysis.flow(packet({ source: parseIp('8.8.8.8'), destination: parseIp('9.9.9.9') }))).toBeUndefined();
 });
 
+test('a host endpoint has a say in what comes from other nodes, and none in what stays on its own', () => {
+  const on = (node: string, name: string, ip: string): Resource => {
+    const spec = {
+      node,
+      orchestrator: 'k8s',
+      pod: name,
+      endpoint: 'eth0',
+      ipNetworks: [`${ip}/32`],
+      profiles: ['open'],
+    };
+    return resource('WorkloadEndpoint', `${node}-k8s-${name}-eth0`, spec as never, { namespace: 'ns' });
+  };
+  const host = (name: string, node: string) =>
+    resource('HostEndpoint', name, { node, interfaceName: 'eth0' }, { labels: { host: '' } });
+  const rules: Rule[] = [{ action: 'Deny', protocol: 'TCP', destination: { ports: [81] } }, { action: 'Allow' }];
+  const forwarded = policy('p', 'has(host)', rules, { applyOnForward: true });
+  const groupsOf = (known: Resource[]) =>
+    impact(known, [...known, forwarded])
+      .groups.filter(({ to }) => to.includes('ns/a'))
+      .map(({ from, to, where, pairs, changes }) => [from, to, where, pairs, changes[0]?.traffic]);
+  const known = [
+    open,
+    on('n1', 'a', '10.0.0.1'),
+    on('n1', 'b', '10.0.0.2'),
+    on('n2', 'c', '10.0.0.3'),
+    host('h', 'n1'),
+  ];
+  expect(groupsOf(known)).toEqual([[['anywhere else', 'ns/c'], ['ns/a', 'ns/b'], undefined, 4, 'TCP 81']]);
+  const all = ['ns/a', 'ns/b', 'ns/c', 'ns/d'];
+  expect(groupsOf([...known, on('n2', 'd', '10.0.0.4'), host('i', 'n2')])).toContainEqual([
+    ...[all, all, 'different nodes', 8, 'TCP 81'],
+  ]);
+});
+
 const selectors = fc.constantFrom('all()', "a == '1'", "b == '1'", "a == '1' || b == '2'", '!has(a)');
 const entity = fc.record(
   {

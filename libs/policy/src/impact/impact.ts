@@ -20,6 +20,7 @@ import { endpointParties, PartyMaker, type Party, type PartyPair } from './party
 import { failsafeRules, rulesOf } from './rules.ts';
 import { becauseOf, isNews, type ImpactVerdict, type SideDecision } from './side-decision.ts';
 import { describeTraffic, trafficClasses, type Traffic } from './traffic.ts';
+import { pairsOf, type Placed, type Whereabouts } from './whereabouts.ts';
 
 /** A verdict that changes. */
 export interface VerdictChange {
@@ -35,6 +36,8 @@ export interface VerdictChange {
 export interface ImpactGroup {
   readonly from: readonly string[];
   readonly to: readonly string[];
+  /** Only those of them that are so placed. */
+  readonly where?: Whereabouts;
   readonly pairs: number;
   readonly changes: readonly VerdictChange[];
 }
@@ -61,10 +64,20 @@ interface PartyClass {
   readonly id: number;
   readonly before: Party;
   readonly after: Party;
-  readonly names: string[];
+  readonly members: Placed[];
   readonly isEndpoint: boolean;
+  /** It is a host, or on one that has host endpoints: it matters which node others are on. */
+  readonly hasHost: boolean;
   /** Its own rules are others than before, or other ends of rules mean it. */
   readonly isTouched: boolean;
+}
+
+/** What is found of two classes, or of those of their pairs that are so placed. */
+interface Found {
+  readonly changes: readonly VerdictChange[];
+  readonly from: PartyClass;
+  readonly where: Whereabouts | undefined;
+  readonly to: Set<PartyClass>;
 }
 
 type Side = 'before' | 'after';
@@ -122,27 +135,29 @@ export class ImpactAnalysis {
   }
 
   /**
-   * What changes between endpoints, and between them and the networks that rules name. Two ends count as on different
-   * nodes. Of an endpoint that comes or goes only what is allowed is told.
+   * What changes between endpoints, and between them and the networks that rules name. Of an endpoint that comes or goes
+   * only what is allowed is told.
    */
   pairs(): Impact {
-    const found = new Map<string, { changes: readonly VerdictChange[]; from: PartyClass; to: Set<PartyClass> }>();
+    const found = new Map<string, Found>();
     let unexamined = 0;
     for (const from of this.#classes) {
       for (const to of this.#classes) {
         if (!(from.isTouched || to.isTouched) || !(from.isEndpoint || to.isEndpoint)) continue;
-        const count = pairsOf([from], [to]);
+        // Nobody is in two classes.
+        const count = from.members.length * (from === to ? to.members.length - 1 : to.members.length);
         if (count === 0) continue;
         if (this.#decisions >= this.#limit) {
           unexamined += count;
           continue;
         }
-        const changes = this.#changesBetween(from, to);
-        if (changes.length === 0) continue;
-        const key = `${from.id} ${JSON.stringify(changes)}`;
-        const group = found.get(key) ?? { changes, from, to: new Set() };
-        found.set(key, group);
-        group.to.add(to);
+        for (const { changes, where } of this.#changesOfPairs(from, to)) {
+          if (changes.length === 0) continue;
+          const key = `${from.id} ${where ?? ''} ${JSON.stringify(changes)}`;
+          const group = found.get(key) ?? { changes, from, where, to: new Set() };
+          found.set(key, group);
+          group.to.add(to);
+        }
       }
     }
     const groups = this.#join([...found.values()]);
@@ -182,22 +197,36 @@ export class ImpactAnalysis {
       const kind = isEndpoint ? before.end.attachment.type : '';
       const key = JSON.stringify([kind, absent, own, meant, ports]);
       const known = classes.get(key);
+      const member = { name: after.name, node: after.end.node?.name };
       if (known !== undefined) {
-        known.names.push(after.name);
+        known.members.push(member);
         continue;
       }
+      const hasHost = sides.some((side) => isAtHostEndpoint(ends[side]));
       const isTouched =
         absent.length > 0 || [own, ...meant, ports.map((each) => JSON.stringify(each))].some(([a, b]) => a !== b);
-      classes.set(key, { id: classes.size, before, after, names: [after.name], isEndpoint, isTouched });
+      classes.set(key, { id: classes.size, before, after, members: [member], isEndpoint, hasHost, isTouched });
     }
     return [...classes.values()];
   }
 
-  #changesBetween(from: PartyClass, to: PartyClass): readonly VerdictChange[] {
+  /** Once for all pairs, or apart for those of one node and of different ones. */
+  #changesOfPairs(from: PartyClass, to: PartyClass): readonly Pick<Found, 'changes' | 'where'>[] {
+    const isPlaced = from.isEndpoint && to.isEndpoint && (from.hasHost || to.hasHost);
+    const both = isPlaced ? (['different nodes', 'one node'] as const) : (['different nodes'] as const);
+    const found = both
+      .filter((where) => !isPlaced || pairsOf(from.members, to.members, where) > 0)
+      .map((where) => ({ where, changes: this.#changesBetween(from, to, where) }));
+    const [first, second] = found;
+    const isAlike = second === undefined || JSON.stringify(first?.changes) === JSON.stringify(second.changes);
+    return isAlike ? found.slice(0, 1).map(({ changes }) => ({ changes, where: undefined })) : found;
+  }
+
+  #changesBetween(from: PartyClass, to: PartyClass, where: Whereabouts): readonly VerdictChange[] {
     const byFamily = families.flatMap((family) => {
       const has = ({ before, after }: PartyClass): boolean =>
         before.addresses[family] !== undefined && after.addresses[family] !== undefined;
-      return has(from) && has(to) ? [{ family, changes: this.#changesOf(from, to, family) }] : [];
+      return has(from) && has(to) ? [{ family, changes: this.#changesOf(from, to, family, where) }] : [];
     });
     const [first, second] = byFamily;
     if (second === undefined) return first?.changes ?? [];
@@ -207,7 +236,8 @@ export class ImpactAnalysis {
     );
   }
 
-  #changesOf(from: PartyClass, to: PartyClass, family: Family): readonly VerdictChange[] {
+  #changesOf(from: PartyClass, to: PartyClass, family: Family, where: Whereabouts): readonly VerdictChange[] {
+    const [fromNode, toNode] = where === 'one node' ? ['one', 'one'] : ['from', 'to'];
     const rules = sides.flatMap((side) => [
       ...this.#rulesAskedOf(from[side], 'egress', side),
       ...this.#rulesAskedOf(to[side], 'ingress', side),
@@ -222,7 +252,7 @@ export class ImpactAnalysis {
         const [source, destination] = [from[side].addresses[family], to[side].addresses[family]];
         if (source === undefined || destination === undefined) return { verdict: 'deny', steps: [] };
         const packet = { family, source, destination, ...traffic.header };
-        return this.#verdictOf(side, onNode(from[side], 'from'), onNode(to[side], 'to'), packet);
+        return this.#verdictOf(side, onNode(from[side], fromNode), onNode(to[side], toNode), packet);
       };
       const [before, after] = [decide('before'), decide('after')];
       if (!isNews(before.verdict, after.verdict)) continue;
@@ -240,8 +270,7 @@ export class ImpactAnalysis {
 
   /** Those of hosts in either direction, since what they forward meets both. */
   #rulesAskedOf(party: Party, direction: 'ingress' | 'egress', side: Side): readonly Rule[] {
-    const { attachment, node } = party.end;
-    const hasHost = attachment.type === 'host' || node?.uplink !== undefined || node?.wildcard !== undefined;
+    const hasHost = isAtHostEndpoint(party);
     return [
       ...this.#likenesses[side]
         .policiesOf(party)
@@ -266,33 +295,34 @@ export class ImpactAnalysis {
   }
 
   /** Groups with the same changes and the same other end become one. */
-  #join(
-    found: readonly { changes: readonly VerdictChange[]; from: PartyClass; to: ReadonlySet<PartyClass> }[],
-  ): readonly ImpactGroup[] {
-    const joined = Map.groupBy(found, ({ changes, to }) => JSON.stringify([changes, [...to].map(({ id }) => id)]));
+  #join(found: readonly Found[]): readonly ImpactGroup[] {
+    const joined = Map.groupBy(found, ({ changes, where, to }) =>
+      JSON.stringify([changes, where, [...to].map(({ id }) => id)]),
+    );
     return [...joined.values()]
       .flatMap((groups): ImpactGroup[] => {
         const [first] = groups;
         if (first === undefined) return [];
-        const [from, to] = [groups.map((group) => group.from), [...first.to]];
-        const names = (classes: readonly PartyClass[]): readonly string[] =>
-          classes.flatMap((each) => each.names).sort();
-        return [{ from: names(from), to: names(to), pairs: pairsOf(from, to), changes: first.changes }];
+        const { changes, where } = first;
+        const from = groups.flatMap((group) => group.from.members);
+        const to = [...first.to].flatMap(({ members }) => members);
+        const names = (members: readonly Placed[]): readonly string[] => members.map(({ name }) => name).sort();
+        const placed = where === undefined ? {} : { where };
+        return [{ from: names(from), to: names(to), ...placed, pairs: pairsOf(from, to, where), changes }];
       })
       .sort((a, b) => b.pairs - a.pairs);
   }
 }
 
-/** The party as if on a node of its own, so that one pair stands for others. */
+/** Whether it is a host, or host endpoints have a say in what passes its host. */
+function isAtHostEndpoint({ end: { attachment, node } }: Party): boolean {
+  return attachment.type === 'host' || node?.uplink !== undefined || node?.wildcard !== undefined;
+}
+
+/** The party as if on the node, so that one pair stands for others. */
 function onNode(party: Party, name: string): Party {
   const { node } = party.end;
   return node === undefined ? party : { ...party, end: { ...party.end, node: { ...node, name } } };
-}
-
-/** Each of the ones with each of the others but itself. */
-function pairsOf(from: readonly PartyClass[], to: readonly PartyClass[]): number {
-  const count = (classes: readonly PartyClass[]): number => classes.reduce((sum, { names }) => sum + names.length, 0);
-  return count(from) * count(to) - count(from.filter((each) => to.includes(each)));
 }
 
 function profileRulesOf(resources: readonly Resource[]): ReadonlyMap<string, readonly Rule[]> {

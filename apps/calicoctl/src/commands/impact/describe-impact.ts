@@ -58,9 +58,10 @@ function summaryOf(groups: readonly ImpactGroup[]): string {
   ].join(', ');
 }
 
-function describeGroup({ from, to, pairs, changes }: ImpactGroup): string[] {
+function describeGroup({ from, to, where, pairs, changes }: ImpactGroup): string[] {
+  const placed = where === undefined ? '' : `, on ${where}`;
   return [
-    `  ${namesOf(from)} -> ${namesOf(to)} (${count(pairs, 'pair')})`,
+    `  ${namesOf(from)} -> ${namesOf(to)}${placed} (${count(pairs, 'pair')})`,
     ...changes.map((change) => `    ${change.traffic}: ${describeChange(change)}`),
   ];
 }
