@@ -3,6 +3,7 @@ import { Bmp } from './bmp/bmp.ts';
 import { BgpConfigError } from './config/fields.ts';
 import { parseConfig } from './config/parse-config.ts';
 import { readConfigFile, writeConfigFile } from './config/config-file.ts';
+import { checkOperatorFile } from './config/operator-file.ts';
 import { bgpV1, serveUnix } from '@calico-node/rpc';
 import {
   ConfigError,
@@ -102,6 +103,7 @@ export async function runDaemon(context: ServiceContext): Promise<void> {
     try {
       const wire = readConfigFile(file);
       if (wire === undefined) throw new ConfigError(`${file}: there is no such file`);
+      if (fixedFile !== undefined) checkOperatorFile(wire);
       apply(wire, undefined);
     } catch (error) {
       log.error({ err: error, file }, 'the configuration file is unusable; keeping the old one');
@@ -172,7 +174,8 @@ function loadStored(
 ): bgpV1.BgpConfig | undefined {
   try {
     const wire = readConfigFile(fixedFile ?? storedFile);
-    if (wire !== undefined) parseConfig(wire);
+    const check = fixedFile === undefined ? parseConfig : checkOperatorFile;
+    if (wire !== undefined) check(wire);
     else if (fixedFile !== undefined) throw new ConfigError(`${fixedFile}: there is no such file`);
     return wire;
   } catch (error) {

@@ -1,5 +1,6 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -207,6 +208,12 @@ export class Daemon {
 
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     await end(this.#process, signal);
+  }
+
+  /** Waits for the process to end by itself. */
+  async ended(): Promise<void> {
+    const { exitCode, signalCode } = this.#process;
+    if (exitCode === null && signalCode === null) await once(this.#process, 'close');
   }
 
   restart(options: readonly string[] = []): void {

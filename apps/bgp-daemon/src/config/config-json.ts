@@ -1,20 +1,29 @@
 /**
  * The configuration as a JSON file: the fields of `calico.bgp.v1.BgpConfig` in camel case, enumerations by
- * name (`"NODE_MESH"`) or number, everything but the required fields optional.
+ * name (`"PEER_TYPE_NODE_MESH"`, or short `"NODE_MESH"`) or number, everything but the required fields optional.
  */
 import { bgpV1 } from '@calico-node/rpc';
 import { BgpConfigError } from './fields.ts';
 
 type Shape = (value: unknown, path: string) => unknown;
 
-function scalar(type: 'string' | 'number' | 'boolean'): Shape {
+function scalar(type: 'string' | 'boolean'): Shape {
   return (value, path) => {
-    const isFit = typeof value === type && (type !== 'number' || (Number.isInteger(value) && Number(value) >= 0));
-    if (!isFit)
-      throw new BgpConfigError(path, type === 'number' ? 'must be a whole number, not negative' : `must be a ${type}`);
+    if (typeof value !== type)
+      throw new BgpConfigError(path, type === 'string' ? 'must be text' : 'must be true or false');
     return value;
   };
 }
+
+/** The largest that fits the message's fields. */
+const maxNumber = 0xffffffff;
+
+const number: Shape = (value, path) => {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0)
+    throw new BgpConfigError(path, 'must be a whole number, not negative');
+  if (value > maxNumber) throw new BgpConfigError(path, `must be at most ${maxNumber}`);
+  return value;
+};
 
 function list(item: Shape): Shape {
   return (value, path) => {
@@ -23,11 +32,14 @@ function list(item: Shape): Shape {
   };
 }
 
-function choice(numbers: Readonly<Record<string, number>>): Shape {
+/** @param prefix of the names as the message's definition has them */
+function choice(prefix: string, numbers: Readonly<Record<string, number>>): Shape {
   return (value, path) => {
-    const number = typeof value === 'string' ? numbers[value] : value;
+    const name = typeof value === 'string' && value.startsWith(prefix) ? value.slice(prefix.length) : value;
+    const number = typeof name === 'string' && Object.hasOwn(numbers, name) ? numbers[name] : name;
     if (typeof number !== 'number' || !Object.values(numbers).includes(number)) {
-      throw new BgpConfigError(path, `must be one of ${Object.keys(numbers).join(', ')}`);
+      const names = Object.keys(numbers).filter((known) => known !== 'UNSPECIFIED');
+      throw new BgpConfigError(path, `must be one of ${names.map((known) => `${prefix}${known}`).join(', ')}`);
     }
     return number;
   };
@@ -36,11 +48,11 @@ function choice(numbers: Readonly<Record<string, number>>): Shape {
 function message(fields: Readonly<Record<string, Shape>>): Shape {
   return (value, path) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value))
-      throw new BgpConfigError(path, 'must be an object');
+      throw new BgpConfigError(path === '' ? 'the whole' : path, 'must be an object');
     const prefix = path === '' ? '' : `${path}.`;
     return Object.fromEntries(
       Object.entries(value).map(([name, content]) => {
-        const shape = fields[name];
+        const shape = Object.hasOwn(fields, name) ? fields[name] : undefined;
         if (shape === undefined) throw new BgpConfigError(`${prefix}${name}`, 'there is no such field');
         return [name, shape(content, `${prefix}${name}`)];
       }),
@@ -48,7 +60,7 @@ function message(fields: Readonly<Record<string, Shape>>): Shape {
   };
 }
 
-const [text, number, flag] = [scalar('string'), scalar('number'), scalar('boolean')];
+const [text, flag] = [scalar('string'), scalar('boolean')];
 
 const neighbor = {
   name: text,
@@ -59,13 +71,13 @@ const neighbor = {
   localAs: number,
   sourceAddress: text,
   passive: flag,
-  type: choice(bgpV1.PeerType),
+  type: choice('PEER_TYPE_', bgpV1.PeerType),
   password: text,
   ttlSecurityHops: number,
   multihop: flag,
   routeReflectorClient: flag,
   clusterId: text,
-  nextHopMode: choice(bgpV1.NextHopMode),
+  nextHopMode: choice('NEXT_HOP_MODE_', bgpV1.NextHopMode),
   restartSeconds: number,
   holdSeconds: number,
   keepaliveSeconds: number,
@@ -76,10 +88,10 @@ const neighbor = {
   addPathSend: flag,
   addPathReceive: flag,
   maxPrefixes: number,
-  maxPrefixesAction: choice(bgpV1.PrefixLimitAction),
+  maxPrefixesAction: choice('PREFIX_LIMIT_ACTION_', bgpV1.PrefixLimitAction),
   maxPrefixesRestartSeconds: number,
   sendHoldSeconds: number,
-  role: choice(bgpV1.Role),
+  role: choice('ROLE_', bgpV1.Role),
   roleStrict: flag,
   longLivedSeconds: number,
   advertisementSeconds: number,
@@ -112,7 +124,7 @@ const config = message({
       address: text,
       port: number,
       maxBufferBytes: number,
-      view: choice(bgpV1.BmpView),
+      view: choice('BMP_VIEW_', bgpV1.BmpView),
       adjRibOut: flag,
       locRib: flag,
       statisticsSeconds: number,
@@ -140,12 +152,12 @@ const config = message({
         message({
           family: number,
           cidr: text,
-          matchOperator: choice(bgpV1.MatchOperator),
+          matchOperator: choice('MATCH_OPERATOR_', bgpV1.MatchOperator),
           minLength: number,
           maxLength: number,
           interfacePattern: text,
           onlyRemotePeers: flag,
-          action: choice(bgpV1.FilterAction),
+          action: choice('FILTER_ACTION_', bgpV1.FilterAction),
           communities: list(text),
           asPathPrefix: list(number),
           priority: number,
@@ -155,7 +167,7 @@ const config = message({
     }),
   ),
   gracefulRestartSeconds: number,
-  logLevel: choice(bgpV1.LogLevel),
+  logLevel: choice('LOG_LEVEL_', bgpV1.LogLevel),
   prefixCommunities: list(message({ prefix: text, communities: list(text) })),
 });
 

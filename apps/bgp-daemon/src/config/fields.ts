@@ -8,10 +8,12 @@ export class BgpConfigError extends Error {
   readonly code = 'invalid-config';
   /** The field, as in `neighbors[2].address`. */
   readonly path: string;
+  readonly reason: string;
 
   constructor(path: string, reason: string) {
     super(`${path}: ${reason}`);
     this.path = path;
+    this.reason = reason;
   }
 }
 

@@ -1,4 +1,4 @@
-import { collectGarbage, type Logger } from '@calico-node/service';
+import { collectGarbage, createLogger, type Logger } from '@calico-node/service';
 import { Rehearsal } from './rehearsal.ts';
 
 /** More than one, for code not to be made for the functions of the first alone. */
@@ -14,7 +14,8 @@ const plays = 2;
  * a kind that it was made for.
  */
 export async function warmUp(log: Logger): Promise<() => void> {
-  const silent = log.child({}, { level: 'silent' });
+  // Not a child of the daemon's: the level that this one gets later would reach it.
+  const silent = createLogger('rehearsal', 'silent');
   let last: Rehearsal | undefined;
   try {
     for (let count = 1; count <= rehearsals; count++) {
