@@ -1,4 +1,5 @@
 import { bgpV1 } from '@calico-node/rpc';
+import type { BgpNode } from '../derive/bgp-node.ts';
 import { isInternal, type Session } from '../derive/session.ts';
 import { filterNames } from './filters.ts';
 
@@ -16,18 +17,18 @@ const nextHopModes: Readonly<Record<Session['nextHop'], bgpV1.NextHopMode>> = {
 };
 
 /**
- * A session for the native daemon.
+ * A session for the native daemon. As in Calico, where several nodes have the same address, a reflector tells of all
+ * of them (RFC 7911), and everybody takes what is told. No other node knows several paths that it may tell of.
  *
- * @param nodeAsn the AS number that stands for the whole configuration
  * @param rendered the names of the filters that were rendered
  */
-export function renderNeighbor(session: Session, nodeAsn: number, rendered: ReadonlySet<string>): bgpV1.Neighbor {
+export function renderNeighbor(session: Session, me: BgpNode, rendered: ReadonlySet<string>): bgpV1.Neighbor {
   return bgpV1.Neighbor.fromPartial({
     name: session.name,
     address: session.address,
     port: session.port,
     remoteAs: session.remoteAsn,
-    localAs: session.localAsn === nodeAsn ? 0 : session.localAsn,
+    localAs: session.localAsn === me.asn ? 0 : session.localAsn,
     sourceAddress: session.source ?? '',
     passive: session.isPassive,
     type: types[session.type],
@@ -36,6 +37,8 @@ export function renderNeighbor(session: Session, nodeAsn: number, rendered: Read
     multihop: true,
     routeReflectorClient: session.isReflectorClient,
     clusterId: session.clusterId ?? '',
+    addPathSend: me.clusterId !== '',
+    addPathReceive: true,
     nextHopMode: nextHopModes[session.nextHop],
     restartSeconds: session.restartSeconds,
     longLivedSeconds: session.longLivedSeconds,

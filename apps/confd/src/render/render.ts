@@ -54,7 +54,7 @@ export function renderBgpConfig(resources: BgpResources, options: RenderOptions)
       ? [me.ipv4, me.ipv6, ...peeringAddresses(sessions, settings)].filter((ip) => ip !== undefined)
       : [],
     listenPort: me.listenPort,
-    neighbors: sessions.map((session) => renderNeighbor(session, me.asn, filterNames)),
+    neighbors: sessions.map((session) => renderNeighbor(session, me, filterNames)),
     staticRoutes,
     kernel: {
       learn: true,
