@@ -15,6 +15,7 @@ import {
   type RouteSource,
 } from '@calico-node/bgp';
 import { ipFromBytes, type IpAddress } from '@calico-node/net';
+import { IntList } from './columns.ts';
 
 /** The attributes as a group's peers get them, encoded; compared by identity. */
 export interface Outbound {
@@ -24,6 +25,13 @@ export interface Outbound {
   readonly linkLocal?: IpAddress | undefined;
   /** For the flush under way: where its prefixes are collected. */
   bundle: number;
+  /** Where its group finds it while slots have it, and how many have: kept by `AnnouncedSlots`. */
+  number: number;
+  references: number;
+}
+
+export function makeOutbound(attributes: string, nextHop: IpAddress | undefined, linkLocal?: IpAddress): Outbound {
+  return { attributes, nextHop, linkLocal, bundle: -1, number: 0, references: 0 };
 }
 
 /** One group's form of attributes that came from one source, with what its policy adds. */
@@ -95,10 +103,11 @@ export class AttributeSet {
 /** Keeps every distinct combination of path attributes once, for as long as a route has it. */
 export class AttributeTable {
   readonly #byKey = new Map<string, AttributeSet>();
-  readonly #sets: (AttributeSet | undefined)[] = [];
-  readonly #freeIds: number[] = [];
-  /** Had no route when they were noted: they go with `purge` unless they have one again. */
-  readonly #unused: AttributeSet[] = [];
+  /** The first is none: an array that begins with an object, or with no number, stays of one kind for the compiler. */
+  readonly #sets: (AttributeSet | undefined)[] = [undefined];
+  readonly #freeIds = new IntList();
+  /** The ids of those that had no route when they were noted: they go with `purge` unless they have one again. */
+  readonly #unused = new IntList();
   readonly #nextHops = new Map<number, IpAddress>();
   readonly #plain = new PlainAttributes();
   #bytes: Uint8Array | undefined;
@@ -145,19 +154,19 @@ export class AttributeTable {
   /** A route has it no more. */
   release(id: number): void {
     const set = this.#sets[id];
-    if (set !== undefined && --set.references === 0) this.#unused.push(set);
+    if (set !== undefined && --set.references === 0) this.#unused.push(id);
   }
 
   /** Forgets the sets that no route has any more. */
   purge(): void {
     // Originals that are released by this are appended.
-    for (const set of this.#unused) this.#forget(set);
-    this.#unused.length = 0;
+    for (let index = 0; index < this.#unused.length; index++) this.#forget(this.#sets[this.#unused.at(index)]);
+    this.#unused.clear();
     if (this.#byKey.size === 0) this.#nextHops.clear();
   }
 
-  #forget(set: AttributeSet): void {
-    if (set.references > 0 || this.#sets[set.id] !== set) return;
+  #forget(set: AttributeSet | undefined): void {
+    if (set === undefined || set.references > 0) return;
     this.#byKey.delete(set.key);
     this.#sets[set.id] = undefined;
     this.#freeIds.push(set.id);
@@ -171,12 +180,13 @@ export class AttributeTable {
     attributes: PathAttributes | undefined,
     original?: AttributeSet,
   ): AttributeSet {
-    const id = this.#freeIds.pop() ?? this.#sets.length;
+    const free = this.#freeIds.pop();
+    const id = free < 0 ? this.#sets.length : free;
     const set = new AttributeSet(id, key, nextHop, traits, attributes, original);
     if (original !== undefined) original.references++;
     this.#sets[id] = set;
     this.#byKey.set(key, set);
-    this.#unused.push(set);
+    this.#unused.push(id);
     return set;
   }
 

@@ -61,6 +61,7 @@ export class Bundles {
   inOrder(): Bundle[] {
     const announced = this.#announced;
     if (this.#isMixed) announced.sort((a, b) => a.source - b.source);
+    if (this.#withdrawn.size === 0 && this.#withdrawnFrom.size === 0) return announced;
     return [...this.#withdrawn.values(), ...announced, ...this.#withdrawnFrom.values()];
   }
 

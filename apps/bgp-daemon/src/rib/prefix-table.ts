@@ -3,38 +3,48 @@ import type { Cidr, Family } from '@calico-node/net';
 import { grown, grownCapacity, IntList } from './columns.ts';
 import { encode, TableView, type Network } from './table-view.ts';
 
-/** From here on a table grows in smaller steps, for memory's sake. */
-const largeTable = 1 << 17;
-
-/** In `bits` of a number that is not in use. */
-const unused = 255;
+/** What a table has room for at first: the pages of large arrays cost no memory before they are written to. */
+const firstRoom: Readonly<Record<Family, number>> = { 4: 1 << 17, 6: 1 << 13 };
 
 /**
  * Gives every prefix of one family a small number, which indexes the columns of the RIB. A hash table with
- * open addressing over flat arrays: no object and no string per prefix. A slot holds a word of the prefix
- * (all of its address, or a hash of it for IPv6) beside its number, so that a look-up mostly touches one
- * line of memory. Numbers of removed prefixes are used again.
+ * open addressing over flat arrays: no object and no string per prefix. Numbers are given in the order in which prefixes
+ * come, so that prefixes that come together are near each other. Those of removed prefixes are used again.
  */
 export class PrefixTable {
   readonly family: Family;
   readonly #words: 1 | 4;
   #keys: Int32Array;
-  #bits = new Uint8Array(64).fill(unused);
+  /** The prefixes' lengths + 1; zero for a number that is not in use. */
+  #lengths: Uint8Array;
   readonly #free = new IntList();
   readonly #viewed: TableView = new TableView(this);
   readonly #key = new Int32Array(4);
-  /** What `findRun` and `internRun` give. */
   #run = new Int32Array(4096);
-  /** Pairs of a word and a number + 1; at most half of them are in use. */
-  #slots = new Int32Array(256);
-  #mask = 127;
+  /** Numbers + 1; at most half of the slots are in use. */
+  #slots: Int32Array;
+  #mask: number;
   #end = 0;
   #size = 0;
 
-  constructor(family: Family) {
+  /** @param room how many prefixes it has memory for at first; a power of two. */
+  constructor(family: Family, room = firstRoom[family]) {
     this.family = family;
     this.#words = family === 4 ? 1 : 4;
-    this.#keys = new Int32Array(64 * this.#words);
+    this.#keys = new Int32Array(room * this.#words);
+    this.#lengths = new Uint8Array(room);
+    this.#slots = new Int32Array(2 * room);
+    this.#mask = 2 * room - 1;
+  }
+
+  /** How many prefixes it has memory for; there may come to be more. */
+  get room(): number {
+    return this.#lengths.length;
+  }
+
+  /** What `findRun` and `internRun` have found, in the order of the prefixes. */
+  get run(): Int32Array {
+    return this.#run;
   }
 
   get size(): number {
@@ -47,7 +57,7 @@ export class PrefixTable {
   }
 
   has(id: number): boolean {
-    return (this.#bits[id] ?? unused) !== unused;
+    return (this.#lengths[id] ?? 0) !== 0;
   }
 
   /** The number of an encoded prefix (address at `at`, host bits may be set); -1 if unknown. */
@@ -63,10 +73,10 @@ export class PrefixTable {
   }
 
   /**
-   * The numbers of encoded prefixes that stand one after the other, -1 for unknown ones; valid until the next call.
-   * All at once, since look-ups then do not wait for one another's memory.
+   * Puts the numbers of encoded prefixes that stand one after the other into `run`, -1 for unknown ones; gives how many
+   * they are. All at once, since look-ups then do not wait for one another's memory.
    */
-  findRun(bytes: Uint8Array, start: number, end: number): Int32Array {
+  findRun(bytes: Uint8Array, start: number, end: number): number {
     const run = this.#roomFor(end - start);
     let count = 0;
     for (let at = start; at < end; count++) {
@@ -74,11 +84,11 @@ export class PrefixTable {
       run[count] = this.find(bytes, at + 1, bits);
       at += 1 + ((bits + 7) >> 3);
     }
-    return run.subarray(0, count);
+    return count;
   }
 
   /** The same, with new numbers for unknown ones; -1 for what cannot be a destination. */
-  internRun(bytes: Uint8Array, start: number, end: number): Int32Array {
+  internRun(bytes: Uint8Array, start: number, end: number): number {
     const run = this.#roomFor(end - start);
     let count = 0;
     for (let at = start; at < end; count++) {
@@ -86,7 +96,7 @@ export class PrefixTable {
       run[count] = this.isDestination(bytes, at) ? this.intern(bytes, at + 1, bits) : -1;
       at += 1 + ((bits + 7) >> 3);
     }
-    return run.subarray(0, count);
+    return count;
   }
 
   /** Whether an encoded prefix, its length octet at `at`, is none of multicast. */
@@ -113,26 +123,24 @@ export class PrefixTable {
     const slots = this.#slots;
     const mask = this.#mask;
     let slot = hashOf(this.#wordOf(id), bits) & mask;
-    while ((slots[2 * slot + 1] ?? 0) !== id + 1) slot = (slot + 1) & mask;
+    while ((slots[slot] ?? 0) !== id + 1) slot = (slot + 1) & mask;
     // What stands behind moves up, so that no look-up ends at the gap.
-    for (let next = (slot + 1) & mask; (slots[2 * next + 1] ?? 0) !== 0; next = (next + 1) & mask) {
-      const word = slots[2 * next] ?? 0;
-      const other = slots[2 * next + 1] ?? 0;
-      const home = hashOf(word, this.#bits[other - 1] ?? 0) & mask;
+    for (let next = (slot + 1) & mask; (slots[next] ?? 0) !== 0; next = (next + 1) & mask) {
+      const other = slots[next] ?? 0;
+      const home = this.#homeOf(other - 1);
       if (((next - home) & mask) < ((next - slot) & mask)) continue;
-      slots[2 * slot] = word;
-      slots[2 * slot + 1] = other;
+      slots[slot] = other;
       slot = next;
     }
-    slots[2 * slot + 1] = 0;
-    this.#bits[id] = unused;
+    slots[slot] = 0;
+    this.#lengths[id] = 0;
     this.#free.push(id);
     this.#size--;
   }
 
   /** Writes the length octet and the address of a prefix to `out` (17 octets suffice); gives their number. */
   encode(id: number, out: Uint8Array): number {
-    const bits = this.#bits[id] ?? 0;
+    const bits = Math.max(0, this.lengthOf(id));
     const octets = (bits + 7) >> 3;
     out[0] = bits;
     for (let index = 0; index < octets; index++) {
@@ -155,8 +163,7 @@ export class PrefixTable {
 
   /** -1 for a number that is not in use. */
   lengthOf(id: number): number {
-    const bits = this.#bits[id] ?? unused;
-    return bits === unused ? -1 : bits;
+    return (this.#lengths[id] ?? 0) - 1;
   }
 
   /** The words of a prefix's address. */
@@ -205,11 +212,13 @@ export class PrefixTable {
   #find(word: number, bits: number): number {
     const slots = this.#slots;
     const mask = this.#mask;
+    const keys = this.#keys;
+    const lengths = this.#lengths;
+    const isShort = this.#words === 1;
     for (let slot = hashOf(word, bits) & mask; ; slot = (slot + 1) & mask) {
-      const entry = slots[2 * slot + 1] ?? 0;
-      if (entry === 0) return -1;
-      if (slots[2 * slot] === word && this.#bits[entry - 1] === bits && (this.#words === 1 || this.#isKey(entry - 1)))
-        return entry - 1;
+      const id = (slots[slot] ?? 0) - 1;
+      if (id < 0) return -1;
+      if (lengths[id] === bits + 1 && (isShort ? keys[id] === word : this.#isKey(id))) return id;
     }
   }
 
@@ -217,11 +226,11 @@ export class PrefixTable {
     if (2 * this.#size > this.#mask) this.#rehash();
     const free = this.#free.pop();
     const id = free >= 0 ? free : this.#end++;
-    if (id >= this.#bits.length) this.#grow(id + 1);
+    if (id >= this.#lengths.length) this.#grow(id + 1);
     if (this.#words === 1) this.#keys[id] = word;
     else this.#keys.set(this.#key, 4 * id);
-    this.#bits[id] = bits;
-    this.#place(word, bits, id);
+    this.#lengths[id] = bits + 1;
+    this.#place(hashOf(word, bits), id);
     this.#size++;
     return id;
   }
@@ -231,13 +240,17 @@ export class PrefixTable {
     return this.#run;
   }
 
-  #place(word: number, bits: number, id: number): void {
+  #place(hash: number, id: number): void {
     const slots = this.#slots;
     const mask = this.#mask;
-    let slot = hashOf(word, bits) & mask;
-    while ((slots[2 * slot + 1] ?? 0) !== 0) slot = (slot + 1) & mask;
-    slots[2 * slot] = word;
-    slots[2 * slot + 1] = id + 1;
+    let slot = hash & mask;
+    while ((slots[slot] ?? 0) !== 0) slot = (slot + 1) & mask;
+    slots[slot] = id + 1;
+  }
+
+  /** The slot where a look-up for a prefix begins. */
+  #homeOf(id: number): number {
+    return hashOf(this.#wordOf(id), this.lengthOf(id)) & this.#mask;
   }
 
   #isKey(id: number): boolean {
@@ -252,22 +265,19 @@ export class PrefixTable {
   }
 
   #grow(least: number): void {
-    const before = this.#bits.length;
-    const capacity = grownCapacity(before, least);
+    const capacity = grownCapacity(this.#lengths.length, least);
     this.#keys = grown(this.#keys, capacity * this.#words);
-    this.#bits = grown(this.#bits, capacity).fill(unused, before);
+    this.#lengths = grown(this.#lengths, capacity);
   }
 
   #rehash(): void {
     const old = this.#slots;
-    const before = this.#mask + 1;
-    const slots = before < largeTable ? 4 * before : 2 * before;
-    this.#mask = slots - 1;
-    this.#slots = new Int32Array(2 * slots);
+    this.#slots = new Int32Array(2 * old.length);
+    this.#mask = this.#slots.length - 1;
     // In the order of the old slots: then the new ones are written nearly in order too.
-    for (let at = 0, end = 2 * before; at < end; at += 2) {
-      const id = (old[at + 1] ?? 0) - 1;
-      if (id >= 0) this.#place(old[at] ?? 0, this.#bits[id] ?? 0, id);
+    for (let at = 0, end = old.length; at < end; at++) {
+      const id = (old[at] ?? 0) - 1;
+      if (id >= 0) this.#place(this.#homeOf(id), id);
     }
   }
 }

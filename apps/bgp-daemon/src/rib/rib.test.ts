@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { AdvertisementPace } from './advertisement-pace.ts';
 import { AttributeTable } from './attribute-table.ts';
 import { PathSlots } from './path-slots.ts';
+import { PrefixTable } from './prefix-table.ts';
 import { Rib } from './rib.ts';
 import type { RibSource } from './rib-views.ts';
 import type { GroupMember } from './group-member.ts';
@@ -107,7 +108,7 @@ describe('the routing table with an update group', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const table = new AttributeTable();
-        const rib = new Rib(4, table, () => undefined);
+        const rib = new Rib(4, table, () => undefined, new PrefixTable(4, 2));
         const sources = [1, 2, 3].map((id) => bgpSource(id, true));
         for (const one of sources) rib.addSource(one);
         const target = {
@@ -216,7 +217,7 @@ describe('the routing table with an update group', () => {
 
   it('does not use paths that a filter rejected or whose next hop cannot be reached', () => {
     const table = new AttributeTable();
-    const rib = new Rib(4, table, () => undefined);
+    const rib = new Rib(4, table, () => undefined, new PrefixTable(4, 2));
     const peer = bgpSource(1, false);
     rib.addSource(peer);
     const id = rib.prefixes.internCidr(prefixes[0]!);

@@ -27,19 +27,19 @@ export class Rib {
   readonly #onDirty: () => void;
   readonly #sources: (SourceState | undefined)[] = [];
 
-  #firstPath = new Int32Array(64);
-  #best = new Int32Array(64);
-  #isDirty = new Uint8Array(64);
+  #firstPath: Int32Array;
+  #best: Int32Array;
+  #isDirty: Uint8Array;
 
-  #prefixOf = new Int32Array(64);
-  #nextPath = new Int32Array(64);
+  #prefixOf: Int32Array;
+  #nextPath: Int32Array;
   /** The source's id + 1; zero for a path that is not in use. */
-  #sourceOf = new Int32Array(64);
-  #pathId = new Int32Array(64);
-  #setOf = new Int32Array(64);
-  #generationOf = new Uint16Array(64);
+  #sourceOf: Int32Array;
+  #pathId: Int32Array;
+  #setOf: Int32Array;
+  #generationOf: Uint16Array;
   /** `filteredFlag`, `unreachableFlag`. */
-  #flags = new Uint8Array(64);
+  #flags: Uint8Array;
   readonly #interfaceNames = new Map<number, string>();
   readonly #freePaths = new IntList();
   #pathsEnd = 0;
@@ -51,11 +51,23 @@ export class Rib {
   /** Those before this index have been taken. */
   #dirtyAt = 0;
 
-  constructor(family: Family, attributes: AttributeTable, onDirty: () => void) {
+  /** @param table gives the prefixes their numbers. */
+  constructor(family: Family, attributes: AttributeTable, onDirty: () => void, table = new PrefixTable(family)) {
     this.family = family;
-    this.prefixes = new PrefixTable(family);
+    this.prefixes = table;
     this.#attributes = attributes;
     this.#onDirty = onDirty;
+    const { room } = this.prefixes;
+    this.#firstPath = new Int32Array(room);
+    this.#best = new Int32Array(room);
+    this.#isDirty = new Uint8Array(room);
+    this.#prefixOf = new Int32Array(room);
+    this.#nextPath = new Int32Array(room);
+    this.#sourceOf = new Int32Array(room);
+    this.#pathId = new Int32Array(room);
+    this.#setOf = new Int32Array(room);
+    this.#generationOf = new Uint16Array(room);
+    this.#flags = new Uint8Array(room);
   }
 
   addSource(source: RibSource): void {
@@ -108,8 +120,9 @@ export class Rib {
     const state = this.#sources[source.id];
     if (state === undefined) return;
     if (!addPath) {
-      const run = this.prefixes.internRun(bytes, start, end);
-      for (let index = 0, count = run.length; index < count; index++) {
+      const count = this.prefixes.internRun(bytes, start, end);
+      const { run } = this.prefixes;
+      for (let index = 0; index < count; index++) {
         const prefix = run[index] ?? -1;
         if (prefix >= 0) this.#take(state, prefix, attributes, 0, filter);
       }
@@ -134,8 +147,9 @@ export class Rib {
   /** Removes the source's paths for a run of prefixes. */
   withdrawRun(source: RibSource, { bytes, start, end, addPath }: PrefixRun): void {
     if (!addPath) {
-      const run = this.prefixes.findRun(bytes, start, end);
-      for (let index = 0, count = run.length; index < count; index++) this.#removeFrom(source, run[index] ?? -1, 0);
+      const count = this.prefixes.findRun(bytes, start, end);
+      const { run } = this.prefixes;
+      for (let index = 0; index < count; index++) this.#removeFrom(source, run[index] ?? -1, 0);
     }
     for (let at = addPath ? start : end; at < end;) {
       const pathId = identifier(bytes, at);

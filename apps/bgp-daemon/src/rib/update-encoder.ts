@@ -25,12 +25,13 @@ export class UpdateEncoder {
   }
 
   /** The messages of all bundles; `ends` is given where each bundle's end. */
-  encode(bundles: Bundles, list: readonly Bundle[], ends: number[]): Uint8Array {
+  encode(bundles: Bundles, list: readonly Bundle[], ends?: Int32Array): Uint8Array {
     const writer = this.#writer;
     writer.reset();
-    for (const bundle of list) {
-      this.#one(bundles, bundle);
-      ends.push(writer.length);
+    for (let index = 0; index < list.length; index++) {
+      const bundle = list[index];
+      if (bundle !== undefined) this.#one(bundles, bundle);
+      if (ends !== undefined) ends[index] = writer.length;
     }
     return writer.finish();
   }

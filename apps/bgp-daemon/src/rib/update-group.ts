@@ -12,16 +12,15 @@ import {
   type RouteSource,
 } from '@calico-node/bgp';
 import { familyOf, type Family } from '@calico-node/net';
-import type { AttributeSet, Outbound } from './attribute-table.ts';
+import { AnnouncedSlots } from './announced-slots.ts';
+import { makeOutbound, type AttributeSet, type Outbound } from './attribute-table.ts';
 import { Bundles, type Bundle } from './bundles.ts';
-import { grown, grownCapacity } from './columns.ts';
 import type { AdvertisementPace } from './advertisement-pace.ts';
 import { isCaughtUp, newMemberState, type GroupMember, type MemberState, type Told } from './group-member.ts';
 import type { PathSlots } from './path-slots.ts';
 import { Rewriter } from './rewriter.ts';
 import type { Rib } from './rib.ts';
 import type { RibSource } from './rib-views.ts';
-import { SlotList } from './slot-list.ts';
 import { UpdateEncoder } from './update-encoder.ts';
 
 /** What the policy says of a route: not to be announced, or announced with these changes. */
@@ -75,9 +74,7 @@ export class UpdateGroup {
   readonly #rib: Rib;
   readonly #members = new Map<GroupMember, MemberState>();
   readonly #memberSources = new Set<number>();
-  readonly #out = new SlotList<Outbound>();
-  /** The source's id + 1 of what is announced. */
-  #outSource = new Int32Array(64);
+  readonly #out: AnnouncedSlots;
   readonly #bundles = new Bundles();
   readonly #encoder: UpdateEncoder;
   readonly #policy: ExportPolicy;
@@ -86,8 +83,6 @@ export class UpdateGroup {
   #viewed: RouteSubject | undefined;
   #last:
     { readonly set: AttributeSet; readonly source: RouteSource; readonly outbound: Outbound | undefined } | undefined;
-  #announced = 0;
-  readonly #announcedFrom: number[] = [];
 
   /** @param slots with ADD-PATH: the numbers of the paths, kept up to date by the owner. */
   constructor(settings: GroupSettings, rib: Rib, policy: ExportPolicy, slots?: PathSlots) {
@@ -95,6 +90,7 @@ export class UpdateGroup {
     this.#rib = rib;
     this.#policy = policy;
     this.#slots = slots;
+    this.#out = new AnnouncedSlots(slots === undefined ? rib.prefixes.room : slots.end);
     this.#encoder = new UpdateEncoder(settings.family, settings.maxMessageLength, rib.prefixes, slots);
     for (let prefix = 0; prefix < rib.prefixes.end; prefix++) {
       if (!rib.prefixes.has(prefix)) continue;
@@ -117,7 +113,7 @@ export class UpdateGroup {
 
   /** How many prefixes a member is told of. */
   announcedTo(member: GroupMember): number {
-    return this.#announced - (this.#announcedFrom[member.source] ?? 0);
+    return this.#out.size - this.#out.countFrom(member.source);
   }
 
   get isInUse(): boolean {
@@ -236,10 +232,10 @@ export class UpdateGroup {
   #change(slot: number, prefix: number, path: number): void {
     const bundles = this.#bundles;
     const before = this.#out.at(slot);
-    const sourceBefore = this.#sourceAt(slot);
+    const sourceBefore = this.#out.sourceAt(slot);
     this.#evaluate(slot, prefix, path);
     const after = this.#out.at(slot);
-    const source = this.#sourceAt(slot);
+    const source = this.#out.sourceAt(slot);
     if (before === after && sourceBefore === source) return;
     if (after === undefined) {
       bundles.withdraw(this.#memberSources.has(sourceBefore) ? sourceBefore : nobody, slot);
@@ -280,7 +276,7 @@ export class UpdateGroup {
     const { pace } = state;
     const take = (prefix: number): void => {
       taken++;
-      const outbound = this.#sourceAt(prefix) === member.source ? undefined : this.#out.at(prefix);
+      const outbound = this.#out.sourceAt(prefix) === member.source ? undefined : this.#out.at(prefix);
       if (outbound !== undefined) {
         bundles.announce(outbound, nobody, prefix);
         pace?.told(prefix);
@@ -293,7 +289,7 @@ export class UpdateGroup {
       if (taken >= limit) break;
       state.pending.delete(prefix);
       // Withdrawals do not wait.
-      const isFree = this.#out.at(prefix) === undefined || this.#sourceAt(prefix) === member.source;
+      const isFree = this.#out.at(prefix) === undefined || this.#out.sourceAt(prefix) === member.source;
       if (pace === undefined || isFree || pace.admit(prefix)) take(prefix);
     }
     if (taken < limit && state.cursor !== Infinity) {
@@ -301,7 +297,7 @@ export class UpdateGroup {
       const lookTo = Math.min(end, state.cursor + limit * looksPerPrefix);
       for (; state.cursor < lookTo && taken < limit; state.cursor++) {
         const prefix = state.cursor;
-        const isAnnounced = this.#out.at(prefix) !== undefined && this.#sourceAt(prefix) !== member.source;
+        const isAnnounced = this.#out.at(prefix) !== undefined && this.#out.sourceAt(prefix) !== member.source;
         if (isAnnounced || state.told?.[prefix] === 1) take(prefix);
       }
       if (state.cursor >= end) {
@@ -310,7 +306,7 @@ export class UpdateGroup {
         state.told = undefined;
       }
     }
-    if (!bundles.isEmpty) member.send(this.#encoder.encode(bundles, bundles.inOrder(), []), taken);
+    if (!bundles.isEmpty) member.send(this.#encoder.encode(bundles, bundles.inOrder()), taken);
     bundles.clear();
   }
 
@@ -320,16 +316,18 @@ export class UpdateGroup {
    */
   #deliver(list: readonly Bundle[]): void {
     let messages: Uint8Array | undefined;
-    const ends: number[] = [];
+    const ends = new Int32Array(list.length);
     for (const [member, state] of this.#members) {
       if (state.pace !== undefined || !isCaughtUp(state) || member.isCongested()) {
         this.#note(member, state, list);
         continue;
       }
       messages ??= this.#encoder.encode(this.#bundles, list, ends);
-      let [runStart, runEnd, count, index] = [0, 0, 0, 0];
-      for (const bundle of list) {
-        const end = ends[index++] ?? 0;
+      let [runStart, runEnd, count] = [0, 0, 0];
+      for (let index = 0; index < list.length; index++) {
+        const bundle = list[index];
+        if (bundle === undefined) break;
+        const end = ends[index] ?? 0;
         if (isFor(bundle, member)) {
           count += bundle.count;
         } else {
@@ -353,15 +351,10 @@ export class UpdateGroup {
     }
   }
 
-  /** The id of the source of what is announced, or -1. */
-  #sourceAt(prefix: number): number {
-    return (this.#outSource[prefix] ?? 0) - 1;
-  }
-
   #explainPaths(slots: PathSlots, prefix: number, member: GroupMember): ExportExplanation {
     let count = 0;
     slots.forEach(prefix, (slot) => {
-      if (this.#out.at(slot) !== undefined && this.#sourceAt(slot) !== member.source) count++;
+      if (this.#out.at(slot) !== undefined && this.#out.sourceAt(slot) !== member.source) count++;
     });
     return { announced: count > 0, reason: `${count} of its paths may go to this peer` };
   }
@@ -369,19 +362,7 @@ export class UpdateGroup {
   #evaluate(slot: number, prefix: number, path: number): void {
     const source = path < 0 ? undefined : this.#rib.sourceOf(path);
     const outbound = source === undefined ? undefined : this.#outbound(prefix, path, source);
-    if (this.#out.at(slot) !== undefined) this.#count(this.#sourceAt(slot), -1);
-    if (slot >= this.#outSource.length) {
-      this.#outSource = grown(this.#outSource, grownCapacity(this.#outSource.length, slot + 1));
-    }
-    this.#out.set(slot, outbound);
-    const id = outbound === undefined || source === undefined ? nobody : source.id;
-    this.#outSource[slot] = id + 1;
-    if (outbound !== undefined) this.#count(id, 1);
-  }
-
-  #count(source: number, difference: 1 | -1): void {
-    this.#announced += difference;
-    this.#announcedFrom[source] = (this.#announcedFrom[source] ?? 0) + difference;
+    this.#out.set(slot, outbound, source?.id ?? nobody);
   }
 
   #outbound(prefix: number, path: number, source: RibSource): Outbound | undefined {
@@ -444,13 +425,13 @@ export class UpdateGroup {
     const { target, as4, family } = this.settings;
     if (set.isPlain && as4 && family === 4 && operations === undefined) {
       const text = this.#rewriter.rewrite(set.key, route, target);
-      if (text !== undefined) return { attributes: text, nextHop: undefined, bundle: nobody };
+      if (text !== undefined) return makeOutbound(text, undefined);
     }
     const attributes = exportAttributes(route, set.attributes, target, operations);
     const isIpv4 = attributes.nextHop === undefined || familyOf(attributes.nextHop) === 4;
     const bytes = encodeAttributes(attributes, { as4, withNextHop: family === 4 && isIpv4 });
     const { nextHop, linkLocalNextHop: linkLocal } = attributes;
-    return { attributes: Buffer.from(bytes).toString('latin1'), nextHop, linkLocal, bundle: nobody };
+    return makeOutbound(Buffer.from(bytes).toString('latin1'), nextHop, linkLocal);
   }
 }
 
