@@ -22,4 +22,5 @@ export { memberOfHostEndpoint, memberOfNetworkSet, memberOfWorkloadEndpoint } fr
 export { worldOf } from './resource-world.ts';
 export { defaultNodePolicy } from './default-node-policy.ts';
 export type { ImpactVerdict } from './impact/side-decision.ts';
-export { ImpactAnalysis, type FlowImpact, type Impact, type ImpactGroup, type VerdictChange } from './impact/impact.ts';
+export { ImpactAnalysis, type FlowImpact, type Impact } from './impact/impact.ts';
+export type { ImpactGroup, VerdictChange } from './impact/groups.ts';

@@ -297,6 +297,21 @@ test('a host endpoint has a say in what comes from other nodes, and none in what
   ]);
 });
 
+test('who is treated like all others and is alone in that stands among them', () => {
+  const three = ['a', 'b', 'c'].map((name, index) => endpoint(name, { own: name }, [`10.0.0.${index + 1}/32`]));
+  const own = three.map(({ metadata }) =>
+    policy(`own-${metadata.labels?.['own'] ?? ''}`, `own == '${metadata.labels?.['own'] ?? ''}'`, [
+      { action: 'Allow' },
+    ]),
+  );
+  const closed = policy('p', 'all()', [{ action: 'Deny', protocol: 'UDP' }], { order: 1 });
+  const known = [open, ...three, ...own];
+  const names = ['ns/a', 'ns/b', 'ns/c'];
+  expect(impact(known, [...known, closed]).groups.map(({ from, to, pairs }) => [from, to, pairs])).toEqual([
+    [['anywhere else', ...names], names, 9],
+  ]);
+});
+
 const selectors = fc.constantFrom('all()', "a == '1'", "b == '1'", "a == '1' || b == '2'", '!has(a)');
 const entity = fc.record(
   {

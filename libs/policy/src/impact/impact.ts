@@ -14,33 +14,14 @@ import type { PolicyPacket } from '../packet.ts';
 import { worldOf } from '../resource-world.ts';
 import type { Policy, PolicyWorld } from '../world.ts';
 import { ClusterNodes } from './cluster-nodes.ts';
+import { joinGroups, type Found, type ImpactGroup, type PartyClass, type VerdictChange } from './groups.ts';
 import { AskedEnds, Likenesses, profilesOf } from './likeness.ts';
 import { networkParties } from './network-parties.ts';
 import { endpointParties, PartyMaker, type Party, type PartyPair } from './party.ts';
 import { failsafeRules, rulesOf } from './rules.ts';
 import { becauseOf, isNews, type ImpactVerdict, type SideDecision } from './side-decision.ts';
 import { describeTraffic, trafficClasses, type Traffic } from './traffic.ts';
-import { pairsOf, type Placed, type Whereabouts } from './whereabouts.ts';
-
-/** A verdict that changes. */
-export interface VerdictChange {
-  /** `TCP 80, 443`; with `IPv4 ` or `IPv6 ` before it where only one of both is meant. */
-  readonly traffic: string;
-  readonly before: ImpactVerdict;
-  readonly after: ImpactVerdict;
-  /** What denies, before or after; what allows, where an end is absent from one of both. */
-  readonly because: string;
-}
-
-/** Pairs of parties, each of `from` with each of `to` but itself, whose verdicts change alike. */
-export interface ImpactGroup {
-  readonly from: readonly string[];
-  readonly to: readonly string[];
-  /** Only those of them that are so placed. */
-  readonly where?: Whereabouts;
-  readonly pairs: number;
-  readonly changes: readonly VerdictChange[];
-}
+import { pairsOf, type Whereabouts } from './whereabouts.ts';
 
 export interface Impact {
   readonly groups: readonly ImpactGroup[];
@@ -58,26 +39,6 @@ export interface FlowImpact {
   readonly before: ImpactVerdict;
   readonly after: ImpactVerdict;
   readonly because: string;
-}
-
-interface PartyClass {
-  readonly id: number;
-  readonly before: Party;
-  readonly after: Party;
-  readonly members: Placed[];
-  readonly isEndpoint: boolean;
-  /** It is a host, or on one that has host endpoints: it matters which node others are on. */
-  readonly hasHost: boolean;
-  /** Its own rules are others than before, or other ends of rules mean it. */
-  readonly isTouched: boolean;
-}
-
-/** What is found of two classes, or of those of their pairs that are so placed. */
-interface Found {
-  readonly changes: readonly VerdictChange[];
-  readonly from: PartyClass;
-  readonly where: Whereabouts | undefined;
-  readonly to: Set<PartyClass>;
 }
 
 type Side = 'before' | 'after';
@@ -160,7 +121,7 @@ export class ImpactAnalysis {
         }
       }
     }
-    const groups = this.#join([...found.values()]);
+    const groups = joinGroups([...found.values()]);
     return { groups, pairs: groups.reduce((sum, group) => sum + group.pairs, 0), unexamined };
   }
 
@@ -292,25 +253,6 @@ export class ImpactAnalysis {
     const policies = new Set<Policy>([...likenesses.policiesOf(from), ...likenesses.policiesOf(to)]);
     const world: PolicyWorld = { ...likenesses.world, policies };
     return decideFlow(world, this.#node, from.end, to.end, packet);
-  }
-
-  /** Groups with the same changes and the same other end become one. */
-  #join(found: readonly Found[]): readonly ImpactGroup[] {
-    const joined = Map.groupBy(found, ({ changes, where, to }) =>
-      JSON.stringify([changes, where, [...to].map(({ id }) => id)]),
-    );
-    return [...joined.values()]
-      .flatMap((groups): ImpactGroup[] => {
-        const [first] = groups;
-        if (first === undefined) return [];
-        const { changes, where } = first;
-        const from = groups.flatMap((group) => group.from.members);
-        const to = [...first.to].flatMap(({ members }) => members);
-        const names = (members: readonly Placed[]): readonly string[] => members.map(({ name }) => name).sort();
-        const placed = where === undefined ? {} : { where };
-        return [{ from: names(from), to: names(to), ...placed, pairs: pairsOf(from, to, where), changes }];
-      })
-      .sort((a, b) => b.pairs - a.pairs);
   }
 }
 
