@@ -11,7 +11,7 @@ import { feed, updatesOf } from '../src/rules/testing/world-updates.ts';
 import { drivers } from './support/drivers.ts';
 import { NodeLab, runIn } from './support/node-lab.ts';
 
-const numRuns = 12;
+const numRuns = 10;
 
 /** A graph and a driver with a kernel of their own. */
 class Node implements Disposable {
@@ -58,7 +58,7 @@ class Node implements Disposable {
 
   #describeIptables(): readonly string[] {
     const tables = ['iptables', 'ip6tables'].flatMap((program) =>
-      runIn(this.#lab.netns, `${program}-legacy-save`)
+      runIn(this.#lab.netns, `${program}-${this.#filter.replace('iptables-', '')}-save`)
         .replaceAll(/^#.*$|\[\d+:\d+\]/gm, '')
         .split('\n')
         // The order of rules counts within a chain only, where hashes of those before are part of each.
@@ -79,7 +79,7 @@ function sortedElements(_: string, elements: string): string {
   return `elements = {${each.sort().join(', ')}}`;
 }
 
-test.for(['nftables', 'iptables-legacy'])(
+test.for(Object.keys(drivers))(
   'the end state of %s does not depend on the order and grouping of updates',
   { timeout: 60_000 },
   async (filter) => {
