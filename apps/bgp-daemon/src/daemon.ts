@@ -26,6 +26,10 @@ import { warmUp } from './speaker/warm-up.ts';
 
 const noteMs = 30_000;
 
+/** How long neighbours are told at most that BFD ends on purpose: calico-node kills what has not ended within 3 s. */
+const supervisedFarewellMs = 2000;
+const aloneFarewellMs = 10_000;
+
 /** How long sessions may take before the daemon counts as ready without them. */
 const graceMs = 30_000;
 
@@ -141,7 +145,7 @@ export async function runDaemon(context: ServiceContext): Promise<void> {
         );
     });
     // Not a failure of the path. Then sessions: their peers keep our routes from here on.
-    const farewell = bfd.close();
+    const farewell = bfd.close(fixedFile === undefined ? supervisedFarewellMs : aloneFarewellMs);
     speaker.stop();
     bmp.close();
     updateLog.close();
@@ -152,7 +156,7 @@ export async function runDaemon(context: ServiceContext): Promise<void> {
     clearInterval(readiness);
     clearInterval(noting);
     endWarmUp();
-    void bfd.close();
+    void bfd.close(0);
     speaker.stop();
     bmp.close();
     updateLog.close();

@@ -150,12 +150,15 @@ describe('over link-local addresses', () => {
     }
   });
 
-  it('waits for BIRD to connect, where it is told to', async () => {
+  it('waits for BIRD to connect at a link-local address, where it is told to', async () => {
     // Of no use to BIRD, which is not on that network.
     ours.ip('address', 'add', 'fd00:9::1/64', 'dev', 'eth0', 'nodad');
     bird(theirs, `local ${theirNear} as ${theirAs}; neighbor ${ourNear}%eth0 as ${ourAs};`);
     const passive = neighbor(theirNear, { interfaceName: 'eth0', passive: true });
-    await start(ours, ourConfig(passive)).established();
+    await start(ours, { ...ourConfig(passive), listenAddresses: [`${ourNear}%eth0`] }).established();
+    expect(ours.ss('-l', 'sport = 179').filter((line) => line !== '')).toEqual([
+      expect.stringContaining(`[${ourNear}]%eth0:179`),
+    ]);
     await inKernel(ours, theirPrefixes, `${theirNear} dev eth0`, 'proto bird');
     await inKernel(theirs, ourPrefixes, `${ourNear} dev eth0`);
   });

@@ -30,9 +30,6 @@ interface Entry {
   failures: number;
 }
 
-/** How long `Bfd.close` waits at most: who stops the daemon may not have much more patience. */
-const farewellMs = 2000;
-
 export class Bfd {
   readonly #entries = new Map<string, Entry>();
   /** Those that are disabled, and still tell so (RFC 5880 6.8.16). */
@@ -76,8 +73,8 @@ export class Bfd {
     return { state, diagnostic, sinceMs: runner.sinceMs, hops: target.hops, ...runner.times, failures };
   }
 
-  /** Ends all sessions. The peers are told that this is on purpose: settles once they have been, or after 2 s. */
-  async close(): Promise<void> {
+  /** Ends all sessions. The peers are told that this is on purpose: settles once they have been, or after so long. */
+  async close(farewellMs: number): Promise<void> {
     for (const entry of this.#entries.values()) this.#end(entry);
     this.#receiver.close();
     if (this.#leaving.size === 0) return;

@@ -21,7 +21,7 @@ export interface PrefixLimit {
   readonly restartSeconds: number;
 }
 
-/** Where a peer is. */
+/** Where a peer is, or where we are to peers. */
 export interface PeerAddress {
   readonly address: IpAddress;
   /** Of a link-local address. */
@@ -178,7 +178,7 @@ export interface DaemonConfig {
   readonly routerId: number;
   readonly localAs: number;
   /** Empty: all addresses. */
-  readonly listenAddresses: readonly IpAddress[];
+  readonly listenAddresses: readonly PeerAddress[];
   readonly listenPort: number;
   readonly neighbors: readonly NeighborConfig[];
   readonly dynamicNeighbors: readonly DynamicNeighborConfig[];

@@ -3,7 +3,7 @@ import type { Cidr } from '@calico-node/net';
 import { bgpV1 } from '@calico-node/rpc';
 import type { LogLevel } from '@calico-node/service';
 import type { DaemonConfig, Dampening, TunnelConfig } from './daemon-config.ts';
-import { asn, BgpConfigError, cidr, cidrs, community, dottedQuad, ip, optionalIp, port } from './fields.ts';
+import { asn, BgpConfigError, cidr, cidrs, community, dottedQuad, ip, optionalIp, peerAddress, port } from './fields.ts';
 import { bmpStation } from './parse-bmp.ts';
 import { filterRule, priority } from './parse-filter.ts';
 import { mrtLog } from './parse-mrt.ts';
@@ -99,7 +99,7 @@ export function parseConfig(wire: bgpV1.BgpConfig): DaemonConfig {
     nodeName: wire.nodeName,
     routerId,
     localAs: wire.localAs,
-    listenAddresses: wire.listenAddresses.map((text, index) => ip(text, `listen_addresses[${index}]`)),
+    listenAddresses: wire.listenAddresses.map((text, index) => peerAddress(text, '', `listen_addresses[${index}]`)),
     listenPort: port(wire.listenPort, 'listen_port'),
     neighbors: wire.neighbors.map((one, index) => neighbor(one, wire, `neighbors[${index}]`, filters)),
     dynamicNeighbors: wire.dynamicNeighbors.map((one, index) =>

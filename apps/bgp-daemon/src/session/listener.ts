@@ -2,7 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { familyOf, parseIp, type Cidr, type IpAddress } from '@calico-node/net';
 import { openTcpSocket, setTcpMd5Key } from '@calico-node/netlink';
 import type { Logger } from '@calico-node/service';
-import type { PeerAddress } from '../config/daemon-config.ts';
+import { peerHop, type PeerAddress } from '../config/daemon-config.ts';
 import { readPeerAddress } from './peer-address.ts';
 
 export interface ListenerHandlers {
@@ -24,7 +24,7 @@ const backlog = 128;
 const internetControl = 0xc0;
 
 /** Every address of both families. */
-const everywhere = ['0.0.0.0', '::'].map(parseIp);
+const everywhere = ['0.0.0.0', '::'].map((text): PeerAddress => ({ address: parseIp(text) }));
 
 /** Errors of a kernel without the family: it has no peers of it either. */
 const missingFamily = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL']);
@@ -48,7 +48,7 @@ export class Listener implements Listening {
   #isClosed = false;
 
   /** @param addresses none: all. */
-  constructor(addresses: readonly IpAddress[], port: number, handlers: ListenerHandlers, log: Logger) {
+  constructor(addresses: readonly PeerAddress[], port: number, handlers: ListenerHandlers, log: Logger) {
     this.#handlers = handlers;
     this.#log = log;
     this.#port = port;
@@ -68,13 +68,15 @@ export class Listener implements Listening {
     this.#listening.clear();
   }
 
-  #listen(address: IpAddress, isOptional: boolean, isFirst: boolean): void {
+  #listen(where: PeerAddress, isOptional: boolean, isFirst: boolean): void {
+    const { address, interfaceName } = where;
+    const name = peerHop(where);
     const failed = (error: NodeJS.ErrnoException): void => {
       const code = error.code ?? error.message;
       if (isOptional && familyOf(address) === 6 && missingFamily.has(code)) return;
-      if (isFirst) this.#log.error({ err: error, address, port: this.#port }, 'cannot listen; trying again');
-      this.#problem(address, `cannot listen on ${address} port ${this.#port}: ${code}`);
-      this.#retry(address, isOptional);
+      if (isFirst) this.#log.error({ err: error, address: name, port: this.#port }, 'cannot listen; trying again');
+      this.#problem(name, `cannot listen on ${name} port ${this.#port}: ${code}`);
+      this.#retry(where, isOptional);
     };
     let fd;
     try {
@@ -83,6 +85,7 @@ export class Listener implements Listening {
       fd = openTcpSocket({
         family: familyOf(address),
         bind,
+        ...(interfaceName === undefined ? {} : { device: interfaceName }),
         listenBacklog: backlog,
         ttl: 255,
         trafficClass: internetControl,
@@ -105,15 +108,15 @@ export class Listener implements Listening {
     this.#listening.add(listening);
     this.#applyKeys(listening);
     server.listen({ fd }, () => {
-      this.#log.info({ address, port: this.#port }, 'listening');
-      this.#problem(address, undefined);
+      this.#log.info({ address: name, port: this.#port }, 'listening');
+      this.#problem(name, undefined);
     });
   }
 
-  #retry(address: IpAddress, isOptional: boolean): void {
+  #retry(where: PeerAddress, isOptional: boolean): void {
     const timer = setTimeout(() => {
       this.#retries.delete(timer);
-      if (!this.#isClosed) this.#listen(address, isOptional, false);
+      if (!this.#isClosed) this.#listen(where, isOptional, false);
     }, retryMs);
     this.#retries.add(timer);
   }

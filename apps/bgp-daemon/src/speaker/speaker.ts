@@ -46,7 +46,7 @@ export interface SpeakerOptions {
 }
 
 /** Begins to take connections, which go to the handlers. */
-export type Listen = (addresses: readonly IpAddress[], port: number, handlers: ListenerHandlers) => Listening;
+export type Listen = (addresses: readonly PeerAddress[], port: number, handlers: ListenerHandlers) => Listening;
 
 export interface RoutesTo {
   readonly prefix: Cidr;
