@@ -48,7 +48,7 @@ export function joinGroups(found: readonly Found[]): readonly ImpactGroup[] {
   const keyOf = ({ changes, where }: Found, to: Iterable<PartyClass>): string =>
     JSON.stringify([changes, where, [...to].map(({ id }) => id).sort((a, b) => a - b)]);
   const amongThem = [...Map.groupBy(found, (each) => keyOf(each, withItself(each)))];
-  const joined = new Map(
+  const joined = new Map<string, { readonly groups: Found[]; readonly to: ReadonlySet<PartyClass> }>(
     amongThem.flatMap(([key, groups]) =>
       groups.length === 1 ? [] : [[key, { groups: [...groups], to: new Set(groups.flatMap(withItself)) }] as const],
     ),
