@@ -29,13 +29,26 @@ export function keyValueView(node: NodeBgp, resources: BgpResources): ReadonlyMa
   ]);
 }
 
+/** Of what this node's own configuration says too, that is meant. */
 function globalKeys({ settings }: NodeBgp): readonly Entry[] {
-  const { globalAsn, isMeshEnabled, logLevel, globalListenPort } = settings;
+  const { globalListenPort: port, meshRestartSeconds: restart } = settings;
+  const values: Readonly<Record<string, string>> = {
+    as_num: String(settings.globalAsn),
+    node_mesh: JSON.stringify({ enabled: settings.isMeshEnabled }),
+    node_mesh_password: settings.meshPassword,
+    node_mesh_restart_time: restart === 0 ? '' : String(restart),
+    loglevel: settings.logLevel,
+    listen_port: port === 0 ? '' : String(port),
+    bind_mode: settings.bindsToNodeIp ? 'NodeIP' : '',
+    ignored_interfaces: settings.ignoredInterfaces.join(','),
+    svc_cluster_ips: settings.serviceClusterIps.join(','),
+    svc_external_ips: settings.serviceExternalIps.join(','),
+    svc_loadbalancer_ips: settings.serviceLoadBalancerIps.join(','),
+  };
   return [
-    [`${BGP}/global/as_num`, String(globalAsn)],
-    [`${BGP}/global/node_mesh`, JSON.stringify({ enabled: isMeshEnabled })],
-    [`${BGP}/global/loglevel`, logLevel],
-    ...(globalListenPort === 0 ? [] : [[`${BGP}/global/listen_port`, String(globalListenPort)] as const]),
+    ...Object.entries(values).flatMap(([key, value]): Entry[] =>
+      value === '' ? [] : [[`${BGP}/global/${key}`, value]],
+    ),
     ...FAMILIES.flatMap((family) => advertisementKey(`${BGP}/global`, settings.prefixCommunities, family)),
   ];
 }

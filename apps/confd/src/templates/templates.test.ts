@@ -53,11 +53,11 @@ function render(from: BgpResources = resources): readonly FileSet[] {
     keepsStaged: false,
     confdDir,
   } as const;
-  return renderFiles(from, { nodeName: 'n2' }, target, lookups).config;
+  return renderFiles(from, { nodeName: 'n2', secretOf: () => 'open sesame' }, target, lookups).config;
 }
 
-const textOf = (name: string): string | undefined =>
-  render()
+const textOf = (name: string, from = resources): string | undefined =>
+  render(from)
     .flatMap(({ files }) => files)
     .find((file) => file.name === name)?.text;
 
@@ -114,6 +114,33 @@ describe('a template of an operator', () => {
     expect(textOf('narrow')).toBe('true [as_num]');
     put('own', '{{ls "/"}}', ['prefix = "/calico/ipam/v2/host//NODENAME"', 'keys = ["/ipv4/block"]']);
     expect(textOf('own')).toBe('[ipv4]');
+  });
+
+  it('sees what the BGPConfiguration says of all nodes, where it says anything', () => {
+    put('global', '{{range gets "/bgp/v1/global/*"}}{{base .Key}}={{.Value}}\n{{end}}', [
+      'prefix = "/calico"',
+      'keys = ["/bgp/v1/global"]',
+    ]);
+    const configurations = [
+      configuration({
+        nodeMeshPassword: { secretKeyRef: { name: 'bgp', key: 'mesh' } },
+        nodeMeshMaxRestartTime: '2m',
+        bindMode: 'NodeIP',
+        ignoredInterfaces: ['docker*', 'virbr0'],
+        serviceExternalIPs: [{ cidr: '192.0.2.0/24' }, { cidr: '198.51.100.7/32' }],
+      }),
+    ];
+    expect(textOf('global', { ...resources, configurations })?.split('\n')).toEqual([
+      'as_num=64512',
+      'bind_mode=NodeIP',
+      'ignored_interfaces=docker*,virbr0',
+      'loglevel=info',
+      'node_mesh={"enabled":true}',
+      'node_mesh_password=open sesame',
+      'node_mesh_restart_time=120',
+      'svc_external_ips=192.0.2.0/24,198.51.100.7/32',
+      '',
+    ]);
   });
 
   it("has BIRD's configuration as Calico's templates get it", () => {
