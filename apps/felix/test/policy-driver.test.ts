@@ -247,6 +247,21 @@ describe.for(Object.entries(drivers))('%s', ([, openDriver]) => {
     });
   });
 
+  it('takes whatever LogPrefix says, in no more than the kernel takes', async () => {
+    const prefixes = ['x'.repeat(200), 'é'.repeat(100), 'a"b\'c\nd%t $(x)`y`\\', '%k %p of %t'];
+    for (const logPrefix of prefixes) {
+      driver.close();
+      driver = openDriver({ netns: lab.netns, families: [4, 6], rules: { ...defaultRuleOptions, logPrefix } });
+      await apply(...start, policy('p', [rule('log'), rule('allow')]), endpoint('a', '10.65.0.1', ['p']));
+      expect(driver.hasProblems).toBe(false);
+      driver.close();
+      driver = openDriver({ netns: lab.netns, families: [4, 6], rules: { ...defaultRuleOptions, logPrefix } });
+      expect(await apply(...start, policy('p', [rule('log'), rule('allow')]), endpoint('a', '10.65.0.1', ['p']))).toBe(
+        0,
+      );
+    }
+  });
+
   describe('a chain that the kernel refuses', () => {
     it('drops its workload’s traffic and holds up nothing else', async () => {
       const a = lab.addWorkload('a', '10.65.0.1');

@@ -43,6 +43,7 @@ export interface RuleOptions {
   readonly wireguardEncryptsHosts: boolean;
   readonly allowVxlanPacketsFromWorkloads: boolean;
   readonly allowIpipPacketsFromWorkloads: boolean;
+  /** Felix's LogPrefix, with what `log-prefix.ts` puts in. */
   readonly logPrefix: string;
   /** LogActionRateLimit and its burst; undefined: every packet. */
   readonly logRate: LogRate | undefined;

@@ -3,6 +3,7 @@ import type { PolicyUpdate, ProfileUpdate } from '../calc/intents.ts';
 import type { ParsedRule } from '../calc/parsed-rule.ts';
 import { chain, rule } from './build.ts';
 import { flowLogOfRule, type FlowLogOwner } from './flow-logs.ts';
+import { withLogPrefix } from './log-prefix.ts';
 import { clearMarks } from './matches.ts';
 import type { Action, Chain, Layer, Rule } from './model.ts';
 import { policyChainName, profileChainName, type Direction } from './names.ts';
@@ -51,8 +52,10 @@ export function otherPlaces(places: readonly ChainPlace[]): readonly ChainPlace[
 }
 
 /** The policy's chains. Each marks accepted or passed and returns, drops, or leaves the packet as it is. */
-export function renderPolicyChains(update: PolicyUpdate, family: Family, options: RuleOptions): readonly Chain[] {
+export function renderPolicyChains(update: PolicyUpdate, family: Family, common: RuleOptions): readonly Chain[] {
   const { kind, namespace, name } = update.policy;
+  const shortKind = update.id.slice(0, update.id.indexOf('/'));
+  const options = withLogPrefix(common, { tier: update.tier, kind: shortKind, namespace, name });
   const title = `${kind} ${namespace === undefined ? name : `${namespace}/${name}`}`;
   return placesOfPolicy(update).map(({ layer, direction }) => {
     const chainName = policyChainName(update.id, direction, options.maxChainNameLength);
@@ -65,7 +68,8 @@ export function renderPolicyChains(update: PolicyUpdate, family: Family, options
  * The profile's chains, of the same manner. The packet may come with the pass mark of a
  * tier's policy, which a profile's own Pass must not be mistaken for.
  */
-export function renderProfileChains(update: ProfileUpdate, family: Family, options: RuleOptions): readonly Chain[] {
+export function renderProfileChains(update: ProfileUpdate, family: Family, common: RuleOptions): readonly Chain[] {
+  const options = withLogPrefix(common, { kind: 'pro', name: update.name });
   return placesOfProfile(update).map(({ layer, direction }) => {
     const name = profileChainName(update.name, direction, options.maxChainNameLength);
     const passes = update[direction].some(({ action }) => action === 'pass');

@@ -37,6 +37,19 @@ describe('planChain', () => {
     ]);
   });
 
+  it.each([
+    ['x'.repeat(125), 127],
+    ['x'.repeat(200), 127],
+    [`x${'é'.repeat(100)}`, 127],
+    ['é'.repeat(100), 126],
+  ])('cuts what a log says where the kernel would refuse it: %s', (prefix, bytes) => {
+    const { rules } = planOf([rule([], { kind: 'log', prefix })]);
+    const [log] = rules.flatMap(({ expressions }) => expressions).filter(({ type }) => type === 'log');
+    const said = log?.type === 'log' ? log.prefix : '';
+    expect(Buffer.from(said)).toHaveLength(bytes);
+    expect(`${prefix}: `.startsWith(said)).toBe(true);
+  });
+
   it('logs a packet once though both parts of a set hold it', () => {
     const log = { kind: 'log', prefix: 'x' } as const;
     expect(lookups([matchSet('source', set)], log, context('hosts', 'nets'))).toEqual([['hosts'], ['!hosts', 'nets']]);

@@ -32,6 +32,8 @@ const TAG_PREFIX = 'cali:';
 
 /** LOG_NOTICE, as Felix logs. */
 const LOG_LEVEL = 5;
+/** NF_LOG_PREFIXLEN without the end of the string; the kernel refuses longer ones. */
+const LOG_PREFIX_BYTES = 127;
 
 export function planChain(chain: Chain, context: ChainContext): ChainPlan {
   return plan(chainNameInKernel(chain.layer, chain.name), undefined, chain.rules, chain.layer, context);
@@ -188,7 +190,7 @@ function renderAction(action: Action, layer: Chain['layer'], context: ChainConte
         { type: 'meta-set', key: 'mark', register: 1 },
       ];
     case 'log':
-      return [{ type: 'log', prefix: `${action.prefix}: `, level: LOG_LEVEL }];
+      return [{ type: 'log', prefix: cut(`${action.prefix}: `, LOG_PREFIX_BYTES), level: LOG_LEVEL }];
     case 'flow-log':
       return [{ type: 'log', prefix: action.prefix, group: action.group }];
     case 'notrack':
@@ -211,6 +213,12 @@ function renderAction(action: Action, layer: Chain['layer'], context: ChainConte
     case 'none':
       return [];
   }
+}
+
+/** As many whole characters as have so many bytes. */
+function cut(text: string, bytes: number): string {
+  const { read } = new TextEncoder().encodeInto(text, new Uint8Array(bytes));
+  return text.slice(0, read);
 }
 
 function loadPorts(ports: { readonly first: number; readonly last: number }): readonly Expression[] {

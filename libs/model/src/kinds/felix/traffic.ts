@@ -31,7 +31,11 @@ export const trafficFields = {
     unset: 'Drop',
     description: 'What the filter table does with denied packets.',
   }),
-  logPrefix: optional(string, { unset: 'calico-packet', description: 'What lines of the action Log begin with.' }),
+  logPrefix: optional(string, {
+    unset: 'calico-packet',
+    description:
+      "What lines of the action Log begin with; `%t`, `%k`, `%n` and `%p` are the policy's tier, kind, name, and name with namespace. Cut where the kernel takes no more: 29 bytes with iptables, 127 with nftables.",
+  }),
   logActionRateLimit: pointer(text(logRate), 'How many lines the action Log may write.'),
   logActionRateLimitBurst: pointer(int(0, 9999), { unset: '5', description: 'How many of them at once.' }),
   logFilePath: optional(string, { unset: '/var/log/calico/felix.log', description: 'The log file.' }),
