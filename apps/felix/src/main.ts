@@ -17,7 +17,7 @@ import { fromBgpBackend } from './config/bgp-backend.ts';
 import { datastoreEnvironment } from './config/datastore-environment.ts';
 import { logLevelOf, syslogLevelOf } from './config/log-level.ts';
 import { resolveParameters, startingValues, type ConfigProblem, type Resolved } from './config/resolve.ts';
-import { fromEnvironment, fromFile, fromResource, type Source } from './config/sources.ts';
+import { fromCluster, fromEnvironment, fromFile, fromResource, type Source } from './config/sources.ts';
 import { logMetrics } from './log-metrics.ts';
 import { openForDebugging } from './status/debugger.ts';
 import { serveAsConfigured } from './status/listeners.ts';
@@ -52,6 +52,7 @@ function resolve(context: ServiceContext, local: readonly Source[], update?: Con
   const resolved = resolveParameters([
     ...local,
     ...stored.map((resource) => fromResource(resource)),
+    fromCluster(update?.clusterInformation),
     fromBgpBackend(context.env),
   ]);
   for (const problem of resolved.problems) {

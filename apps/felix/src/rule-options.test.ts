@@ -13,6 +13,9 @@ test.each([
   [{ FELIX_METADATAADDR: '192.0.2.7' }, { metadata: { address: '192.0.2.7', port: 8775 } }],
   [{ FELIX_METADATAPORT: '80' }, { metadata: { address: '127.0.0.1', port: 80 } }],
   [{ FELIX_INTERFACEPREFIX: 'tap', FELIX_METADATAADDR: 'none' }, { metadata: undefined }],
+  [{ FELIX_METADATAADDR: 'none' }, undefined],
+  [{ FELIX_METADATAPORT: 'none' }, undefined],
+  [{ FELIX_INTERFACEPREFIX: 'tap', FELIX_METADATAPORT: 'none' }, { metadata: undefined }],
 ])('with %o OpenStack is %o', (env, openstack) => {
   expect(optionsOf(env).openstack).toEqual(openstack);
 });

@@ -54,8 +54,9 @@ function openstackOf(values: FelixParameters): RuleOptions['openstack'] {
     ClusterType.toLowerCase().includes('openstack') ||
     InterfacePrefix.includes('tap') ||
     (address !== undefined && address !== parameters.MetadataAddr.default) ||
-    port !== parameters.MetadataPort.default;
-  return isThere ? { metadata: address && { address, port } } : undefined;
+    (port !== 0 && port !== parameters.MetadataPort.default);
+  const metadata = address === undefined || port === 0 ? undefined : { address, port };
+  return isThere ? { metadata } : undefined;
 }
 
 function logRateOf(limit: FelixParameters['LogActionRateLimit'], burst: number): LogRate | undefined {

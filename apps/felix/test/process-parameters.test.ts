@@ -88,6 +88,28 @@ it('felix follows its configuration: the node’s before the cluster’s, its ow
   await felix.end('SIGTERM');
 });
 
+it('felix takes what its configuration says of failsafe ports, and ends where it can’t be what it must be', async () => {
+  const resources = new Resources(backend);
+  const configuration = { kind: 'FelixConfiguration', apiVersion: 'projectcalico.org/v3' };
+  const apply = async (annotations: object, spec: object): Promise<void> => {
+    const metadata = { name: 'default', annotations };
+    await resources.apply(parseResource({ ...configuration, metadata, spec }));
+  };
+  const host = { metadata: { name: 'h' }, spec: { node: 'node1', interfaceName: 'eth0' } };
+  await resources.apply(parseResource({ kind: 'HostEndpoint', apiVersion: 'projectcalico.org/v3', ...host }));
+  const rules = (): string => runIn(lab.netns, 'nft', 'list', 'table', 'ip', 'calico');
+  await using felix = start({ FELIX_NFTABLESMODE: 'Enabled' });
+  await expect.poll(() => felix.status(), { timeout: 20_000 }).toMatchObject({ inSync: true });
+  await expect.poll(rules, { timeout: 20_000 }).toMatch(/failsafe-in {\s+tcp dport/);
+  await apply({}, { failsafeInboundHostPorts: [] });
+  await expect.poll(rules, { timeout: 20_000 }).not.toMatch(/failsafe-in {\s+tcp dport/);
+  await apply({ 'config.projectcalico.org/ChainInsertMode': 'bogus' }, {});
+  expect(await felix.ended()).toBe(2);
+  expect(felix.output).toContain("ChainInsertMode is 'bogus' in FelixConfiguration default");
+  await resources.delete('FelixConfiguration', 'default');
+  await resources.delete('HostEndpoint', 'h');
+});
+
 it('felix changes nothing while the datastore is locked', async () => {
   const resources = new Resources(backend);
   const setReady = async (datastoreReady: boolean): Promise<void> => {

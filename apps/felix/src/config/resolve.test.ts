@@ -1,7 +1,7 @@
 import type { FelixConfiguration } from '@calico-node/model';
 import { describe, expect, test } from 'vitest';
 import { resolveParameters } from './resolve.ts';
-import { fromEnvironment, fromFile, fromResource } from './sources.ts';
+import { fromCluster, fromEnvironment, fromFile, fromResource } from './sources.ts';
 
 const resource = (name: string, spec: FelixConfiguration['spec']): FelixConfiguration => ({
   kind: 'FelixConfiguration',
@@ -145,5 +145,18 @@ describe('resolveParameters', () => {
     expect(values).toMatchObject({ FloatingIPs: 'Disabled', NFTablesMode: 'Enabled' });
     const reason = "it is 'Enabled', but FelixConfiguration node.n1 has the default, and goes before it";
     expect(idle).toEqual([{ name: 'FloatingIPs', source: 'FelixConfiguration default', reason }]);
+  });
+
+  test('of the cluster’s types only those that mean something are taken', () => {
+    const of = (clusterType: string) =>
+      resolveParameters([
+        fromCluster({
+          ...{ kind: 'ClusterInformation', apiVersion: 'projectcalico.org/v3', metadata: { name: 'default' } },
+          spec: { clusterType },
+        }),
+      ]);
+    expect(of('k8s,bgp').origins.size).toBe(0);
+    expect(of('k8s,OpenStack,bgp').values.ClusterType).toBe('OpenStack');
+    expect(resolveParameters([fromCluster(undefined)]).values.ClusterType).toBe('');
   });
 });

@@ -1,4 +1,4 @@
-import { parseGoDuration, type FelixConfiguration } from '@calico-node/model';
+import { parseGoDuration, type ClusterInformation, type FelixConfiguration } from '@calico-node/model';
 import { failsafePortText } from './failsafe-ports.ts';
 import type { ParameterType } from './parameter-type.ts';
 import { parameterNames, parameters, type Parameter, type ParameterName } from './parameters.ts';
@@ -70,6 +70,15 @@ export function fromResource(resource: FelixConfiguration | undefined): Source {
     else values.set(name, value);
   }
   return { name: `FelixConfiguration ${resource?.metadata.name ?? ''}`, values, unknown };
+}
+
+/**
+ * What ClusterInformation says of the cluster's type, as far as that means anything to Felix: other types come and go with
+ * nodes, and are no reason to start over.
+ */
+export function fromCluster(information: ClusterInformation | undefined): Source {
+  const types = (information?.spec.clusterType ?? '').split(',').filter((type) => /openstack/i.test(type));
+  return { name: 'ClusterInformation', values: new Map(types.length === 0 ? [] : [['ClusterType', types.join(',')]]) };
 }
 
 function asText(value: unknown, unit: ParameterType<unknown>['unit']): string {
