@@ -26,6 +26,7 @@ export interface LocalWorkloadsOptions {
 export class LocalWorkloads {
   readonly #options: LocalWorkloadsOptions;
   readonly #endpoints = new Map<string, WorkloadEndpoint>();
+  #list: readonly WorkloadEndpoint[] = [];
   #isFollowed = false;
   #isInSync = false;
 
@@ -38,10 +39,10 @@ export class LocalWorkloads {
     return this.#isFollowed && !this.#isInSync;
   }
 
-  /** Those that are known now; they are followed from the first call on. */
+  /** Those that are known now, the same list until they change; they are followed from the first call on. */
   list(): readonly WorkloadEndpoint[] {
     if (!this.#isFollowed) this.#follow();
-    return [...this.#endpoints.values()];
+    return this.#list;
   }
 
   #follow(): void {
@@ -54,6 +55,7 @@ export class LocalWorkloads {
         const isChanged = applyWorkloads(this.#endpoints, updates, nodeName, (key, error) => {
           log.warn({ key, err: error }, 'value in the store is not readable; treated as absent');
         });
+        if (isChanged) this.#list = [...this.#endpoints.values()];
         const isNews = isChanged || inSync !== this.#isInSync;
         this.#isInSync = inSync;
         if (isNews && inSync) onChange();

@@ -1,4 +1,4 @@
-import { renderBirdFiles } from './bird/render-bird.ts';
+import { BirdFilesRenderer } from './bird/render-bird.ts';
 import type { Target } from './config.ts';
 import { deriveBgp } from './derive/derive.ts';
 import type { BgpResources, RenderOptions } from './derive/resources.ts';
@@ -9,14 +9,19 @@ import { keyValueView } from './templates/key-values.ts';
 import type { NameLookups } from './templates/name-lookups.ts';
 import { applyTemplates, hasTemplates } from './templates/template-set.ts';
 
-/** BIRD's files, our own and those of operators' templates, which are read anew each time. */
+/**
+ * BIRD's files, our own and those of operators' templates, which are read anew each time.
+ *
+ * @param renderer what rendered our own before
+ */
 export function renderFiles(
   resources: BgpResources,
   options: RenderOptions,
   { directory, confdDir }: Extract<Target, { backend: 'bird' }>,
   lookups: NameLookups,
+  renderer = new BirdFilesRenderer(),
 ): Rendered<readonly FileSet[]> {
-  const rendered = renderBirdFiles(resources, options);
+  const rendered = renderer.render(resources, options);
   if (!hasTemplates(confdDir)) return rendered;
   const node = deriveBgp(resources, options, () => undefined);
   const config = applyTemplates(rendered.config, directory, {

@@ -34,14 +34,36 @@ export function watchedPrefixes(nodeName: string): string[] {
   return [...KINDS.map((kind) => resourcePrefix(kind)), affinityPrefix('host', nodeName)];
 }
 
+const none: readonly never[] = [];
+
+/** Resources of one kind by their keys. */
+class Collection<R> {
+  readonly #byKey = new Map<string, R>();
+  #list: readonly R[] | undefined;
+
+  set(key: string, resource: R): void {
+    this.#byKey.set(key, resource);
+    this.#list = undefined;
+  }
+
+  delete(key: string): void {
+    if (this.#byKey.delete(key)) this.#list = undefined;
+  }
+
+  /** The same list until something changes. */
+  list(): readonly R[] {
+    return (this.#list ??= [...this.#byKey.values()]);
+  }
+}
+
 /** What the store holds below {@link watchedPrefixes}, decoded. */
 export class ResourceCache {
-  readonly #nodes = new Map<string, Node>();
-  readonly #configurations = new Map<string, BGPConfiguration>();
-  readonly #peers = new Map<string, BGPPeer>();
-  readonly #filters = new Map<string, BGPFilter>();
-  readonly #pools = new Map<string, IPPool>();
-  readonly #blocks = new Map<string, BlockClaim>();
+  readonly #nodes = new Collection<Node>();
+  readonly #configurations = new Collection<BGPConfiguration>();
+  readonly #peers = new Collection<BGPPeer>();
+  readonly #filters = new Collection<BGPFilter>();
+  readonly #pools = new Collection<IPPool>();
+  readonly #blocks = new Collection<BlockClaim>();
 
   /** Takes changes in the order of their revisions; gives back those whose value can't be read. */
   apply(updates: readonly StoreUpdate[]): readonly UnreadableValue[] {
@@ -57,17 +79,17 @@ export class ResourceCache {
     return unreadable;
   }
 
-  /** All that it holds; no services, which the store does not have, and no workloads, which it is not told of. */
+  /** All that it holds, in lists that are the same while nothing of their kind changes; no services, which the store does not have, and no workloads, which it is not told of. */
   resources(): BgpResources {
     return {
-      nodes: [...this.#nodes.values()],
-      configurations: [...this.#configurations.values()],
-      peers: [...this.#peers.values()],
-      filters: [...this.#filters.values()],
-      pools: [...this.#pools.values()],
-      blocks: [...this.#blocks.values()],
-      workloads: [],
-      services: [],
+      nodes: this.#nodes.list(),
+      configurations: this.#configurations.list(),
+      peers: this.#peers.list(),
+      filters: this.#filters.list(),
+      pools: this.#pools.list(),
+      blocks: this.#blocks.list(),
+      workloads: none,
+      services: none,
     };
   }
 
@@ -103,8 +125,7 @@ export class ResourceCache {
   }
 
   #forget(key: string): void {
-    for (const map of [this.#nodes, this.#configurations, this.#peers, this.#filters, this.#pools, this.#blocks]) {
-      map.delete(key);
-    }
+    const all = [this.#nodes, this.#configurations, this.#peers, this.#filters, this.#pools, this.#blocks];
+    for (const collection of all) collection.delete(key);
   }
 }

@@ -9,6 +9,7 @@ import { isKubernetesError } from '@calico-node/kubernetes';
 import { Backoff, ConfigError, type ServiceContext } from '@calico-node/service';
 import { readConfig, type ConfdConfig, type Target } from './config.ts';
 import { linkDaemon } from './daemon-link.ts';
+import { BirdFilesRenderer } from './bird/render-bird.ts';
 import { FileDestination } from './files/file-destination.ts';
 import { birdCommands } from './files/bird-commands.ts';
 import { LocalWorkloads } from './local-workloads.ts';
@@ -16,7 +17,7 @@ import { NativeDestination } from './native-destination.ts';
 import { runOnce } from './once.ts';
 import { Reconciler } from './reconciler.ts';
 import { renderFiles } from './render-files.ts';
-import { renderBgpConfig } from './render/render.ts';
+import { BgpConfigRenderer } from './render/render.ts';
 import { ClusterObjects } from './kubernetes/cluster-objects.ts';
 import { StoreView } from './store-view.ts';
 import { ResourceCache, watchedPrefixes } from './resource-cache.ts';
@@ -119,10 +120,11 @@ function nativeWork(
     destination.linkLost();
     reconciler.destinationLost('the connection to the BGP daemon was lost');
   });
+  const renderer = new BgpConfigRenderer();
   const destination = new NativeDestination(link);
   const reconciler = new Reconciler({
     destination,
-    render: () => renderBgpConfig(view.resources(), view.options),
+    render: () => renderer.render(view.resources(), view.options),
     isWaiting: () => view.isWaiting,
     backoff: new Backoff(50, 1000),
     refusedRetryMs: REFUSED_RETRY_MS,
@@ -146,9 +148,10 @@ function birdWork(
   const lookups = new NameLookups(() => {
     reconciler.othersChanged();
   });
+  const renderer = new BirdFilesRenderer();
   const reconciler = new Reconciler({
     destination: new FileDestination(target.directory, birdCommands(target), target.keepsStaged),
-    render: () => renderFiles(view.resources(), view.options, target, lookups),
+    render: () => renderFiles(view.resources(), view.options, target, lookups, renderer),
     isWaiting: () => view.isWaiting || lookups.isWaiting,
     backoff: new Backoff(250, 5000),
     log,

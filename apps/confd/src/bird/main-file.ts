@@ -1,5 +1,5 @@
 import { familyOf, type Family } from '@calico-node/net';
-import type { NodeBgp } from '../derive/derive.ts';
+import type { Speaker } from '../derive/derive.ts';
 import { addressOf } from '../derive/bgp-node.ts';
 import type { Complain } from '../derive/resources.ts';
 import type { Settings } from '../derive/settings.ts';
@@ -14,7 +14,7 @@ import { block, document, functionOf, plain, quote, type Lines } from './syntax.
 const IGNORED_INTERFACES = ['cali*', 'kube-ipvs*'];
 
 /** `bird.cfg` or `bird6.cfg` (calico-confd 6.3). The two files that it includes lie in its directory. */
-export function renderMainFile(node: NodeBgp, family: Family, includes: readonly string[], complain: Complain): string {
+export function renderMainFile(node: Speaker, family: Family, includes: readonly string[], complain: Complain): string {
   const functions = filterFunctions(node, family, complain);
   const sessions = familySessions(node, family, complain);
   return document(
@@ -47,7 +47,7 @@ function applyCommunities({ prefixCommunities }: Settings, family: Family): Line
   return functionOf('apply_communities', '', body);
 }
 
-function kernelProtocol({ filters, settings }: NodeBgp, family: Family): Lines {
+function kernelProtocol({ filters, settings }: Speaker, family: Family): Lines {
   return block('protocol kernel', [
     'learn; # What Felix and the administrator route.',
     'persist; # Traffic goes on without BIRD.',

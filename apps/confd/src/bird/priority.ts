@@ -7,7 +7,7 @@
  */
 import { familyOf, type Family } from '@calico-node/net';
 import type { BGPFilter } from '@calico-node/model';
-import type { NodeBgp } from '../derive/derive.ts';
+import type { Speaker } from '../derive/derive.ts';
 import { isInternal, type Session } from '../derive/session.ts';
 import type { Direction } from './filter-rule.ts';
 import { functionOf, type Lines } from './syntax.ts';
@@ -54,7 +54,7 @@ export function usualMetric(filters: readonly BGPFilter[], family: Family): Line
 }
 
 /** Tells a peer in our AS of metrics that are better than the usual one. */
-export function exportPriority(session: Session, { settings }: NodeBgp): Lines {
+export function exportPriority(session: Session, { settings }: Speaker): Lines {
   if (!isInternal(session)) return [];
   return [
     `if ${hasMetricBelow(settings.normalPriority[familyOf(session.address)])} then bgp_local_pref = ${LARGEST} - krt_metric;`,
@@ -66,7 +66,7 @@ export function exportPriority(session: Session, { settings }: NodeBgp): Lines {
  * from a peer in our AS wins over all, what Felix has here over what the node tells that it has left. These are
  * Calico's preferences; BIRD's own are 100 for BGP and 10 for the kernel.
  */
-export function importPreference(session: Session, { settings }: NodeBgp): Lines {
+export function importPreference(session: Session, { settings }: Speaker): Lines {
   if (!isInternal(session)) return [];
   return [
     `if (defined(bgp_local_pref) && bgp_local_pref > ${LARGEST - settings.normalPriority[familyOf(session.address)]}) then preference = 200;`,

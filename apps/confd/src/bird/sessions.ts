@@ -1,6 +1,6 @@
 import { cidrContains, familyOf, type Family } from '@calico-node/net';
 import { addressOf, type BgpNode } from '../derive/bgp-node.ts';
-import type { NodeBgp } from '../derive/derive.ts';
+import type { Speaker } from '../derive/derive.ts';
 import type { Complain } from '../derive/resources.ts';
 import { isInternal, type Session } from '../derive/session.ts';
 import { debugging } from './debugging.ts';
@@ -12,7 +12,7 @@ import { block, quote, type Lines } from './syntax.ts';
 const MAX_RESTART_SECONDS = 4095;
 
 /** What all sessions have in common. */
-export function sessionTemplate({ me, settings }: NodeBgp, family: Family): Lines {
+export function sessionTemplate({ me, settings }: Speaker, family: Family): Lines {
   const port = me.listenPort === 0 ? '' : ` port ${me.listenPort}`;
   return block('template bgp bgp_template', [
     ...debugging(settings.logLevel),
@@ -27,7 +27,7 @@ export function sessionTemplate({ me, settings }: NodeBgp, family: Family): Line
 }
 
 /** The sessions with peers of a family that BIRD can have. */
-export function familySessions({ sessions }: NodeBgp, family: Family, complain: Complain): readonly Session[] {
+export function familySessions({ sessions }: Speaker, family: Family, complain: Complain): readonly Session[] {
   return sessions.filter(({ name, address }) => {
     if (familyOf(address) !== family) return false;
     if (isHostAddress(address)) return true;
@@ -44,7 +44,7 @@ function isHostAddress(ip: string): boolean {
 /** What a session lets in and out, as bodies of filters. */
 export function sessionFilters(
   session: Session,
-  node: NodeBgp,
+  node: Speaker,
   functions: FilterFunctions,
 ): { readonly imports: Lines; readonly exports: Lines } {
   const internal = isInternal(session);
@@ -68,7 +68,7 @@ export function sessionFilters(
 /** One session. What it sends ends with calico_export_to_bgp_peers, which bird_ipam.cfg defines. */
 export function sessionProtocol(
   session: Session,
-  node: NodeBgp,
+  node: Speaker,
   functions: FilterFunctions,
   complain: Complain,
 ): Lines {
@@ -105,7 +105,7 @@ export function sessionProtocol(
  * Whence to connect, and where to listen. BIRD binds to an address per session, not once for all; a session
  * without one would take the port on all addresses, and none be left for the others.
  */
-function localEnd({ type, source, address }: Session, { me, settings }: NodeBgp): Lines {
+function localEnd({ type, source, address }: Session, { me, settings }: Speaker): Lines {
   const family = familyOf(address);
   if (!settings.bindsToNodeIp) return source === undefined ? [] : [`source address ${source};`];
   const local = type === 'workload' ? settings.workloadPeering[family] : addressOf(me, family);

@@ -11,6 +11,7 @@
  */
 import type { BGPFilter } from '@calico-node/model';
 import { bgpNodes, type BgpNode } from './bgp-node.ts';
+import type { PeerTarget } from './peer-target.ts';
 import { peerTargets, workloadPeers } from './peers.ts';
 import { derivePrefixes, type Prefixes } from './prefixes.ts';
 import { byName, compareText, type BgpResources, type Complain, type RenderOptions } from './resources.ts';
@@ -23,8 +24,8 @@ import { workloadSessions } from './workload-sessions.ts';
 /** Kubernetes' label of nodes that draw no traffic to services. */
 const EXCLUDING_LABEL = 'node.kubernetes.io/exclude-from-external-load-balancers';
 
-/** A node's part in BGP. */
-export interface NodeBgp {
+/** What the node is as a speaker: all but the prefixes. */
+export interface Speaker {
   readonly me: BgpNode;
   readonly routerId: string;
   readonly settings: Settings;
@@ -32,14 +33,30 @@ export interface NodeBgp {
   readonly sessions: readonly Session[];
   /** Those that sessions use, in the order of their names. */
   readonly filters: readonly BGPFilter[];
+  /** Whom BGPPeers ask it to peer with. */
+  readonly targets: readonly PeerTarget[];
+  /** The node is not to draw traffic to services. */
+  readonly isExcluded: boolean;
+}
+
+/** A node's part in BGP. */
+export interface NodeBgp extends Speaker {
   readonly prefixes: Prefixes;
 }
+
+/** What a speaker is derived from, which changes seldom; the rest makes its prefixes, and changes with the workloads. */
+export type SpeakerResources = Pick<BgpResources, 'nodes' | 'configurations' | 'peers' | 'filters' | 'workloads'>;
+export type PrefixResources = Pick<BgpResources, 'pools' | 'blocks' | 'services'>;
 
 /**
  * Derives a node's part. A node that is not in the store, or has no BGP address, has no sessions. Never
  * throws on what a store may hold.
  */
 export function deriveBgp(resources: BgpResources, options: RenderOptions, complain: Complain): NodeBgp {
+  return withPrefixes(deriveSpeaker(resources, options, complain), resources, options, complain);
+}
+
+export function deriveSpeaker(resources: SpeakerResources, options: RenderOptions, complain: Complain): Speaker {
   const { nodeName, secretOf } = options;
   const settings = settingsFor(nodeName, resources.configurations, secretOf, complain);
   const nodes = bgpNodes(resources.nodes, settings, complain);
@@ -63,20 +80,26 @@ export function deriveBgp(resources: BgpResources, options: RenderOptions, compl
     settings,
     sessions,
     filters: [...filters.values()].filter((filter) => used.has(filter.metadata.name)),
-    prefixes: derivePrefixes(
-      {
-        pools: resources.pools,
-        blocks: resources.blocks,
-        settings,
-        isReflector: me.clusterId !== '',
-        isExcluded: me.labels.get(EXCLUDING_LABEL) === 'true',
-        services: resources.services,
-        clusterIps: options.advertiseClusterIps ?? settings.serviceClusterIps,
-        targets: [...targets.global, ...targets.node],
-      },
-      complain,
-    ),
+    targets: [...targets.global, ...targets.node],
+    isExcluded: me.labels.get(EXCLUDING_LABEL) === 'true',
   };
+}
+
+/** Adds the prefixes, which take no time that depends on other nodes. */
+export function withPrefixes(
+  speaker: Speaker,
+  { pools, blocks, services }: PrefixResources,
+  { advertiseClusterIps }: RenderOptions,
+  complain: Complain,
+): NodeBgp {
+  const { settings, targets, isExcluded, me } = speaker;
+  const isReflector = me.clusterId !== '';
+  const clusterIps = advertiseClusterIps ?? settings.serviceClusterIps;
+  const prefixes = derivePrefixes(
+    { pools, blocks, settings, isReflector, isExcluded, services, clusterIps, targets },
+    complain,
+  );
+  return { ...speaker, prefixes };
 }
 
 /**

@@ -3,8 +3,11 @@ import { familyOf, tryParseCidr, tryParseIp } from '@calico-node/net';
 import { parseCommunity } from '@calico-node/bgp';
 import type { bgpV1 } from '@calico-node/rpc';
 import { describe, expect, it } from 'vitest';
+import { BirdFilesRenderer, renderBirdFiles } from '../bird/render-bird.ts';
 import { anyResources } from '../derive/arbitrary.ts';
-import { renderBgpConfig } from './render.ts';
+import { block, configuration, store, threeNodes } from '../derive/fixtures.ts';
+import type { BgpResources } from '../derive/resources.ts';
+import { BgpConfigRenderer, renderBgpConfig } from './render.ts';
 
 function expectAcceptable(config: bgpV1.BgpConfig): void {
   const isNetwork = (text: string): boolean => tryParseCidr(text) !== undefined;
@@ -39,5 +42,35 @@ describe('rendering', () => {
         expectAcceptable(renderBgpConfig(input, { nodeName: 'n1' }).config);
       }),
     );
+  });
+
+  it('again is as rendering anew, whatever of the store has changed', () => {
+    const kinds = ['nodes', 'configurations', 'peers', 'filters', 'pools', 'blocks'] as const;
+    const steps = fc.array(fc.record({ kind: fc.constantFrom(...kinds), from: anyResources, password: fc.boolean() }));
+    fc.assert(
+      fc.property(steps, (changes) => {
+        const [ours, birds] = [new BgpConfigRenderer(), new BirdFilesRenderer()];
+        let [resources, secret]: [BgpResources, string | undefined] = [store({ nodes: threeNodes }), undefined];
+        const options = { nodeName: 'n1', secretOf: () => secret };
+        for (const { kind, from, password } of changes) {
+          const spec = { nodeMeshPassword: { secretKeyRef: { name: 'bgp', key: 'mesh' } } };
+          const added = kind === 'configurations' ? { configurations: [configuration(spec)] } : {};
+          resources = { ...resources, [kind]: from[kind], ...added };
+          secret = password ? 'open sesame' : undefined;
+          expect(ours.render(resources, options)).toEqual(renderBgpConfig(resources, options));
+          expect(birds.render(resources, options)).toEqual(renderBirdFiles(resources, options));
+        }
+      }),
+    );
+  });
+
+  it('again after a block was claimed does not look at the nodes', () => {
+    const renderer = new BgpConfigRenderer();
+    const options = { nodeName: 'n1' };
+    const resources = store({ nodes: threeNodes });
+    const before = renderer.render(resources, options).config;
+    const after = renderer.render({ ...resources, blocks: [block('10.65.0.0/26')] }, options).config;
+    expect(after.staticRoutes).toHaveLength(1);
+    expect(after.neighbors).toBe(before.neighbors);
   });
 });

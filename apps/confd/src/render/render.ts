@@ -4,9 +4,10 @@
  */
 import { familyOf, type Family, type IpAddress } from '@calico-node/net';
 import { bgpV1 } from '@calico-node/rpc';
-import { deriveBgp } from '../derive/derive.ts';
+import { withPrefixes, type NodeBgp, type Speaker } from '../derive/derive.ts';
+import { KeptSpeaker } from '../derive/kept-speaker.ts';
 import { Problems } from '../derive/problems.ts';
-import type { BgpResources, RenderOptions, RenderProblem } from '../derive/resources.ts';
+import type { BgpResources, Complain, RenderOptions, RenderProblem } from '../derive/resources.ts';
 import type { Session } from '../derive/session.ts';
 import type { LogLevel, Settings } from '../derive/settings.ts';
 import { renderFilters } from './filters.ts';
@@ -35,18 +36,12 @@ function peeringAddresses(sessions: readonly Session[], { workloadPeering }: Set
   });
 }
 
-/** Renders a node's configuration. Never throws on what a store may hold. */
-export function renderBgpConfig(resources: BgpResources, options: RenderOptions): Rendered<bgpV1.BgpConfig> {
-  const problems = new Problems();
-  const { me, routerId, settings, sessions, filters, prefixes } = deriveBgp(resources, options, problems.complain);
-  const renderedFilters = renderFilters(filters, problems.complain);
+/** What a speaker alone decides of the configuration. */
+function speakersPart(speaker: Speaker, complain: Complain): bgpV1.BgpConfig {
+  const { me, routerId, settings, sessions, filters } = speaker;
+  const renderedFilters = renderFilters(filters, complain);
   const filterNames = new Set(renderedFilters.map(({ name }) => name));
-  const { announceWithin, neverAnnounce, neverProgram, staticRoutes, tunnels } = renderPrefixes(
-    prefixes,
-    settings,
-    me.subnet4,
-  );
-  const config = bgpV1.BgpConfig.fromPartial({
+  return bgpV1.BgpConfig.fromPartial({
     nodeName: me.name,
     routerId,
     localAs: me.asn,
@@ -55,19 +50,6 @@ export function renderBgpConfig(resources: BgpResources, options: RenderOptions)
       : [],
     listenPort: me.listenPort,
     neighbors: sessions.map((session) => renderNeighbor(session, me, filterNames)),
-    staticRoutes,
-    kernel: {
-      learn: true,
-      program: true,
-      ignoredInterfaces: [...settings.ignoredInterfaces],
-      neverProgram,
-      announceWithin,
-      neverAnnounce,
-      tunnels,
-      localAddresses: peeringAddresses(sessions, settings),
-      normalPriorityV4: settings.normalPriority[4],
-      normalPriorityV6: settings.normalPriority[6],
-    },
     filters: [...renderedFilters],
     logLevel: logLevels[settings.logLevel],
     prefixCommunities: settings.prefixCommunities.map(({ prefix, communities }) => ({
@@ -75,5 +57,36 @@ export function renderBgpConfig(resources: BgpResources, options: RenderOptions)
       communities: [...communities],
     })),
   });
-  return { config, problems: problems.list() };
+}
+
+function kernelPart({ me, settings, sessions, prefixes }: NodeBgp): Pick<bgpV1.BgpConfig, 'kernel' | 'staticRoutes'> {
+  const { staticRoutes, ...rules } = renderPrefixes(prefixes, settings, me.subnet4);
+  const kernel = bgpV1.KernelConfig.fromPartial({
+    learn: true,
+    program: true,
+    ignoredInterfaces: [...settings.ignoredInterfaces],
+    ...rules,
+    localAddresses: peeringAddresses(sessions, settings),
+    normalPriorityV4: settings.normalPriority[4],
+    normalPriorityV6: settings.normalPriority[6],
+  });
+  return { kernel, staticRoutes };
+}
+
+/** Renders a node's configuration again and again: what did not change is not derived anew. */
+export class BgpConfigRenderer {
+  readonly #speaker = new KeptSpeaker(speakersPart);
+
+  /** Never throws on what a store may hold. The same as {@link renderBgpConfig}, whatever was rendered before. */
+  render(resources: BgpResources, options: RenderOptions): Rendered<bgpV1.BgpConfig> {
+    const { speaker, made, problems: known } = this.#speaker.of(resources, options);
+    const problems = new Problems(known);
+    const node = withPrefixes(speaker, resources, options, problems.complain);
+    return { config: { ...made, ...kernelPart(node) }, problems: problems.list() };
+  }
+}
+
+/** Renders a node's configuration once. */
+export function renderBgpConfig(resources: BgpResources, options: RenderOptions): Rendered<bgpV1.BgpConfig> {
+  return new BgpConfigRenderer().render(resources, options);
 }
