@@ -2,7 +2,7 @@
 import { parseNodeName } from '@calico-node/net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { CalcGraph, type StoreUpdate } from '../src/calc/calc-graph.ts';
-import { stored, storedBlock } from '../src/calc/testing/resources.ts';
+import { deleted, stored, storedBlock } from '../src/calc/testing/resources.ts';
 import { lookUpRoute } from '../src/rpc/look-up-route.ts';
 import { ClusterLab, type LabNode } from './support/cluster-lab.ts';
 import { runIn } from './support/node-lab.ts';
@@ -193,6 +193,63 @@ describe.for(['nftables', 'iptables-legacy'])('VXLAN beside %s', (driver) => {
     expect(lab.nodes.flatMap((node) => [...routes(node), ...devices(node)])).toEqual([]);
     expect(await all(pools('Always'))).toEqual([]);
     expect(lab.canPing(workloads[0]!, '10.65.3.10')).toBe(true);
+  });
+
+  it('follows another node’s tunnel, address and leaving, and its own network, port and MTU', async () => {
+    const fdb = (): readonly string[] =>
+      one.run('bridge', 'fdb', 'show', 'dev', 'vxlan.calico').map((line) => line.replace(' self permanent', ''));
+    const neighbours = (): readonly string[] =>
+      one.run('ip', 'neigh', 'show', 'dev', 'vxlan.calico', 'nud', 'permanent').map((line) => line.split(' ')[0]!);
+    const bgp = { ipv4Address: '172.16.0.22/24', ipv6Address: 'fd16::2/64' };
+    const moved = {
+      bgp,
+      ipv4VXLANTunnelAddr: '10.65.2.9',
+      ipv6VXLANTunnelAddr: 'fd65::2:1',
+      vxlanTunnelMACAddr: '66:00:00:00:00:02',
+    };
+    expect(await one.take([stored('Node', { name: 'node2' }, moved)])).toEqual([]);
+    expect(fdb()).toContain('66:00:00:00:00:02 dst 172.16.0.22');
+    expect([fdb().length, neighbours().toSorted()]).toEqual([2, ['10.65.2.9', '10.65.3.1']]);
+    expect(routes(one)).toContain('10.65.2.0/26 via 10.65.2.9 dev vxlan.calico onlink');
+    expect(await one.take([deleted(nodeRecords[1]!)])).toEqual([]);
+    expect([fdb().length, neighbours()]).toEqual([1, ['10.65.3.1']]);
+    expect(routes(one).filter((line) => line.includes('10.65.2.'))).toEqual([]);
+    expect(await one.take([nodeRecords[1]!])).toEqual([]);
+    expect([fdb().length, neighbours().length]).toEqual([2, 2]);
+
+    // Another configuration begins anew, over what is there.
+    const more = {
+      vxlan: { vni: 5000, port: 4999 },
+      mtus: { ipip: 0, vxlan4: 1300, vxlan6: 0, wireguard4: 0, wireguard6: 0 },
+    };
+    const all4 = [...pools('Always'), ...nodeRecords, ...blocks, ...records];
+    for (const [settings, description] of [
+      [more, 'mtu 1300 .* vxlan id 5000 local 172.16.0.1 dev eth0 .* dstport 4999'],
+      [{}, 'mtu 1450 .* vxlan id 4096 local 172.16.0.1 dev eth0 .* dstport 4789'],
+    ] as const) {
+      one.network[Symbol.dispose]();
+      one.network = one.openNetwork(settings);
+      const graph = new CalcGraph({ hostname: parseNodeName('node1') });
+      for (const update of all4) graph.update(update);
+      graph.onInSync();
+      one.network.update(graph.flush().intents);
+      expect(one.network.apply()).toEqual([]);
+      expect(one.run('ip', '-d', '-o', 'link', 'show', 'vxlan.calico')[0]).toMatch(new RegExp(description));
+      expect([fdb().length, neighbours().length]).toEqual([2, 2]);
+    }
+    expect(lab.canPing(workloads[0]!, '10.65.2.10')).toBe(true);
+  });
+
+  it('has no hole for a block that is released, nor for one of which it holds an address only', async () => {
+    const holes = (): readonly string[] => routes(one).filter((line) => line.startsWith('blackhole 1'));
+    expect(holes()).toEqual(['blackhole 10.65.1.0/26']);
+    const released = storedBlock({ cidr: '10.65.1.0/26', affinity: null }, 2n);
+    expect(await one.take([released])).toEqual([]);
+    expect(holes()).toEqual([]);
+    expect(await one.take([deleted(released)])).toEqual([]);
+    expect(await one.take([storedBlock({ cidr: '10.65.1.0/26', affinity: 'node1' }, 4n)])).toEqual([]);
+    expect(holes()).toEqual(['blackhole 10.65.1.0/26']);
+    expect(lab.canPing(workloads[0]!, '10.65.2.10')).toBe(true);
   });
 
   it.for([

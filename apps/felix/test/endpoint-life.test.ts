@@ -100,3 +100,26 @@ it('has the kernel forget the connections of one that is gone, and of no other',
   await expect.poll(() => isKnown('10.65.0.1')).toBe(false);
   expect(isKnown('172.16.0.9')).toBe(true);
 });
+
+it.for(['in one change', 'while it does not run'])(
+  'lets none of an address’s connections go to its next holder, %s',
+  async (way) => {
+    const name = way === 'in one change' ? 'c' : 'd';
+    const former = way === 'in one change' ? 'b' : 'c';
+    const next = lab.addWorkload(name, '10.65.0.2', { byFelix: true });
+    const old = '-p udp -s 172.16.0.8 -d 10.65.0.2 --sport 1 --dport 2 -t 60'.split(' ');
+    runIn(lab.netns, 'conntrack', '-I', ...old);
+    if (way === 'in one change') felix.signal('SIGSTOP');
+    else await felix.end('SIGKILL');
+    await resources.delete('WorkloadEndpoint', nameOf(former), 'default');
+    const spec = { orchestrator: 'k8s', node: 'node1', pod: name, endpoint: 'eth0', interfaceName: next.interfaceName };
+    const more = { ipNetworks: ['10.65.0.2/32'], profiles: ['projectcalico-default-allow'] };
+    await apply('WorkloadEndpoint', { name: nameOf(name), namespace: 'default' }, { ...spec, ...more });
+    if (way === 'in one change') felix.signal('SIGCONT');
+    else felix.start();
+    expect(await felix.waitForEndpoint(name)).toMatchObject({ reason: '' });
+    const connections = runIn(lab.netns, 'conntrack', '-L');
+    expect(connections).not.toContain('dst=10.65.0.2 ');
+    expect(connections).toContain('dst=172.16.0.9 ');
+  },
+);

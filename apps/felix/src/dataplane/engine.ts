@@ -3,6 +3,7 @@
  *
  *   intents ─► Backlog ─ a piece ─► desired state of the drivers ─► one apply at a time:
  *     routes that must go ─► rules and sets ─► settings, neighbours, routes that must come ─► states, waiters
+ *                            (connections of addresses that change hands are forgotten before those routes)
  *                                          ├─► bandwidth limits, before those routes
  *                                          └─► tunnels and routes to other hosts; both hold up nothing else
  *
@@ -10,12 +11,14 @@
  * applied piece by piece, and an endpoint that arrives meanwhile is in the next one, with all that it needs. A failed
  * apply is tried again with back-off; until it succeeds no revision counts as applied and no endpoint of it as up.
  */
+import type { IpAddress } from '@calico-node/net';
 import type { ConntrackSocket } from '@calico-node/netlink/conntrack';
 import { type Backoff, type Logger, type Reporter, sleep } from '@calico-node/service';
 import type { WorkloadEndpointId } from '../calc/endpoint-id.ts';
 import type { IntentBatch, LocalWorkloadEndpoint } from '../calc/intents.ts';
 import type { HostEndpointChange, HostEndpointStates } from '../status/host-endpoint-states.ts';
 import { Backlog } from './backlog/backlog.ts';
+import { withdrawnAddresses } from './conntrack/withdrawn-addresses.ts';
 import { WithdrawnConnections } from './conntrack/withdrawn-connections.ts';
 import { withFloating } from './floating.ts';
 import type { HostInterfaces } from './interfaces/host-interfaces.ts';
@@ -237,6 +240,7 @@ export class Engine {
     let hostStates: ReturnType<HostEndpointStates['snapshot']> = new Map();
     const changed = this.#changed;
     const wanted = new Map([...changed].map((id) => [id, this.#wanted.get(id)]));
+    let withdrawn: ReadonlySet<IpAddress> = new Set();
     this.#changed = new Set();
     this.#isDirty = false;
     this.#oldestPending = undefined;
@@ -248,6 +252,7 @@ export class Engine {
       const errors = interfaces.withdraw();
       await policy.apply();
       this.#bandwidthHealth.report(bandwidth.apply()[0]);
+      withdrawn = await this.#handOver(wanted);
       interfaces.establish();
       this.#networkHealth.report(network.apply()[0]);
       await shortcut?.apply();
@@ -268,7 +273,7 @@ export class Engine {
     backoff.reset();
     health.report({ ready: true });
     const changes = this.#settle(this.#unsettled(wanted));
-    this.#withdrawn.take(changes);
+    this.#withdrawn.forget(withdrawn);
     if (isLast) this.#record(revision, finishedAt);
     else this.#goOn(pendingSince);
     // Who waits for an endpoint gets the answer before metrics, files and the store do.
@@ -282,6 +287,23 @@ export class Engine {
       this.#options.onStates(changes, hostChanges);
     }, ANSWER_MS);
     return true;
+  }
+
+  /**
+   * Has the connections forgotten of addresses that have gone from one endpoint to another, before a route leads there:
+   * what was allowed to the one is not to reach the other. Gives the addresses that nobody has any more.
+   */
+  async #handOver(
+    wanted: ReadonlyMap<WorkloadEndpointId, LocalWorkloadEndpoint | undefined>,
+  ): Promise<ReadonlySet<IpAddress>> {
+    const { interfaces, floatingIps } = this.#options;
+    const changes = [...wanted].map(([id, endpoint]) => ({ before: this.#programmed.get(id)?.endpoint, endpoint }));
+    const withdrawn = interfaces.takeWithdrawn().union(withdrawnAddresses(changes, floatingIps));
+    if (withdrawn.size === 0) return withdrawn;
+    const held = new Set([...withdrawn].filter((ip) => interfaces.isHeld(ip)));
+    this.#withdrawn.forget(held);
+    await this.#waitForConnections();
+    return withdrawn.difference(held);
   }
 
   #takeHostInterfaces(): void {

@@ -1,12 +1,9 @@
+import type { IpAddress } from '@calico-node/net';
 import type { ConntrackSocket } from '@calico-node/netlink/conntrack';
 import type { Logger } from '@calico-node/service';
-import { withFloating } from '../floating.ts';
-import { withdrawnAddresses, type EndpointAddressChange } from './withdrawn-addresses.ts';
 
 export interface WithdrawnConnectionsOptions {
   readonly connections: Pick<ConntrackSocket, 'forget'>;
-  /** Whether floating addresses are in use. */
-  readonly floatingIps: boolean;
   readonly log: Pick<Logger, 'warn'>;
 }
 
@@ -21,22 +18,14 @@ export class WithdrawnConnections {
 
   /**
    * Until what was begun is done; nothing when nothing is under way. Whoever gets such an address before that could lose
-   * connections of its own.
+   * connections of its own, or be reached by those of another.
    */
   get settled(): Promise<void> | undefined {
     return this.#forgetting;
   }
 
-  take(changes: readonly EndpointAddressChange[]): void {
-    const { connections, floatingIps, log } = this.#options;
-    const addresses = withdrawnAddresses(
-      floatingIps
-        ? changes.map(({ before, endpoint }) => ({
-            before: before && withFloating(before),
-            endpoint: endpoint && withFloating(endpoint),
-          }))
-        : changes,
-    );
+  forget(addresses: ReadonlySet<IpAddress>): void {
+    const { connections, log } = this.#options;
     if (addresses.size === 0) return;
     const forgetting = connections.forget(addresses).catch((error: unknown) => {
       // They end by themselves in time, and routes and rules are as they should be.
@@ -45,7 +34,7 @@ export class WithdrawnConnections {
         'the kernel still knows connections of workloads that are gone',
       );
     });
-    this.#forgetting = forgetting.finally(() => {
+    this.#forgetting = Promise.all([this.#forgetting, forgetting]).then(() => {
       this.#forgetting = undefined;
     });
   }

@@ -9,7 +9,7 @@
  * only at the interfaces and addresses that either side touched: what a change costs does not grow with the node. What
  * is ours is recognised by the interface's name, and so without memory of an earlier run.
  */
-import { type Cidr, familyOf, type Family, type IpAddress } from '@calico-node/net';
+import { type Cidr, familyOf, type Family, hostCidr, type IpAddress, splitCidr } from '@calico-node/net';
 import {
   deleteRoute,
   type Link,
@@ -87,6 +87,8 @@ export class WorkloadInterfaces implements Disposable {
   readonly #toRoute = new Set<Cidr>();
   /** Others' routes that have taken the place of ours, or stand before them. */
   readonly #usurpers: Route[] = [];
+  /** Addresses that routes were taken from, since they were last asked for. */
+  #withdrawn = new Set<IpAddress>();
   /** Endpoints whose state may be another since it was last taken. */
   readonly #toSettle = new Set<WorkloadEndpointId>();
   /** What the kernel refused at the last try, by interface or address. */
@@ -209,6 +211,7 @@ export class WorkloadInterfaces implements Disposable {
       const error = outcome[index];
       if (error === undefined || isGone(error)) {
         this.#kernel.deleteRoute(route);
+        this.#noteWithdrawn(route);
         return [];
       }
       this.#toWithdraw.add(route.destination);
@@ -240,6 +243,21 @@ export class WorkloadInterfaces implements Disposable {
     return touched;
   }
 
+  /**
+   * The addresses that routes over workload interfaces led to that were withdrawn since this was last called, but for
+   * those that lead there still, in another way: also of endpoints that went while Felix did not run.
+   */
+  takeWithdrawn(): ReadonlySet<IpAddress> {
+    const withdrawn = this.#withdrawn;
+    this.#withdrawn = new Set();
+    return withdrawn;
+  }
+
+  /** Whether an endpoint has the address, as of the changes taken. */
+  isHeld(ip: IpAddress): boolean {
+    return this.#claims.holderOf(hostCidr(ip)) !== undefined;
+  }
+
   /** Whose the interface is, as of the changes taken. */
   endpointOn(interfaceName: string): LocalWorkloadEndpoint | undefined {
     return this.#claims.ownerOf(interfaceName)?.endpoint;
@@ -269,6 +287,12 @@ export class WorkloadInterfaces implements Disposable {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  #noteWithdrawn({ destination, interfaceIndex, family }: Route): void {
+    const { ip, prefixLength } = splitCidr(destination);
+    const isOfHost = prefixLength === (family === 4 ? 32 : 128);
+    if (isOfHost && this.#specOf(destination)?.link.index !== interfaceIndex) this.#withdrawn.add(ip);
   }
 
   #settleLater(ids: readonly WorkloadEndpointId[]): void {
