@@ -223,6 +223,14 @@ describe.for(variants)('iptables, %s', (variant) => {
     expect(await canConnect(a, b.address, 80)).toBe(false);
   });
 
+  it('takes names that no checking client would have stored', async () => {
+    const odd = ['x y', 'x"y', 'x\n-A FORWARD -j ACCEPT'];
+    await apply(...start, ...odd.map((name) => policy(name, [rule('allow')])), endpoint('a', '10.65.0.1', odd));
+    expect(driver.hasProblems).toBe(false);
+    expect(iptables('-S', 'cali-tw-calia').match(/-j cali-pi-_/g)).toHaveLength(odd.length);
+    expect(rulesOf('FORWARD').filter((text) => text.includes('ACCEPT'))).toEqual(['ours: ACCEPT']);
+  });
+
   it('is not held up by rules of others that lead to what should be gone', async () => {
     await apply(...state);
     iptables('-N', 'mine');

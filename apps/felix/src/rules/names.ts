@@ -58,7 +58,7 @@ const hostChainPrefixes: Readonly<Record<HostChainKind, string>> = {
 
 /** The host endpoint's chain for an interface, or with `*` for all that have none of their own. */
 export function hostChainName(interfaceName: string, kind: HostChainKind, maxLength: number): string {
-  return limitedId(hostChainPrefixes[kind], interfaceName === '*' ? anyInterface : interfaceName, maxLength);
+  return chainName(hostChainPrefixes[kind], interfaceName === '*' ? anyInterface : interfaceName, maxLength);
 }
 
 /** `cali-gi-<hash>` or `cali-go-<hash>`: equal for groups of the same policies. */
@@ -70,12 +70,21 @@ export function groupChainName({ selector, policies }: PolicyGroup, direction: D
 
 /** `cali-pi-<policy>` or `cali-po-<policy>`, hashed when it does not fit. */
 export function policyChainName(id: PolicyId, direction: Direction, maxLength: number): string {
-  return limitedId(direction === 'ingress' ? 'cali-pi-' : 'cali-po-', id, maxLength);
+  return chainName(direction === 'ingress' ? 'cali-pi-' : 'cali-po-', id, maxLength);
 }
 
 /** `cali-pri-<profile>` or `cali-pro-<profile>`, hashed when it does not fit. */
 export function profileChainName(profile: string, direction: Direction, maxLength: number): string {
-  return limitedId(direction === 'ingress' ? 'cali-pri-' : 'cali-pro-', profile, maxLength);
+  return chainName(direction === 'ingress' ? 'cali-pri-' : 'cali-pro-', profile, maxLength);
+}
+
+/**
+ * Calico's name for a chain. A name that the API would not take, as a client that does not check may have stored, is
+ * hashed too: iptables would read it as more than one word, or more than one line.
+ */
+function chainName(prefix: string, suffix: string, maxLength: number): string {
+  const isPlain = /^[\w./:+-]*$/.test(suffix);
+  return limitedId(prefix, isPlain ? suffix : suffix + ' '.repeat(maxLength), maxLength);
 }
 
 /** The kernel's name of an IP set, `cali40s:5y5I...`, cut to 31 characters. nf_tables writes `-` for `:`; its driver does that. */
