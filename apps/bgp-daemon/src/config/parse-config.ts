@@ -3,7 +3,18 @@ import type { Cidr } from '@calico-node/net';
 import { bgpV1 } from '@calico-node/rpc';
 import type { LogLevel } from '@calico-node/service';
 import type { DaemonConfig, Dampening, TunnelConfig } from './daemon-config.ts';
-import { asn, BgpConfigError, cidr, cidrs, community, dottedQuad, ip, optionalIp, peerAddress, port } from './fields.ts';
+import {
+  asn,
+  BgpConfigError,
+  cidr,
+  cidrs,
+  community,
+  dottedQuad,
+  ip,
+  optionalIp,
+  peerAddress,
+  port,
+} from './fields.ts';
 import { bmpStation } from './parse-bmp.ts';
 import { filterRule, priority } from './parse-filter.ts';
 import { mrtLog } from './parse-mrt.ts';

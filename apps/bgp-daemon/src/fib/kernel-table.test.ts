@@ -14,8 +14,8 @@ let failures: string[];
 let learnt: Cidr[];
 let moved: NextHop[];
 
-function open(): KernelTable {
-  return new KernelTable(
+function open(isProgramming = true): KernelTable {
+  const table = new KernelTable(
     (onEvent) => {
       const before = fib;
       fib = new FakeFib(onEvent);
@@ -32,6 +32,8 @@ function open(): KernelTable {
       failed: (_change, { code }) => failures.push(code),
     },
   );
+  table.setProgramming(isProgramming);
+  return table;
 }
 
 const via = (interfaceIndex = 2, gateway = parseIp('10.9.0.2')): FibWay => ({
@@ -124,6 +126,23 @@ describe('the kernel table', () => {
     fib.interfaces.set(7, 'tunl0');
     table.resync();
     expect(table.interfaceIndex('tunl0')).toBe(7);
+  });
+
+  it('leaves alone what it has not written, where it is to write nothing, and takes back what it has', () => {
+    const before = open();
+    before.want(block, { kind: 'blackhole' });
+    before.reconcile(100);
+    const table = open(false);
+    table.want(remote, via());
+    table.converge();
+    table.reconcile(100);
+    expect(fib.own()).toEqual([block, remote]);
+    table.want(remote, undefined);
+    table.reconcile(100);
+    expect(fib.own()).toEqual([block]);
+    table.setProgramming(true);
+    table.reconcile(100);
+    expect(fib.own()).toEqual([]);
   });
 
   it('keeps what an earlier life left until it converges, then removes what nobody wants', () => {
@@ -273,6 +292,8 @@ describe('the kernel table', () => {
     expect(table.nextHops.resolve(far)).toEqual({ gateway: '10.9.0.1', interfaceIndex: 2, onlink: false, cost: 1 });
     fib.remove(parseCidr('0.0.0.0/0'), 3);
     expect(table.nextHops.resolve(far)).toBeUndefined();
+    fib.addForeign({ destination: parseCidr('172.16.0.0/16'), gateway: near, interfaceIndex: 2, metric: 30 });
+    expect(table.nextHops.resolve(far)).toMatchObject({ gateway: near, cost: 31 });
   });
 
   it('resolves next hops through configured routes too', () => {

@@ -44,6 +44,8 @@ interface Entry {
   readonly destination: Cidr;
   wanted: FibWay | undefined;
   actual: KernelWay | undefined;
+  /** It has been wanted: what is there is ours. */
+  isOwn: boolean;
   isDirty: boolean;
   /** The kernel is at work on a change of it. */
   isInFlight: boolean;
@@ -57,7 +59,8 @@ interface Entry {
  * The kernel works while the daemon goes on. What is wanted meanwhile is compared with the outcome once that is known;
  * where a notice of somebody else's doing crosses a change of ours, the table is read again.
  *
- * Routes that an earlier life of the daemon left (its protocol, not wanted yet) stay until `converge`.
+ * Routes that an earlier life of the daemon left (its protocol, not wanted yet) stay until `converge`. Where the daemon
+ * is to write no routes, they are somebody else's, and stay.
  */
 export class KernelTable {
   readonly nextHops = new NextHops((name) => this.interfaceIndex(name));
@@ -81,6 +84,7 @@ export class KernelTable {
   #addresses: ReadonlySet<IpAddress> = new Set();
   #linkLocals: ReadonlyMap<number, IpAddress> | undefined;
   #isConverged = false;
+  #isProgramming = false;
   #needsResync = false;
 
   constructor(openFib: OpenFib, listener: KernelListener) {
@@ -152,11 +156,19 @@ export class KernelTable {
     this.#refreshNextHops();
   }
 
+  /** Whether the daemon writes routes. */
+  setProgramming(isProgramming: boolean): void {
+    if (this.#isProgramming === isProgramming) return;
+    this.#isProgramming = isProgramming;
+    if (this.#isConverged) this.converge();
+  }
+
   /** Wants a route for a prefix, or none. */
   want(destination: Cidr, way: FibWay | undefined): void {
     const entry = way === undefined ? this.#entries.get(destination) : this.#entry(destination);
     if (entry === undefined) return;
     entry.wanted = way;
+    if (way !== undefined) entry.isOwn = true;
     this.#markDirty(entry);
   }
 
@@ -315,7 +327,7 @@ export class KernelTable {
   #entry(destination: Cidr): Entry {
     let entry = this.#entries.get(destination);
     if (entry === undefined) {
-      entry = { destination, wanted: undefined, actual: undefined, isDirty: false, isInFlight: false };
+      entry = { destination, wanted: undefined, actual: undefined, isOwn: false, isDirty: false, isInFlight: false };
       this.#entries.set(destination, entry);
     }
     return entry;
@@ -345,9 +357,9 @@ export class KernelTable {
     this.#listener.dirty();
   }
 
-  #difference({ destination, wanted, actual }: Entry): FibChange | undefined {
+  #difference({ destination, wanted, actual, isOwn }: Entry): FibChange | undefined {
     if (wanted === undefined) {
-      if (actual === undefined || !this.#isConverged) return undefined;
+      if (actual === undefined || !this.#isConverged || !(isOwn || this.#isProgramming)) return undefined;
       return { kind: 'delete', destination, metric: actual.metric };
     }
     const metric = metricOf(wanted, familyOf(destination));

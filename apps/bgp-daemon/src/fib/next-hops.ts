@@ -7,7 +7,7 @@ export interface ResolvedHop {
   readonly gateway: IpAddress;
   readonly interfaceIndex: number;
   readonly onlink: boolean;
-  /** 0: the next hop is a neighbour; 1: it is behind a gateway. */
+  /** 0: the next hop is a neighbour; behind a gateway, 1 more than the metric of the route to it. */
   readonly cost: number;
 }
 
@@ -95,8 +95,8 @@ export class NextHops {
 
   #through(route: KernelRoute | undefined, nextHop: IpAddress, cost: number): ResolvedHop | undefined {
     if (route?.kind !== 'unicast' || route.interfaceIndex === 0) return undefined;
-    const { gateway, interfaceIndex } = route;
-    if (gateway !== undefined) return { gateway, interfaceIndex, onlink: false, cost: 1 };
+    const { gateway, interfaceIndex, metric } = route;
+    if (gateway !== undefined) return { gateway, interfaceIndex, onlink: false, cost: 1 + metric };
     return { gateway: nextHop, interfaceIndex, onlink: !route.isLinkScope, cost };
   }
 }

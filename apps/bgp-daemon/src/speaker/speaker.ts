@@ -22,6 +22,7 @@ import type { ListenerHandlers, Listening } from '../session/listener.ts';
 import type { SessionObserver } from '../session/observer.ts';
 import { deconfigured, reconfigured } from '../session/peer.ts';
 import type { SpeakerContext } from './context.ts';
+import { isSamePolicy, isSameSession } from './config-differences.ts';
 import { Convergence } from './convergence.ts';
 import { DynamicNeighbors } from './dynamic-neighbors.ts';
 import { explainRoute, type RouteExplanation } from './explain.ts';
@@ -96,7 +97,7 @@ export class Speaker {
   readonly #dynamic: DynamicNeighbors;
   readonly #released: Readonly<Record<Family, IntList>> = { 4: new IntList(), 6: new IntList() };
   readonly #refreshTimer: NodeJS.Timeout;
-  readonly #isRestart: boolean;
+  readonly #hadRoutes: boolean;
   #config: DaemonConfig | undefined;
   #listener: Listening | undefined;
   #listenProblem: string | undefined = 'not listening yet';
@@ -147,7 +148,7 @@ export class Speaker {
       },
     });
     this.#forwarding = new Forwarding(this.#kernel, () => this.#configured().kernel);
-    this.#isRestart = this.#kernel.size > 0 || options.previousPeers !== undefined;
+    this.#hadRoutes = this.#kernel.size > 0;
     this.#context = {
       ribs: this.#ribs,
       attributes: this.#attributes,
@@ -168,7 +169,6 @@ export class Speaker {
       this.#kernel.retryFailed();
     }, refreshMs);
     this.#refreshTimer.unref();
-    if (this.#isRestart) this.#log.info({ routes: this.#kernel.size }, 'restarting: keeping the routes in the kernel');
   }
 
   get config(): DaemonConfig | undefined {
@@ -187,6 +187,11 @@ export class Speaker {
   /** Started again over the routes or sessions of an earlier life, and not yet caught up with all peers. */
   get isRestarting(): boolean {
     return this.#isRestart && !this.#convergence.isDone;
+  }
+
+  /** Started over sessions, or routes, of an earlier life. */
+  get #isRestart(): boolean {
+    return this.#options.previousPeers !== undefined || (this.#hadRoutes && this.#config?.kernel.program !== false);
   }
 
   isDynamic(neighbor: Neighbor): boolean {
@@ -247,6 +252,7 @@ export class Speaker {
   apply(config: DaemonConfig): ApplyResult {
     const before = this.#config;
     this.#config = config;
+    this.#kernel.setProgramming(config.kernel.program);
     this.#kernel.setStatics(
       config.staticRoutes.flatMap(({ prefix, nextHop }) => (nextHop === undefined ? [] : [[prefix, nextHop] as const])),
     );
@@ -260,6 +266,8 @@ export class Speaker {
       for (const family of families) this.#ribs[family].markAllDirty();
     }
     this.#applyListener(before, config);
+    if (before === undefined && this.#isRestart)
+      this.#log.info({ routes: this.#kernel.size }, 'restarting: keeping the routes in the kernel');
     this.#convergence.start(this.#isRestart, config.dynamicNeighbors.length > 0, this.#options.previousPeers);
     this.#sessionsChanged();
     this.#wake();
@@ -533,29 +541,4 @@ export class Speaker {
       this.#kernel.resync();
     }, resyncDelayMs);
   }
-}
-
-/** The parts of a neighbour's configuration that can change under a running session. */
-function isSameSession(a: NeighborConfig, b: NeighborConfig): boolean {
-  const session = ({
-    importFilters: _i,
-    exportFilters: _e,
-    nextHopMode: _n,
-    type: _t,
-    prefixLimit: _p,
-    bfd: _b,
-    advertisementSeconds: _a,
-    ...rest
-  }: NeighborConfig): unknown => rest;
-  return isDeepStrictEqual(session(a), session(b));
-}
-
-function isSamePolicy(a: DaemonConfig, b: DaemonConfig): boolean {
-  const policy = (config: DaemonConfig): unknown => [
-    config.announce,
-    config.filters,
-    config.prefixCommunities,
-    config.kernel,
-  ];
-  return isDeepStrictEqual(policy(a), policy(b));
 }
