@@ -117,6 +117,14 @@ describe('endpoints', () => {
     const batch = send(storedEndpoint({ workload: 'evil', spec: { interfaceName: '../../x' } }));
     expect(batch.warnings.map(({ code }) => code)).toEqual(['invalid-value']);
   });
+
+  test('so is the interface of a host endpoint, where it is not all of them', () => {
+    const { send } = started();
+    const of = (interfaceName: string) => stored('HostEndpoint', { name: 'h' }, { node: 'node1', interfaceName });
+    expect(send(of('eth0 -j ACCEPT')).warnings.map(({ code }) => code)).toEqual(['invalid-value']);
+    expect(send(of('*')).warnings).toEqual([]);
+    expect(send(of('bond0.100')).warnings).toEqual([]);
+  });
 });
 
 describe('policies', () => {

@@ -4,6 +4,7 @@ import { labelsOf } from '@calico-node/selector';
 import type { HostEndpointId } from '../endpoint-id.ts';
 import type { LocalHostEndpoint } from '../intents.ts';
 import type { LabelledItem } from '../ip-set-index.ts';
+import { checkInterfaceName } from './interface-name.ts';
 import { convertPorts } from './ports.ts';
 
 /** A host endpoint, of any host, in the calculation graph. */
@@ -17,7 +18,7 @@ export interface HostEndpointModel {
   readonly endpoint: Omit<LocalHostEndpoint, 'tiers' | 'forwardTiers' | 'untrackedTiers' | 'preDnatTiers'>;
 }
 
-/** Throws NetParseError. */
+/** Throws ConversionError or NetParseError for values that can't be programmed. */
 export function convertHostEndpoint(
   { metadata, spec }: HostEndpoint,
   name: string,
@@ -25,6 +26,8 @@ export function convertHostEndpoint(
 ): HostEndpointModel {
   const expectedIps = (spec.expectedIPs ?? []).map((ip) => parseIp(ip));
   const profiles = spec.profiles ?? [];
+  const { interfaceName = '' } = spec;
+  if (interfaceName !== '' && interfaceName !== '*') checkInterfaceName(interfaceName);
   return {
     hostname: spec.node ?? '',
     id: name as HostEndpointId,
@@ -34,6 +37,6 @@ export function convertHostEndpoint(
       nets: expectedIps.map((ip) => hostCidr(ip)),
       ports: convertPorts(spec.ports ?? []),
     },
-    endpoint: { name, revision, interfaceName: spec.interfaceName ?? '', expectedIps, profiles },
+    endpoint: { name, revision, interfaceName, expectedIps, profiles },
   };
 }

@@ -3,7 +3,7 @@ import { parseWorkloadEndpointName, type ParsedWorkloadEndpointName, type Worklo
 import { workloadEndpointIdOf, type WorkloadEndpointId, type WorkloadEndpointIdentity } from '../endpoint-id.ts';
 import type { LocalWorkloadEndpoint } from '../intents.ts';
 import type { LabelledItem } from '../ip-set-index.ts';
-import { ConversionError } from './conversion-error.ts';
+import { checkInterfaceName } from './interface-name.ts';
 import { convertQos } from './qos.ts';
 
 /** A workload endpoint of this host in the calculation graph. */
@@ -59,11 +59,4 @@ export function convertLocalEndpoint(
       ...convertQos(spec.qosControls),
     },
   };
-}
-
-/** What the kernel takes (15 characters) and what is safe in chain names and sysctl paths. */
-function checkInterfaceName(name: string): string {
-  if (!/^[a-zA-Z0-9_.-]{1,15}$/.test(name) || name === '.' || name === '..')
-    throw new ConversionError(`"${name}" is no interface name`);
-  return name;
 }
