@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { hostname as osHostname } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import { loadDatastoreConfig } from '@calico-node/datastore';
@@ -29,12 +29,15 @@ const defaultConfigFile = '/etc/calico/felix.cfg';
 
 /** A configuration file that is named must be there; the default one need not. */
 function readConfigFile(path: string | undefined): Source {
+  const name = path ?? defaultConfigFile;
+  if (path === undefined && !existsSync(name)) return { name, values: new Map() };
+  let content: string;
   try {
-    return fromFile(path ?? defaultConfigFile, readFileSync(path ?? defaultConfigFile, 'utf8'));
+    content = readFileSync(name, 'utf8');
   } catch (error) {
-    if (path === undefined) return { name: defaultConfigFile, values: new Map() };
-    throw new ConfigError(`cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new ConfigError(`cannot read ${name}: ${error instanceof Error ? error.message : String(error)}`);
   }
+  return fromFile(name, content);
 }
 
 function textOf({ parameter, source, value, message }: ConfigProblem): string {

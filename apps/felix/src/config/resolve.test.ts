@@ -159,4 +159,23 @@ describe('resolveParameters', () => {
     expect(of('k8s,OpenStack,bgp').values.ClusterType).toBe('OpenStack');
     expect(resolveParameters([fromCluster(undefined)]).values.ClusterType).toBe('');
   });
+
+  test('a file is read as Calico reads it: comments behind values, quotes, colons, any section; nothing else', () => {
+    const lines = [
+      '\uFEFF[a]',
+      'VXLANPort: 4790 ; why',
+      '[b] # more',
+      'LogPrefix = "two words"',
+      "logseverityfile='debug'",
+      '',
+    ];
+    expect(resolveParameters([fromFile('felix.cfg', lines.join('\r\n'))]).values).toMatchObject({
+      VXLANPort: 4790,
+      LogPrefix: 'two words',
+      LogSeverityFile: 'DEBUG',
+    });
+    expect(() => fromFile('felix.cfg', '[a]\nVXLANPort 4790\n')).toThrow(
+      "felix.cfg, line 2: 'VXLANPort 4790' is neither `Name = value` nor `[section]`",
+    );
+  });
 });

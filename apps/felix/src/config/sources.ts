@@ -1,4 +1,5 @@
 import { parseGoDuration, type ClusterInformation, type FelixConfiguration } from '@calico-node/model';
+import { ConfigError } from '@calico-node/service';
 import { failsafePortText } from './failsafe-ports.ts';
 import type { ParameterType } from './parameter-type.ts';
 import { parameterNames, parameters, type Parameter, type ParameterName } from './parameters.ts';
@@ -29,13 +30,24 @@ export function fromEnvironment(env: Readonly<Record<string, string | undefined>
   return { name: 'the environment', values, unknown };
 }
 
-/** `Key = value` lines of an INI file; section names say nothing, `#` and `;` begin comments. */
+/**
+ * Lines `Key = value` or `Key: value` of an INI file, as Calico's reader takes them: section names say nothing, `#` and `;`
+ * begin comments, and quotes may stand around a value. @throws ConfigError for another line.
+ */
 export function fromFile(path: string, content: string): Source {
   const values = new Map<ParameterName, string>();
   const unknown: string[] = [];
-  for (const line of content.split('\n')) {
-    const [, key, value] = /^\s*([^#;=[\]\s]+)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
-    if (key === undefined || value === undefined || value === '') continue;
+  for (const [index, line] of content
+    .replace(/^\uFEFF/, '')
+    .split('\n')
+    .entries()) {
+    const text = line.replace(/[#;].*$/, '').trim();
+    if (text === '' || /^\[.*\]$/.test(text)) continue;
+    const [, key, written] = /^([^=:]*[^=:\s])\s*[=:]\s*(.*)$/.exec(text) ?? [];
+    if (key === undefined || written === undefined)
+      throw new ConfigError(`${path}, line ${index + 1}: '${text}' is neither \`Name = value\` nor \`[section]\``);
+    const value = /^(["'])(.*)\1$/.exec(written)?.[2] ?? written;
+    if (value === '') continue;
     const name = byLowerCase.get(key.toLowerCase());
     if (name === undefined) unknown.push(key);
     else values.set(name, value);
