@@ -37,10 +37,8 @@ export function fromEnvironment(env: Readonly<Record<string, string | undefined>
 export function fromFile(path: string, content: string): Source {
   const values = new Map<ParameterName, string>();
   const unknown: string[] = [];
-  for (const [index, line] of content
-    .replace(/^\uFEFF/, '')
-    .split('\n')
-    .entries()) {
+  const lines = content.replace(/^\uFEFF/, '').split(/\r?\n/);
+  for (const [index, line] of lines.entries()) {
     const text = line.replace(/[#;].*$/, '').trim();
     if (text === '' || /^\[.*\]$/.test(text)) continue;
     const [, key, written] = /^([^=:]*[^=:\s])\s*[=:]\s*(.*)$/.exec(text) ?? [];
