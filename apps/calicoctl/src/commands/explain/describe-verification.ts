@@ -1,5 +1,5 @@
 import type { felixV1 } from '@calico-node/rpc';
-import { describeStep } from './describe-step.ts';
+import { describeStep, isSilent } from './describe-step.ts';
 
 /** What the kernel did to a flow's packet, beside what policy says of the same way. */
 export function describeVerification(answer: felixV1.VerifyFlowResponse): string {
@@ -16,7 +16,7 @@ export function describeVerification(answer: felixV1.VerifyFlowResponse): string
     ...(gap === '' ? [] : [`Not all rules may be here: ${gap}.`]),
     ...(agrees(answer) && answer.translatedDestination === ''
       ? []
-      : ['', 'What policy says of this way:', ...steps.flatMap(describeStep)]),
+      : ['', 'What policy says of this way:', ...steps.filter((step) => !isSilent(step)).flatMap(describeStep)]),
     ...(rules.length === 0 ? [] : ['', 'Rules that it met:', ...rules.map((rule) => `  ${ruleText(rule)}`)]),
   ];
   return `${lines.join('\n')}\n`;
