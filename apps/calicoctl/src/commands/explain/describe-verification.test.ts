@@ -48,12 +48,13 @@ test('disagreement is told with what policy says of the way', () => {
     endpoint: 'ns/a',
     direction: 'egress',
     verdict: 'allow',
-    reason: 'no-policy',
+    reason: 'no-profile-matched',
   });
+  const silent = { ...step, endpoint: 'h', verdict: 'continue', reason: 'no-policy' };
   const text = describeVerification({
     ...answer,
     kernel: 'deny',
-    steps: [step],
+    steps: [silent, step],
     rules: [rule({ table: 'ip foreign', chain: 'f', verdict: 'drop', comment: 'closed' })],
   });
   expect(text).toContain('Kernel:   DENY, but policy says ALLOW (nftables)\n');
