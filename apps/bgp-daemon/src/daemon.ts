@@ -1,15 +1,15 @@
 import { Bfd } from './bfd/bfd.ts';
 import { Bmp } from './bmp/bmp.ts';
-import { BgpConfigError } from './config/fields.ts';
 import { parseConfig } from './config/parse-config.ts';
 import { readConfigFile, writeConfigFile } from './config/config-file.ts';
-import { checkOperatorFile } from './config/operator-file.ts';
+import { readOperatorFile } from './config/operator-file.ts';
 import { bgpV1, serveUnix } from '@calico-node/rpc';
 import {
   ConfigError,
   isLogLevel,
   nodePaths,
   setLogLevel,
+  type Logger,
   type Reporter,
   type ServiceContext,
 } from '@calico-node/service';
@@ -105,9 +105,8 @@ export async function runDaemon(context: ServiceContext): Promise<void> {
   const reread = (): void => {
     const file = fixedFile ?? paths.bgpConfigFile;
     try {
-      const wire = readConfigFile(file);
+      const wire = fixedFile === undefined ? readConfigFile(file) : readOperatorFile(fixedFile);
       if (wire === undefined) throw new ConfigError(`${file}: there is no such file`);
-      if (fixedFile !== undefined) checkOperatorFile(wire);
       apply(wire, undefined);
     } catch (error) {
       log.error({ err: error, file }, 'the configuration file is unusable; keeping the old one');
@@ -115,9 +114,7 @@ export async function runDaemon(context: ServiceContext): Promise<void> {
   };
 
   try {
-    const stored = loadStored(fixedFile, paths.bgpConfigFile, (error) => {
-      log.error({ err: error, file: paths.bgpConfigFile }, 'the stored configuration is unusable; waiting for another');
-    });
+    const stored = fixedFile === undefined ? loadStored(paths.bgpConfigFile, log) : readOperatorFile(fixedFile);
     if (stored !== undefined) apply(stored, undefined);
     const keeper: ConfigOwner = {
       get wire() {
@@ -170,26 +167,15 @@ function parsePort(text: string | undefined): number | undefined {
   return port;
 }
 
-/** A file that the operator names must be right; what the daemon itself has stored may be passed over. */
-function loadStored(
-  fixedFile: string | undefined,
-  storedFile: string,
-  onUnusable: (error: unknown) => void,
-): bgpV1.BgpConfig | undefined {
+/** What the daemon itself has stored may be passed over. */
+function loadStored(file: string, log: Logger): bgpV1.BgpConfig | undefined {
   try {
-    const wire = readConfigFile(fixedFile ?? storedFile);
-    const check = fixedFile === undefined ? parseConfig : checkOperatorFile;
-    if (wire !== undefined) check(wire);
-    else if (fixedFile !== undefined) throw new ConfigError(`${fixedFile}: there is no such file`);
+    const wire = readConfigFile(file);
+    if (wire !== undefined) parseConfig(wire);
     return wire;
   } catch (error) {
-    if (fixedFile === undefined) {
-      onUnusable(error);
-      return undefined;
-    }
-    const isContent = error instanceof BgpConfigError || error instanceof SyntaxError;
-    if (isContent) throw new ConfigError(`${fixedFile}: ${error.message}`, { cause: error });
-    throw error;
+    log.error({ err: error, file }, 'the stored configuration is unusable; waiting for another');
+    return undefined;
   }
 }
 

@@ -1,4 +1,5 @@
-import { runService } from '@calico-node/service';
+import { ConfigError, runService } from '@calico-node/service';
+import { readOperatorFile } from './config/operator-file.ts';
 import { runDaemon } from './daemon.ts';
 
 await runService({
@@ -17,6 +18,10 @@ await runService({
       env: 'CALICO_BGP_CONFIG',
       help: 'start with this configuration (JSON); default: the last one accepted over gRPC',
     },
+    check: {
+      type: 'boolean',
+      help: 'only say whether the file of --config is right; exit code 2 if it is not',
+    },
     port: {
       type: 'string',
       value: 'PORT',
@@ -25,5 +30,11 @@ await runService({
     },
   },
   healthAddress: '127.0.0.1:9191',
-  run: runDaemon,
+  run: async (context) => {
+    if (!context.flag('check')) return runDaemon(context);
+    const file = context.option('config');
+    if (file === undefined) throw new ConfigError('--check: needs a file, given by --config');
+    readOperatorFile(file);
+    process.stdout.write(`${file}: nothing wrong\n`);
+  },
 });

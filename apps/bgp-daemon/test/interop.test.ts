@@ -74,6 +74,7 @@ for (const kind of otherKinds) {
       await daemon.established();
       const shown = await known(speaker, ourPrefix);
       expect(shown).toContain('64512:1');
+      expect(shown).toMatch(/64512[:, ]+2[:, ]+3/);
       await inOurKernel(`${theirPrefix} via ${theirs.address} dev eth0`);
       const [route] = await daemon.routes(theirPrefix);
       expect(route).toMatchObject({ communities: ['64512:7:8'], best: true });

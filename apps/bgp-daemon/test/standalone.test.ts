@@ -142,6 +142,10 @@ protocol bgp ours {
     );
     expect(text).toContain('neighbors[0].maxPrefix: there is no such field');
     await daemon.ended();
+    writeFileSync(file, example('A route server'));
+    daemon.restart(['--config', file, '--check']);
+    await daemon.ended();
+    expect(ours.log('daemon.log')).toContain(`${file}: nothing wrong`);
     writeFileSync(file, '{\n  "routerId": "192.0.2.1",\n  "localAs" 1\n}\n');
     daemon.restart(['--config', file]);
     await until(

@@ -4,6 +4,7 @@
  */
 import { bgpV1 } from '@calico-node/rpc';
 import { BgpConfigError } from './fields.ts';
+import { findRepeatedKey } from './repeated-keys.ts';
 
 type Shape = (value: unknown, path: string) => unknown;
 
@@ -173,8 +174,11 @@ const config = message({
 
 /** @throws BgpConfigError naming the field that is wrong or unknown; SyntaxError when it is no JSON. */
 export function configFromJson(json: string): bgpV1.BgpConfig {
+  const parsed: unknown = JSON.parse(json);
+  const repeated = findRepeatedKey(json);
+  if (repeated !== undefined) throw new BgpConfigError(repeated.key, `is there twice in line ${repeated.line}`);
   // What has passed the shape has the partial message's form.
-  return bgpV1.BgpConfig.fromPartial(config(JSON.parse(json), '') as Parameters<typeof bgpV1.BgpConfig.fromPartial>[0]);
+  return bgpV1.BgpConfig.fromPartial(config(parsed, '') as Parameters<typeof bgpV1.BgpConfig.fromPartial>[0]);
 }
 
 /** Without what has its default; enumerations as numbers. */

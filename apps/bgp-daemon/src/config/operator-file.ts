@@ -1,5 +1,7 @@
 import { familyOf, tryParseCidr, tryParseIp } from '@calico-node/net';
 import { bgpV1 } from '@calico-node/rpc';
+import { ConfigError } from '@calico-node/service';
+import { readConfigFile } from './config-file.ts';
 import { BgpConfigError } from './fields.ts';
 import { parseConfig } from './parse-config.ts';
 
@@ -11,6 +13,23 @@ function asInFile(text: string): string {
 /** @throws BgpConfigError with `isWrong`'s reason */
 function refuse(path: string, reason: string | false): void {
   if (reason !== false) throw new BgpConfigError(path, reason);
+}
+
+/**
+ * Reads a file that somebody has written, and checks it.
+ *
+ * @throws ConfigError naming the file, and the line or the field that is wrong, or why it cannot be read.
+ */
+export function readOperatorFile(file: string): bgpV1.BgpConfig {
+  try {
+    const wire = readConfigFile(file);
+    if (wire === undefined) throw new ConfigError(`${file}: there is no such file`);
+    checkOperatorFile(wire);
+    return wire;
+  } catch (error) {
+    if (error instanceof ConfigError || !(error instanceof Error)) throw error;
+    throw new ConfigError(`${file}: ${error.message}`, { cause: error });
+  }
 }
 
 /**
