@@ -118,6 +118,16 @@ describe('endpoints', () => {
     expect(batch.warnings.map(({ code }) => code)).toEqual(['invalid-value']);
   });
 
+  test.each([
+    { action: 'allow' },
+    { action: 'Allow', protocol: 'ICMP', icmp: { type: 255 } },
+    { action: 'Allow', protocol: 'ICMP', notICMP: { type: 8, code: -1 } },
+  ])('so is a rule of what cannot be: %j', (wrong) => {
+    const { send } = started();
+    const batch = send(policy('wrong', { ingress: [wrong as never] }));
+    expect(batch.warnings.map(({ code }) => code)).toEqual(['invalid-value']);
+  });
+
   test('so is the interface of a host endpoint, where it is not all of them', () => {
     const { send } = started();
     const of = (interfaceName: string) => stored('HostEndpoint', { name: 'h' }, { node: 'node1', interfaceName });

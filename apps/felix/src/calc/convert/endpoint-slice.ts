@@ -11,37 +11,50 @@ const serviceLabel = 'kubernetes.io/service-name';
  * ConversionError for what is no such object.
  */
 export function convertEndpointSlice(text: string): EndpointSlice | undefined {
-  const { metadata, endpoints = [], ports = [] } = parse(text);
-  const service = metadata.labels?.[serviceLabel];
-  if (service === undefined || metadata.namespace === undefined) return undefined;
+  const slice = parse(text);
+  const metadata = fieldOf(slice, 'metadata');
+  if (typeof metadata !== 'object' || metadata === null) throw new ConversionError('an EndpointSlice has no metadata');
+  const namespace = fieldOf(metadata, 'namespace');
+  const service = fieldOf(fieldOf(metadata, 'labels'), serviceLabel);
+  if (typeof namespace !== 'string' || typeof service !== 'string') return undefined;
   return {
-    service: `${metadata.namespace}/${service}`,
-    addresses: (endpoints ?? []).flatMap(({ addresses = [] }) =>
-      (addresses ?? []).flatMap((address) => tryParseIp(address) ?? []),
+    service: `${namespace}/${service}`,
+    addresses: listOf(slice, 'endpoints').flatMap((endpoint) =>
+      listOf(endpoint, 'addresses').flatMap((address) =>
+        typeof address === 'string' ? (tryParseIp(address) ?? []) : [],
+      ),
     ),
-    ports: (ports ?? []).flatMap(({ port, protocol = 'TCP' }) => {
-      const name = protocol.toLowerCase();
-      return typeof port === 'number' && isKnown(name) ? [{ protocol: name, port }] : [];
+    ports: listOf(slice, 'ports').flatMap((each) => {
+      const port = fieldOf(each, 'port');
+      const protocol = fieldOf(each, 'protocol') ?? 'TCP';
+      const name = typeof protocol === 'string' ? protocol.toLowerCase() : '';
+      return isPort(port) && isKnown(name) ? [{ protocol: name, port }] : [];
     }),
   };
 }
 
-/** The fields of a slice that are read; a nil list of Go is null in JSON. */
-interface SliceJson {
-  readonly metadata: { readonly namespace?: string; readonly labels?: Readonly<Record<string, string>> };
-  readonly endpoints?: readonly { readonly addresses?: readonly string[] | null }[] | null;
-  readonly ports?: readonly { readonly port?: number | null; readonly protocol?: string }[] | null;
-}
-
-function parse(text: string): SliceJson {
+function parse(text: string): unknown {
   try {
-    const value: unknown = JSON.parse(text);
-    // From the Kubernetes API, which has checked it; what is missing all the same is taken for empty.
-    if (typeof value === 'object' && value !== null && 'metadata' in value) return value as SliceJson;
+    return JSON.parse(text);
   } catch (error) {
     throw new ConversionError('an EndpointSlice is no JSON', { cause: error });
   }
-  throw new ConversionError('an EndpointSlice has no metadata');
+}
+
+function fieldOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+    ? (value as Readonly<Record<string, unknown>>)[name]
+    : undefined;
+}
+
+/** What is no list, as a nil one of Go, is an empty one. */
+function listOf(value: unknown, name: string): readonly unknown[] {
+  const list = fieldOf(value, name);
+  return Array.isArray(list) ? list : [];
+}
+
+function isPort(value: unknown): value is number {
+  return Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 0xffff;
 }
 
 function isKnown(protocol: string): protocol is NamedPortProtocol {

@@ -7,7 +7,12 @@ import { anyEntity, type IcmpMatch, type ParsedEntity, type ParsedRule, type Por
 import { ConversionError } from './conversion-error.ts';
 import type { SelectorCache } from './selectors.ts';
 
-const actions = { Allow: 'allow', Deny: 'deny', Log: 'log', Pass: 'pass' } as const;
+const actions: ReadonlyMap<string, ParsedRule['action']> = new Map([
+  ['Allow', 'allow'],
+  ['Deny', 'deny'],
+  ['Log', 'log'],
+  ['Pass', 'pass'],
+]);
 
 /** Rules ready for the dataplane, and the sets that they refer to (one may come more than once). */
 export interface ParsedRules {
@@ -46,7 +51,7 @@ function parseRule(rule: Rule, namespace: string | undefined, selectors: Selecto
     throw new ConversionError('icmp needs protocol ICMP or ICMPv6');
   const context = { namespace, selectors, use, protocol };
   return {
-    action: actions[rule.action],
+    action: actionOf(rule.action),
     ...(ipVersion === undefined ? {} : { ipVersion }),
     ...(protocol === undefined ? {} : { protocol }),
     ...(notProtocol === undefined ? {} : { notProtocol }),
@@ -152,7 +157,16 @@ function familyFrom(ipVersion: number | undefined): Family | undefined {
   throw new ConversionError(`no such IP version: ${ipVersion}`);
 }
 
+function actionOf(text: string): ParsedRule['action'] {
+  const action = actions.get(text);
+  if (action === undefined) throw new ConversionError(`no such action: ${text}`);
+  return action;
+}
+
 function icmpOf(fields: Rule['icmp']): IcmpMatch | undefined {
   if (fields?.type === undefined) return undefined;
+  const { type, code = 0 } = fields;
+  // To iptables type 255 is any.
+  if (type < 0 || type > 254 || code < 0 || code > 255) throw new ConversionError(`no such ICMP type: ${type}/${code}`);
   return fields.code === undefined ? { type: fields.type } : { type: fields.type, code: fields.code };
 }
