@@ -41,8 +41,8 @@ export class UpdateEncoder {
     let template: ConstructorParameters<typeof UpdatePacker>[2];
     if (outbound !== undefined) {
       const { attributes: text, nextHop, linkLocal } = outbound;
-      const length = this.#attributes.write(text);
-      template = { family: this.#family, attributes: this.#attributes.bytes.subarray(0, length), nextHop, linkLocal };
+      const attributesLength = this.#attributes.write(text);
+      template = { family: this.#family, attributes: this.#attributes.bytes, attributesLength, nextHop, linkLocal };
     }
     const packer = this.#packer;
     packer.start(template);

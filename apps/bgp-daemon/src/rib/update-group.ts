@@ -74,6 +74,8 @@ export class UpdateGroup {
   readonly #rib: Rib;
   readonly #members = new Map<GroupMember, MemberState>();
   readonly #memberSources = new Set<number>();
+  #lastSource = nobody;
+  #isLastMember = false;
   readonly #out: AnnouncedSlots;
   readonly #bundles = new Bundles();
   readonly #encoder: UpdateEncoder;
@@ -131,6 +133,8 @@ export class UpdateGroup {
   join(member: GroupMember, pace?: AdvertisementPace): void {
     this.#members.set(member, newMemberState(pace));
     this.#memberSources.add(member.source);
+    this.#lastSource = nobody;
+    this.#isLastMember = false;
   }
 
   /** Has the member told that the table is complete, once nothing is pending (RFC 4724 2). */
@@ -175,6 +179,8 @@ export class UpdateGroup {
     this.#members.delete(member);
     for (const { source } of this.#members.keys()) if (source === member.source) return;
     this.#memberSources.delete(member.source);
+    this.#lastSource = nobody;
+    this.#isLastMember = false;
   }
 
   /** Has {@link sync} tell a member what its pace has held back for long enough. */
@@ -238,12 +244,21 @@ export class UpdateGroup {
     const source = this.#out.sourceAt(slot);
     if (before === after && sourceBefore === source) return;
     if (after === undefined) {
-      bundles.withdraw(this.#memberSources.has(sourceBefore) ? sourceBefore : nobody, slot);
+      bundles.withdraw(this.#isMemberSource(sourceBefore) ? sourceBefore : nobody, slot);
       return;
     }
-    const isFromMember = this.#memberSources.has(source);
+    const isFromMember = this.#isMemberSource(source);
     bundles.announce(after, isFromMember ? source : nobody, slot);
     if (before !== undefined && source !== sourceBefore && isFromMember) bundles.withdrawFrom(source, slot);
+  }
+
+  /** Neighbouring prefixes mostly come from the same source. */
+  #isMemberSource(source: number): boolean {
+    if (source !== this.#lastSource) {
+      this.#lastSource = source;
+      this.#isLastMember = this.#memberSources.has(source);
+    }
+    return this.#isLastMember;
   }
 
   /**

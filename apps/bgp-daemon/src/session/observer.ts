@@ -23,3 +23,14 @@ export interface RouteName {
   /** RFC 7911; 0 without it. */
   readonly pathId: number;
 }
+
+const nobody: readonly SessionObserver[] = [];
+
+function wantsOutcomes(observer: SessionObserver): boolean {
+  return observer.wantsOutcomes;
+}
+
+/** Those that want to know what becomes of routes: asked for each message, and nearly always there are none. */
+export function observersOfOutcomes(observers: readonly SessionObserver[]): readonly SessionObserver[] {
+  return observers.some(wantsOutcomes) ? observers.filter(wantsOutcomes) : nobody;
+}

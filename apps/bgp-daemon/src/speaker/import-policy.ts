@@ -7,6 +7,7 @@ import {
   type PrefixView,
 } from '@calico-node/bgp';
 import type { AttributeSet, AttributeTable } from '../rib/attribute-table.ts';
+import type { PrefixTable } from '../rib/prefix-table.ts';
 
 /** What import filters make of received attributes for a prefix; nothing where they reject it. */
 export function filterImport(
@@ -20,6 +21,21 @@ export function filterImport(
   const { operations = [] } = rule ?? {};
   if (operations.length === 0) return received;
   return table.derive(received.original ?? received, applyOperations(received.attributes, operations, 'import'));
+}
+
+/** {@link filterImport} for each prefix of a message; counts those that are rejected. */
+export function importThrough(
+  filters: readonly Filter[],
+  prefixes: PrefixTable,
+  received: AttributeSet,
+  table: AttributeTable,
+  counts: { rejected: number },
+): (prefix: number) => AttributeSet | undefined {
+  return (prefix) => {
+    const taken = filterImport(filters, prefixes.view(prefix), received, table);
+    if (taken === undefined) counts.rejected++;
+    return taken;
+  };
 }
 
 /** The set with the kernel metric that its LOCAL_PREF stands for; the same where that is no better than the usual one. */

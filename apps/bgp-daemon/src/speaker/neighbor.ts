@@ -24,13 +24,13 @@ import type { NodeLink } from '../fib/kernel-table.ts';
 import type { AttributeSet, PeerImport } from '../rib/attribute-table.ts';
 import type { RibSource } from '../rib/rib-views.ts';
 import type { ExportExplanation } from '../rib/update-group.ts';
-import type { SessionObserver } from '../session/observer.ts';
+import { observersOfOutcomes } from '../session/observer.ts';
 import { Peer } from '../session/peer.ts';
 import { SessionStatistics } from '../session/statistics.ts';
 import { AdjRibOut } from './adj-rib-out.ts';
 import type { SpeakerContext } from './context.ts';
 import { filtersOf } from './export-policy.ts';
-import { elevate, filterImport, longLivedSet } from './import-policy.ts';
+import { elevate, importThrough, longLivedSet } from './import-policy.ts';
 import { longLivedOf, type LongLived } from './long-lived.ts';
 import { receiveRoute } from './receive-route.ts';
 import { selfAddresses } from './update-groups.ts';
@@ -247,7 +247,7 @@ export class Neighbor {
 
   /** Applies the import filters anew to what has been received. */
   refilter(): void {
-    const observers = this.#outcomeObservers();
+    const observers = observersOfOutcomes(this.#context.observers);
     for (const family of this.#families) {
       const rib = this.#context.ribs[family];
       rib.forEachOf(this.source, (prefix, { path, set }) => {
@@ -390,7 +390,7 @@ export class Neighbor {
     for (const block of withdrawn) this.#withdraw(block);
     for (const announcement of announced) this.#announce(announcement);
     if (endOfRib === undefined) return;
-    for (const observer of this.#outcomeObservers()) observer.endOfRib(this.#config, endOfRib);
+    for (const observer of observersOfOutcomes(this.#context.observers)) observer.endOfRib(this.#config, endOfRib);
     this.#endOfRib.add(endOfRib);
     this.#sweeping.add(endOfRib);
     this.#context.wake();
@@ -450,13 +450,9 @@ export class Neighbor {
     this.#tellOutcomes(block);
   }
 
-  #outcomeObservers(): readonly SessionObserver[] {
-    return this.#context.observers.filter(({ wantsOutcomes }) => wantsOutcomes);
-  }
-
   /** Tells observers what has become of the prefixes of a message. */
   #tellOutcomes(block: NlriBlock): void {
-    const observers = this.#outcomeObservers();
+    const observers = observersOfOutcomes(this.#context.observers);
     if (observers.length === 0) return;
     const rib = this.#context.ribs[block.family];
     for (const { prefix, pathId = 0 } of nlriToArray(block)) {
@@ -506,16 +502,20 @@ export class Neighbor {
 
   /** What import makes of the attributes for each prefix; undefined where it leaves all as they are. */
   #filterFor(family: Family, set: AttributeSet): ((prefix: number) => AttributeSet | undefined) | undefined {
-    const { attributes: table, ribs } = this.#context;
-    const config = this.#context.config();
-    const taking = this.#importTarget.external ? set : elevate(set, config.announce.normalPriority[family], table);
-    if (this.#config.importFilters.length === 0) return taking === set ? undefined : () => taking;
-    const filters = filtersOf(config, this.#config.importFilters);
-    return (prefix) => {
-      const taken = filterImport(filters, ribs[family].prefixes.view(prefix), taking, table);
-      if (taken === undefined) this.statistics.rejected++;
-      return taken;
-    };
+    const { announce } = this.#context.config();
+    const taking = this.#importTarget.external
+      ? set
+      : elevate(set, announce.normalPriority[family], this.#context.attributes);
+    const { importFilters } = this.#config;
+    if (importFilters.length === 0 && taking === set) return undefined;
+    const filters = filtersOf(this.#context.config(), importFilters);
+    return importThrough(
+      filters,
+      this.#context.ribs[family].prefixes,
+      taking,
+      this.#context.attributes,
+      this.statistics,
+    );
   }
 
   #importTargetOf(session: Session | undefined): PeerImport {

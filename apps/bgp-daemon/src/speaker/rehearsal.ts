@@ -8,7 +8,7 @@ import { Bmp } from '../bmp/bmp.ts';
 import { parseConfig } from '../config/parse-config.ts';
 import { MrtUpdateLog } from '../mrt/update-log.ts';
 import type { ListenerHandlers } from '../session/listener.ts';
-import { announcements, madeUpPrefixes, withdrawals } from './made-up-routes.ts';
+import { madeUpPrefixes, type MadeUpRoutes } from './made-up-routes.ts';
 import { quietFib } from './quiet-fib.ts';
 import { socketPairs } from './socket-pairs.ts';
 import { Speaker } from './speaker.ts';
@@ -88,11 +88,14 @@ export class Rehearsal {
   }
 
   /** Has the peers that announce do so, one after the other, and take everything back. */
-  async play(): Promise<void> {
-    for (const [index, { asn }] of peers.entries()) {
-      if (index === 1) continue;
-      await this.#send(this.#wires[index], announcements(asn !== localAs), madeUpPrefixes);
-      await this.#send(this.#wires[index], withdrawals(), 0);
+  async play({ internal, external, withdrawals }: MadeUpRoutes): Promise<void> {
+    const [client, , other] = this.#wires;
+    for (const [wire, announcements] of [
+      [client, internal],
+      [other, external],
+    ] as const) {
+      await this.#send(wire, announcements, madeUpPrefixes);
+      await this.#send(wire, withdrawals, 0);
       await delay(2 * restMs);
     }
   }

@@ -1,9 +1,12 @@
 import { collectGarbage, createLogger, type Logger } from '@calico-node/service';
+import { makeUpRoutes } from './made-up-routes.ts';
 import { Rehearsal } from './rehearsal.ts';
 
-/** More than one, for code not to be made for the functions of the first alone. */
-const rehearsals = 3;
-const plays = 2;
+/**
+ * How often the table goes through each speaker. More than one speaker, for code not to be made for the functions of the
+ * first alone; the last as often as it takes to have what is called most compiled for good.
+ */
+const plays = [1, 2, 8];
 
 /**
  * Takes a small table of made-up routes through a speaker of its own, a few times, over connections that
@@ -18,12 +21,13 @@ export async function warmUp(log: Logger): Promise<() => void> {
   const silent = createLogger('rehearsal', 'silent');
   let last: Rehearsal | undefined;
   try {
-    for (let count = 1; count <= rehearsals; count++) {
+    const routes = makeUpRoutes();
+    for (const [index, times] of plays.entries()) {
       last?.close();
       // Nothing of the others is needed again: let it not burden the first routes, nor take code with it later.
-      if (count === rehearsals) collectGarbage();
-      last = await Rehearsal.begin(silent, count === 1);
-      for (let play = 0; play < plays; play++) await last.play();
+      if (index === plays.length - 1) collectGarbage();
+      last = await Rehearsal.begin(silent, index === 0);
+      for (let play = 0; play < times; play++) await last.play(routes);
     }
     collectGarbage();
   } catch (error) {

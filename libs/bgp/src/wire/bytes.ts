@@ -75,8 +75,10 @@ export class ByteWriter {
   /** Appends `size` octets of `source` from `at` on: for a few, this is cheaper than a view. */
   copy(source: Uint8Array, at: number, size: number): this {
     this.#reserve(size);
-    for (let index = 0; index < size; index++) this.#bytes[this.#length + index] = u8(source, at + index);
-    this.#length += size;
+    const bytes = this.#bytes;
+    const to = this.#length;
+    for (let index = 0; index < size; index++) bytes[to + index] = u8(source, at + index);
+    this.#length = to + size;
     return this;
   }
 

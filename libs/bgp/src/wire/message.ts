@@ -77,6 +77,8 @@ export interface AnnouncementTemplate {
   readonly family: Family;
   /** As `encodeAttributes` gives it: with NEXT_HOP for an IPv4 next hop, without for one of IPv6. */
   readonly attributes: Uint8Array;
+  /** How many of these octets it is, if not all. */
+  readonly attributesLength?: number;
   /** For MP_REACH_NLRI; for prefixes of IPv4 only if it is an IPv6 address (RFC 8950). */
   readonly nextHop?: IpAddress | undefined;
   /** The next hop's address on the link that it has in common with the peer (RFC 2545 3). */
@@ -96,6 +98,7 @@ export class UpdatePacker {
   #isMultiprotocol = false;
   readonly #writer: ByteWriter;
   #template: AnnouncementTemplate | undefined;
+  #attributesLength = 0;
   #start = 0;
   #attributesAt = 0;
   #reachAt = 0;
@@ -117,9 +120,10 @@ export class UpdatePacker {
     this.close();
     const family = this.#family;
     this.#template = template;
+    this.#attributesLength = template?.attributesLength ?? template?.attributes.length ?? 0;
     this.#withdraw = template === undefined;
     this.#isMultiprotocol = family === 6 || (template?.nextHop !== undefined && familyOf(template.nextHop) === 6);
-    this.#tail = this.#isMultiprotocol ? (template?.attributes.length ?? 0) : template === undefined ? 2 : 0;
+    this.#tail = this.#isMultiprotocol ? this.#attributesLength : template === undefined ? 2 : 0;
   }
 
   /** Adds a prefix whose length octet is at `at` of `bytes`, `size` octets with it. */
@@ -146,7 +150,7 @@ export class UpdatePacker {
     const writer = this.#writer;
     if (this.#isMultiprotocol) {
       writer.patchU16(this.#reachAt + 2, writer.length - this.#reachAt - 4);
-      if (this.#template !== undefined) writer.bytes(this.#template.attributes);
+      if (this.#template !== undefined) writer.copy(this.#template.attributes, 0, this.#attributesLength);
       writer.patchU16(this.#attributesAt, writer.length - this.#attributesAt - 2);
     } else if (this.#withdraw) {
       writer.patchU16(this.#start + headerLength, writer.length - this.#start - headerLength - 2);
@@ -198,8 +202,8 @@ export class UpdatePacker {
           .u8(0);
       }
     } else if (this.#template !== undefined) {
-      writer.bytes(this.#template.attributes);
-      writer.patchU16(this.#attributesAt, this.#template.attributes.length);
+      writer.copy(this.#template.attributes, 0, this.#attributesLength);
+      writer.patchU16(this.#attributesAt, this.#attributesLength);
     }
   }
 }
