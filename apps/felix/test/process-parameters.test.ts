@@ -63,7 +63,7 @@ describe('felix is found out', () => {
   });
 });
 
-it('felix follows its configuration: the node’s before the cluster’s, its own environment before both', async () => {
+it('felix follows its configuration: the node’s, what selects it, the cluster’s, its own environment before all', async () => {
   const resources = new Resources(backend);
   const apply = async (name: string, spec: object, kind: Kind = 'FelixConfiguration'): Promise<void> => {
     await resources.apply(parseResource({ kind, apiVersion: 'projectcalico.org/v3', metadata: { name }, spec }));
@@ -76,10 +76,17 @@ it('felix follows its configuration: the node’s before the cluster’s, its ow
   await apply('pool', { cidr: '10.65.0.0/16', natOutgoing: true }, 'IPPool');
   await apply('default', { natPortRange: '1000:2000', logPrefix: 'theirs' });
   await eventually().toBe('1000-2000');
+  const node = { kind: 'Node', apiVersion: 'projectcalico.org/v3', metadata: { name: 'node1', labels: { zone: 'a' } } };
+  await resources.apply(parseResource({ ...node, spec: { bgp: { ipv4Address: '172.16.0.1/24' } } }));
+  await apply('elsewhere', { natPortRange: '9000:9001', nodeSelector: "zone == 'b'" });
+  await apply('zone-a', { natPortRange: '7000:8000', nodeSelector: "zone == 'a'" });
+  await eventually().toBe('7000-8000');
   await apply('node.node1', { natPortRange: '3000:4000' });
   await eventually().toBe('3000-4000');
   await apply('node.node2', { natPortRange: '5000:6000' });
   await apply('node.node1', { logPrefix: 'also theirs' });
+  await eventually().toBe('7000-8000');
+  for (const name of ['elsewhere', 'zone-a']) await resources.delete('FelixConfiguration', name);
   await eventually().toBe('1000-2000');
   await resources.delete('FelixConfiguration', 'default');
   await eventually().toBe(undefined);
