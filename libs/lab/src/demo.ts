@@ -150,6 +150,9 @@ The lab stays up. Things to try:
   ${lab} exec node1 -- calicoctl get workloadendpoints -o wide
   ${lab} exec node1 -- nft list table ip calico
   ${lab} exec web1 -- ping -c 3 <another workload's address>
+  ${lab} exec node1 -- calicoctl explain flow --from web1 --to db2 --port 8080 --verify
+  ${lab} exec node1 -- calicoctl explain endpoint web1
+  ${lab} exec node1 -- calicoctl delete gnp ${policyName} --dry-run --impact
   ${lab} exec node1 -- calicoctl delete gnp ${policyName}
   ${lab} attach node2 cache1 --label app=db
   ${lab} kill node2 felix          (kill -9; the supervisor restarts it)
