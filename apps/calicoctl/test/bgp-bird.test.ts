@@ -68,10 +68,12 @@ function start(name: string, lines: readonly string[]): void {
   birds.push(spawn('nsenter', [`--net=/run/netns/${namespace}`, 'bird', ...args], { stdio: 'ignore' }));
 }
 
-async function calicoctl(...args: readonly string[]): Promise<Result> {
+const calicoctl = (...args: readonly string[]): Promise<Result> => run('bgp', ...args);
+
+async function run(...args: readonly string[]): Promise<Result> {
   const place = join(directory, 'ours');
   const io = fakeIo({ env: { CALICO_RUN_DIR: place, CALICO_LIB_DIR: place } });
-  const code = await runCalicoctl(['bgp', ...args], io);
+  const code = await runCalicoctl(args, io);
   return { code, stdout: io.stdout.replaceAll(/ +$/gm, ''), stderr: io.stderr };
 }
 
@@ -121,6 +123,24 @@ Announced:
     expect((await calicoctl('reload', 'Node_10_9_0_2')).stdout).toBe('Refreshed: 0, started anew: 1.\n');
     await peersShow(/Node_10_9_0_2 .* Established /);
     expect((await calicoctl('reload', 'Node_10_9_0_2')).stdout).toBe('Refreshed: 1, started anew: 0.\n');
+  });
+
+  it("has its sessions in Calico's table, and says which BIRD does not run", async () => {
+    const { code, stdout } = await run('node', 'status');
+    expect(code).toBe(0);
+    expect(stdout.replaceAll(/\d\d:\d\d:\d\d/g, '12:00:00')).toBe(`Calico process is running.
+
+IPv4 BGP status
++--------------+---------------+-------+----------+-------------+
+| PEER ADDRESS |   PEER TYPE   | STATE |  SINCE   |    INFO     |
++--------------+---------------+-------+----------+-------------+
+| 10.9.0.2     | node specific | up    | 12:00:00 | Established |
+| 10.9.0.77    | global        | start | 12:00:00 | Passive     |
++--------------+---------------+-------+----------+-------------+
+
+INFO: BIRDv6 process: 'bird6' is not running.
+
+`);
   });
 
   it.each([

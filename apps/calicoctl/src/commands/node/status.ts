@@ -28,6 +28,10 @@ export async function nodeStatus(io: Io): Promise<void> {
     return;
   }
   for (const [index, family] of ([4, 6] as const).entries()) {
+    if (peers === undefined && birds[index] === undefined) {
+      io.out(`\nINFO: BIRDv${family} process: '${BIRDS[index] ?? ''}' is not running.\n`);
+      continue;
+    }
     io.out(`\nIPv${family} BGP status\n`);
     const isOfFamily = ({ address }: { readonly address: string }): boolean => address.includes(':') === (family === 6);
     const ours = peers?.filter(isOfFamily) ?? [];
