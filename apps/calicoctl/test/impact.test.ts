@@ -173,6 +173,24 @@ it('tells programs why it did not look at connections', async () => {
   expect(stdout).toMatch(/^connections:\n {2}unknown: 'Felix is not running on this node/m);
 });
 
+it('knows what the nodes do with what their workloads send them', async () => {
+  const closed = manifest('GlobalNetworkPolicy', 'closed', {
+    selector: "app == 'web'",
+    types: ['Egress'],
+    egress: [{ action: 'Deny', protocol: 'TCP', destination: { ports: [9000] } }, { action: 'Allow' }],
+  });
+  const host = manifest('HostEndpoint', 'h', { node: 'n1', interfaceName: 'eth0', expectedIPs: ['172.16.0.1'] });
+  await cli.succeed('create -f -', host);
+  const impact = (): Promise<string> => cli.succeed('apply --dry-run --impact -f -', closed);
+  // By default a node drops what its workloads send it.
+  expect(await impact()).not.toContain('host h');
+  const felix = manifest('FelixConfiguration', 'node.n1', { defaultEndpointToHostAction: 'Return' });
+  await cli.succeed('create -f -', felix);
+  expect(await impact()).toMatch(/prod\/web1, prod\/web2 -> .*host h.*\n +TCP 9000: ALLOW -> DENY/);
+  await cli.succeed('delete hostendpoint h');
+  await cli.succeed('delete felixconfiguration node.n1');
+});
+
 it('is for dry runs alone', async () => {
   expect(await cli.fail('apply -f - --dry-run -o json', policy([80]))).toContain('--output needs --impact');
   expect(await cli.fail('apply -f - --impact', policy([80]))).toContain('--impact needs --dry-run');

@@ -45,13 +45,21 @@ export async function withChanges(
   return changed;
 }
 
-/** What FelixConfiguration `default` adds to policy; single nodes may have others. */
+/**
+ * What FelixConfiguration `default` adds to policy; single nodes may have others. What workloads send to their hosts is
+ * as the nodes' own resources say, where all that do agree: start-up makes one for each node that does.
+ */
 export async function readNodePolicy(resources: Resources): Promise<NodePolicy> {
-  const configuration = await readOne({ kind: 'FelixConfiguration', metadata: { name: 'default' } }, resources);
-  if (configuration?.kind !== 'FelixConfiguration') return defaultNodePolicy;
-  const { spec } = configuration;
+  const { items } = await resources.list('FelixConfiguration');
+  const spec = items.find(({ metadata }) => metadata.name === 'default')?.spec ?? {};
   const { failsafes, ...others } = defaultNodePolicy;
-  const action = spec.defaultEndpointToHostAction?.toUpperCase();
+  const ofNodes = new Set(
+    items
+      .filter(({ metadata }) => metadata.name.startsWith('node.'))
+      .flatMap(({ spec: own }) => own.defaultEndpointToHostAction?.toUpperCase() ?? []),
+  );
+  const [agreed] = ofNodes.size === 1 ? ofNodes : [];
+  const action = agreed ?? spec.defaultEndpointToHostAction?.toUpperCase();
   return {
     ...others,
     ...(action === 'RETURN' || action === 'ACCEPT' ? { defaultEndpointToHostAction: action } : {}),
