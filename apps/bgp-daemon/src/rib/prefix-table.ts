@@ -1,6 +1,6 @@
 import { readPrefix, u8, type PrefixView } from '@calico-node/bgp';
 import type { Cidr, Family } from '@calico-node/net';
-import { grown, grownCapacity, IntList } from './columns.ts';
+import { grown, IntList } from './columns.ts';
 import { encode, TableView, type Network } from './table-view.ts';
 
 /** What a table has room for at first: the pages of large arrays cost no memory before they are written to. */
@@ -21,7 +21,10 @@ export class PrefixTable {
   readonly #viewed: TableView = new TableView(this);
   readonly #key = new Int32Array(4);
   #run = new Int32Array(4096);
-  /** Numbers + 1; at most half of the slots are in use. */
+  /**
+   * A number + 1 in the bits of the mask, and above them those of the prefix's hash: a prefix that is not the right one is
+   * mostly known by them, without looking at it. Twice as many as there is room for.
+   */
   #slots: Int32Array;
   #mask: number;
   #end = 0;
@@ -123,11 +126,11 @@ export class PrefixTable {
     const slots = this.#slots;
     const mask = this.#mask;
     let slot = hashOf(this.#wordOf(id), bits) & mask;
-    while ((slots[slot] ?? 0) !== id + 1) slot = (slot + 1) & mask;
+    while (((slots[slot] ?? 0) & mask) !== id + 1) slot = (slot + 1) & mask;
     // What stands behind moves up, so that no look-up ends at the gap.
     for (let next = (slot + 1) & mask; (slots[next] ?? 0) !== 0; next = (next + 1) & mask) {
       const other = slots[next] ?? 0;
-      const home = this.#homeOf(other - 1);
+      const home = this.#hashOf((other & mask) - 1);
       if (((next - home) & mask) < ((next - slot) & mask)) continue;
       slots[slot] = other;
       slot = next;
@@ -215,18 +218,20 @@ export class PrefixTable {
     const keys = this.#keys;
     const lengths = this.#lengths;
     const isShort = this.#words === 1;
-    for (let slot = hashOf(word, bits) & mask; ; slot = (slot + 1) & mask) {
-      const id = (slots[slot] ?? 0) - 1;
-      if (id < 0) return -1;
+    const hash = hashOf(word, bits);
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const entry = slots[slot] ?? 0;
+      if (entry === 0) return -1;
+      if (((entry ^ hash) & ~mask) !== 0) continue;
+      const id = (entry & mask) - 1;
       if (lengths[id] === bits + 1 && (isShort ? keys[id] === word : this.#isKey(id))) return id;
     }
   }
 
   #add(word: number, bits: number): number {
-    if (2 * this.#size > this.#mask) this.#rehash();
     const free = this.#free.pop();
     const id = free >= 0 ? free : this.#end++;
-    if (id >= this.#lengths.length) this.#grow(id + 1);
+    if (id >= this.#lengths.length) this.#grow();
     if (this.#words === 1) this.#keys[id] = word;
     else this.#keys.set(this.#key, 4 * id);
     this.#lengths[id] = bits + 1;
@@ -245,12 +250,11 @@ export class PrefixTable {
     const mask = this.#mask;
     let slot = hash & mask;
     while ((slots[slot] ?? 0) !== 0) slot = (slot + 1) & mask;
-    slots[slot] = id + 1;
+    slots[slot] = (hash & ~mask) | (id + 1);
   }
 
-  /** The slot where a look-up for a prefix begins. */
-  #homeOf(id: number): number {
-    return hashOf(this.#wordOf(id), this.lengthOf(id)) & this.#mask;
+  #hashOf(id: number): number {
+    return hashOf(this.#wordOf(id), this.lengthOf(id));
   }
 
   #isKey(id: number): boolean {
@@ -264,21 +268,14 @@ export class PrefixTable {
     return this.#words === 1 ? (this.#keys[id] ?? 0) : mix6(this.#keys, 4 * id);
   }
 
-  #grow(least: number): void {
-    const capacity = grownCapacity(this.#lengths.length, least);
-    this.#keys = grown(this.#keys, capacity * this.#words);
-    this.#lengths = grown(this.#lengths, capacity);
-  }
-
-  #rehash(): void {
-    const old = this.#slots;
-    this.#slots = new Int32Array(2 * old.length);
-    this.#mask = this.#slots.length - 1;
-    // In the order of the old slots: then the new ones are written nearly in order too.
-    for (let at = 0, end = old.length; at < end; at++) {
-      const id = (old[at] ?? 0) - 1;
-      if (id >= 0) this.#place(this.#homeOf(id), id);
-    }
+  /** Twice the room, with all in new slots. */
+  #grow(): void {
+    const room = 2 * this.room;
+    this.#keys = grown(this.#keys, room * this.#words);
+    this.#lengths = grown(this.#lengths, room);
+    this.#slots = new Int32Array(2 * room);
+    this.#mask = 2 * room - 1;
+    for (let id = 0; id < room; id++) if (this.has(id)) this.#place(this.#hashOf(id), id);
   }
 }
 
