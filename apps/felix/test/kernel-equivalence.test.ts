@@ -4,15 +4,19 @@
  * test's own, in the last hooks behind Calico's, notes and drops what Calico has let through. Dropped there, a packet
  * never becomes a connection, so every packet is a connection's first.
  *
- * All policy sets come through one calculation graph and one driver, each as the change from the one before.
+ * All policy sets come through one calculation graph, each as the change from the one before. Now and then another driver
+ * goes on, as after a restart with another configuration.
  */
 import fc from 'fast-check';
 import { parseIp, parseNodeName } from '@calico-node/net';
 import { RouteSocket, writeSysctl } from '@calico-node/netlink';
 import { expect, test } from 'vitest';
 import { CalcGraph, type StoreUpdate } from '../src/calc/calc-graph.ts';
+import { IntentMirror } from '../src/calc/testing/intent-mirror.ts';
+import type { PolicyDriver } from '../src/dataplane/policy-driver.ts';
 import type { Packet } from '../src/rules/interpret.ts';
-import { defaultRuleOptions } from '../src/rules/options.ts';
+import { defaultRuleOptions, type RuleOptions } from '../src/rules/options.ts';
+import { silentOptions } from '../src/rules/testing/random-options.ts';
 import { packets } from '../src/rules/testing/random-packets.ts';
 import {
   hostAddresses,
@@ -122,14 +126,21 @@ test.for(Object.entries(drivers))(
       ]),
     );
     const graph = new CalcGraph({ hostname: parseNodeName('node1') });
-    const rules = { ...defaultRuleOptions, failsafes: randomFailsafes };
-    const driver = open({ netns: lab.netns, families: [4, 6], rules });
-    driver.update(hostInterfaces.map((each) => ({ type: 'host-interface-update', ...each })));
+    const mirror = new IntentMirror();
+    const start = (rules: RuleOptions): PolicyDriver => {
+      const started = open({ netns: lab.netns, families: [4, 6], rules });
+      started.update(hostInterfaces.map((each) => ({ type: 'host-interface-update', ...each })));
+      started.update(mirror.intents());
+      return started;
+    };
+    let rules: RuleOptions = { ...defaultRuleOptions, failsafes: randomFailsafes };
+    let driver = start(rules);
     try {
       const sample = fc.sample(
         fc.tuple(
           fc.oneof(worlds, hostWorlds),
           fc.array(routable, { minLength: packetsPerWorld, maxLength: packetsPerWorld }),
+          fc.oneof({ weight: 9, arbitrary: fc.constant(undefined) }, silentOptions),
         ),
         {
           numRuns: Math.ceil(cases / packetsPerWorld),
@@ -139,14 +150,21 @@ test.for(Object.entries(drivers))(
       let stored: readonly StoreUpdate[] = [];
       let id = 0;
       const seen = { allow: 0, deny: 0 };
-      for (const [world, several] of sample) {
+      for (const [world, several, other] of sample) {
+        if (other !== undefined) {
+          driver.close();
+          rules = { ...defaultRuleOptions, ...other };
+          driver = start(rules);
+        }
         const updates = updatesOf(world);
         const keys = new Set(updates.map(({ key }) => key));
         for (const { key, revision } of stored) if (!keys.has(key)) feed(graph, { key, value: undefined, revision });
         for (const update of updates) feed(graph, update);
         stored = updates;
         graph.onInSync();
-        driver.update(graph.flush().intents);
+        const batch = graph.flush();
+        mirror.apply(batch);
+        driver.update(batch.intents);
         await driver.apply();
         // A chain that the kernel refuses drops everything, which would often be right.
         expect(driver.hasProblems).toBe(false);
@@ -172,7 +190,7 @@ test.for(Object.entries(drivers))(
             ({ passed } = noted(lab));
           const byKernel = passed.has(number) ? 'allow' : 'deny';
           if (byKernel !== verdict)
-            expect({ packet, byKernel, policies: world.policies }).toEqual({ packet, verdict, steps });
+            expect({ packet, byKernel, rules, policies: world.policies }).toEqual({ packet, verdict, steps });
           seen[verdict]++;
         }
         if (id < 60_000) continue;

@@ -6,9 +6,9 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { IntentMirror } from '../calc/testing/intent-mirror.ts';
 import { interpret, packetPaths, type Packet } from './interpret.ts';
-import { allocateMarks } from './marks.ts';
 import { defaultRuleOptions, type RuleOptions } from './options.ts';
 import { calculate, kernelWorld, render } from './testing/program.ts';
+import { anyOptions } from './testing/random-options.ts';
 import { hostPackets, packets, pathOf } from './testing/random-packets.ts';
 import { rule } from './testing/random-rules.ts';
 import { hostInterfaces, hostWorlds, randomFailsafes, worlds, type RandomWorld } from './testing/random-world.ts';
@@ -69,27 +69,6 @@ test(`look-ups in place of rules decide as the policy reads (seed ${seed})`, { t
     options,
   );
   expect(Math.min(allowed, denied)).toBeGreaterThan(cases / 20);
-});
-
-/** Flow logs among them: rules that tell of flows decide as those that do not. */
-const anyOptions = fc.record({
-  filterAllowAction: fc.constantFrom('ACCEPT', 'RETURN'),
-  mangleAllowAction: fc.constantFrom('ACCEPT', 'RETURN'),
-  filterDenyAction: fc.constantFrom('DROP', 'REJECT'),
-  defaultEndpointToHostAction: fc.constantFrom('DROP', 'RETURN', 'ACCEPT'),
-  enforceReversePath: fc.boolean(),
-  disableConntrackInvalidCheck: fc.boolean(),
-  allowVxlanPacketsFromWorkloads: fc.boolean(),
-  allowIpipPacketsFromWorkloads: fc.boolean(),
-  serviceLoopPrevention: fc.constantFrom('Drop', 'Reject', 'Disabled'),
-  failsafes: fc.constantFrom(randomFailsafes, defaultRuleOptions.failsafes),
-  interfacePrefixes: fc.constantFrom(['cali'], ['tap', 'cali']),
-  maxChainNameLength: fc.constantFrom(28, 240),
-  marks: fc.constantFrom(0xffff0000, 0x1f, 0xa8000015).map((mask) => allocateMarks(mask)),
-  logRate: fc.constantFrom(undefined, { packets: 1, per: 'minute' as const, burst: 1 }),
-  floatingIps: fc.boolean(),
-  verdictMaps: fc.boolean(),
-  flowLogs: fc.boolean(),
 });
 
 test(`whatever is configured, rules decide as the policy reads (seed ${seed})`, { timeout }, () => {

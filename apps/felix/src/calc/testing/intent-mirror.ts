@@ -3,6 +3,7 @@
  * that point of the batch, nothing is removed that is unknown or in use, deltas are exact.
  */
 import type { Cidr } from '@calico-node/net';
+import type { HostEndpointId, WorkloadEndpointId } from '../endpoint-id.ts';
 import {
   policiesOf,
   type ConfigUpdate,
@@ -13,6 +14,7 @@ import {
   type Intent,
   type IntentBatch,
   type IpSetDelta,
+  type IpSetUpdate,
   type LocalHostEndpoint,
   type LocalWorkloadEndpoint,
   type PolicyUpdate,
@@ -50,6 +52,27 @@ export class IntentMirror {
   apply({ intents }: IntentBatch): this {
     for (const intent of intents) this.#applyOne(intent);
     return this;
+  }
+
+  /** What calc would tell a dataplane that comes now, as far as policy goes. */
+  intents(): readonly Intent[] {
+    return [
+      ...(this.config === undefined ? [] : [this.config]),
+      { type: 'service-cidrs-update', cidrs: this.serviceCidrs },
+      ...[...this.sets].map(
+        ([id, { kind, members }]) =>
+          ({ type: 'ip-set-update', id, kind, members: [...members] }) as unknown as IpSetUpdate,
+      ),
+      ...this.profiles.values(),
+      ...this.policies.values(),
+      ...[...this.endpoints].map(
+        ([id, endpoint]) => ({ type: 'workload-endpoint-update', id: id as WorkloadEndpointId, endpoint }) as const,
+      ),
+      ...[...this.hostEndpoints].map(
+        ([id, endpoint]) => ({ type: 'host-endpoint-update', id: id as HostEndpointId, endpoint }) as const,
+      ),
+      ...(this.isInSync ? [{ type: 'in-sync' } as const] : []),
+    ];
   }
 
   /** The state as comparable text. */
