@@ -541,7 +541,9 @@ export class CalcGraph {
     else this.#policies.setPolicy(model);
   }
 
-  #setProfile(name: string, model: ProfileModel | undefined): void {
+  #setProfile(name: string, stored: ProfileModel | undefined): void {
+    // It is there whatever the store says.
+    const model = stored ?? (name === defaultAllowProfile.name ? defaultAllowProfile : undefined);
     if (model === undefined) this.#profiles.deleteProfile(name);
     else this.#profiles.setProfile(model);
     const labels = model?.labels ?? new Map<string, string>();

@@ -74,3 +74,13 @@ test('starts anew when it holds too many', () => {
   for (const app of ['a', 'b', 'c', 'a']) expect(read(stored('10.0.0.1/32', { app }))?.labels.get('app')).toBe(app);
   expect(decodings()).toBe(4);
 });
+
+test('does not take what holds newlines for something else', () => {
+  const { read } = counted(new EndpointItems());
+  const forged = { 'a\n1\nb': '2' };
+  expect(read(stored('10.0.0.1/32', forged, { profiles: ['p\nq'] }))?.labels.get('a\n1\nb')).toBe('2');
+  const honest = read(stored('10.0.0.2/32', { a: '1', b: '2' }, { profiles: ['p', 'q'] }));
+  expect(honest?.labels.get('b')).toBe('2');
+  expect(honest?.profiles).toEqual(['p', 'q']);
+  expect(read(stored('10.0.0.3/32', forged, { profiles: ['p\nq'] }))).toMatchObject({ profiles: ['p\nq'] });
+});

@@ -19,14 +19,22 @@ export class LabelInterner {
     isLeftOut: (name: string) => boolean,
     added: readonly (readonly [string, string])[],
   ): LabelMap {
-    // No label name or value holds a newline.
     let key = '';
-    for (const name in record) key += `${name}\n${record[name] ?? ''}\n`;
-    for (const [name, value] of added) key += `\n${name}\n${value}\n`;
-    const known = this.#labels.get(key);
+    let newlines = 0;
+    for (const name in record) {
+      key += `${name}\n${record[name] ?? ''}\n`;
+      newlines += 2;
+    }
+    for (const [name, value] of added) {
+      key += `\n${name}\n${value}\n`;
+      newlines += 3;
+    }
+    const isKey = hasNewlines(key, newlines);
+    const known = isKey ? this.#labels.get(key) : undefined;
     if (known !== undefined) return known;
     const labels = new Map(Object.entries(record ?? {}).filter(([name]) => !isLeftOut(name)));
     for (const [name, value] of added) labels.set(name, value);
+    if (!isKey) return labels;
     if (this.#labels.size >= this.#capacity) this.#labels.clear();
     this.#labels.set(key, labels);
     return labels;
@@ -34,10 +42,18 @@ export class LabelInterner {
 
   list(texts: readonly string[]): readonly string[] {
     const key = texts.join('\n');
+    if (!hasNewlines(key, Math.max(0, texts.length - 1))) return texts;
     const known = this.#lists.get(key);
     if (known !== undefined) return known;
     if (this.#lists.size >= this.#capacity) this.#lists.clear();
     this.#lists.set(key, texts);
     return texts;
   }
+}
+
+/** One more would be in a name or value, where the API takes none: what is unlike would look alike. */
+function hasNewlines(text: string, count: number): boolean {
+  let found = 0;
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) found++;
+  return found === count;
 }

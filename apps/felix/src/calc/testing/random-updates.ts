@@ -56,7 +56,9 @@ const endpoint = fc
     labels,
     interfaceName: fc.constantFrom('cali1', 'cali2'),
     ipNetworks: fc.uniqueArray(address, { maxLength: 2 }),
-    profiles: fc.uniqueArray(fc.constantFrom('p1', 'p2', 'kns.default', 'ksa.sa1'), { maxLength: 2 }),
+    profiles: fc.uniqueArray(fc.constantFrom('p1', 'p2', 'kns.default', 'ksa.sa1', 'projectcalico-default-allow'), {
+      maxLength: 2,
+    }),
     serviceAccountName: fc.constantFrom('', 'sa1'),
     httpPort: fc.constantFrom(80, 8080),
   })
@@ -164,7 +166,7 @@ export const randomUpdate: fc.Arbitrary<StoreUpdate> = fc.oneof(
       labels,
       interfaceName: fc.constantFrom('eth0', '*'),
       expectedIPs: fc.subarray(['10.0.0.1', 'fd00::1']),
-      profiles: fc.subarray(['p1', 'p2']),
+      profiles: fc.subarray(['p1', 'p2', 'projectcalico-default-allow']),
       ports: fc.subarray([{ name: 'http', protocol: 'TCP', port: 443 }]),
     })
     .map(({ name, labels: own, ...spec }) => stored('HostEndpoint', { name, labels: own }, spec)),
