@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { bgpV1, RpcError, serveUnix, unary } from '@calico-node/rpc';
+import { bgpV1, RpcError, serveUnix, streaming, unary } from '@calico-node/rpc';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { fakeIo } from '../src/fake-io.ts';
 import { runCalicoctl } from '../src/program.ts';
@@ -77,9 +77,9 @@ async function serve(): Promise<void> {
             }),
           ],
         })),
-        listRoutes: unary(({ prefix, peer }: bgpV1.ListRoutesRequest) => {
+        streamRoutes: streaming(({ prefix, peer }: bgpV1.ListRoutesRequest) => {
           const isAsked = (prefix === '' || prefix === learnt.prefix) && (peer === '' || peer === learnt.source);
-          return { routes: isAsked ? [learnt] : [] };
+          return [{ routes: isAsked ? [learnt] : [] }];
         }),
         shutdownPeer: unary(({ peer, message }: bgpV1.ShutdownPeerRequest) => {
           if (peer !== 'tor') throw new RpcError('NOT_FOUND', `there is no peer '${peer}'`);

@@ -7,4 +7,5 @@ export { CallStream } from './call-stream.ts';
 export { connectUnix, callUnary, type CallOptions } from './client.ts';
 export { RpcError, isRpcError, type RpcCode } from './errors.ts';
 export { serveUnix, unary, type RunningServer, type UnaryContext } from './server.ts';
+export { callStreaming, streaming } from './streaming.ts';
 export { sessionStateNames } from './session-state.ts';

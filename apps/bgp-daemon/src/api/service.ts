@@ -1,5 +1,5 @@
 import { ipFromBigInt, tryParseCidr } from '@calico-node/net';
-import { RpcError, unary, type bgpV1 } from '@calico-node/rpc';
+import { RpcError, streaming, unary, type bgpV1 } from '@calico-node/rpc';
 import { VERSION } from '@calico-node/service';
 import type { Bfd } from '../bfd/bfd.ts';
 import { BgpConfigError } from '../config/fields.ts';
@@ -7,8 +7,11 @@ import { peerHop } from '../config/daemon-config.ts';
 import type { Neighbor } from '../speaker/neighbor.ts';
 import type { ApplyResult, Speaker } from '../speaker/speaker.ts';
 import { dumpTable } from '../mrt/dump-table.ts';
-import { sendDump } from '../mrt/send-dump.ts';
 import { peerStatus, routeStatus, routeStatuses } from './status.ts';
+
+/** Of the routes in one answer: more would not fit, nor be made while keepalives wait. */
+const mostListed = 20_000;
+const routesInPiece = 200;
 
 export interface ConfigOwner {
   /** The configuration as it came; undefined before the first. */
@@ -45,12 +48,16 @@ export function bgpService(speaker: Speaker, bfd: Bfd, owner: ConfigOwner, start
         peerStatus(neighbor, speaker.isDynamic(neighbor), bfd.status(neighbor.config.name)),
       ),
     })),
-    listRoutes: unary<bgpV1.ListRoutesRequest, bgpV1.ListRoutesResponse>(({ prefix, peer }) => {
-      const only = prefix === '' ? undefined : tryParseCidr(prefix);
-      if (prefix !== '' && only === undefined)
-        throw new RpcError('INVALID_ARGUMENT', `prefix: '${prefix}' is not a prefix`);
-      return { routes: routeStatuses(speaker, only, peer) };
+    listRoutes: unary<bgpV1.ListRoutesRequest, bgpV1.ListRoutesResponse>((request) => {
+      const routes: bgpV1.Route[] = [];
+      for (const route of routesAskedFor(speaker, request)) {
+        if (routes.length === mostListed)
+          throw new RpcError('RESOURCE_EXHAUSTED', `there are more than ${mostListed} routes: see StreamRoutes`);
+        routes.push(route);
+      }
+      return { routes };
     }),
+    streamRoutes: streaming((request) => inPieces(routesAskedFor(speaker, request))),
     explainRoute: unary<bgpV1.ExplainRouteRequest, bgpV1.ExplainRouteResponse>(({ prefix }) => {
       const asked = tryParseCidr(prefix);
       if (asked === undefined) throw new RpcError('INVALID_ARGUMENT', `prefix: '${prefix}' is not a prefix`);
@@ -70,9 +77,9 @@ export function bgpService(speaker: Speaker, bfd: Bfd, owner: ConfigOwner, start
       const refreshed = outcomes.filter((outcome) => outcome === 'refreshed').length;
       return { refreshed, restarted: outcomes.length - refreshed };
     }),
-    dumpTable: (call) => {
-      void sendDump(dumpTable(speaker, Date.now()), call);
-    },
+    dumpTable: streaming(function* () {
+      for (const piece of dumpTable(speaker, Date.now())) yield { data: Buffer.from(piece) };
+    }),
     getStatus: unary<bgpV1.GetStatusRequest, bgpV1.GetStatusResponse>(() => ({
       version: VERSION,
       routerId: speaker.config === undefined ? '' : ipFromBigInt(BigInt(speaker.config.routerId), 4),
@@ -83,6 +90,25 @@ export function bgpService(speaker: Speaker, bfd: Bfd, owner: ConfigOwner, start
       restarting: speaker.isRestarting,
     })),
   };
+}
+
+/** @throws RpcError for what is no prefix */
+function routesAskedFor(speaker: Speaker, { prefix, peer }: bgpV1.ListRoutesRequest): Iterable<bgpV1.Route> {
+  const only = prefix === '' ? undefined : tryParseCidr(prefix);
+  if (prefix !== '' && only === undefined)
+    throw new RpcError('INVALID_ARGUMENT', `prefix: '${prefix}' is not a prefix`);
+  return routeStatuses(speaker, only, peer);
+}
+
+function* inPieces(routes: Iterable<bgpV1.Route>): Generator<bgpV1.ListRoutesResponse> {
+  let piece: bgpV1.Route[] = [];
+  for (const route of routes) {
+    piece.push(route);
+    if (piece.length < routesInPiece) continue;
+    yield { routes: piece };
+    piece = [];
+  }
+  if (piece.length > 0) yield { routes: piece };
 }
 
 function findPeer(speaker: Speaker, wanted: string): Neighbor {

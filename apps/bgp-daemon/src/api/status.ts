@@ -129,10 +129,8 @@ function shownNextHop({ nextHop, attributes }: AttributeSet): string {
 }
 
 /** The paths of all prefixes, or of one, from all sources, or from one. */
-export function routeStatuses(speaker: Speaker, prefix: Cidr | undefined, source: string): bgpV1.Route[] {
-  const routes: bgpV1.Route[] = [];
-  speaker.forEachPath((destination, path, best) => {
-    if (source === '' || path.source.name === source) routes.push(routeStatus(destination, path, best));
-  }, prefix);
-  return routes;
+export function* routeStatuses(speaker: Speaker, only: Cidr | undefined, source: string): Generator<bgpV1.Route> {
+  const isFrom = (path: PathView): boolean => source === '' || path.source.name === source;
+  for (const { prefix, paths, best } of speaker.routes(only))
+    for (const path of paths) if (isFrom(path)) yield routeStatus(prefix, path, path.path === best);
 }

@@ -11,7 +11,9 @@ export class SessionStatistics {
 
   /** An UPDATE could not be used. */
   note(problem: ImportProblem | 'leak' | undefined): void {
-    if (problem === 'as-loop') this.asLoops++;
+    // RFC 7606 7.2: what is malformed only by configuration.
+    if (problem === 'first-as') this.treatedAsWithdrawn++;
+    else if (problem === 'as-loop') this.asLoops++;
     else if (problem === 'cluster-loop') this.clusterLoops++;
     else if (problem === 'own-originator') this.originatorLoops++;
   }

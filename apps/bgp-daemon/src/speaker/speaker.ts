@@ -52,6 +52,8 @@ export type Listen = (addresses: readonly PeerAddress[], port: number, handlers:
 export interface RoutesTo {
   readonly prefix: Cidr;
   readonly paths: readonly PathView[];
+  /** The number of the one that is used, or -1. */
+  readonly best: number;
   /** The path identifier that the peer gave (RFC 7911). */
   readonly pathIdOf: (path: PathView) => number;
 }
@@ -215,30 +217,17 @@ export class Speaker {
     return this.#ribs[family].size;
   }
 
-  /** All prefixes that are reached, each with its paths. What changes meanwhile may be in it or not. */
-  *routes(): Generator<RoutesTo> {
+  /** All prefixes that are reached, or one, each with its paths. What changes meanwhile may be in it or not. */
+  *routes(only?: Cidr): Generator<RoutesTo> {
     for (const family of families) {
+      if (only !== undefined && familyOf(only) !== family) continue;
       const rib = this.#ribs[family];
       const pathIdOf = ({ path }: PathView): number => rib.pathIdOf(path);
-      for (let id = 0; id < rib.prefixes.end; id++) {
-        if (!rib.prefixes.has(id)) continue;
-        const paths = rib.paths(id);
-        if (paths.length > 0) yield { prefix: rib.cidr(id), paths, pathIdOf };
-      }
-    }
-  }
-
-  /** Visits every path, prefix by prefix; `prefix` narrows to one. */
-  forEachPath(visit: (prefix: Cidr, path: PathView, isBest: boolean) => void, only?: Cidr): void {
-    for (const family of families) {
-      const rib = this.#ribs[family];
-      if (only !== undefined && familyOf(only) !== family) continue;
-      const one = only === undefined ? undefined : rib.prefixes.findCidr(only);
+      const one = only && rib.prefixes.findCidr(only);
       for (let id = one ?? 0; id < (one === undefined ? rib.prefixes.end : one + 1); id++) {
         if (id < 0 || !rib.prefixes.has(id)) continue;
-        const best = rib.best(id)?.path;
-        const prefix = rib.cidr(id);
-        for (const path of rib.paths(id)) visit(prefix, path, path.path === best);
+        const paths = rib.paths(id);
+        if (paths.length > 0) yield { prefix: rib.cidr(id), paths, best: rib.bestPath(id), pathIdOf };
       }
     }
   }

@@ -1,4 +1,4 @@
-import { bgpV1, callUnary, connectUnix, isRpcError, sessionStateNames } from '@calico-node/rpc';
+import { bgpV1, callStreaming, callUnary, connectUnix, isRpcError, sessionStateNames } from '@calico-node/rpc';
 import { CommandError, type Io } from '../../io.ts';
 import type { BgpDaemon } from './daemon.ts';
 
@@ -6,13 +6,10 @@ const CALL_TIMEOUT_MS = 30_000;
 
 /** Our own daemon, over gRPC. */
 export function nativeDaemon(socket: string, io: Io): BgpDaemon {
-  const ask = async <Request, Response>(
-    method: (client: bgpV1.BgpServiceClient) => Parameters<typeof callUnary<Request, Response>>[0],
-    request: Request,
-  ): Promise<Response> => {
+  const use = async <Answer>(ask: (client: bgpV1.BgpServiceClient) => Promise<Answer>): Promise<Answer> => {
     const client = connectUnix(bgpV1.BgpServiceClient, socket);
     try {
-      return await callUnary(method(client), request, { timeoutMs: CALL_TIMEOUT_MS });
+      return await ask(client);
     } catch (error) {
       const reason = isRpcError(error, 'UNAVAILABLE') ? `it is gone from ${socket}` : textOf(error);
       throw new CommandError(`the BGP daemon: ${reason}`, { cause: error });
@@ -20,6 +17,10 @@ export function nativeDaemon(socket: string, io: Io): BgpDaemon {
       client.close();
     }
   };
+  const ask = <Request, Response>(
+    method: (client: bgpV1.BgpServiceClient) => Parameters<typeof callUnary<Request, Response>>[0],
+    request: Request,
+  ): Promise<Response> => use((client) => callUnary(method(client), request, { timeoutMs: CALL_TIMEOUT_MS }));
   return {
     sinceHeading: 'FOR',
     peers: async () => {
@@ -35,7 +36,13 @@ export function nativeDaemon(socket: string, io: Io): BgpDaemon {
         lastError: peer.state === bgpV1.SessionState.ESTABLISHED ? '' : peer.lastError,
       }));
     },
-    routes: async (prefix, peer) => (await ask((client) => client.listRoutes.bind(client), { prefix, peer })).routes,
+    routes: (prefix, peer) =>
+      use(async (client) => {
+        const routes: bgpV1.Route[] = [];
+        const pieces = callStreaming(client.streamRoutes.bind(client), { prefix, peer });
+        for await (const piece of pieces) routes.push(...piece.routes);
+        return routes;
+      }),
     explain: (prefix) => ask((client) => client.explainRoute.bind(client), { prefix }),
     shutdown: async (peer, message) => {
       await ask((client) => client.shutdownPeer.bind(client), { peer, message });
