@@ -42,14 +42,14 @@ export interface Variant {
   readonly changes: string;
   /** Undefined: it does not fit into a message. */
   readonly outbound: Outbound | undefined;
+  /** Another one's. */
+  readonly next: Variant | undefined;
 }
 
 /** What a peer's attribute lists are checked against, without the kernel's addresses. */
 export type PeerImport = Omit<ImportTarget, 'isLocalAddress'>;
 
 const plainContext = { as4: true, external: false, families: [4], addPath: [] } as const;
-
-const noVariants: readonly Variant[] = [];
 
 /** Path attributes that any number of routes share; equal attributes are one object. */
 export class AttributeSet {
@@ -66,7 +66,7 @@ export class AttributeSet {
   /** How many routes have it: kept by the RIB and the table. */
   references = 0;
   /** What the update groups make of these attributes; it goes with them. */
-  variants: readonly Variant[] = noVariants;
+  variant: Variant | undefined;
   /** The last peer that they were checked for, and the outcome. */
   checkedFor: PeerImport | undefined;
   problem: ImportProblem | undefined;

@@ -13,7 +13,7 @@ import {
 } from '@calico-node/bgp';
 import { familyOf, type Family } from '@calico-node/net';
 import { AnnouncedSlots } from './announced-slots.ts';
-import { makeOutbound, type AttributeSet, type Outbound } from './attribute-table.ts';
+import { makeOutbound, type AttributeSet, type Outbound, type Variant } from './attribute-table.ts';
 import { Bundles, type Bundle } from './bundles.ts';
 import type { AdvertisementPace } from './advertisement-pace.ts';
 import { isCaughtUp, newMemberState, type GroupMember, type MemberState, type Told } from './group-member.ts';
@@ -414,15 +414,11 @@ export class UpdateGroup {
     operations: readonly RouteOperation[] | undefined,
   ): Outbound | undefined {
     const changes = operations === undefined ? '' : JSON.stringify(operations);
-    const { variants } = set;
-    for (const variant of variants) {
-      if (variant.group === this && variant.source === route && variant.changes === changes) return variant.outbound;
-    }
+    for (let known = set.variant; known !== undefined; known = known.next)
+      if (known.group === this && known.source === route && known.changes === changes) return known.outbound;
     const made = this.#make(set, route, operations);
     const outbound = this.#fits(made) ? made : undefined;
-    const variant = { group: this, source: route, changes, outbound };
-    // No longer than it is: there are as many of these lists as attribute sets.
-    set.variants = variants.length === 0 ? [variant] : [...variants.filter(({ group }) => group.isInUse), variant];
+    set.variant = { group: this, source: route, changes, outbound, next: inUse(set.variant) };
     return outbound;
   }
 
@@ -462,6 +458,14 @@ class RouteSubject implements FilterSubject {
     this.prefix = prefix;
     this.route = route;
   }
+}
+
+/** A list of variants without those of groups that are gone. */
+function inUse(first: Variant | undefined): Variant | undefined {
+  let kept: Variant | undefined;
+  for (let variant = first; variant !== undefined; variant = variant.next)
+    if (variant.group.isInUse) kept = { ...variant, next: kept };
+  return kept;
 }
 
 function isFor({ source, isOnlyForSource }: Bundle, member: GroupMember): boolean {

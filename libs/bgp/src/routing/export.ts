@@ -1,5 +1,6 @@
 /** What a route looks like to a peer, and whether it may go there at all: RFC 4271 9.2, RFC 4456, RFC 1997. */
 import { familyOf, ipToBytes, type IpAddress } from '@calico-node/net';
+import { u16 } from '../wire/bytes.ts';
 import type { Role } from '../wire/capability.ts';
 import { prependAs, type AsPath } from '../wire/as-path.ts';
 import type { PathAttributes } from '../wire/path-attributes.ts';
@@ -87,11 +88,20 @@ export function plainTraits(
   { communitiesStart: start, communitiesEnd: end, localPref }: PlainAttributes,
 ): ExportTraits {
   const isPreferred = localPref > defaultLocalPref;
-  if (start === end) return isPreferred ? preferred : unmarked;
+  if (!hasWellKnown(bytes, start, end)) return isPreferred ? preferred : unmarked;
+  return markedTraits(bytes, start, end, isPreferred);
+}
+
+/** Whether one of the communities is in the range of well-known ones (RFC 1997 2). */
+function hasWellKnown(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at += 4) if (u16(bytes, at) === 0xffff) return true;
+  return false;
+}
+
+function markedTraits(bytes: Uint8Array, start: number, end: number, isPreferred: boolean): ExportTraits {
   const has = (community: number): boolean => hasPlainValue(bytes, start, end, community);
   const { noAdvertise, noExport, noExportSubconfed, longLivedStale } = wellKnownCommunity;
   const spread = has(noAdvertise) ? 'nowhere' : has(noExport) || has(noExportSubconfed) ? 'own-as' : 'anywhere';
-  if (spread === 'anywhere' && !has(longLivedStale)) return isPreferred ? preferred : unmarked;
   return { spread, isLongLivedStale: has(longLivedStale), isOnlyToCustomer: false, isPreferred };
 }
 
