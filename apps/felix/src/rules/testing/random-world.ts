@@ -111,25 +111,27 @@ const spec = fc
   })
   .map(present);
 
+const hostFlags = fc.constantFrom(
+  {},
+  {},
+  {},
+  { applyOnForward: true },
+  { applyOnForward: true, preDNAT: true },
+  { applyOnForward: true, doNotTrack: true },
+);
+
 const policy = fc
   .record({
     namespace: fc.constantFrom(undefined, undefined, 'default', 'other'),
     name: fc.constantFrom('x', 'y', 'z', 'x.a-name-too-long-for-a-chain-1', 'x.a-name-too-long-for-a-chain-2'),
-    hostFlags: fc.constantFrom(
-      {},
-      {},
-      {},
-      { applyOnForward: true },
-      { applyOnForward: true, preDNAT: true },
-      { applyOnForward: true, doNotTrack: true },
-    ),
+    hostFlags,
     namespaceSelector: maybe(fc.constantFrom('all()', 'env == "prod"', '!has(env)')),
     spec,
   })
-  .map(({ namespace, name, namespaceSelector, hostFlags, spec: common }) => {
+  .map(({ namespace, name, namespaceSelector, hostFlags: flags, spec: common }) => {
     if (namespace !== undefined) return { name, namespace, spec: common };
-    const global = present({ ...common, ...hostFlags, namespaceSelector });
-    return { name, spec: 'preDNAT' in hostFlags ? ingressOnly(global) : global };
+    const global = present({ ...common, ...flags, namespaceSelector });
+    return { name, spec: 'preDNAT' in flags ? ingressOnly(global) : global };
   });
 
 /** Pre-DNAT policy speaks of what comes in alone. */
@@ -147,12 +149,13 @@ const fewPolicies: fc.Arbitrary<Policies> = fc.uniqueArray(policy, {
 
 /** Many with one selector, which endpoints share as a group. */
 const manyAlike: fc.Arbitrary<Policies> = fc
-  .record({ ingress: fc.array(rules, { minLength: 6, maxLength: 12 }), own: selector, tier: fc.constant('default') })
-  .map(({ ingress, own, tier }) =>
-    ingress.map((list, index) => ({
-      name: `alike${index}`,
-      spec: { tier, selector: own, types: ['Ingress', 'Egress'], ingress: list, egress: list },
-    })),
+  .record({ ingress: fc.array(rules, { minLength: 6, maxLength: 12 }), own: selector, flags: hostFlags })
+  .map(({ ingress, own, flags }) =>
+    ingress.map((list, index) => {
+      const types = ['Ingress' as const, 'Egress' as const];
+      const all = { tier: 'default', selector: own, types, ingress: list, egress: list, ...flags };
+      return { name: `alike${index}`, spec: 'preDNAT' in flags ? ingressOnly(all) : all };
+    }),
   );
 
 const stagedAction = fc.constantFrom('Set' as const, 'Learn' as const, 'Ignore' as const, undefined);
