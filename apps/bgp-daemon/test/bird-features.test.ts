@@ -228,6 +228,24 @@ protocol static s2 { ipv4 { preference 200; }; route ${prefix} via ${b.address};
     );
   });
 
+  it('says once why a session does not come up', async () => {
+    const host = rig.addHost();
+    startBird(host);
+    await daemon.apply(config([{ address: host.address, remoteAs: 64999 }]));
+    const said = (): string[] =>
+      ours
+        .log('daemon.log')
+        .split('\n')
+        .filter((line) => line.includes(`"peer":"${host.address}"`) && line.includes('"msg":"connection failed"'));
+    const lines = await until(
+      'two tries',
+      said,
+      (all) => all.filter((line) => line.includes('Bad Peer AS')).length > 1,
+    );
+    const told = lines.filter((line) => line.includes('Bad Peer AS') && line.startsWith('{"level":"warn"'));
+    expect(told).toHaveLength(1);
+  });
+
   it('agrees on roles, and refuses a peer whose role does not fit', async () => {
     const theirs = rig.addHost();
     const bird = startBird(theirs, { asn: 64777, session: 'local role provider;' });

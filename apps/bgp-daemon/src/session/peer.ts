@@ -63,6 +63,8 @@ const reconnectSeconds = 0.5;
 const errorMinMs = 1000;
 const errorMaxMs = 30_000;
 
+const maxLoggedFailures = 16;
+
 /** Connections that a peer may have open to us at once: an old one, a new one, and one to spare. */
 const maxAccepted = 3;
 
@@ -86,6 +88,7 @@ export class Peer {
   #wasEstablished = false;
   #lastDown: DownReason | undefined;
   #lastError = '';
+  readonly #loggedFailures = new Set<string>();
   #state: StateName = 'Idle';
   #sinceMs = Date.now();
   #establishedAt = 0;
@@ -311,6 +314,7 @@ export class Peer {
     this.#establishedAt = performance.now();
     this.#wasEstablished = true;
     this.#errorBackoff.reset();
+    this.#loggedFailures.clear();
     for (const other of this.#channels()) if (other !== channel) other.dispatch({ kind: 'collision-dump' });
     this.#log.info({ holdSeconds: session.holdSeconds, initiator: channel.initiator }, 'session established');
     const localAddress = channel.localAddress ?? this.config.sourceAddress;
@@ -342,9 +346,19 @@ export class Peer {
       const graceful = isGracefulLoss(reason) && !this.#isStopped ? lost?.gracefulRestart : undefined;
       this.#handlers.lost(graceful);
     } else if (!isCollision && reason.kind !== 'stopped') {
-      this.#log.debug({ reason: describeDown(reason), initiator: channel.initiator }, 'connection failed');
+      this.#logFailure(channel, reason);
     }
     this.#startAgain();
+  }
+
+  /** It is tried again and again: each way of failing is said aloud once, until there is a session. */
+  #logFailure({ initiator }: Channel, reason: DownReason): void {
+    const text = describeDown(reason);
+    const news = reason.kind === 'transport' ? 'info' : 'warn';
+    this.#log[this.#loggedFailures.has(text) ? 'debug' : news]({ reason: text, initiator }, 'connection failed');
+    // What a peer says can be anything.
+    if (this.#loggedFailures.size >= maxLoggedFailures) this.#loggedFailures.clear();
+    this.#loggedFailures.add(text);
   }
 
   #idleHoldSeconds(): number {
