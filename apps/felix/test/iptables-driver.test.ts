@@ -124,8 +124,11 @@ describe.for(variants)('iptables, %s', (variant) => {
     iptables('-A', 'cali-gone', '-j', 'felix-FORWARD');
     ipset('create', 'cali40s:gone', 'hash:net');
     ipset('create', 'cali4t3', 'hash:net');
+    for (const name of ['cali4-s:old', 'felix-4-old', 'felix-masq-ipam-pools']) ipset('create', name, 'hash:net');
+    for (const name of ['calico', 'felix']) ipset('create', name, 'hash:net');
     await apply(...state);
-    expect(everything()).not.toMatch(/felix-|gone|cali4t/);
+    expect(everything()).not.toMatch(/felix-|gone|cali4t|old/);
+    expect(ipset('list', '-n').split('\n')).toEqual(expect.arrayContaining(['calico', 'felix']));
   });
 
   it.each([

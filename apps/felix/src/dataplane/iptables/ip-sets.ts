@@ -231,9 +231,15 @@ export function readIpSets(socket: IpsetSocket, families: readonly IpSets[]): st
   return families.flatMap((family) => family.read(sets, (name) => socket.members(name)));
 }
 
-/** Whether a set of that name is ours: `cali40s:...`, `cali60...`, and the temporary `cali4t0`. */
+/** By Calico's contract: `cali40s:...`, the temporary `cali4t0`, and what releases before them called theirs. */
+const ownNames: Readonly<Record<Family, RegExp>> = {
+  4: /^(?:cali4|felix-4|felix-masq-ipam-pools|felix-all-ipam-pools)/,
+  6: /^(?:cali6|felix-6)/,
+};
+
+/** Whether a set of that name is ours, to change and to destroy. */
 export function isOwnName(name: string, family: Family): boolean {
-  return name.startsWith(`cali${family}0`) || new RegExp(`^cali${family}t\\d+$`).test(name);
+  return ownNames[family].test(name);
 }
 
 function typeOf(kind: IpSetKind): IpsetSpec['type'] {
