@@ -187,6 +187,9 @@ it('knows what the nodes do with what their workloads send them', async () => {
   const felix = manifest('FelixConfiguration', 'node.n1', { defaultEndpointToHostAction: 'Return' });
   await cli.succeed('create -f -', felix);
   expect(await impact()).toMatch(/prod\/web1, prod\/web2 -> .*host h.*\n +TCP 9000: ALLOW -> DENY/);
+  const felixOfAll = manifest('FelixConfiguration', 'default', { failsafeInboundHostPorts: [] });
+  const opened = await cli.succeed('apply --dry-run --impact -f -', felixOfAll);
+  expect(opened).toMatch(/-> host h .*\n +TCP 22, 179, .*: ALLOW -> DENY/);
   await cli.succeed('delete hostendpoint h');
   await cli.succeed('delete felixconfiguration node.n1');
 });

@@ -297,6 +297,21 @@ test('a host endpoint has a say in what comes from other nodes, and none in what
   ]);
 });
 
+test('what nodes add to policy changes verdicts too', () => {
+  const host = resource('HostEndpoint', 'h', { node: 'n2', expectedIPs: ['172.16.0.2'] }, { labels: { host: '' } });
+  const known = [...world, host, policy('closed', 'has(host)', [{ action: 'Deny' }])];
+  const { failsafes } = nodePolicy;
+  const fewer = { ...nodePolicy, failsafes: { ...failsafes, inbound: [] } };
+  const { groups } = new ImpactAnalysis(known, known, { before: nodePolicy, after: fewer }).pairs();
+  expect(groups.map(({ to, changes }) => [to, changes])).toEqual([
+    [
+      ['host h'],
+      [{ traffic: 'TCP 22', before: 'allow', after: 'deny', because: 'GlobalNetworkPolicy closed, ingress[0]' }],
+    ],
+  ]);
+  expect(new ImpactAnalysis(known, known, { before: fewer, after: fewer }).pairs().groups).toEqual([]);
+});
+
 test('who is treated like all others and is alone in that stands among them', () => {
   const three = ['a', 'b', 'c'].map((name, index) => endpoint(name, { own: name }, [`10.0.0.${index + 1}/32`]));
   const own = three.map(({ metadata }) =>

@@ -50,7 +50,7 @@ const kindsWithSelectors: ReadonlySet<Kind> = new Set(['NetworkPolicy', 'GlobalN
 
 /** Two worlds of resources, and what becomes of verdicts from one to the other. Throws SelectorError or NetParseError. */
 export class ImpactAnalysis {
-  readonly #node: NodePolicy;
+  readonly #nodes: Readonly<Record<Side, NodePolicy>>;
   readonly #limit: number;
   readonly #likenesses: Readonly<Record<Side, Likenesses>>;
   readonly #profileRules: Readonly<Record<Side, ReadonlyMap<string, readonly Rule[]>>>;
@@ -58,9 +58,17 @@ export class ImpactAnalysis {
   readonly #classes: readonly PartyClass[];
   #decisions = 0;
 
-  /** @param limit of decisions by the evaluator; what is left then is counted only. */
-  constructor(before: readonly Resource[], after: readonly Resource[], node: NodePolicy, limit = DEFAULT_LIMIT) {
-    this.#node = node;
+  /**
+   * @param node what nodes add to policy, in both worlds or in each
+   * @param limit of decisions by the evaluator; what is left then is counted only
+   */
+  constructor(
+    before: readonly Resource[],
+    after: readonly Resource[],
+    node: NodePolicy | Readonly<Record<Side, NodePolicy>>,
+    limit = DEFAULT_LIMIT,
+  ) {
+    this.#nodes = 'failsafes' in node ? { before: node, after: node } : node;
     this.#limit = limit;
     const selectors = [...before, ...after].filter(({ kind }) => kindsWithSelectors.has(kind));
     const asked = new AskedEnds(JSON.stringify(selectors.map(({ spec }) => spec)));
@@ -148,6 +156,7 @@ export class ImpactAnalysis {
 
   #classify(pairs: readonly PartyPair[]): readonly PartyClass[] {
     const classes = new Map<string, PartyClass>();
+    const hasNodeNews = JSON.stringify(this.#nodes.before) !== JSON.stringify(this.#nodes.after);
     for (const ends of pairs) {
       const { before, after } = ends;
       const isEndpoint = before.likeness !== '';
@@ -165,7 +174,9 @@ export class ImpactAnalysis {
       }
       const hasHost = sides.some((side) => isAtHostEndpoint(ends[side]));
       const isTouched =
-        absent.length > 0 || [own, ...meant, ports.map((each) => JSON.stringify(each))].some(([a, b]) => a !== b);
+        hasNodeNews ||
+        absent.length > 0 ||
+        [own, ...meant, ports.map((each) => JSON.stringify(each))].some(([a, b]) => a !== b);
       classes.set(key, { id: classes.size, before, after, members: [member], isEndpoint, hasHost, isTouched });
     }
     return [...classes.values()];
@@ -237,7 +248,7 @@ export class ImpactAnalysis {
         .policiesOf(party)
         .flatMap(({ spec }) => (hasHost ? [...(spec.ingress ?? []), ...(spec.egress ?? [])] : (spec[direction] ?? []))),
       ...profilesOf(party).flatMap((name) => this.#profileRules[side].get(name) ?? []),
-      ...(hasHost ? failsafeRules(this.#node) : []),
+      ...(hasHost ? failsafeRules(this.#nodes[side]) : []),
     ];
   }
 
@@ -252,7 +263,7 @@ export class ImpactAnalysis {
     const likenesses = this.#likenesses[side];
     const policies = new Set<Policy>([...likenesses.policiesOf(from), ...likenesses.policiesOf(to)]);
     const world: PolicyWorld = { ...likenesses.world, policies };
-    return decideFlow(world, this.#node, from.end, to.end, packet);
+    return decideFlow(world, this.#nodes[side], from.end, to.end, packet);
   }
 }
 

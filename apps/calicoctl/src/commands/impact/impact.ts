@@ -30,8 +30,12 @@ export class DryRunImpact {
 
   /** Prints what the resources that were written or deleted change. */
   async report(written: readonly Named[], io: Io): Promise<void> {
-    const after = await withChanges(this.#before, written, this.#resources);
-    const analysis = new ImpactAnalysis([...this.#before.values()], [...after.values()], this.#node);
+    const [after, node] = await Promise.all([
+      withChanges(this.#before, written, this.#resources),
+      readNodePolicy(this.#resources),
+    ]);
+    const nodes = { before: this.#node, after: node };
+    const analysis = new ImpactAnalysis([...this.#before.values()], [...after.values()], nodes);
     const impact = analysis.pairs();
     const hasStaged = written.some(({ kind }) => kind.startsWith('Staged'));
     if (this.#format === 'text') {
