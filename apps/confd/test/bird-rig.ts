@@ -43,6 +43,18 @@ export class BirdNode {
       .sort();
   }
 
+  /** The ends of BGP's connections that are up. A session that began anew has another port on one side. */
+  connections(port = 179): string {
+    const filter = ['state', 'established', `sport = :${port} or dport = :${port}`];
+    const text = execFileSync('ip', ['netns', 'exec', this.namespace, 'ss', '-Htn', ...filter], { encoding: 'utf8' });
+    return text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => line.trim().split(/\s+/).slice(-2).join(' '))
+      .sort()
+      .join(', ');
+  }
+
   /** A veth pair with both ends here, the one like a workload's. */
   addLink(name: string): void {
     this.ip('link', 'add', name, 'type', 'veth', 'peer', 'name', `${name}p`);
