@@ -20,6 +20,8 @@ test('tells how far it is with the store, and what it gave to the data plane', a
     expect(await read('felix_resyncs_started')).toBe(2);
     expect(await read('felix_calc_graph_updates_processed')).toBe(9);
     expect(await read('felix_int_dataplane_messages')).toBe(1);
+    const quantiles = (await registry.metrics()).match(/update_time_seconds\{quantile="[^"]+"\}/g);
+    expect(quantiles).toEqual(['0.5', '0.9', '0.99'].map((each) => `update_time_seconds{quantile="${each}"}`));
   }
   expect(registry.getMetricsAsArray()).toEqual([]);
 });

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Summary, type Registry } from 'prom-client';
 import type { Intent } from './calc/intents.ts';
+import { summaryQuantiles } from './summary-quantiles.ts';
 
 /** What one batch of the store's updates came to. */
 export interface CalculatedBatch {
@@ -47,6 +48,7 @@ export function syncMetrics(
     registers,
   });
   const duration = new Summary({
+    percentiles: [...summaryQuantiles],
     name: 'felix_calc_graph_update_time_seconds',
     help: 'Time to calculate with one batch of updates.',
     registers,
@@ -58,6 +60,7 @@ export function syncMetrics(
     registers,
   });
   const batches = new Summary({
+    percentiles: [...summaryQuantiles],
     name: 'felix_int_dataplane_msg_batch_size',
     help: 'Changes in one batch for the data plane.',
     registers,

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Summary, type Registry } from 'prom-client';
 import type { EngineMetrics } from './engine.ts';
+import { summaryQuantiles } from '../summary-quantiles.ts';
 import { filterMetrics, type FilterMetric } from './filter-metrics.ts';
 import type { PolicyCounts } from './policy-driver.ts';
 
@@ -110,7 +111,8 @@ export function dataplaneMetrics(registry: Registry, measured: Measured): Datapl
   lookUp(xdpDrops, () =>
     measured.xdpDrops().map(({ interfaceName, packets }) => ({ labels: { iface: interfaceName }, value: packets })),
   );
-  const summary = (name: string, help: string): Summary => new Summary({ name, help, registers });
+  const summary = (name: string, help: string): Summary =>
+    new Summary({ name, help, percentiles: [...summaryQuantiles], registers });
   const applySeconds = summary('felix_int_dataplane_apply_time_seconds', 'Time for one apply of the dataplane.');
   const addressBatches = summary(
     'felix_int_dataplane_addr_msg_batch_size',
