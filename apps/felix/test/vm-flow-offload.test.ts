@@ -1,8 +1,7 @@
 /** Established connections past the chains, with real packets; the kernel's flow tables do it. */
 import { once } from 'node:events';
-import { createServer, Socket, type Server } from 'node:net';
-import { familyOf, hostCidr, parseIp } from '@calico-node/net';
-import { inNetns, openTcpSocket } from '@calico-node/netlink';
+import type { Socket } from 'node:net';
+import { hostCidr, parseIp } from '@calico-node/net';
 import { ConntrackSocket } from '@calico-node/netlink/conntrack';
 import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
 import type { Intent } from '../src/calc/intents.ts';
@@ -10,6 +9,7 @@ import { FlowOffload } from '../src/dataplane/flow-offload/flow-offload.ts';
 import { removeFlowTable } from '../src/dataplane/flow-offload/remove-flow-table.ts';
 import { NftablesDriver } from '../src/dataplane/nftables/nftables-driver.ts';
 import { defaultRuleOptions } from '../src/rules/options.ts';
+import { connectTo, countForwarded, serveEcho, talk } from './support/conversation.ts';
 import { endpoint, policy, removeEndpoint, rule, start } from './support/intents.ts';
 import { canConnect, NodeLab, runIn, type Workload } from './support/node-lab.ts';
 import { StoreLab } from './support/store-lab.ts';
@@ -39,7 +39,6 @@ let flows: FlowOffload;
 let one: Workload;
 let two: Workload;
 let warnings: string[];
-let dirty: number;
 
 beforeEach(() => {
   stack = new AsyncDisposableStack();
@@ -47,7 +46,6 @@ beforeEach(() => {
   one = lab.addWorkload('a', '10.65.0.1');
   two = lab.addWorkload('b', '10.65.0.2');
   warnings = [];
-  dirty = 0;
   flows = open();
   const nothing = (): void => undefined;
   const log = { info: nothing, warn: nothing };
@@ -71,9 +69,7 @@ function open(): FlowOffload {
       prefixes: ['cali'],
       isDataInterface: (name) => name === 'eth0',
       log: { info: () => undefined, warn: (_fields: unknown, text?: string) => warnings.push(text ?? '') },
-      onDirty: () => {
-        dirty += 1;
-      },
+      onDirty: () => undefined,
     }),
   );
 }
@@ -87,53 +83,22 @@ async function take(...intents: readonly Intent[]): Promise<void> {
 }
 
 describe.skipIf(!isPossible)('flow tables', () => {
-  let echo: Server;
+  let passed: () => number;
 
   beforeEach(async () => {
-    echo = createServer((socket) => {
-      socket.on('error', () => undefined);
-      socket.pipe(socket);
-    });
-    inNetns(two.netns, () => {
-      echo.listen(80);
-    });
-    await once(echo, 'listening');
-    stack.defer(() => {
-      echo.close();
-    });
-    lab.nft('add table ip probe; add chain ip probe f { type filter hook forward priority 0; }');
-    lab.nft('add rule ip probe f counter');
+    stack.use(await serveEcho(two.netns));
+    passed = countForwarded(lab.netns);
     await take(...start, allowAll, a(), b());
   });
 
-  /** Packets that the forward hook has seen. */
-  const passed = (family: string): number =>
-    Number(/counter packets (\d+)/.exec(lab.nft('list', 'table', family, 'probe').join())?.[1]);
   const listing = (): string => lab.nft('list', 'table', 'inet', 'calico-flows').join('\n');
 
   async function connect(to = two.address): Promise<Socket> {
-    const fd = openTcpSocket({ family: familyOf(to), netns: one.netns });
-    // No type of Node.js's names manualStart: not to read before it is connected.
-    const options = { fd, readable: true, writable: true, manualStart: true };
-    const socket = new Socket(options);
+    const socket = await connectTo(one.netns, to);
     stack.defer(() => {
       socket.destroy();
     });
-    socket.on('error', () => undefined);
-    socket.connect(80, to);
-    await once(socket, 'connect', { signal: AbortSignal.timeout(20_000) });
     return socket;
-  }
-
-  /** Sends words, each after the echo of the one before; gives how many packets the chains saw of it. */
-  async function talk(socket: Socket, words = 50, family = 'ip'): Promise<number> {
-    const before = passed(family);
-    for (let word = 0; word < words; word++) {
-      const answer = once(socket, 'data', { signal: AbortSignal.timeout(20_000) });
-      socket.write('x');
-      await answer;
-    }
-    return passed(family) - before;
   }
 
   /** Whether packets still go there: the other end takes them. */
@@ -147,8 +112,8 @@ describe.skipIf(!isPossible)('flow tables', () => {
     runIn(lab.netns, 'sysctl', '-qw', 'net.netfilter.nf_conntrack_acct=1');
     using connections = ConntrackSocket.open({ netns: lab.netns });
     const socket = await connect();
-    await talk(socket);
-    expect(await talk(socket)).toBeLessThan(10);
+    await talk(socket, passed);
+    expect(await talk(socket, passed)).toBeLessThan(10);
     const [counted] = connections.listCounted(4);
     expect(counted?.forth.packets).toBeGreaterThan(100);
     expect(runIn(lab.netns, 'cat', '/proc/net/nf_conntrack')).toMatch(/src=10\.65\.0\.1 dst=10\.65\.0\.2.*\[OFFLOAD\]/);
@@ -158,18 +123,17 @@ describe.skipIf(!isPossible)('flow tables', () => {
   it('takes those of IPv6 too', async () => {
     lab.addIpv6(one, 'fd65::1');
     lab.addIpv6(two, 'fd65::2');
-    lab.nft('add table ip6 probe; add chain ip6 probe f { type filter hook forward priority 0; }');
-    lab.nft('add rule ip6 probe f counter');
+    const passed6 = countForwarded(lab.netns, 'ip6');
     const addresses = (host: number) => [`10.65.0.${host}`, `fd65::${host}`].map((ip) => hostCidr(parseIp(ip)));
     await take(a({ addresses: addresses(1) }), b({ addresses: addresses(2) }));
     const socket = await connect('fd65::2');
-    await talk(socket, 50, 'ip6');
-    expect(await talk(socket, 50, 'ip6')).toBeLessThan(10);
+    await talk(socket, passed6);
+    expect(await talk(socket, passed6)).toBeLessThan(10);
   });
 
   it('leaves a connection alone when policy changes, as the chains do, and lets no new one come', async () => {
     const socket = await connect();
-    await talk(socket);
+    await talk(socket, passed);
     await take(policy('p', []));
     expect(await isHeard(socket)).toBe(true);
     expect(await canConnect(one, two.address, 80)).toBe(false);
@@ -180,7 +144,7 @@ describe.skipIf(!isPossible)('flow tables', () => {
     ['is switched off', b({ adminUp: false })],
   ])('ends the connections of an endpoint that %s while its interface stays', async (_, change) => {
     const socket = await connect();
-    await talk(socket);
+    await talk(socket, passed);
     await take(change);
     using connections = ConntrackSocket.open({ netns: lab.netns });
     await connections.forget(new Set([parseIp(two.address)]));
@@ -194,21 +158,21 @@ describe.skipIf(!isPossible)('flow tables', () => {
     ['code point', { dscp: 10 }],
   ])('has no connections of an endpoint with a %s, those neither that it had', async (_, more) => {
     const socket = await connect();
-    await talk(socket);
+    await talk(socket, passed);
     await take(b(more));
-    expect(await talk(socket)).toBeGreaterThan(90);
+    expect(await talk(socket, passed)).toBeGreaterThan(90);
     await take(b());
-    await talk(socket);
-    expect(await talk(socket)).toBeLessThan(10);
+    await talk(socket, passed);
+    expect(await talk(socket, passed)).toBeLessThan(10);
   });
 
   it('follows interfaces that come and go', async () => {
     const socket = await connect();
-    await talk(socket);
+    await talk(socket, passed);
     lab.addWorkload('x', '10.65.0.3');
     await take(endpoint('x', '10.65.0.3', ['p']));
     await expect.poll(() => (flows.apply(), listing())).toContain('calix');
-    expect(await talk(socket)).toBeLessThan(10);
+    expect(await talk(socket, passed)).toBeLessThan(10);
     runIn(lab.netns, 'ip', 'link', 'delete', 'calix');
     await expect.poll(() => (flows.apply(), flows.missingCount)).toBe(1);
     expect(listing()).not.toContain('calix');
@@ -225,11 +189,12 @@ describe.skipIf(!isPossible)('flow tables', () => {
     again.update([a(), b()]);
     again.apply();
     expect(again.writes).toBe(0);
+    again[Symbol.dispose]();
     for (const change of ['delete table inet calico-flows', 'flush chain inet calico-flows forward']) {
-      const [wanted, seen] = [listing(), dirty];
+      const wanted = listing();
       lab.nft(change);
-      await expect.poll(() => dirty).toBeGreaterThan(seen);
-      flows.apply();
+      const { repairs } = flows;
+      await expect.poll(() => (flows.apply(), flows.repairs)).toBe(repairs + 1);
       expect(listing()).toBe(wanted);
     }
     removeFlowTable(lab.netns);

@@ -5,6 +5,7 @@ import { createNetns, deleteNetns, writeSysctl } from '@calico-node/netlink';
 import { WireguardSocket, type WireguardChange } from '@calico-node/netlink/wireguard';
 import { CalcGraph, type CalcGraphOptions, type StoreUpdate } from '../../src/calc/calc-graph.ts';
 import { storedEndpoint } from '../../src/calc/testing/resources.ts';
+import { FlowOffload } from '../../src/dataplane/flow-offload/flow-offload.ts';
 import { WorkloadInterfaces } from '../../src/dataplane/interfaces/workload-interfaces.ts';
 import type { PolicyDriver } from '../../src/dataplane/policy-driver.ts';
 import { ClusterNetwork, type ClusterNetworkOptions } from '../../src/dataplane/tunnels/cluster-network.ts';
@@ -19,6 +20,8 @@ export interface LabOptions {
   readonly rules?: Partial<RuleOptions>;
   /** Families with WireGuard, and what is not its default. */
   readonly wireguard?: Partial<Record<Family, Partial<WireguardNetworkOptions>>>;
+  /** Known connections go past the chains. */
+  readonly hasFlowTable?: boolean;
 }
 
 /** A node of the lab: Felix's graph and drivers, run by the test, in a namespace with a cable to the fabric. */
@@ -31,6 +34,7 @@ export class LabNode implements Disposable {
   /** As its kernel has them, for the store. */
   readonly publicKeys = new Map<Family, WireguardKey | undefined>();
   readonly wireguard: WireguardNetwork[];
+  readonly flows: FlowOffload | undefined;
   readonly #graph: CalcGraph;
   readonly #policy: PolicyDriver;
   readonly #interfaces: WorkloadInterfaces;
@@ -52,6 +56,7 @@ export class LabNode implements Disposable {
     });
     this.#interfaces.enableForwarding();
     this.network = this.openNetwork();
+    if (options.hasFlowTable === true) this.flows = this.#openFlows();
     this.wireguard = ([4, 6] as const).flatMap((family) => {
       const more = options.wireguard?.[family];
       return more === undefined ? [] : [this.openWireguard(family, more)];
@@ -74,6 +79,19 @@ export class LabNode implements Disposable {
         this.dirty += 1;
       },
       ...more,
+    });
+  }
+
+  #openFlows(): FlowOffload {
+    return new FlowOffload({
+      netns: this.netns,
+      families: [4, 6],
+      prefixes: ['cali'],
+      isDataInterface: (name) => /^(eth0|vxlan|tunl0|wireguard)/.test(name),
+      log: { info: () => undefined, warn: () => undefined },
+      onDirty: () => {
+        this.dirty += 1;
+      },
     });
   }
 
@@ -110,12 +128,15 @@ export class LabNode implements Disposable {
     this.#policy.update(intents);
     this.network.update(intents);
     for (const network of this.wireguard) network.update(intents);
+    this.flows?.update(intents);
     for (const intent of intents) {
       if (intent.type === 'workload-endpoint-update') this.#interfaces.update(intent.id, intent.endpoint);
     }
     await this.#policy.apply();
     this.#interfaces.establish();
-    return [...this.network.apply(), ...this.wireguard.flatMap((network) => network.apply())];
+    const problems = [...this.network.apply(), ...this.wireguard.flatMap((network) => network.apply())];
+    this.flows?.apply();
+    return problems;
   }
 
   /** Changes the WireGuard device of IPv4 as another program would. */
@@ -135,6 +156,7 @@ export class LabNode implements Disposable {
   [Symbol.dispose](): void {
     this.network[Symbol.dispose]();
     for (const network of this.wireguard) network[Symbol.dispose]();
+    this.flows?.[Symbol.dispose]();
     this.#interfaces.close();
     this.#policy.close();
   }

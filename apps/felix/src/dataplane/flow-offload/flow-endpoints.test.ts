@@ -32,7 +32,7 @@ function after(...changes: readonly Intent[]) {
   for (const change of changes.slice(0, -1)) endpoints.take([change]);
   endpoints.takeEnded();
   endpoints.take(changes.slice(-1));
-  const [interfaces, limited] = [[...endpoints.interfaces()], [...endpoints.limited()]];
+  const [interfaces, limited] = [[...endpoints.interfaces.keys()], [...endpoints.limited.keys()]];
   return { interfaces, limited, ended: [...endpoints.takeEnded()] };
 }
 
@@ -56,4 +56,15 @@ test.each([
   ['goes', [update(), { type: 'workload-endpoint-remove', id }], { interfaces: [], limited: [], ended: ['cali1'] }],
 ] as const)('an endpoint that %s', (_, changes, expected) => {
   expect(after(...changes)).toEqual(expected);
+});
+
+test('tells what may be otherwise since the last time, and of nothing else', () => {
+  const endpoints = new FlowEndpoints();
+  endpoints.take([update(packetRate)]);
+  expect([...endpoints.interfaces.takeChanged()]).toEqual(['cali1']);
+  expect([...endpoints.limited.takeChanged()]).toEqual(limited);
+  expect([...endpoints.interfaces.takeChanged(), ...endpoints.limited.takeChanged()]).toEqual([]);
+  endpoints.take([update()]);
+  expect([...endpoints.limited.takeChanged()]).toEqual(limited);
+  expect([endpoints.interfaces.has('cali1'), endpoints.limited.has(parseIp('10.0.0.1'))]).toEqual([true, false]);
 });

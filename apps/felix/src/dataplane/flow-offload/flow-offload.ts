@@ -2,16 +2,19 @@
  * Keeps the flow table (`flow-table.ts`): which interfaces it is at, and whose connections it must not have. Whatever it
  * cannot do, packets take the way through the chains, as without it: nothing that fails here holds up anything else.
  *
- *   endpoints ─► wanted ─┐
- *   interfaces ──────────┴─► apply ─► nf_tables
+ *   endpoints ─► touched ─┐
+ *   interfaces ───────────┴─► apply ─► nf_tables
+ *
+ * It looks again only at interfaces and addresses that were touched, and at all once others had their hands in.
  */
-import type { Family } from '@calico-node/net';
+import type { Family, IpAddress } from '@calico-node/net';
 import { RouteMonitor, RouteSocket, type NetnsRef, type RouteEvent } from '@calico-node/netlink';
 import { NftablesMonitor, NftablesSocket, type RuleSpec, type Transaction } from '@calico-node/netlink/nftables';
 import type { Logger } from '@calico-node/service';
 import type { Intent } from '../../calc/intents.ts';
 import { FlowEndpoints } from './flow-endpoints.ts';
-import { changeFlowTable, flowRules, makeFlowTable, readFlowTable, type FlowTableContent } from './flow-table.ts';
+import { extendFlowTable, flowRules, makeFlowTable, readFlowTable, type FlowTableContent } from './flow-table.ts';
+import { KnownLinks } from './known-links.ts';
 import { flowTableId } from './remove-flow-table.ts';
 
 export interface FlowOffloadOptions {
@@ -37,17 +40,24 @@ export class FlowOffload implements Disposable {
   readonly #opened = new DisposableStack();
   readonly #socket: NftablesSocket;
   readonly #route: RouteSocket;
-  /** All there are, by name, with their index. */
-  readonly #links = new Map<string, number>();
-  #actual: FlowTableContent | undefined;
+  readonly #links = new KnownLinks();
+  /** What the table has. */
+  readonly #devices = new Set<string>();
+  readonly #limited = new Set<IpAddress>();
+  /** Interfaces and addresses of which what the table has may not be what it should have. */
+  readonly #touchedDevices = new Set<string>();
+  readonly #touchedAddresses = new Set<IpAddress>();
   #isStale = true;
+  /** The table is not there, or may have connections that are not to be in it: it is made anew. */
+  #mustMake = false;
+  /** Somebody else has changed the table. */
+  #isForeign = false;
   /** Whether the kernel has flow tables, as far as is known. */
   #isPossible: boolean | undefined;
   #isCounting = true;
-  /** Connections in the table may not go on. */
-  #mustEnd = false;
   #failures = 0;
   #writes = 0;
+  #repairs = 0;
   #retry: NodeJS.Timeout | undefined;
 
   constructor(options: FlowOffloadOptions) {
@@ -65,8 +75,10 @@ export class FlowOffload implements Disposable {
       NftablesMonitor.open({
         ...where,
         onEvent: ({ family, table, portId }) => {
-          if (family === flowTableId.family && table === flowTableId.name && portId !== this.#socket.portId)
-            onOverrun();
+          const isOurs = family === flowTableId.family && table === flowTableId.name;
+          if (!isOurs || portId === this.#socket.portId) return;
+          this.#isForeign = true;
+          onOverrun();
         },
         onOverrun,
       }),
@@ -81,14 +93,19 @@ export class FlowOffload implements Disposable {
     return this.#writes;
   }
 
+  /** How often a foreign change was put right. */
+  get repairs(): number {
+    return this.#repairs;
+  }
+
   /** How many interfaces the table is at. */
   get deviceCount(): number {
-    return this.#actual?.devices.size ?? 0;
+    return this.#devices.size;
   }
 
   /** How many interfaces of workloads there should be and are not. */
   get missingCount(): number {
-    return [...this.#endpoints.interfaces()].filter((name) => !this.#links.has(name)).length;
+    return [...this.#endpoints.interfaces.keys()].filter((name) => !this.#links.has(name)).length;
   }
 
   /** Takes changes into what should be; no I/O. */
@@ -107,7 +124,7 @@ export class FlowOffload implements Disposable {
     if (this.#isPossible === false) return [];
     try {
       if (this.#isStale) this.#read();
-      if (this.#isPossible ?? this.#find()) this.#bringTo(this.#wanted());
+      if (this.#isPossible ?? this.#find()) this.#bringAbout();
       this.#failures = 0;
     } catch (error) {
       this.#isStale = true;
@@ -125,15 +142,29 @@ export class FlowOffload implements Disposable {
     this.#opened.dispose();
   }
 
+  /** Lists everything, so that all is touched. */
   #read(): void {
     this.#links.clear();
     for (const { name, index } of this.#route.listLinks()) this.#links.set(name, index);
-    this.#actual = readFlowTable(this.#socket, this.#rules);
-    if (this.#actual !== undefined) {
+    const actual = readFlowTable(this.#socket, this.#rules);
+    this.#hold(actual);
+    this.#mustMake ||= actual === undefined;
+    if (actual !== undefined) {
       this.#isPossible = true;
-      this.#isCounting = this.#actual.isCounting;
+      this.#isCounting = actual.isCounting;
     }
+    const { interfaces, limited } = this.#endpoints;
+    for (const name of [...this.#links.names(), ...interfaces.keys(), ...this.#devices]) this.#touchedDevices.add(name);
+    for (const ip of [...limited.keys(), ...this.#limited]) this.#touchedAddresses.add(ip);
     this.#isStale = false;
+  }
+
+  /** The table has that now. */
+  #hold(content: FlowTableContent | undefined): void {
+    this.#devices.clear();
+    this.#limited.clear();
+    for (const name of content?.devices ?? []) this.#devices.add(name);
+    for (const ip of content?.limited ?? []) this.#limited.add(ip);
   }
 
   /** Finds out whether the kernel has flow tables, and whether they count. */
@@ -142,6 +173,7 @@ export class FlowOffload implements Disposable {
     for (const isCounting of [true, false]) {
       try {
         this.#make({ devices: new Set(), limited: new Set(), isCounting });
+        this.#mustMake = false;
         this.#isCounting = isCounting;
         this.#isPossible = true;
         return true;
@@ -158,30 +190,53 @@ export class FlowOffload implements Disposable {
     return false;
   }
 
-  #wanted(): FlowTableContent {
-    const { isDataInterface } = this.#options;
-    const workloads = this.#endpoints.interfaces();
-    const names = [...this.#links.keys()].filter((name) => workloads.has(name) || isDataInterface(name));
-    return { devices: new Set(names), limited: this.#endpoints.limited(), isCounting: this.#isCounting };
+  #bringAbout(): void {
+    const { interfaces, limited } = this.#endpoints;
+    for (const name of interfaces.takeChanged()) this.#touchedDevices.add(name);
+    for (const ip of limited.takeChanged()) this.#touchedAddresses.add(ip);
+    // Whose interface has gone, the kernel has ended the connections of.
+    this.#mustMake ||= [...this.#endpoints.takeEnded()].some((name) => this.#links.has(name));
+    const [devices, addresses] = [[...this.#touchedDevices], [...this.#touchedAddresses]];
+    this.#mustMake ||=
+      devices.some((name) => this.#devices.has(name) && !this.#wantsDevice(name)) ||
+      addresses.some((ip) => limited.has(ip) && !this.#limited.has(ip));
+    const before = this.#writes;
+    if (this.#mustMake) {
+      const names = [...this.#links.names()].filter((name) => this.#wantsDevice(name));
+      const content = { devices: new Set(names), limited: new Set(limited.keys()), isCounting: this.#isCounting };
+      this.#make(content);
+      this.#hold(content);
+      this.#mustMake = false;
+    } else {
+      const added = devices.filter((name) => !this.#devices.has(name) && this.#wantsDevice(name));
+      const freed = addresses.filter((ip) => this.#limited.has(ip) && !limited.has(ip));
+      this.#commit(extendFlowTable({ devices: added, freed, isCounting: this.#isCounting }));
+      for (const name of added) this.#devices.add(name);
+      for (const ip of freed) this.#limited.delete(ip);
+    }
+    this.#touchedDevices.clear();
+    this.#touchedAddresses.clear();
+    this.#tellRepair(this.#writes > before);
   }
 
-  #bringTo(wanted: FlowTableContent): void {
-    const actual = this.#actual;
-    // Whose interface has gone, the kernel has ended the connections of.
-    this.#mustEnd ||= [...this.#endpoints.takeEnded()].some((name) => this.#links.has(name));
-    this.#mustEnd ||= actual !== undefined && takesBack(actual, wanted);
-    if (actual === undefined || this.#mustEnd) {
-      this.#make(wanted);
-      this.#mustEnd = false;
-      return;
-    }
-    this.#commit(changeFlowTable(actual, wanted));
-    this.#actual = wanted;
+  #wantsDevice(name: string): boolean {
+    return this.#links.has(name) && this.#isOfInterest(name);
+  }
+
+  #isOfInterest(name: string): boolean {
+    return this.#endpoints.interfaces.has(name) || this.#options.isDataInterface(name);
+  }
+
+  #tellRepair(isChanged: boolean): void {
+    const isRepair = this.#isForeign && isChanged;
+    this.#isForeign = false;
+    if (!isRepair) return;
+    this.#repairs += 1;
+    this.#options.log.warn({ table: flowTableId.name }, 'somebody else changed the flow table, which was put right');
   }
 
   #make(content: FlowTableContent): void {
     this.#commit(makeFlowTable(content, this.#rules, this.#socket.getTable(flowTableId) !== undefined));
-    this.#actual = content;
   }
 
   #commit(transaction: Transaction): void {
@@ -191,22 +246,18 @@ export class FlowOffload implements Disposable {
   }
 
   #onLink(action: 'set' | 'delete', { name, index }: { readonly name: string; readonly index: number }): void {
-    if (this.#links.get(name) === index && action === 'set') return;
-    const isNews = this.#links.has(name) || [...this.#links.values()].includes(index);
-    // The kernel took a device that went out of the table; one of another name, or another of the name, is another.
-    if (isNews && action === 'set') this.#isStale = true;
-    if (action === 'set') this.#links.set(name, index);
-    else this.#links.delete(name);
-    if (action === 'delete' && this.#actual?.devices.has(name) === true) {
-      const devices = new Set(this.#actual.devices);
-      devices.delete(name);
-      this.#actual = { ...this.#actual, devices };
+    if (action === 'delete') {
+      this.#links.delete(name, index);
+      // The kernel took it out of the table.
+      this.#devices.delete(name);
+      return;
     }
-    if (action === 'set') this.#options.onDirty();
+    const change = this.#links.set(name, index);
+    if (change === 'same') return;
+    // One of another name, or another of the name, is another.
+    if (change === 'renamed') this.#isStale = true;
+    else if (!this.#isOfInterest(name)) return;
+    this.#touchedDevices.add(name);
+    this.#options.onDirty();
   }
-}
-
-/** Whether the table may have connections that are not to be in it: of an interface or an address that is out of it now. */
-function takesBack(actual: FlowTableContent, wanted: FlowTableContent): boolean {
-  return !actual.devices.isSubsetOf(wanted.devices) || !wanted.limited.isSubsetOf(actual.limited);
 }

@@ -63,14 +63,20 @@ export function makeFlowTable(
   return transaction;
 }
 
+/** What is put into the table, and may be in it again. */
+export interface FlowTableGain {
+  readonly devices: readonly string[];
+  /** Addresses that are not limited any more. */
+  readonly freed: readonly IpAddress[];
+  readonly isCounting: boolean;
+}
+
 /** Adds devices, and takes limits away. Connections that are in the table stay there. */
-export function changeFlowTable(from: FlowTableContent, to: FlowTableContent): Transaction {
+export function extendFlowTable({ devices, freed, isCounting }: FlowTableGain): Transaction {
   const transaction = new Transaction(flowTableId);
-  const devices = [...to.devices.difference(from.devices)];
   if (devices.length > 0)
-    transaction.addFlowTable({ name: FLOW_TABLE, devices, priority: INGRESS_PRIORITY, isCounting: to.isCounting });
-  const free = from.limited.difference(to.limited);
-  for (const family of families) transaction.deleteElements(setOf(family), elementsOf(free, family));
+    transaction.addFlowTable({ name: FLOW_TABLE, devices, priority: INGRESS_PRIORITY, isCounting });
+  for (const family of families) transaction.deleteElements(setOf(family), elementsOf(freed, family));
   return transaction;
 }
 
@@ -144,7 +150,7 @@ function setOf(family: Family): string {
   return `limited${family}`;
 }
 
-function elementsOf(addresses: ReadonlySet<IpAddress>, family: Family): readonly SetElement[] {
+function elementsOf(addresses: Iterable<IpAddress>, family: Family): readonly SetElement[] {
   return [...addresses].filter((ip) => familyOf(ip) === family).map((ip) => ({ key: ipToBytes(ip) }));
 }
 
