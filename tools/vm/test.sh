@@ -2,7 +2,7 @@
 # Runs the tests that need what this machine's kernel may lack (IP-in-IP, WireGuard) under Debian's kernel, in a virtual
 # machine that shows this machine's files, read-only, and keeps what it writes in memory. QEMU emulates the processor:
 # no /dev/kvm is needed, and everything takes several times as long.
-# Usage: [VM_MINUTES=30] tools/vm/test.sh [TEST-FILE-FILTER...]   exits as the tests do
+# Usage: [VM_MINUTES=30] [VM_PARAMETERS=ipv6.disable=1] tools/vm/test.sh [TEST-FILE-FILTER...]   exits as the tests do
 set -eu
 cd "$(dirname "$0")/../.."
 minutes=${VM_MINUTES:-30}
@@ -28,6 +28,7 @@ printf '%s\n' "$PWD" "$PWD/$kernel/lib/modules" "${@:-test/vm-}" >$result/task
 
 # The processor's own clock is read without QEMU's help, and nothing attacks this machine: twice as fast.
 parameters='console=ttyS0 quiet loglevel=3 panic=-1 clocksource=tsc tsc=reliable mitigations=off nowatchdog'
+parameters="$parameters ${VM_PARAMETERS:-}"
 
 echo "test-vm: booting $(basename "$kernel")"
 timeout --foreground $((minutes * 60)) qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 4096 \

@@ -14,6 +14,7 @@ import { MigrationRouting } from './dataplane/interfaces/migration-routing.ts';
 import { WorkloadInterfaces } from './dataplane/interfaces/workload-interfaces.ts';
 import { BandwidthLimits } from './dataplane/qos/bandwidth-limits.ts';
 import type { Refresh } from './dataplane/refresh.ts';
+import { tellRepair } from './dataplane/repairs.ts';
 import { ClusterNetwork } from './dataplane/tunnels/cluster-network.ts';
 import type { ClusterServices } from './kubernetes/cluster-services.ts';
 import type { WireguardParts } from './wire-wireguard.ts';
@@ -77,7 +78,7 @@ export function wireNetwork(wiring: NetworkWiring): NetworkParts {
       withoutRoutes: values.RouteSyncDisabled,
       onListed: wiring.onListed,
       onRepair: (what) => {
-        log.warn({ what }, 'somebody else changed routes or settings of workloads, which were put right');
+        tellRepair(log, what, 'routes or settings of workloads, which were put right');
       },
       onDirty,
     }),
@@ -88,7 +89,14 @@ export function wireNetwork(wiring: NetworkWiring): NetworkParts {
   const reachability =
     values.LocalSubnetL2Reachability === 'Disabled'
       ? undefined
-      : parts.use(new LocalReachability({ hostname, prefixes, excluded, onDirty }));
+      : parts.use(
+          new LocalReachability({
+            ...{ hostname, prefixes, excluded, onDirty },
+            onRepair: (what) => {
+              tellRepair(log, what, 'what the host answers for, which was put right');
+            },
+          }),
+        );
   if (reachability !== undefined) {
     wiring.services.followAddresses((addresses) => {
       reachability.setServices(addresses);
@@ -112,7 +120,7 @@ export function wireNetwork(wiring: NetworkWiring): NetworkParts {
       wireguard: wireguard.families,
       onWorkloadMtu: wiring.onWorkloadMtu,
       onRepair: (what) => {
-        log.warn({ what }, 'somebody else changed the way to other hosts, which was put right');
+        tellRepair(log, what, 'the way to other hosts, which was put right');
       },
       onDirty,
     }),
@@ -143,7 +151,7 @@ export function wireNetwork(wiring: NetworkWiring): NetworkParts {
     hostInterfaces,
     migrationRouting,
     bandwidth,
-    networkRepairs: () => network.repairs,
+    networkRepairs: () => network.repairs + wireguard.repairs + (reachability?.repairs ?? 0),
     network: together(network, wireguard, migrationRouting, ...local, ...offload),
     refreshes: [
       refresh(values.RouteRefreshInterval, interfaces, network, wireguard, ...local, ...offload),

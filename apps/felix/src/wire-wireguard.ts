@@ -4,6 +4,7 @@ import type { Family, NodeName } from '@calico-node/net';
 import type { ServiceContext } from '@calico-node/service';
 import type { Intent } from './calc/intents.ts';
 import type { FelixParameters } from './config/parameters.ts';
+import { tellRepair } from './dataplane/repairs.ts';
 import { removeWireguard } from './dataplane/wireguard/remove-wireguard.ts';
 import type { WireguardNetwork } from './dataplane/wireguard/wireguard-network.ts';
 import type { RuleOptions } from './rules/options.ts';
@@ -12,6 +13,8 @@ import { WireguardKeys } from './status/wireguard-keys.ts';
 export interface WireguardWiring {
   readonly hostname: NodeName;
   readonly values: FelixParameters;
+  /** Those that this host's kernel has, whether they are used or not. */
+  readonly kernelFamilies: readonly Family[];
   readonly rules: Pick<RuleOptions, 'marks' | 'wireguard'>;
   /** RTPROT_* of our routes. */
   readonly routeProtocol: number;
@@ -26,6 +29,8 @@ export interface WireguardParts extends Disposable {
   /** Those families whose packets may be encrypted. */
   readonly families: readonly Family[];
   readonly writes: number;
+  /** How often something was put right that somebody else had changed. */
+  readonly repairs: number;
   update(intents: readonly Intent[]): void;
   resync(): void;
   apply(): string[];
@@ -36,7 +41,7 @@ export async function wireWireguard(wiring: WireguardWiring): Promise<WireguardP
   const { hostname, context, resources, signal } = wiring;
   const keys = new WireguardKeys({ resources, hostname, log: context.log, signal });
   const networks = await openNetworks(wiring, keys);
-  const absent = ([4, 6] as const).filter((family) => !networks.has(family));
+  const absent = wiring.kernelFamilies.filter((family) => !networks.has(family));
   const health = networks.size === 0 ? undefined : context.health.register('wireguard');
   const metrics = await openMetrics(wiring, [...networks.values()]);
   let isRemoved = false;
@@ -56,6 +61,9 @@ export async function wireWireguard(wiring: WireguardWiring): Promise<WireguardP
     families: [...networks.keys()],
     get writes() {
       return [...networks.values()].reduce((sum, network) => sum + network.writes, removals);
+    },
+    get repairs() {
+      return [...networks.values()].reduce((sum, network) => sum + network.repairs, 0);
     },
     update: (intents) => {
       for (const network of networks.values()) network.update(intents);
@@ -90,7 +98,7 @@ async function openNetworks(
   wiring: WireguardWiring,
   keys: WireguardKeys,
 ): Promise<ReadonlyMap<Family, WireguardNetwork>> {
-  const { hostname, values, rules, onDirty } = wiring;
+  const { hostname, values, rules, onDirty, context } = wiring;
   const { wireguard: mark } = rules.marks;
   const families = ([4, 6] as const).filter((family) => rules.wireguard[family] !== undefined);
   if (families.length === 0 || mark === undefined) return new Map();
@@ -112,6 +120,9 @@ async function openNetworks(
         withoutRoutes: values.RouteSyncDisabled,
         onPublicKey: (key) => {
           keys.want(family, key);
+        },
+        onRepair: (what) => {
+          tellRepair(context.log, what, 'WireGuard, which was put right');
         },
         onDirty,
       }),

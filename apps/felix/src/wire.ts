@@ -17,6 +17,7 @@ import { CalcGraph } from './calc/calc-graph.ts';
 import type { ConfigUpdate } from './calc/intents.ts';
 import { LiveMigrations } from './calc/live-migrations.ts';
 import { calcMetrics } from './calc-metrics.ts';
+import { kernelFamilies, withFamilies } from './config/kernel-families.ts';
 import type { FelixParameters } from './config/parameters.ts';
 import type { Resolved } from './config/resolve.ts';
 import { chooseDriver, probeFilters } from './dataplane/driver-choice.ts';
@@ -59,12 +60,13 @@ export interface FelixOptions {
 /** Runs Felix until the signal fires, or its configuration has changed: then it returns `'restart'`. */
 export async function runFelix(context: ServiceContext, options: FelixOptions): Promise<'stopped' | 'restart'> {
   const { log, health } = context;
-  const { values } = options.config;
+  const ofKernel = kernelFamilies();
+  const values = withFamilies(options.config.values, ofKernel, log);
+  const families: readonly Family[] = values.Ipv6Support ? [4, 6] : [4];
   const stop = new AbortController();
   const signal = AbortSignal.any([context.signal, stop.signal]);
   const restart = Promise.withResolvers<'restart'>();
 
-  const families: readonly Family[] = values.Ipv6Support ? [4, 6] : [4];
   const kernelHealth = health.register('dataplane', () => workLimitOf('dataplane', options.latest()));
   const faults = new SimulatedFaults(values, signal);
   let touch = (): void => undefined;
@@ -82,7 +84,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     routes: () => interfaces.routeCount,
     interfaces: () => interfaces.interfaceCount,
     writes: () => engine.status.writes,
-    repairs: () => policy.repairs,
+    repairs: () => policy.repairs + (flowOffload?.flows.repairs ?? 0),
     routeRepairs: () => interfaces.repairs,
     networkRepairs: () => parts.networkRepairs(),
     bandwidthRepairs: () => bandwidth.repairs,
@@ -113,6 +115,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
   using wireguard = await wireWireguard({
     hostname: options.hostname,
     values,
+    kernelFamilies: ofKernel,
     rules,
     routeProtocol: clusterRouteProtocol(values.DeviceRouteProtocol),
     resources: new Resources(backend),

@@ -167,7 +167,7 @@ const kinds: readonly (readonly [counter: string, cases: readonly (readonly [nam
       ['device vxlan.calico', 'ip link set vxlan.calico address ee:00:00:00:00:05'],
       ['device vxlan.calico', 'ip link set vxlan.calico type vxlan id 4096 local 172.16.0.77'],
       ['device vxlan.calico', 'ip link set vxlan.calico type vxlan id 4096 learning'],
-      ['device vxlan.calico', 'ip link set vxlan.calico down; ip link set vxlan.calico name vx7; ip link set vx7 up'],
+      ['device vxlan.calico', 'ip link set vxlan.calico down; ip link set vxlan.calico name vx7'],
       ['device vxlan.calico', 'ip link del vxlan.calico'],
       ['device vxlan-v6.calico', 'ip link del vxlan-v6.calico'],
     ],

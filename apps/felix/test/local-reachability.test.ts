@@ -130,6 +130,23 @@ describe('what is on the link of a host', () => {
     expect(reachability.writes).toBe(1);
   });
 
+  it('is answered for again, which is counted, after somebody took that away; not after the link was down', async () => {
+    reachability.update([endpoint('a', '172.16.0.50')]);
+    reachability.apply();
+    const before = proxies();
+    runIn(lab.netns, 'ip', 'neigh', 'del', 'proxy', '172.16.0.50', 'dev', 'eth0');
+    expect(proxies()).not.toEqual(before);
+    // The kernel tells nobody.
+    reachability.resync();
+    reachability.apply();
+    expect([proxies(), reachability.repairs]).toEqual([before, 1]);
+    dirty = 0;
+    runIn(lab.netns, 'sh', '-c', 'ip link set eth0 down; ip link set eth0 up');
+    await expect.poll(() => dirty).toBeGreaterThan(0);
+    await expect.poll(() => (reachability.apply(), proxies())).toEqual(before);
+    expect(reachability.repairs).toBe(1);
+  });
+
   it('is answered for when the host gets its address later', async () => {
     runIn(lab.netns, 'ip', 'address', 'del', '172.16.0.1/24', 'dev', 'eth0');
     reachability.update([endpoint('a', '172.16.0.50')]);

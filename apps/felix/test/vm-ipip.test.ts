@@ -130,6 +130,7 @@ describe.skipIf(!isPossible)('IP-in-IP', () => {
 
     it.for([
       ['a route', 'ip route del 10.65.2.0/26'],
+      ['a route in its place', 'ip route replace 10.65.2.0/26 via 172.16.0.2 dev eth0'],
       ['an address', 'ip addr del 10.65.1.1/32 dev tunl0'],
       ['another address', 'ip addr add 10.99.0.1/32 dev tunl0'],
       ['the device down', 'ip link set tunl0 down'],

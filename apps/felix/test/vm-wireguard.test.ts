@@ -229,16 +229,49 @@ describe.skipIf(!isPossible)('WireGuard', () => {
       expect(isEncrypted(0, '10.65.2.10')).toBe(true);
     });
 
-    it('puts right what another hand changed: a peer, and the port', async () => {
+    it('puts right what another hand changed, and counts that: a peer, and the port', async () => {
       await one.take([]);
       const key = two.publicKeys.get(4)!;
       for (const change of [{ peers: [{ publicKey: key, remove: true as const }] }, { listenPort: 4000 }]) {
-        const seen = one.dirty;
+        const [seen, { repairs }] = [one.dirty, one.wireguard[0]!];
         one.setWireguard(change);
         await expect.poll(() => one.dirty).toBeGreaterThan(seen);
         expect(await one.take([])).toEqual([]);
         expect(isEncrypted(0, '10.65.2.10')).toBe(true);
+        expect(one.wireguard[0]!.repairs).toBe(repairs + 1);
       }
+    });
+
+    it.for([
+      'ip route del 10.65.2.0/26 table 1',
+      'ip route replace throw 10.65.2.0/26 table 1 proto 80',
+      'ip route replace 10.65.2.0/26 dev eth0 table 1',
+      'ip rule del priority 99',
+      'ip address del 10.65.1.1/32 dev wireguard.cali',
+      'ip link set wireguard.cali down',
+      'ip link set wireguard.cali mtu 1300',
+      'ip link set wireguard.cali down; ip link set wireguard.cali name wg7',
+    ])('puts right, and counts, %s', async (command) => {
+      await one.take([]);
+      const state = (): readonly string[] => [
+        ...routes(one),
+        ...rules(one),
+        ...one.run(
+          'sh',
+          '-c',
+          'ip -br address show wireguard.cali; ip -o link show wireguard.cali | grep -o "mtu [0-9]*"',
+        ),
+      ];
+      const before = state();
+      const [seen, { repairs }] = [one.dirty, one.wireguard[0]!];
+      one.run('sh', '-ec', command);
+      await expect.poll(() => one.dirty).toBeGreaterThan(seen);
+      expect(await one.take([])).toEqual([]);
+      expect(state()).toEqual(before);
+      expect(one.wireguard[0]!.repairs).toBe(repairs + 1);
+      // A new device has a new key.
+      await rig.exchangeKeys();
+      expect(isEncrypted(0, '10.65.2.10')).toBe(true);
     });
 
     it('keeps its key, and writes nothing, when it starts over what is right already', () => {

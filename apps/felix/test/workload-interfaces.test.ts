@@ -381,6 +381,41 @@ describe('WorkloadInterfaces', () => {
     expect(readSysctl('net/ipv4/conf/calia/proxy_arp', { netns })).toBe('1');
   });
 
+  test('follows an interface into another namespace and back', async () => {
+    addLink('a');
+    interfaces.update(idOf('a'), endpoint('a', '10.0.0.1/32', { mac: parseMac('ee:00:00:00:00:01') }));
+    apply();
+    const elsewhere = `${netns}-x`;
+    createNetns(elsewhere);
+    try {
+      runIn(netns, 'ip', 'link', 'set', 'calia', 'netns', `/run/netns/${elsewhere}`);
+      await eventually(() => (apply(), interfaces.stateOf(idOf('a')).state === 'down'));
+      runIn(elsewhere, 'ip', 'link', 'set', 'calia', 'netns', `/run/netns/${netns}`);
+      runIn(netns, 'ip', 'link', 'set', 'calia', 'up');
+      await eventually(() => (apply(), interfaces.stateOf(idOf('a')).state === 'up'));
+    } finally {
+      deleteNetns(elsewhere);
+    }
+    expect(workloadRoutes()).toEqual(['10.0.0.1/32 calia proto 3 scope link metric 1024']);
+    expect(socket.listNeighbours({ family: 4 })).toMatchObject([{ ip: '10.0.0.1', state: 'permanent' }]);
+    expect(readSysctl('net/ipv4/conf/calia/proxy_arp', { netns })).toBe('1');
+    expect(interfaces.repairs).toBe(0);
+  });
+
+  test('routes an endpoint that has IPv6 addresses alone', () => {
+    addLink('a');
+    interfaces.close();
+    interfaces = open({ ipv6: true });
+    const mac = parseMac('ee:00:00:00:00:01');
+    interfaces.update(idOf('a'), endpoint('a', 'fd65::1/128', { mac }));
+    apply();
+    const routes = socket.listRoutes({ family: 6 }).filter(({ protocol }) => protocol === 3);
+    expect(routes).toMatchObject([{ destination: 'fd65::1/128', metric: 1024 }]);
+    expect(interfaces.stateOf(idOf('a'))).toEqual({ state: 'up' });
+    expect(readSysctl('net/ipv6/conf/calia/proxy_ndp', { netns })).toBe('1');
+    expect(socket.listNeighbours({ family: 4 })).toEqual([]);
+  });
+
   test('names the endpoints whose state may have changed', async () => {
     for (const [name, address] of [['a', '10.0.0.1/32'] as const, ['b', '10.0.0.2/32'] as const]) {
       addLink(name);

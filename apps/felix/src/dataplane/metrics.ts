@@ -93,7 +93,7 @@ export function dataplaneMetrics(registry: Registry, measured: Measured): Datapl
   );
   counter(
     'felix_tunnel_repairs',
-    'Foreign changes to tunnels, and to routes to other nodes, that were put right.',
+    'Foreign changes to tunnels, to routes to other nodes, and to what the host answers for on its links, that were put right.',
     () => measured.networkRepairs(),
   );
   counter('felix_bandwidth_repairs', 'Foreign changes to bandwidth limits that were put right.', () =>

@@ -1,3 +1,5 @@
+import type { Logger } from '@calico-node/service';
+
 /** Tells a change that puts right what somebody else did from one that was asked for. */
 export class Repairs {
   readonly #seen = new Set<string>();
@@ -31,4 +33,9 @@ export class Repairs {
     this.#count += 1;
     this.#onRepair(whats);
   }
+}
+
+/** One line of the log, however much it was. */
+export function tellRepair(log: Pick<Logger, 'warn'>, what: readonly string[], of: string): void {
+  log.warn({ changes: what.length, what: what.slice(0, 20) }, `somebody else changed ${of}`);
 }

@@ -3,14 +3,14 @@ import { expect, test } from 'vitest';
 import { WithdrawnConnections } from './withdrawn-connections.ts';
 
 test('is settled once all that was begun is done, and warns where the kernel did not', async () => {
-  const ends: PromiseWithResolvers<void>[] = [];
+  const ends: PromiseWithResolvers<undefined>[] = [];
   const forgotten: IpAddress[][] = [];
   const warnings: object[] = [];
   const connections = new WithdrawnConnections({
     connections: {
       forget: (addresses) => {
         forgotten.push([...addresses]);
-        const end = Promise.withResolvers<void>();
+        const end = Promise.withResolvers<undefined>();
         ends.push(end);
         return end.promise;
       },
@@ -23,7 +23,7 @@ test('is settled once all that was begun is done, and warns where the kernel did
   connections.forget(new Set([parseIp('10.0.0.2')]));
   const settled = connections.settled!;
   ends[0]!.reject(new Error('no'));
-  ends[1]!.resolve();
+  ends[1]!.resolve(undefined);
   await settled;
   expect(connections.settled).toBeUndefined();
   expect([forgotten, warnings.length]).toEqual([[['10.0.0.1'], ['10.0.0.2']], 1]);

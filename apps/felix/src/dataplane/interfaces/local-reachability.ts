@@ -30,6 +30,7 @@ import {
 } from '@calico-node/netlink';
 import { FrameSender } from '@calico-node/netlink/inject';
 import type { Intent } from '../../calc/intents.ts';
+import { Repairs } from '../repairs.ts';
 import { isOwnInterface } from './host-interfaces.ts';
 import { encodeAnnouncement } from './announcement.ts';
 import { ArpResponder } from './arp-responder.ts';
@@ -42,6 +43,8 @@ export interface LocalReachabilityOptions {
   readonly prefixes: readonly string[];
   /** Nor are these (InterfaceExclude). */
   readonly excluded?: readonly RegExp[];
+  /** Somebody else took away what the kernel answers for, and it was put right. */
+  readonly onRepair?: (what: readonly string[]) => void;
   /** The kernel changed: apply soon. */
   readonly onDirty: () => void;
 }
@@ -65,6 +68,9 @@ export class LocalReachability implements Disposable {
   readonly #addresses: ReachableAddresses;
   /** What the kernel answers for, by interface and address. */
   readonly #answered = new Map<string, Answer>();
+  /** What we have had the kernel answer for. */
+  readonly #made = new Set<string>();
+  readonly #repairs: Repairs;
   /** What we answer for ourselves, likewise. */
   #announced: ReadonlyMap<string, Answer> = new Map();
   /** By the interface's index. */
@@ -77,6 +83,7 @@ export class LocalReachability implements Disposable {
   constructor(options: LocalReachabilityOptions) {
     this.#options = options;
     this.#addresses = new ReachableAddresses(options.hostname);
+    this.#repairs = new Repairs(options.onRepair);
     const where = options.netns === undefined ? {} : { netns: options.netns };
     const touch = (): void => {
       this.resync();
@@ -88,6 +95,7 @@ export class LocalReachability implements Disposable {
       onEvent: (event) => {
         const index = event.object === 'address' ? event.address.interfaceIndex : undefined;
         const isOwn = event.object === 'link' && isOwnInterface(event.link.name, options);
+        if (event.object === 'link' && !event.link.up) this.#onDown(event.link.index);
         if (isOwn || (index !== undefined && !this.#needsList)) touch();
       },
       onOverrun: touch,
@@ -97,6 +105,11 @@ export class LocalReachability implements Disposable {
 
   get writes(): number {
     return this.#writes;
+  }
+
+  /** How often what somebody else had changed was put right. */
+  get repairs(): number {
+    return this.#repairs.count;
   }
 
   update(intents: readonly Intent[]): void {
@@ -142,6 +155,11 @@ export class LocalReachability implements Disposable {
     this.#socket.close();
   }
 
+  /** The kernel answers for nobody any more there. */
+  #onDown(index: number): void {
+    for (const key of this.#made) if (key.startsWith(`${index} `)) this.#made.delete(key);
+  }
+
   #list(): void {
     this.#needsList = false;
     const links = new Map(
@@ -184,6 +202,7 @@ export class LocalReachability implements Disposable {
         replaceNeighbour({ interfaceIndex: link.index, ip, isProxy: true, protocol: routeProtocol.felix }),
       ),
     ];
+    for (const key of this.#made) if (!wanted.has(key)) this.#made.delete(key);
     if (requests.length === 0) return [];
     const outcome = this.#socket.execute(requests);
     this.#writes += requests.length;
@@ -193,7 +212,13 @@ export class LocalReachability implements Disposable {
     });
     for (const [key] of gone) this.#answered.delete(key);
     const made = missing.filter((_, index) => outcome[gone.length + index] === undefined);
-    for (const [key, answer] of made) this.#answered.set(key, answer);
+    // The kernel tells nobody that it answers no more.
+    const lost = made.filter(([key]) => this.#made.has(key));
+    this.#repairs.found(lost.map(([, { link, ip }]) => `neighbour ${ip} that ${link.name} answers for`));
+    for (const [key, answer] of made) {
+      this.#answered.set(key, answer);
+      this.#made.add(key);
+    }
     if (problems.length > 0) this.resync();
     this.#announce(made.map(([, answer]) => answer));
     return problems;

@@ -24,6 +24,7 @@ import {
 } from '@calico-node/netlink';
 import type { EncapsulationUpdate, HostUpdate, Intent, RouteTarget, VxlanEndpoint } from '../../calc/intents.ts';
 import { errorText } from '../error-text.ts';
+import { ForeignChanges } from '../foreign-changes.ts';
 import { tunnelDevices } from '../../rules/tunnel-rules.ts';
 import { Retry } from '../retry.ts';
 import { RouteTable } from '../routes/route-table.ts';
@@ -81,13 +82,7 @@ export class ClusterNetwork implements Disposable {
   #isStale = true;
   readonly #retry: Retry;
   #deviceWrites = 0;
-  /** What somebody else has touched since the last apply. */
-  readonly #foreign = new Set<string>();
-  /** Once all was as it should be; what others did before is nobody's business. */
-  #hasSettled = false;
-  /** As of the last apply without a failure. */
-  #settledWrites = 0;
-  #repairs = 0;
+  readonly #foreign: ForeignChanges;
   /** Of the interfaces that lead out, by index. */
   #hostMtus: ReadonlyMap<number, number> = new Map();
   #workloadMtu: number | undefined;
@@ -95,6 +90,7 @@ export class ClusterNetwork implements Disposable {
   constructor(options: ClusterNetworkOptions) {
     this.#options = options;
     this.#retry = new Retry(options.onDirty, RETRY_MAX_MS);
+    this.#foreign = new ForeignChanges(options.onRepair);
     const where = options.netns === undefined ? {} : { netns: options.netns };
     // The monitor first: what happens while we list is in both, and nothing is missed.
     this.#monitor = RouteMonitor.open({
@@ -103,7 +99,7 @@ export class ClusterNetwork implements Disposable {
       onEvent: (event) => {
         if (event.originPortId === this.#socket.portId || !this.#isNews(event)) return;
         const what = this.#ownIn(event);
-        if (what !== undefined && this.#hasSettled) this.#foreign.add(what);
+        if (what !== undefined) this.#foreign.add(what);
         if (event.object !== 'route') this.#isStale = true;
         options.onDirty();
       },
@@ -122,7 +118,7 @@ export class ClusterNetwork implements Disposable {
 
   /** How often something was put right that somebody else had changed. */
   get repairs(): number {
-    return this.#repairs;
+    return this.#foreign.count;
   }
 
   /** Takes changes into what should be; no I/O. */
@@ -147,9 +143,8 @@ export class ClusterNetwork implements Disposable {
     }
     if (problems.length > 0) this.#retry.failed();
     else {
-      this.#hasSettled = true;
       this.#retry.succeeded();
-      this.#tellRepair();
+      this.#foreign.settle(this.writes);
     }
     return problems;
   }
@@ -246,7 +241,7 @@ export class ClusterNetwork implements Disposable {
     this.#deviceWrites += writes;
     this.#devices.set(kind, link);
     // It went together with what was told of before.
-    if (this.#foreign.size > 0 && before !== undefined && before.index !== link.index)
+    if (!this.#foreign.isEmpty && before !== undefined && before.index !== link.index)
       this.#foreign.add(`device ${link.name}`);
     if (kind === 'ipip') return;
     const requests = peerRequests(this.#socket, link.index, family, this.#peers(family));
@@ -362,16 +357,6 @@ export class ClusterNetwork implements Disposable {
       case 'settings':
         return undefined;
     }
-  }
-
-  #tellRepair(): void {
-    const what = [...this.#foreign];
-    this.#foreign.clear();
-    const isChanged = this.writes > this.#settledWrites;
-    this.#settledWrites = this.writes;
-    if (what.length === 0 || !isChanged) return;
-    this.#repairs += 1;
-    this.#options.onRepair?.(what);
   }
 
   #isDevice(index: number): boolean {

@@ -15,21 +15,24 @@ export interface ArpMarkOptions {
   readonly mark: number;
 }
 
+/** Whether what `ensureArpMark` does is done, or cannot be done here. */
+export function isArpMarked({ netns, mark }: ArpMarkOptions): boolean {
+  return whereArpTables(netns, (socket) => (isMarked(socket, mark) ? 0 : 1)) === 0;
+}
+
 /**
  * Marks the ARP that comes in. Gives how many changes that took. Where the kernel has no nf_tables for ARP it does
  * nothing: there, strict checks and the encryption of hosts do not go together.
  */
 export function ensureArpMark({ netns, mark }: ArpMarkOptions): number {
-  const comment = `mark 0x${mark.toString(16)}`;
   return whereArpTables(netns, (socket) => {
-    const rules = socket.listRules(table);
-    if (rules.length === 1 && rules[0]?.comment === comment) return 0;
+    if (isMarked(socket, mark)) return 0;
     const transaction = new Transaction(table)
       .addTable()
       .deleteTable()
       .addTable()
       .addChain(chain, { type: 'filter', hook: 'input', priority: 0, policy: 'accept' })
-      .addRule(chain, { expressions: marking(mark), comment });
+      .addRule(chain, { expressions: marking(mark), comment: commentOf(mark) });
     socket.commit(transaction);
     return 1;
   });
@@ -42,6 +45,15 @@ export function removeArpMark(netns?: NetnsRef): number {
     socket.commit(new Transaction(table).deleteTable());
     return 1;
   });
+}
+
+function isMarked(socket: NftablesSocket, mark: number): boolean {
+  const [rule, another] = socket.listRules(table);
+  return another === undefined && rule?.comment === commentOf(mark);
+}
+
+function commentOf(mark: number): string {
+  return `mark 0x${mark.toString(16)}`;
 }
 
 function whereArpTables(netns: NetnsRef | undefined, change: (socket: NftablesSocket) => number): number {

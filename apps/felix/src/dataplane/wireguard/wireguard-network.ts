@@ -12,9 +12,11 @@
 import { writeFileSync } from 'node:fs';
 import { familyOf, type Family, type IpAddress, type NodeName, type WireguardKey } from '@calico-node/net';
 import {
+  deleteLink,
   type Link,
   NetlinkError,
   type NetnsRef,
+  readSysctl,
   type RouteEvent,
   RouteMonitor,
   RouteSocket,
@@ -23,11 +25,12 @@ import {
 } from '@calico-node/netlink';
 import { type WireguardDevice, WireguardSocket } from '@calico-node/netlink/wireguard';
 import type { Intent } from '../../calc/intents.ts';
+import { ForeignChanges } from '../foreign-changes.ts';
 import { Retry } from '../retry.ts';
 import { RouteTable } from '../routes/route-table.ts';
 import { hostMtu, leadsOut, tunnelMtu } from '../tunnels/mtu.ts';
 import { ensureDevice, TunnelKindError } from '../tunnels/tunnel-device.ts';
-import { ensureArpMark, removeArpMark } from './arp-mark.ts';
+import { ensureArpMark, isArpMarked, removeArpMark } from './arp-mark.ts';
 import { peerChanges, peersOf } from './peer-changes.ts';
 import { newPrivateKey } from './private-key.ts';
 import { ensureRule, removeRules } from './routing-rule.ts';
@@ -56,11 +59,14 @@ export interface WireguardNetworkOptions {
   readonly withoutRoutes?: boolean;
   /** The store has another public key for this node than the kernel, which has this one; `undefined`: none. */
   readonly onPublicKey: (key: WireguardKey | undefined) => void;
+  /** Somebody else changed something of ours, named so, and it was put right. */
+  readonly onRepair?: (what: readonly string[]) => void;
   readonly onDirty: () => void;
 }
 
 const POLL_MS = 1000;
 const RETRY_MAX_MS = 5000;
+const SRC_VALID_MARK = 'net.ipv4.conf.all.src_valid_mark';
 
 export class WireguardNetwork implements Disposable {
   readonly #options: WireguardNetworkOptions;
@@ -77,19 +83,25 @@ export class WireguardNetwork implements Disposable {
   /** Why the kernel cannot; looked at again at the next resync only. */
   #unsupported: string | undefined;
   readonly #retry: Retry;
+  readonly #foreign: ForeignChanges;
   #writes = 0;
 
   constructor(options: WireguardNetworkOptions) {
     const { netns, hostname, family, encryptsHosts, routeProtocol, table } = options;
     this.#options = options;
     this.#retry = new Retry(options.onDirty, RETRY_MAX_MS);
+    this.#foreign = new ForeignChanges(options.onRepair);
     this.#plan = new WireguardPlan({ hostname, family, encryptsHosts });
     const where = netns === undefined ? {} : { netns };
     this.#monitor = RouteMonitor.open({
       ...where,
       groups: ['link', 'address', family === 4 ? 'ipv4-route' : 'ipv6-route', 'rule'],
       onEvent: (event) => {
-        if (event.originPortId !== this.#socket.portId && this.#isNews(event)) options.onDirty();
+        if (event.originPortId === this.#socket.portId || !this.#isNews(event)) return;
+        const what = this.#ownIn(event);
+        if (what !== undefined) this.#foreign.add(what);
+        if (event.object !== 'route') this.#isStale = true;
+        options.onDirty();
       },
       onOverrun: () => {
         this.resync();
@@ -105,6 +117,11 @@ export class WireguardNetwork implements Disposable {
 
   get writes(): number {
     return this.#writes + this.#table.writes;
+  }
+
+  /** How often something was put right that somebody else had changed. */
+  get repairs(): number {
+    return this.#foreign.count;
   }
 
   /** What the kernel cannot do here, in words. */
@@ -161,7 +178,10 @@ export class WireguardNetwork implements Disposable {
       }
     }
     if (problems.length > 0) this.#retry.failed();
-    else this.#retry.succeeded();
+    else {
+      this.#retry.succeeded();
+      this.#foreign.settle(this.writes);
+    }
     return problems;
   }
 
@@ -180,13 +200,14 @@ export class WireguardNetwork implements Disposable {
 
   /** Looks at everything anew, up to the peers; the routes are listed, to be compared. */
   #refresh(): void {
-    const { netns, family, interfaceName, encryptsHosts, mtuInterfaces, threading, mark } = this.#options;
+    const { netns, family, interfaceName, mtuInterfaces, threading, mark } = this.#options;
     const where = netns === undefined ? {} : { netns };
     // What comes in encrypted is looked up with its mark, by the check of source addresses too.
-    if (family === 4 && encryptsHosts) {
-      writeSysctl('net.ipv4.conf.all.src_valid_mark', 1, where);
+    if (this.#marksArp()) {
+      writeSysctl(SRC_VALID_MARK, 1, where);
       this.#writes += ensureArpMark({ ...where, mark });
     } else if (family === 4) this.#writes += removeArpMark(netns);
+    this.#deleteRenamed();
     const links = this.#socket.listLinks();
     this.#hostMtu = hostMtu(links, mtuInterfaces);
     const { link, writes } = ensureDevice(this.#socket, {
@@ -204,6 +225,14 @@ export class WireguardNetwork implements Disposable {
     this.#setDevice(this.#wireguard, device);
     this.#setPeers(device, this.#allKeys(device));
     this.#table.list([family], () => this.#options.withoutRoutes === true);
+  }
+
+  /** Under another name, our device would keep the port. */
+  #deleteRenamed(): void {
+    const link = this.#link && this.#socket.getLink(this.#link.index);
+    if (link?.kind !== 'wireguard' || link.name === this.#options.interfaceName) return;
+    this.#socket.apply([deleteLink({ index: link.index })]);
+    this.#writes += 1;
   }
 
   #setDevice(wireguard: WireguardSocket, device: WireguardDevice): void {
@@ -263,47 +292,77 @@ export class WireguardNetwork implements Disposable {
     this.#publish();
   }
 
-  /** What others did to the device, which the kernel tells nobody of. */
+  /** What others did to the device and the host's settings, which the kernel tells nobody of. */
   #look(): void {
     if (this.#isStale || this.#link === undefined) return;
-    try {
-      const device = this.readDevice();
-      if (device !== undefined && this.#isAsSet(device)) return;
-    } catch (error) {
-      if (!(error instanceof NetlinkError)) throw error;
-    }
+    const changed = this.#changedInDevice() ?? (this.#isHostAsSet() ? undefined : 'marks of ARP');
+    if (changed === undefined) return;
+    this.#foreign.add(`${changed} of ${this.#options.interfaceName}`);
     this.#isStale = true;
     this.#options.onDirty();
   }
 
-  #isAsSet(device: WireguardDevice): boolean {
+  #changedInDevice(): string | undefined {
     const { port, mark } = this.#options;
-    if (device.listenPort !== port || device.mark !== mark || device.publicKey !== this.#device?.publicKey)
-      return false;
+    let device: WireguardDevice | undefined;
+    try {
+      device = this.readDevice();
+    } catch (error) {
+      if (!(error instanceof NetlinkError)) throw error;
+    }
+    if (device === undefined) return 'device';
+    if (device.listenPort !== port) return 'port';
+    if (device.mark !== mark) return 'mark';
+    if (device.publicKey !== this.#device?.publicKey) return 'key';
     // A peer's endpoint follows the peer; the next resync brings it back.
     const changes = this.#changesOf(device, this.#allKeys(device));
-    return changes.every((change) => change.remove !== true && change.allowedIps === undefined);
+    const isChanged = changes.some((change) => change.remove === true || change.allowedIps !== undefined);
+    return isChanged ? 'peers' : undefined;
+  }
+
+  #marksArp(): boolean {
+    return this.#options.family === 4 && this.#options.encryptsHosts;
+  }
+
+  #isHostAsSet(): boolean {
+    const { netns, mark } = this.#options;
+    const where = netns === undefined ? {} : { netns };
+    return !this.#marksArp() || (readSysctl(SRC_VALID_MARK, where) === '1' && isArpMarked({ ...where, mark }));
   }
 
   /** Whether somebody else's change concerns what is ours. */
   #isNews(event: RouteEvent): boolean {
-    if (this.#isStale) return false;
+    const { family, table } = this.#options;
     switch (event.object) {
       case 'route':
         return this.#table.onEvent(event);
       case 'rule':
-        this.#isStale = event.rule.family === this.#options.family && event.rule.table === this.#options.table;
-        return this.#isStale;
+        return event.rule.family === family && event.rule.table === table;
       case 'address': {
-        const { interfaceIndex, ip } = event.address;
-        this.#isStale = interfaceIndex === this.#link?.index && familyOf(ip) === this.#options.family;
-        return this.#isStale;
+        const { interfaceIndex, ip, scope } = event.address;
+        return interfaceIndex === this.#link?.index && familyOf(ip) === family && scope !== 'link';
       }
       case 'link':
-        this.#isStale = this.#isOtherLink(event.action, event.link);
-        return this.#isStale;
+        return this.#isOtherLink(event.action, event.link);
       default:
         return false;
+    }
+  }
+
+  /** What of ours the event is about; undefined where it is about the host's own interfaces. */
+  #ownIn(event: RouteEvent): string | undefined {
+    const { table, interfaceName } = this.#options;
+    switch (event.object) {
+      case 'route':
+        return `route ${event.route.destination} in table ${table}`;
+      case 'rule':
+        return `routing rule into table ${table}`;
+      case 'address':
+        return `address ${event.address.ip} of ${interfaceName}`;
+      case 'link':
+        return event.link.index === this.#link?.index ? `device ${interfaceName}` : undefined;
+      default:
+        return undefined;
     }
   }
 

@@ -27,6 +27,8 @@ export class XdpShortcut implements Disposable {
   #isInSync = false;
   #repairs = 0;
   readonly #retry: Retry;
+  /** As of the last attempt, as one text. */
+  #problems = '';
 
   constructor(options: XdpShortcutOptions) {
     this.#options = options;
@@ -59,16 +61,18 @@ export class XdpShortcut implements Disposable {
     this.#options.onDirty();
   }
 
-  /** Makes it so, from in-sync on. What fails is logged and tried again; nothing is thrown. */
+  /** Makes it so, from in-sync on. What fails is logged once and tried again; nothing is thrown. */
   async apply(): Promise<void> {
     if (!this.#isInSync) return;
     const problems = await this.#attempt().catch((error: unknown) => [String(error)]);
+    const before = this.#problems;
+    this.#problems = problems.join('; ');
     if (problems.length === 0) {
       this.#retry.succeeded();
       if (this.#told?.size === 0) this.#unload();
       return;
     }
-    this.#options.log.warn({ problems }, 'XDP is not as it should be; trying again');
+    if (this.#problems !== before) this.#options.log.warn({ problems }, 'XDP is not as it should be; trying again');
     this.#retry.failed();
   }
 
