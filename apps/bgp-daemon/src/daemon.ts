@@ -47,17 +47,20 @@ export async function runDaemon(context: ServiceContext): Promise<void> {
   const socket = context.option('socket') ?? paths.bgpSocket;
   // Beside the socket: as there is one socket for each daemon, there is one note.
   const noteFile = `${socket}.sessions`;
+  const previousPeers = readPreviousLife(noteFile);
   const note = new LifeNote(noteFile, log);
   const noteSessions = (): void => {
     const isUp = ({ session, isRetained }: Neighbor): boolean => session !== undefined || isRetained;
-    // Until then, those are still to come that were there before.
-    if (!speaker.isRestarting) note.write(speaker.neighbors.filter(isUp).map(({ config }) => config.name));
+    const up = speaker.neighbors.filter(isUp).map(({ config }) => config.name);
+    if (!speaker.isRestarting) note.write(up);
+    // Those that were there before are still to come.
+    else if (previousPeers !== undefined) note.write([...previousPeers, ...up]);
   };
   const updateLog = new MrtUpdateLog(log);
   const bmp = new Bmp(() => speaker, log);
   const speaker: Speaker = new Speaker({
     observers: [bmp, updateLog],
-    previousPeers: readPreviousLife(noteFile),
+    previousPeers,
     openFib: (onEvent) => new NetlinkFib(onEvent),
     dial,
     listen: (addresses, port, handlers) => new Listener(addresses, port, handlers, log),

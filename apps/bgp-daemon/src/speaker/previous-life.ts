@@ -39,7 +39,7 @@ export class LifeNote {
 
   /** Notes whose sessions are up, or may come back. Nothing is written as long as there was never any. */
   write(peers: readonly string[]): void {
-    const text = [kernelTable(), ...[...peers].sort(), ''].join('\n');
+    const text = [kernelTable(), ...[...new Set(peers)].sort(), ''].join('\n');
     if (text === this.#written || (this.#written === undefined && peers.length === 0)) return;
     this.#attempt(() => {
       mkdirSync(dirname(this.#file), { recursive: true });
