@@ -80,12 +80,12 @@ describe('two BIRDs with rendered files', () => {
         }),
       ],
     });
-    const v4 = 'via 10.9.0.1 dev eth0 metric 32';
+    const v4 = 'via 10.9.0.1 dev eth0';
     const v6 = 'via fd09::1 dev eth0 metric 32 pref medium';
     const wanted = [
       `10.65.1.0/26 ${v4}`,
       `10.65.2.9 ${v4}`,
-      'blackhole 10.65.2.0/26 metric 32',
+      'blackhole 10.65.2.0/26',
       'blackhole fd65::200/122 dev lo metric 32 pref medium',
       `fd65::100/122 ${v6}`,
       `fd65::209 ${v6}`,
@@ -112,6 +112,18 @@ describe('two BIRDs with rendered files', () => {
     );
   });
 
+  it('take over what another daemon left in the kernel', async () => {
+    two.ip('route', 'add', '10.65.1.0/26', 'via', '10.9.0.9', 'proto', 'bird'); // from before it was the other's
+    two.ip('route', 'add', '10.65.7.0/26', 'via', '10.9.0.9', 'proto', 'bird'); // nobody's any more
+    await start({});
+    const wanted = ['10.65.1.0/26 via 10.9.0.1 dev eth0', 'blackhole 10.65.2.0/26'];
+    await until(
+      'kernel',
+      () => two.routes('bird').filter((route) => !route.includes('fd65::')),
+      (routes) => routes.join() === wanted.join(),
+    );
+  });
+
   it('send packets to where a workload has moved, while its old node still has a route of its own', async () => {
     one.addLink('cali1');
     one.ip('route', 'add', '10.65.1.5/32', 'dev', 'cali1', 'proto', 'boot', 'metric', '1024');
@@ -119,8 +131,8 @@ describe('two BIRDs with rendered files', () => {
     two.ip('route', 'add', '10.65.1.5/32', 'dev', 'cali1', 'proto', 'boot', 'metric', '512');
     two.ip('route', 'add', '10.65.1.6/32', 'dev', 'cali1', 'proto', 'boot', 'metric', '1024');
     await start({});
-    const moved = '10.65.1.5 via 10.9.0.2 dev eth0 metric 32';
-    const borrowed = '10.65.1.6 via 10.9.0.2 dev eth0 metric 32';
+    const moved = '10.65.1.5 via 10.9.0.2 dev eth0';
+    const borrowed = '10.65.1.6 via 10.9.0.2 dev eth0';
     await until(
       'the new way',
       () => one.routes('bird'),
@@ -131,12 +143,12 @@ describe('two BIRDs with rendered files', () => {
     await until(
       'one in the block',
       () => one.routes('bird'),
-      (routes) => routes.includes('10.65.2.7 via 10.9.0.2 dev eth0 metric 32'),
+      (routes) => routes.includes('10.65.2.7 via 10.9.0.2 dev eth0'),
     );
     expect(one.routes('bird').join()).not.toContain('10.65.2.8');
     // From a block of neither: the old node tells of the address itself, until it hears of the new one.
     one.ip('route', 'add', '10.65.9.5/32', 'dev', 'cali1', 'proto', 'boot', 'metric', '1024');
-    const stale = '10.65.9.5 via 10.9.0.1 dev eth0 metric 32';
+    const stale = '10.65.9.5 via 10.9.0.1 dev eth0';
     await until(
       'the old way',
       () => two.routes('bird'),
@@ -146,7 +158,7 @@ describe('two BIRDs with rendered files', () => {
     await until(
       'the new way of an address of no block',
       () => one.routes('bird'),
-      (routes) => routes.includes('10.65.9.5 via 10.9.0.2 dev eth0 metric 32'),
+      (routes) => routes.includes('10.65.9.5 via 10.9.0.2 dev eth0'),
     );
     await until(
       'that the old way has gone',
@@ -228,7 +240,7 @@ describe('two BIRDs with rendered files', () => {
       () => two.routes('bird'),
       (routes) => routes.includes('10.65.1.0/26 via 10.9.0.1 dev eth0 metric 512'),
     );
-    expect(two.routes('bird')).toContain('blackhole 10.65.2.0/26 metric 32');
+    expect(two.routes('bird')).toContain('blackhole 10.65.2.0/26');
     expect(one.connections(1790)).toBe(before);
   });
 

@@ -13,7 +13,7 @@ import { block, document, functionOf, plain, type Lines } from './syntax.ts';
 export function renderAggrFile(node: NodeBgp, family: Family): string {
   const ours = ofFamily(node.prefixes, family);
   const [metric] = usualMetric(node.filters, family);
-  const urgent = isElevated(node.settings.normalPriority[family]);
+  const urgent = isElevated(node.settings.normalPriority[family], family);
   return document(
     staticProtocol(ours, family, metric),
     functionOf(

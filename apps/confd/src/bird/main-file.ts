@@ -54,11 +54,11 @@ function kernelProtocol({ filters, settings }: Speaker, family: Family): Lines {
     'scan time 2;',
     'graceful restart;',
     'merge paths on; # ECMP',
-    ...(hasOwnMetrics(filters, family) ? ['metric 0; # Each route has its own.'] : []),
+    ...(hasOwnMetrics(filters, family) ? ['metric 0; # Each route has its own, or none.'] : []),
     ...block(
       `ipv${family}`,
       [
-        ...block('import filter', kernelPreference(settings.normalPriority[family]), ';'),
+        ...block('import filter', kernelPreference(settings.normalPriority[family], family), ';'),
         'export filter calico_kernel_programming;',
       ],
       ';',
