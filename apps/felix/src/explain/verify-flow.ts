@@ -11,7 +11,7 @@ import type { DriverChoice } from '../dataplane/driver-choice.ts';
 import { chainMeanings, withDecidingRules, withoutLayer, type ChainMeaning } from './chain-meaning.ts';
 import { ExplainError } from './explain-error.ts';
 import { destinationOf, readFlow, worldOf, type ExplainGraph, type Flow } from './explain-flow.ts';
-import { FlowEnds } from './flow-ends.ts';
+import { FlowEnds, type NamedEnd } from './flow-ends.ts';
 import { OwnPaths, type OwnEnd, type OwnNode } from './own-paths.ts';
 import type { SeenEnds } from './probe-packet.ts';
 import { probeHelpersOf } from './probe-helpers.ts';
@@ -122,12 +122,13 @@ function beginsConnection({ protocol, icmpType = 0 }: PolicyPacket): boolean {
 }
 
 /** Refuses flows that this node has no say in. */
-function checkWay(from: { readonly text: string }, entry: OwnEnd, to: { readonly text: string }, exit: OwnEnd): void {
+function checkWay(from: NamedEnd, entry: OwnEnd, to: NamedEnd, exit: OwnEnd): void {
   const isFromHost = entry.attachment.type === 'host';
   if (isOutside(entry) && isOutside(exit) && entry.link?.index === exit.link?.index) {
+    const nodes = new Set([from.node?.name, to.node?.name].filter((name) => name !== undefined));
     throw new ExplainError(
       'elsewhere',
-      `a packet from "${from.text}" to "${to.text}" does not pass this node: neither end is here`,
+      `a packet from "${from.text}" to "${to.text}" does not pass this node: neither end is here${nodes.size === 0 ? '' : `; ask on ${[...nodes].join(' or ')}`}`,
     );
   }
   if (isFromHost && exit.attachment.type === 'host') {
