@@ -319,6 +319,19 @@ describe('what somebody else does to our tables', () => {
     expect(warning).toHaveProperty('repaired');
   });
 
+  it('does not keep a chain that should be gone', async () => {
+    await apply(...state, endpoint('b', '10.65.0.2', ['p']));
+    dirty = 0;
+    lab.nft(
+      'add map ip calico theirs { type ipv4_addr : verdict; elements = { 1.2.3.4 : goto filter-cali-tw-calib }; }',
+    );
+    lab.nft('add', 'rule', 'ip', 'calico', 'filter-cali-tw-calia', 'ip', 'saddr', 'vmap', '@theirs');
+    await untilDirty();
+    await apply(removeEndpoint('b'));
+    expect(listing().join()).not.toMatch(/theirs|tw-calib/);
+    expect(await apply()).toBe(0);
+  });
+
   it('leaves other tables alone', async () => {
     await apply(...state);
     dirty = 0;

@@ -156,7 +156,9 @@ export class Table {
       table === undefined ? [] : this.#socket.listRules(id),
     );
     this.chains.forgive();
-    this.#needsRebuild ||= misfits.length > 0;
+    // A map of others' may lead to chains that are to go, and would hold them back.
+    const hasForeignMap = ipSets.some(({ isMap }) => isMap);
+    this.#needsRebuild ||= misfits.length > 0 || hasForeignMap;
     this.#needsResync = false;
   }
 
