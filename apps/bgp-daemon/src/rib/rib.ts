@@ -389,7 +389,7 @@ export class Rib {
     const [set, source] = [this.setOf(path), this.sourceOf(path)];
     if (set === undefined || source === undefined) return undefined;
     const igpMetric = cost === undefined ? 0 : (this.#costOf(path, cost) ?? 0);
-    return { attributes: set.attributes, source: source.route, igpMetric };
+    return { attributes: set.attributes, source: source.route, igpMetric, pathId: this.pathIdOf(path) };
   }
 
   #view(path: number): PathView | undefined {

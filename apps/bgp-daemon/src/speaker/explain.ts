@@ -24,6 +24,7 @@ const losses: Readonly<Record<DecisionStep, string>> = {
   'router-id': "its originator's router ID is higher",
   'cluster-list': 'its cluster list is longer',
   address: "its peer's address is higher",
+  'path-id': 'the path identifier that its peer gave it is higher',
   tie: 'nothing tells the two apart',
 };
 
@@ -42,7 +43,7 @@ export function explainRoute(
   const paths = rib.paths(id).map((path) => ({
     path,
     isBest: path.path === best?.path,
-    verdict: path.path === best?.path ? 'best' : verdictOn(path, best, cost),
+    verdict: path.path === best?.path ? 'best' : verdictOn(path, best, cost, rib),
   }));
   return {
     paths: [...paths.filter(({ isBest }) => isBest), ...paths.filter(({ isBest }) => !isBest)],
@@ -50,7 +51,7 @@ export function explainRoute(
   };
 }
 
-function verdictOn(path: PathView, best: PathView | undefined, cost: NextHopCost): string {
+function verdictOn(path: PathView, best: PathView | undefined, cost: NextHopCost, rib: Rib): string {
   const { nextHop } = path.set;
   if (path.filtered) return 'not used: an import filter rejects it';
   if (nextHop !== undefined) {
@@ -61,13 +62,13 @@ function verdictOn(path: PathView, best: PathView | undefined, cost: NextHopCost
     }
   }
   if (best === undefined) return 'not decided on yet';
-  const { step } = comparePaths(candidate(best, cost), candidate(path, cost));
+  const { step } = comparePaths(candidate(best, cost, rib), candidate(path, cost, rib));
   if (step === 'source' && best.source.route.kind === 'bgp') return 'not best: its metric is worse';
   return `not best: ${losses[step]}`;
 }
 
-function candidate({ set, source }: PathView, cost: NextHopCost): Candidate {
+function candidate({ path, set, source }: PathView, cost: NextHopCost, rib: Rib): Candidate {
   const { attributes } = set;
   const igpMetric = set.nextHop === undefined ? 0 : (cost(set.nextHop) ?? 0);
-  return { attributes, source: source.route, igpMetric };
+  return { attributes, source: source.route, igpMetric, pathId: rib.pathIdOf(path) };
 }

@@ -18,6 +18,8 @@ export interface Candidate {
   readonly source: RouteSource;
   /** Cost of reaching the next hop (RFC 4271 9.1.2.2 e); unresolvable paths must not be given at all. */
   readonly igpMetric: number;
+  /** Tells apart what one peer has told of (RFC 7911); its number means nothing. */
+  readonly pathId?: number;
 }
 
 /** Why the first path of two won; `tie` when nothing tells them apart. */
@@ -33,6 +35,7 @@ export type DecisionStep =
   | 'router-id'
   | 'cluster-list'
   | 'address'
+  | 'path-id'
   | 'tie';
 
 export interface Comparison {
@@ -103,10 +106,19 @@ export function comparePaths(a: Candidate, b: Candidate): Comparison {
   order = (x.clusterList?.length ?? 0) - (y.clusterList?.length ?? 0); // RFC 4456 9
   if (order !== 0) return { order, step: 'cluster-list' };
   order = compareAddress(a.source, b.source); // g
-  return { order, step: order === 0 ? 'tie' : 'address' };
+  if (order !== 0) return { order, step: 'address' };
+  // Of several paths of one peer that are alike, always the same one: which came first must not matter.
+  order = ((a.pathId ?? 0) >>> 0) - ((b.pathId ?? 0) >>> 0);
+  return { order, step: order === 0 ? 'tie' : 'path-id' };
 }
 
-const tieBreakers: ReadonlySet<DecisionStep> = new Set<DecisionStep>(['router-id', 'cluster-list', 'address', 'tie']);
+const tieBreakers: ReadonlySet<DecisionStep> = new Set<DecisionStep>([
+  'router-id',
+  'cluster-list',
+  'address',
+  'path-id',
+  'tie',
+]);
 
 /** Whether two paths are as good as each other for forwarding: nothing before RFC 4271 9.1.2.2 f tells them apart. */
 export function isEquallyGood(a: Candidate, b: Candidate): boolean {

@@ -47,6 +47,7 @@ describe('the decision process', () => {
       candidate({}, peer({ address: parseIp('10.0.0.2') })),
       candidate({}, peer({ address: parseIp('10.0.0.10') })),
     ],
+    ['path-id', { ...candidate(), pathId: 1 }, { ...candidate(), pathId: -1 }],
   ])('%s decides', (step, better, worse) => {
     expect(comparePaths(better, worse)).toMatchObject({ step });
     expect(comparePaths(better, worse).order).toBeLessThan(0);
