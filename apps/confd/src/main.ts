@@ -50,6 +50,7 @@ await runService({
       help: 'print the configuration as JSON and exit; with --bird: write its files, reload nothing, and exit',
     },
   },
-  healthAddress: '127.0.0.1:9192',
+  // The node's own confd may run beside.
+  healthAddress: process.argv.includes('--onetime') ? 'off' : '127.0.0.1:9192',
   run: runConfd,
 });

@@ -6,9 +6,10 @@ import {
   type Backend,
 } from '@calico-node/datastore';
 import { isKubernetesError } from '@calico-node/kubernetes';
-import { Backoff, ConfigError, type ServiceContext } from '@calico-node/service';
+import { Backoff, ConfigError, RunError, type ServiceContext } from '@calico-node/service';
 import { readConfig, type ConfdConfig, type Target } from './config.ts';
 import { linkDaemon } from './daemon-link.ts';
+import { NotApplied } from './destination.ts';
 import { BirdFilesRenderer } from './bird/render-bird.ts';
 import { FileDestination } from './files/file-destination.ts';
 import { birdCommands } from './files/bird-commands.ts';
@@ -31,10 +32,20 @@ export async function runConfd(context: ServiceContext): Promise<void> {
   const config = readConfig(context);
   const backend = openDatastore(context);
   try {
-    if (config.isOneTime) await runOnce(config, backend, context.signal);
+    if (config.isOneTime) await plainly(runOnce(config, backend, context.signal));
     else await keepApplied(config, backend, context);
   } finally {
     backend.close();
+  }
+}
+
+/** What the store or a destination says is told as it is: nobody needs the stack. */
+async function plainly(work: Promise<void>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (!(error instanceof NotApplied || error instanceof DatastoreError)) throw error;
+    throw new RunError(error.message, { cause: error });
   }
 }
 

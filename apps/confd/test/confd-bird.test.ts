@@ -91,6 +91,15 @@ describe('confd --onetime --bird', () => {
     expect(read('bird_ipam.cfg')).toContain('if ( net ~ 10.65.0.0/16 ) then { accept; }');
   });
 
+  it('says in a line why it cannot, with the exit code 1', async () => {
+    writeFileSync(join(directory, 'config'), '');
+    const stderr = expect.stringMatching(/^confd: the files of bird can't be written: ENOTDIR.*\n$/) as string;
+    await expect(runOnce('--node-name', 'n1')).rejects.toMatchObject({ code: 1, stderr });
+    await etcd.kill9();
+    const unreachable = expect.stringMatching(/^confd: etcd at http.* gave no answer.*\n$/) as string;
+    await expect(runOnce('--node-name', 'n1')).rejects.toMatchObject({ code: 1, stderr: unreachable });
+  });
+
   it('takes passwords from a directory, and says what it left out', async () => {
     const password = { secretKeyRef: { name: 'bgp', key: 'tor' } };
     await put('BGPPeer', 'tor', { peerIP: '192.0.2.1', asNumber: 65001, password });

@@ -1,4 +1,4 @@
-export { runService, ConfigError, type ServiceContext, type ServiceSpec } from './run-service.ts';
+export { runService, ConfigError, RunError, type ServiceContext, type ServiceSpec } from './run-service.ts';
 export { serveHealth } from './http.ts';
 export type { ServerTls } from './server-tls.ts';
 export { type ComponentReport, Health, type HealthReport, type Reporter } from './health.ts';

@@ -12,6 +12,11 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
+/** What keeps a run for one result from its end, as its user is told: printed without a stack, exit code 1. */
+export class RunError extends Error {
+  override readonly name = 'RunError';
+}
+
 interface Option extends ParseArgsOptionDescriptor {
   /** One line for `--help`. */
   readonly help: string;
@@ -161,9 +166,9 @@ async function main(spec: ServiceSpec, options: Record<string, Option>, argv: re
     });
     return 0;
   } catch (error) {
-    if (error instanceof ConfigError) {
+    if (error instanceof ConfigError || error instanceof RunError) {
       process.stderr.write(`${spec.name}: ${error.message}\n`);
-      return 2;
+      return error instanceof ConfigError ? 2 : 1;
     }
     if (abort.signal.aborted) return 0;
     log.fatal({ err: error }, 'failed');
