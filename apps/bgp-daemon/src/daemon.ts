@@ -40,6 +40,12 @@ export async function runDaemon(context: ServiceContext): Promise<void> {
   const port = parsePort(context.option('port'));
   const fixedFile = context.option('config');
   const startedMs = Date.now();
+  /** What SIGHUP does: nothing before the file is read for the first time, but it must not end the process either. */
+  let onHangUp = (): void => undefined;
+  const hangUp = (): void => {
+    onHangUp();
+  };
+  process.on('SIGHUP', hangUp);
   const endWarmUp = await warmUp(log);
   const reporter = health.register('bgp');
   const usualLevel = isLogLevel(log.level) ? log.level : 'info';
@@ -131,7 +137,7 @@ export async function runDaemon(context: ServiceContext): Promise<void> {
     await using server = await serveUnix(socket, [
       [bgpV1.BgpServiceService, bgpService(speaker, bfd, keeper, startedMs)],
     ]);
-    process.on('SIGHUP', reread);
+    onHangUp = reread;
     log.info({ socket, configured: stored !== undefined }, 'serving');
     await new Promise<void>((resolve) => {
       if (signal.aborted) resolve();
@@ -152,7 +158,7 @@ export async function runDaemon(context: ServiceContext): Promise<void> {
     await server.close();
     await farewell;
   } finally {
-    process.removeListener('SIGHUP', reread);
+    process.removeListener('SIGHUP', hangUp);
     clearInterval(readiness);
     clearInterval(noting);
     endWarmUp();
