@@ -1,7 +1,7 @@
 import type { RuleOptions } from './options.ts';
 
 /** Whose Log rules they are. */
-export interface LogOwner {
+interface LogOwner {
   /** Of a policy. */
   readonly tier?: string;
   /** In short, as in names of chains: `gnp`; `pro` of a profile. */

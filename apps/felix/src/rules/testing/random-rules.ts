@@ -112,7 +112,7 @@ const entity = (family: NamedFamilies, portLists: fc.Arbitrary<(string | number)
     nothing,
   );
 
-export const action = fc.constantFrom(
+const action = fc.constantFrom(
   'Allow' as const,
   'Allow' as const,
   'Deny' as const,
