@@ -112,13 +112,7 @@ const entity = (family: NamedFamilies, portLists: fc.Arbitrary<(string | number)
     nothing,
   );
 
-const action = fc.constantFrom(
-  'Allow' as const,
-  'Allow' as const,
-  'Deny' as const,
-  'Pass' as const,
-  'Log' as const,
-);
+const action = fc.constantFrom('Allow' as const, 'Allow' as const, 'Deny' as const, 'Pass' as const, 'Log' as const);
 
 /** What does not change whom a rule is about: Felix leaves HTTP to others, and annotations to readers. */
 const asides = fc.oneof(
