@@ -11,7 +11,6 @@
  * applied piece by piece, and an endpoint that arrives meanwhile is in the next one, with all that it needs. A failed
  * apply is tried again with back-off; until it succeeds no revision counts as applied and no endpoint of it as up.
  */
-import type { IpAddress } from '@calico-node/net';
 import type { ConntrackSocket } from '@calico-node/netlink/conntrack';
 import { type Backoff, type Logger, type Reporter, sleep } from '@calico-node/service';
 import type { WorkloadEndpointId } from '../calc/endpoint-id.ts';
@@ -240,7 +239,6 @@ export class Engine {
     let hostStates: ReturnType<HostEndpointStates['snapshot']> = new Map();
     const changed = this.#changed;
     const wanted = new Map([...changed].map((id) => [id, this.#wanted.get(id)]));
-    let withdrawn: ReadonlySet<IpAddress> = new Set();
     this.#changed = new Set();
     this.#isDirty = false;
     this.#oldestPending = undefined;
@@ -252,7 +250,7 @@ export class Engine {
       const errors = interfaces.withdraw();
       await policy.apply();
       this.#bandwidthHealth.report(bandwidth.apply()[0]);
-      withdrawn = await this.#handOver(wanted);
+      await this.#handOver(wanted);
       interfaces.establish();
       this.#networkHealth.report(network.apply()[0]);
       await shortcut?.apply();
@@ -273,7 +271,6 @@ export class Engine {
     backoff.reset();
     health.report({ ready: true });
     const changes = this.#settle(this.#unsettled(wanted));
-    this.#withdrawn.forget(withdrawn);
     if (isLast) this.#record(revision, finishedAt);
     else this.#goOn(pendingSince);
     // Who waits for an endpoint gets the answer before metrics, files and the store do.
@@ -290,20 +287,18 @@ export class Engine {
   }
 
   /**
-   * Has the connections forgotten of addresses that have gone from one endpoint to another, before a route leads there:
-   * what was allowed to the one is not to reach the other. Gives the addresses that nobody has any more.
+   * Has the connections forgotten of addresses that endpoints have no more. Of those that have gone from one endpoint to
+   * another before a route leads there: what was allowed to the one is not to reach the other.
    */
-  async #handOver(
-    wanted: ReadonlyMap<WorkloadEndpointId, LocalWorkloadEndpoint | undefined>,
-  ): Promise<ReadonlySet<IpAddress>> {
+  async #handOver(wanted: ReadonlyMap<WorkloadEndpointId, LocalWorkloadEndpoint | undefined>): Promise<void> {
     const { interfaces, floatingIps } = this.#options;
     const changes = [...wanted].map(([id, endpoint]) => ({ before: this.#programmed.get(id)?.endpoint, endpoint }));
     const withdrawn = interfaces.takeWithdrawn().union(withdrawnAddresses(changes, floatingIps));
-    if (withdrawn.size === 0) return withdrawn;
+    if (withdrawn.size === 0) return;
     const held = new Set([...withdrawn].filter((ip) => interfaces.isHeld(ip)));
     this.#withdrawn.forget(held);
     await this.#waitForConnections();
-    return withdrawn.difference(held);
+    this.#withdrawn.forget(withdrawn.difference(held));
   }
 
   #takeHostInterfaces(): void {
