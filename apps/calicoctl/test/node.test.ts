@@ -83,6 +83,7 @@ to display the appropriate start and stop commands.
     [['--ip=10.0.0'], 'invalid IP address'],
     [['--as=x'], 'invalid AS Number specified: x'],
     [['--backend=gobgp'], "unknown backend 'gobgp'"],
+    [['--backend=native', '--node-image=calico/node:v3.32.1'], "calico/node:v3.32.1 has no backend 'native'"],
     [['--ip-autodetection-method=best'], 'invalid IP autodetection method: best'],
     [['--ip6-autodetection-method=interface=('], 'invalid interface regex'],
     [['--ip-autodetection-method=can-reach=::1'], 'does not resolve to an IPv4 address: ::1'],

@@ -56,12 +56,13 @@ export function secretEnvironment({ etcd: { user } }: RunSettings): Readonly<Rec
   return user === undefined ? {} : { ETCD_USERNAME: user.username, ETCD_PASSWORD: user.password };
 }
 
-function isPrivileged({ image }: RunSettings): boolean {
+/** Whether it is Project Calico's, `calico/node`, from whatever registry. */
+export function isCalicoImage(image: string): boolean {
   return CALICO_IMAGE.test(image);
 }
 
 function privileges(settings: RunSettings): readonly string[] {
-  if (isPrivileged(settings)) return ['--privileged'];
+  if (isCalicoImage(settings.image)) return ['--privileged'];
   return [
     ...['--read-only', '--cap-drop=ALL', ...CAPABILITIES.map((name) => `--cap-add=${name}`)],
     '--security-opt=no-new-privileges',
@@ -98,11 +99,15 @@ const HOST_PATHS = [
 
 function mounts(settings: RunSettings): readonly (readonly [string, string])[] {
   const { logDir, felixConfig, etcd } = settings;
-  const same = ['/var/run/calico', '/var/lib/calico', ...(isPrivileged(settings) ? ['/lib/modules', '/run'] : [])];
+  const same = [
+    '/var/run/calico',
+    '/var/lib/calico',
+    ...(isCalicoImage(settings.image) ? ['/lib/modules', '/run'] : []),
+  ];
   return [
     [logDir, '/var/log/calico'],
     ...same.map((path) => [path, path] as const),
-    ...(isPrivileged(settings) ? [] : HOST_PATHS),
+    ...(isCalicoImage(settings.image) ? [] : HOST_PATHS),
     ...(felixConfig === undefined ? [] : [[felixConfig, '/etc/calico/felix.cfg'] as const]),
     ...certificates(etcd).map(({ file, path }) => [file, path] as const),
   ];

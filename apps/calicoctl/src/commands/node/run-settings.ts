@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { familyOf, NetParseError, parseAsn, tryParseIp, type Family } from '@calico-node/net';
 import { CommandError, type Io } from '../../io.ts';
 import { checkMethod } from './autodetection-method.ts';
-import type { RunSettings } from './docker-command.ts';
+import { isCalicoImage, type RunSettings } from './docker-command.ts';
 import { readEtcdAccess } from './etcd-access.ts';
 
 /** The flags of `node run`. */
@@ -34,6 +34,9 @@ export async function readRunSettings(options: NodeRunOptions, io: Io): Promise<
   checkAddress(options.ip6, 6, '--ip6');
   if (!['bird', 'native', 'none'].includes(options.backend)) {
     throw refusal(`unknown backend '${options.backend}'`);
+  }
+  if (options.backend === 'native' && isCalicoImage(options.nodeImage)) {
+    throw refusal(`${options.nodeImage} has no backend 'native': give bird or none`);
   }
   await checkAutodetection(options.ipAutodetectionMethod, 4);
   await checkAutodetection(options.ip6AutodetectionMethod, 6);
