@@ -4,7 +4,7 @@ import { fromEnvironment } from './config/sources.ts';
 import { ownNodeOf, ruleOptionsOf } from './rule-options.ts';
 
 const valuesOf = (env: Record<string, string>) => resolveParameters([fromEnvironment(env)]).values;
-const optionsOf = (env: Record<string, string>) => ruleOptionsOf(valuesOf(env), 'nftables');
+const optionsOf = (env: Record<string, string>) => ruleOptionsOf(valuesOf(env), 'nftables', false);
 
 test.each([
   [{}, undefined],

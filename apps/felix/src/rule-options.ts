@@ -7,8 +7,12 @@ import type { DriverChoice } from './dataplane/driver-choice.ts';
 import { allocateMarks } from './rules/marks.ts';
 import { defaultRuleOptions, type LogRate, type RuleOptions } from './rules/options.ts';
 
-/** What Felix's parameters mean for its rules, which each packet filter has some of its own of. */
-export function ruleOptionsOf(values: FelixParameters, filter: DriverChoice['kind']): RuleOptions {
+/**
+ * What Felix's parameters mean for its rules, which each packet filter has some of its own of.
+ *
+ * @param kubeIpvs whether kube-proxy is in its IPVS mode
+ */
+export function ruleOptionsOf(values: FelixParameters, filter: DriverChoice['kind'], kubeIpvs: boolean): RuleOptions {
   const isIptables = filter === 'iptables';
   return {
     ...defaultRuleOptions,
@@ -27,6 +31,7 @@ export function ruleOptionsOf(values: FelixParameters, filter: DriverChoice['kin
     failsafes: { inbound: values.FailsafeInboundHostPorts, outbound: values.FailsafeOutboundHostPorts },
     serviceLoopPrevention: values.ServiceLoopPrevention,
     logRate: logRateOf(values.LogActionRateLimit, values.LogActionRateLimitBurst),
+    kubeIpvs,
     floatingIps: values.FloatingIPs === 'Enabled',
     wireguard: wireguardRulesOf(values),
     wireguardEncryptsHosts: usesWireguard(values) && values.WireguardHostEncryptionEnabled,

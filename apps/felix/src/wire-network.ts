@@ -32,6 +32,8 @@ export interface NetworkWiring {
   readonly onWorkloadMtu: (mtu: number) => void;
   /** After each listing of all interfaces and routes: how long it took, in seconds. */
   readonly onListed: (seconds: number) => void;
+  /** Whether kube-proxy is in its IPVS mode; told again where that may have changed. */
+  readonly onIpvsInterface: (isThere: boolean) => void;
   readonly onDirty: () => void;
 }
 
@@ -85,7 +87,9 @@ export function wireNetwork(wiring: NetworkWiring): NetworkParts {
   );
   if (values.IPForwarding === 'Enabled') interfaces.enableForwarding();
   const excluded = interfacePatternsOf(values.InterfaceExclude);
-  const hostInterfaces = parts.use(new HostInterfaces({ prefixes, excluded, onDirty }));
+  const hostInterfaces = parts.use(
+    new HostInterfaces({ prefixes, excluded, onIpvsInterface: wiring.onIpvsInterface, onDirty }),
+  );
   const reachability =
     values.LocalSubnetL2Reachability === 'Disabled'
       ? undefined

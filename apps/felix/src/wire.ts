@@ -22,6 +22,7 @@ import type { FelixParameters } from './config/parameters.ts';
 import type { Resolved } from './config/resolve.ts';
 import { chooseDriver, probeFilters } from './dataplane/driver-choice.ts';
 import { Engine, type EndpointChange } from './dataplane/engine.ts';
+import { hasIpvsInterface } from './dataplane/interfaces/host-interfaces.ts';
 import { dataplaneMetrics } from './dataplane/metrics.ts';
 import { openDriver } from './dataplane/open-driver.ts';
 import { filterRefreshSeconds, type Refresh, refreshPeriodically } from './dataplane/refresh.ts';
@@ -75,7 +76,9 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
   };
 
   const choice = chooseDriver(values, probeFilters());
-  const rules = ruleOptionsOf(values, choice.kind);
+  const kubeIpvs = hasIpvsInterface();
+  if (kubeIpvs) log.warn('kube-proxy is in its IPVS mode: egress policy is asked with the addresses of services');
+  const rules = ruleOptionsOf(values, choice.kind, kubeIpvs);
   const storeDelay = new StoreDelay(() => performance.now());
   using metrics = dataplaneMetrics(context.metrics.registry, {
     packetFilter: choice.kind,
@@ -137,6 +140,9 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     signal,
     onWorkloadMtu: (mtu) => {
       mtuFile.write(mtu);
+    },
+    onIpvsInterface: (isThere) => {
+      if (isThere !== kubeIpvs) restart.resolve('restart');
     },
     onListed: metrics.routesListed,
     onDirty,

@@ -53,6 +53,8 @@ export interface RuleOptions {
   readonly verdictMaps: boolean;
   /** What becomes of packets for a service's address that nobody answers, which would go round in circles. */
   readonly serviceLoopPrevention: 'Drop' | 'Reject' | 'Disabled';
+  /** kube-proxy is in its IPVS mode: what is sent to a service goes through the host's own hooks. */
+  readonly kubeIpvs: boolean;
   /** Workloads' floating addresses lead to them (FloatingIPs). */
   readonly floatingIps: boolean;
   /** The host's workloads are OpenStack's guests. */
@@ -95,6 +97,7 @@ export const defaultRuleOptions: RuleOptions = Object.freeze({
   failsafes: { inbound: [], outbound: [] },
   verdictMaps: false,
   serviceLoopPrevention: 'Drop',
+  kubeIpvs: false,
   floatingIps: false,
   openstack: undefined,
   natOutgoingExclusions: 'IPPoolsOnly',

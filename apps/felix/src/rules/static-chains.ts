@@ -37,7 +37,7 @@ import {
 import { renderFailsafeChains } from './failsafe-chains.ts';
 import { renderTranslationChains, translationHooks } from './floating-addresses.ts';
 import { renderVerdictChains } from './look-ups.ts';
-import type { Action, Chain, Hook, Rule } from './model.ts';
+import type { Action, Chain, Hook, Match, Rule } from './model.ts';
 import { chainNames } from './names.ts';
 import { renderNatOutgoing } from './nat-outgoing.ts';
 import { openstackLeases, openstackToHost } from './openstack.ts';
@@ -200,11 +200,28 @@ function output(family: Family, options: RuleOptions): readonly Rule[] {
   const allow = allowAction(options);
   return [
     rule([isAccepted], allow),
+    ...forwardedByIpvs(options),
     ...forWorkloads('out', returnToCaller, options),
     ...tunnelOutput(family, options),
     rule([], clearMarks(allMarks(options))),
     rule([matchDestinationTranslated(true)], jump(chainNames.toHostDispatch)),
     rule([isAccepted], allow, 'Host endpoint policy accepted packet.'),
+  ];
+}
+
+/**
+ * IPVS takes what comes for a service in as the host's own and sends it out as that, translated. What is not from the
+ * host is asked the policy of the workload that it goes to, as what is forwarded is.
+ */
+function forwardedByIpvs(options: RuleOptions): readonly Rule[] {
+  if (!options.kubeIpvs) return [];
+  const { accept: acceptMark } = options.marks;
+  const isForwarded: Match = { kind: 'local-address', side: 'source', negated: true };
+  return [
+    ...options.interfacePrefixes.map((prefix) =>
+      rule([isForwarded, matchInterfacePrefix('out', prefix)], jump(chainNames.toWorkloadDispatch)),
+    ),
+    rule([matchMarked(acceptMark)], allowAction(options)),
   ];
 }
 

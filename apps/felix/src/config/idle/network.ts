@@ -5,7 +5,8 @@ import { keyValues, portRanges } from '../text-types.ts';
 const noGates = "what Calico's gates open belongs to the eBPF data plane";
 const answeredAtOnce = 'the kernel answers netlink within the call: there is nothing to wait for';
 const lockWaits = 'iptables waits for its lock by itself; from 1.8.8 on it ignores an interval';
-const noIpvs = "kube-proxy's IPVS mode gets no rules of its own; its other modes need none";
+const noIpvs =
+  "beside kube-proxy's IPVS mode, policy is asked for what comes to a workload, whatever port it came to; other modes need none";
 const noWindows = 'there is no Windows here';
 const noSidecars = 'what a workload and its sidecar proxy say to each other takes its usual way';
 

@@ -9,8 +9,19 @@ export interface HostInterfacesOptions {
   readonly prefixes: readonly string[];
   /** Of those that are not told of either (InterfaceExclude). */
   readonly excluded?: readonly RegExp[];
+  /** Whether kube-proxy's interface for services' addresses is there, as it has in its IPVS mode; told at each notice. */
+  readonly onIpvsInterface?: (isThere: boolean) => void;
   /** Something may have changed: `takeChanges` soon. */
   readonly onDirty: () => void;
+}
+
+/** What kube-proxy gives services' addresses to, in its IPVS mode alone. */
+const ipvsInterface = 'kube-ipvs0';
+
+/** Whether it is there now, in the process's own namespace. */
+export function hasIpvsInterface(): boolean {
+  using socket = RouteSocket.open({});
+  return socket.getLink(ipvsInterface) !== undefined;
 }
 
 /** The host's own interfaces, their addresses, for host endpoints that are told by address, and whether they are up. */
@@ -98,6 +109,7 @@ export class HostInterfaces implements Disposable {
   #take(event: RouteEvent): boolean {
     if (event.object === 'link') {
       const { index, name } = event.link;
+      if (name === ipvsInterface) this.#options.onIpvsInterface?.(event.action === 'set');
       if (event.action === 'set' && isOwnInterface(name, this.#options)) {
         this.#setLink(event.link);
         return true;
@@ -151,7 +163,9 @@ export class HostInterfaces implements Disposable {
     for (const name of this.#told.keys()) this.#touched.add(name);
     this.#addresses.clear();
     this.#running.clear();
-    for (const link of this.#socket.listLinks()) if (isOwnInterface(link.name, this.#options)) this.#setLink(link);
+    const links = this.#socket.listLinks();
+    this.#options.onIpvsInterface?.(links.some(({ name }) => name === ipvsInterface));
+    for (const link of links) if (isOwnInterface(link.name, this.#options)) this.#setLink(link);
     for (const { interfaceIndex, ip } of this.#socket.listAddresses()) {
       if (this.#names.has(interfaceIndex)) this.#addressesOf(interfaceIndex).add(ip);
     }
