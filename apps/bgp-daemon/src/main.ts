@@ -20,6 +20,7 @@ await runService({
     },
     check: {
       type: 'boolean',
+      isOneTime: true,
       help: 'only say whether the file of --config is right; exit code 2 if it is not',
     },
     port: {

@@ -108,6 +108,12 @@ const untilTold = (peer: RawPeer, what: string): Promise<string[]> =>
     (all) => all.includes(what),
   );
 
+type Families = (Capability & { readonly kind: 'graceful-restart' })['families'];
+
+function gracefulRestart(families: Families, restarting = false, restartSeconds = 60): Capability {
+  return { kind: 'graceful-restart', restarting, notification: false, restartSeconds, families };
+}
+
 describe('RFC 4271', () => {
   it('ends a session whose peer is silent for the hold time, with keepalives of its own until then (4.4, 6.5)', async () => {
     const host = await onlyPeer();
@@ -388,13 +394,7 @@ describe('route refresh (RFC 2918, RFC 7313)', () => {
 
   it('takes no mark before the End-of-RIB of a peer that sends one', async () => {
     const host = await onlyPeer();
-    const graceful: Capability = {
-      kind: 'graceful-restart',
-      restarting: false,
-      notification: false,
-      restartSeconds: 60,
-      families: [],
-    };
+    const graceful = gracefulRestart([]);
     const peer = await open(host, { capabilities: [...enhanced, graceful] });
     const [begin, end] = [encodeRouteRefresh(4, 'begin'), encodeRouteRefresh(4, 'end')];
     peer.send(rawUpdate(attributes(host), net(1)), begin, rawUpdate(attributes(host), net(2)), end);
@@ -406,13 +406,7 @@ describe('route refresh (RFC 2918, RFC 7313)', () => {
 
   it('does not take a mark at the end for one that had none at the beginning', async () => {
     const host = await onlyPeer();
-    const graceful: Capability = {
-      kind: 'graceful-restart',
-      restarting: false,
-      notification: false,
-      restartSeconds: 60,
-      families: [{ family: 4, forwardingPreserved: true }],
-    };
+    const graceful = gracefulRestart([{ family: 4, forwardingPreserved: true }]);
     const first = await open(host, { capabilities: [...enhanced, graceful] });
     first.send(rawUpdate(attributes(host), net(1)));
     await untilKnown(host, ['198.18.1.0/24']);
@@ -424,11 +418,8 @@ describe('route refresh (RFC 2918, RFC 7313)', () => {
 });
 
 describe('graceful restart of a peer (RFC 4724 4.2)', () => {
-  const graceful = (
-    families: readonly { readonly family: 4 | 6; readonly forwardingPreserved: boolean }[],
-    restartSeconds = 60,
-  ): readonly Capability[] => [
-    { kind: 'graceful-restart', restarting: true, notification: false, restartSeconds, families },
+  const graceful = (families: Families, restartSeconds?: number): readonly Capability[] => [
+    gracefulRestart(families, true, restartSeconds),
   ];
   const only4 = [{ family: 4, forwardingPreserved: true }] as const;
   const endOfRib4 = rawUpdate([], []);

@@ -10,7 +10,7 @@ await runService({
       type: 'string',
       value: 'NAME',
       env: 'CALICO_BGP_BACKEND',
-      help: 'native: our own BGP daemon, told over gRPC; bird: BIRD 2, by files; default: bird where\n CALICO_NETWORKING_BACKEND is, else native',
+      help: 'native: our own BGP daemon, told over gRPC; bird: BIRD 2, by files; default: bird where CALICO_NETWORKING_BACKEND is, else native',
     },
     socket: {
       type: 'string',
@@ -47,10 +47,10 @@ await runService({
     },
     onetime: {
       type: 'boolean',
+      isOneTime: true,
       help: 'print the configuration as JSON and exit; with --bird: write its files, reload nothing, and exit',
     },
   },
-  // The node's own confd may run beside.
-  healthAddress: process.argv.includes('--onetime') ? 'off' : '127.0.0.1:9192',
+  healthAddress: '127.0.0.1:9192',
   run: runConfd,
 });

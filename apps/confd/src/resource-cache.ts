@@ -79,7 +79,10 @@ export class ResourceCache {
     return unreadable;
   }
 
-  /** All that it holds, in lists that are the same while nothing of their kind changes; no services, which the store does not have, and no workloads, which it is not told of. */
+  /**
+   * All that it holds, in lists that are the same while nothing of their kind changes; no services, which the store does
+   * not have, and no workloads, which it is not told of.
+   */
   resources(): BgpResources {
     return {
       nodes: this.#nodes.list(),

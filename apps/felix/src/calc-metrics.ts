@@ -1,5 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { CalcCounts } from './calc/calc-counts.ts';
+import { metricsSince } from './metrics-since.ts';
 
 interface CalcGauge {
   readonly name: string;
@@ -35,7 +36,7 @@ const gauges: readonly CalcGauge[] = [
 /** What the calculation graph holds, under Felix's names where Felix has them; the metrics leave the registry when disposed of. */
 export function calcMetrics(registry: Registry, counts: () => CalcCounts): Disposable {
   const registers = [registry];
-  const before = new Set(registry.getMetricsAsArray().map(({ name }) => name));
+  const added = metricsSince(registry);
   for (const { name, help, count } of gauges) {
     new Gauge({
       name,
@@ -82,7 +83,7 @@ export function calcMetrics(registry: Registry, counts: () => CalcCounts): Dispo
   });
   return {
     [Symbol.dispose]: () => {
-      for (const { name } of registry.getMetricsAsArray()) if (!before.has(name)) registry.removeSingleMetric(name);
+      added[Symbol.dispose]();
     },
   };
 }

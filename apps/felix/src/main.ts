@@ -162,6 +162,7 @@ await runService({
     },
     check: {
       type: 'boolean',
+      isOneTime: true,
       help: 'only say what is malformed in the environment and the file; exit code 2 if anything',
     },
     socket: { type: 'string', value: 'PATH', help: 'where to serve gRPC (default felix.sock in CALICO_RUN_DIR)' },

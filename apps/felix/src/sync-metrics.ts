@@ -1,5 +1,6 @@
 import { Counter, Gauge, Summary, type Registry } from 'prom-client';
 import type { Intent } from './calc/intents.ts';
+import { metricsSince } from './metrics-since.ts';
 import { summaryQuantiles } from './summary-quantiles.ts';
 
 /** What one batch of the store's updates came to. */
@@ -20,7 +21,7 @@ export function syncMetrics(
   hostname: string,
 ): Disposable & { calculated(batch: CalculatedBatch): void; connected(isConnected: boolean): void } {
   const registers = [registry];
-  const before = new Set(registry.getMetricsAsArray().map(({ name }) => name));
+  const added = metricsSince(registry);
   const host = new Gauge({
     name: 'felix_host',
     help: 'The name of this host, as a label.',
@@ -86,7 +87,7 @@ export function syncMetrics(
       for (const { type } of intents) messages.inc({ type });
     },
     [Symbol.dispose]: () => {
-      for (const { name } of registry.getMetricsAsArray()) if (!before.has(name)) registry.removeSingleMetric(name);
+      added[Symbol.dispose]();
     },
   };
 }

@@ -1,5 +1,7 @@
-/** Which program speaks BGP on a node: our own daemon, or the distribution's BIRD 2 with files that confd writes. */
-export type BgpBackend = 'native' | 'bird';
+/** What may speak BGP on a node: our own daemon, or the distribution's BIRD 2 with files that confd writes. */
+export const bgpBackends = ['native', 'bird'] as const;
+
+export type BgpBackend = (typeof bgpBackends)[number];
 
 /**
  * What a node's environment says of it: CALICO_BGP_BACKEND where it is set, else CALICO_NETWORKING_BACKEND, of which

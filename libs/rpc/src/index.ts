@@ -8,4 +8,5 @@ export { connectUnix, callUnary, type CallOptions } from './client.ts';
 export { RpcError, isRpcError, type RpcCode } from './errors.ts';
 export { serveUnix, unary, type RunningServer, type UnaryContext } from './server.ts';
 export { callStreaming, streaming } from './streaming.ts';
+export { readRoutes } from './bgp-routes.ts';
 export { sessionStateNames } from './session-state.ts';

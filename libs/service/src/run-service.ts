@@ -24,6 +24,10 @@ interface Option extends ParseArgsOptionDescriptor {
   readonly value?: string;
   /** The environment variable that gives the value when the flag is absent. */
   readonly env?: string;
+  /**
+   * A flag for a run with one result: health is not served unless an address is given, since the daemon may run beside.
+   */
+  readonly isOneTime?: true;
 }
 
 export interface ServiceContext {
@@ -122,8 +126,8 @@ async function main(spec: ServiceSpec, options: Record<string, Option>, argv: re
     process.stdout.write(`${VERSION}\n`);
     return 0;
   }
-  const option = (name: string): string | undefined => {
-    const { env, default: fallback } = options[name] ?? {};
+  const option = (name: string, fallback = options[name]?.default): string | undefined => {
+    const env = options[name]?.env;
     const given = values[name] ?? (env === undefined ? undefined : process.env[env]) ?? fallback;
     return typeof given === 'string' && given !== '' ? given : undefined;
   };
@@ -145,7 +149,8 @@ async function main(spec: ServiceSpec, options: Record<string, Option>, argv: re
   const health = new Health();
   let server: Server | undefined;
   try {
-    const address = option('health-address') ?? 'off';
+    const isOneTime = Object.entries(options).some(([name, each]) => each.isOneTime === true && values[name] === true);
+    const address = option('health-address', isOneTime ? 'off' : spec.healthAddress) ?? 'off';
     if (address !== 'off') {
       const listen = parseListenAddress(address);
       if (listen === undefined) throw new ConfigError(`health address '${address}' is not HOST:PORT or off`);

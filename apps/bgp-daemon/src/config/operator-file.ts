@@ -1,9 +1,11 @@
-import { familyOf, tryParseCidr, tryParseIp } from '@calico-node/net';
+import { familyOf, tryParseCidr } from '@calico-node/net';
 import { bgpV1 } from '@calico-node/rpc';
 import { ConfigError } from '@calico-node/service';
 import { readConfigFile } from './config-file.ts';
-import { BgpConfigError } from './fields.ts';
+import { peerHop } from './daemon-config.ts';
+import { BgpConfigError, peerAddress } from './fields.ts';
 import { parseConfig } from './parse-config.ts';
+import { defaultHoldSeconds } from './parse-neighbor.ts';
 
 /** The name that a field has in a file: `hold_seconds` is `holdSeconds` there. What is between quotes is the file's own. */
 function asInFile(text: string): string {
@@ -77,11 +79,11 @@ function checkUniqueness({ neighbors, staticRoutes }: bgpV1.BgpConfig): void {
     }
   };
   // Who connects is known by its address alone.
-  const placeOf = ({ address, interfaceName }: bgpV1.Neighbor): string => {
-    const [ip = '', zone = interfaceName] = address.split('%');
-    return `${tryParseIp(ip) ?? ip}%${zone}`;
-  };
-  unique('neighbors', 'address', neighbors.map(placeOf));
+  unique(
+    'neighbors',
+    'address',
+    neighbors.map(({ address, interfaceName }) => peerHop(peerAddress(address, interfaceName, 'address'))),
+  );
   unique(
     'staticRoutes',
     'prefix',
@@ -91,7 +93,7 @@ function checkUniqueness({ neighbors, staticRoutes }: bgpV1.BgpConfig): void {
 
 function checkNeighbor(wire: bgpV1.Neighbor, path: string): void {
   const { holdSeconds, keepaliveSeconds, roleStrict, role, maxPrefixes, maxPrefixesAction } = wire;
-  const hold = holdSeconds === 0 ? 90 : holdSeconds;
+  const hold = holdSeconds === 0 ? defaultHoldSeconds : holdSeconds;
   refuse(`${path}.keepaliveSeconds`, keepaliveSeconds >= hold && 'must be less than holdSeconds');
   refuse(`${path}.roleStrict`, roleStrict && role === bgpV1.Role.UNSPECIFIED && 'needs a role');
   const hasNoLimit = maxPrefixes === 0;

@@ -12,7 +12,7 @@ import {
 import { bfdSettings } from './parse-bfd.ts';
 import { asn, BgpConfigError, cidr, dottedQuad, optionalIp, peerAddress, port } from './fields.ts';
 
-const defaultHoldSeconds = 90;
+export const defaultHoldSeconds = 90;
 const defaultRestartSeconds = 120;
 const defaultPrefixRestartSeconds = 300;
 const defaultDynamicLimit = 100;

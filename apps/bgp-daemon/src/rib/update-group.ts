@@ -133,8 +133,7 @@ export class UpdateGroup {
   join(member: GroupMember, pace?: AdvertisementPace): void {
     this.#members.set(member, newMemberState(pace));
     this.#memberSources.add(member.source);
-    this.#lastSource = nobody;
-    this.#isLastMember = false;
+    this.#forgetLastSource();
   }
 
   /** Has the member told that the table is complete, once nothing is pending (RFC 4724 2). */
@@ -179,8 +178,7 @@ export class UpdateGroup {
     this.#members.delete(member);
     for (const { source } of this.#members.keys()) if (source === member.source) return;
     this.#memberSources.delete(member.source);
-    this.#lastSource = nobody;
-    this.#isLastMember = false;
+    this.#forgetLastSource();
   }
 
   /** Has {@link sync} tell a member what its pace has held back for long enough. */
@@ -250,6 +248,12 @@ export class UpdateGroup {
     const isFromMember = this.#isMemberSource(source);
     bundles.announce(after, isFromMember ? source : nobody, slot);
     if (before !== undefined && source !== sourceBefore && isFromMember) bundles.withdrawFrom(source, slot);
+  }
+
+  /** Who are members has changed. */
+  #forgetLastSource(): void {
+    this.#lastSource = nobody;
+    this.#isLastMember = false;
   }
 
   /** Neighbouring prefixes mostly come from the same source. */

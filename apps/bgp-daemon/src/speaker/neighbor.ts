@@ -502,20 +502,13 @@ export class Neighbor {
 
   /** What import makes of the attributes for each prefix; undefined where it leaves all as they are. */
   #filterFor(family: Family, set: AttributeSet): ((prefix: number) => AttributeSet | undefined) | undefined {
-    const { announce } = this.#context.config();
-    const taking = this.#importTarget.external
-      ? set
-      : elevate(set, announce.normalPriority[family], this.#context.attributes);
+    const { attributes: table, ribs } = this.#context;
+    const config = this.#context.config();
+    const taking = this.#importTarget.external ? set : elevate(set, config.announce.normalPriority[family], table);
     const { importFilters } = this.#config;
     if (importFilters.length === 0 && taking === set) return undefined;
-    const filters = filtersOf(this.#context.config(), importFilters);
-    return importThrough(
-      filters,
-      this.#context.ribs[family].prefixes,
-      taking,
-      this.#context.attributes,
-      this.statistics,
-    );
+    const filters = filtersOf(config, importFilters);
+    return importThrough(filters, ribs[family].prefixes, taking, table, this.statistics);
   }
 
   #importTargetOf(session: Session | undefined): PeerImport {

@@ -30,6 +30,7 @@ export function readPreviousLife(file: string): ReadonlySet<string> | undefined 
 export class LifeNote {
   readonly #file: string;
   readonly #log: Logger;
+  #table: string | undefined;
   #written: string | undefined;
 
   constructor(file: string, log: Logger) {
@@ -39,7 +40,8 @@ export class LifeNote {
 
   /** Notes whose sessions are up, or may come back. Nothing is written as long as there was never any. */
   write(peers: readonly string[]): void {
-    const text = [kernelTable(), ...[...new Set(peers)].sort(), ''].join('\n');
+    this.#table ??= kernelTable();
+    const text = [this.#table, ...[...new Set(peers)].sort(), ''].join('\n');
     if (text === this.#written || (this.#written === undefined && peers.length === 0)) return;
     this.#attempt(() => {
       mkdirSync(dirname(this.#file), { recursive: true });

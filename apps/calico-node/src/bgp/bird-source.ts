@@ -1,5 +1,6 @@
 import {
   birdCommand,
+  birdSocket,
   parseBirdPeers,
   parseBirdRoutes,
   parseBirdStatus,
@@ -9,7 +10,6 @@ import {
   type ReplyLine,
 } from '@calico-node/bird';
 import { familyOf, type Family } from '@calico-node/net';
-import { birdSocket } from '../supervisor/bird-component.ts';
 import type { BgpSource, PeerReport, PeerState, RouteReport } from './report.ts';
 
 const types: Readonly<Record<BirdPeer['type'], NonNullable<PeerReport['type']>>> = {

@@ -1,5 +1,5 @@
 import { familyOf, splitCidr, tryParseCidr, tryParseIp, type Family } from '@calico-node/net';
-import { bgpV1, callStreaming, callUnary, connectUnix, sessionStateNames } from '@calico-node/rpc';
+import { bgpV1, callUnary, connectUnix, readRoutes, sessionStateNames } from '@calico-node/rpc';
 import type { BgpSource, PeerReport, PeerState, RouteReport, Session } from './report.ts';
 
 const timeoutMs = 5_000;
@@ -77,11 +77,8 @@ export function nativeSource(socketPath: string): BgpSource {
           const cidr = tryParseCidr(prefix);
           return cidr !== undefined && splitCidr(cidr).family === family;
         };
-        const reports: RouteReport[] = [];
-        const pieces = callStreaming(client.streamRoutes.bind(client), bgpV1.ListRoutesRequest.create(), { timeoutMs });
-        for await (const { routes } of pieces)
-          reports.push(...routes.filter(isWanted).map((route) => routeOf(route, peers)));
-        return reports;
+        const routes = await readRoutes(client, bgpV1.ListRoutesRequest.create(), { timeoutMs });
+        return routes.filter(isWanted).map((route) => routeOf(route, peers));
       }),
   };
 }

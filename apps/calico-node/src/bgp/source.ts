@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
-import { bgpBackendOf } from '@calico-node/bird';
+import { bgpBackendOf, birdSocket } from '@calico-node/bird';
 import type { NodePaths } from '@calico-node/service';
-import { birdSocket } from '../supervisor/bird-component.ts';
 import { birdSource } from './bird-source.ts';
 import { nativeSource } from './native-source.ts';
 import type { BgpSource } from './report.ts';

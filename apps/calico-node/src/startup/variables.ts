@@ -1,3 +1,4 @@
+import { bgpBackends, type BgpBackend } from '@calico-node/bird';
 import {
   familyOf,
   parseAsn,
@@ -11,7 +12,7 @@ import {
   type IpAddress,
 } from '@calico-node/net';
 import { parseSelector } from '@calico-node/selector';
-import { bgpValues, networkingValues } from '../supervisor/backend.ts';
+import { networkingValues } from '../supervisor/backend.ts';
 import { allowedMethods, parseDetectionMethod, type DetectionMethod } from './detection-method.ts';
 import { parseDurationMs } from './duration.ts';
 
@@ -272,10 +273,10 @@ export const nodeVariables = {
   CALICO_BGP_BACKEND: {
     unset: 'as CALICO_NETWORKING_BACKEND',
     fallback: undefined,
-    allowed: `one of ${bgpValues.join(', ')}`,
+    allowed: `one of ${bgpBackends.join(', ')}`,
     meaning: 'Which program speaks BGP where CALICO_NETWORKING_BACKEND is `bird`, or not set.',
-    parse: (value) => bgpValues.find((known) => known === value),
-  } satisfies Variable<(typeof bgpValues)[number] | undefined>,
+    parse: (value) => bgpBackends.find((known) => known === value),
+  } satisfies Variable<BgpBackend | undefined>,
   CALICO_ADVERTISE_CLUSTER_IPS: clusterIps,
   NO_DEFAULT_POOLS: boolean(false, 'Whether no pools are made; refused together with a pool network.'),
   CLUSTER_TYPE: text(

@@ -13,6 +13,3 @@ export function speaksBgp(backend: Backend): backend is BgpBackend {
 
 /** The values of CALICO_NETWORKING_BACKEND: BGP by BIRD 2, as in Calico, or by our daemon; or no BGP. */
 export const networkingValues = ['bird', 'native', 'vxlan', 'none'] as const;
-
-/** The values of CALICO_BGP_BACKEND, which goes before what CALICO_NETWORKING_BACKEND says of the daemon. */
-export const bgpValues = ['native', 'bird'] as const;

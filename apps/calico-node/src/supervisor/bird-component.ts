@@ -1,15 +1,10 @@
 import { join } from 'node:path';
-import { birdCommand, parseBirdStatus } from '@calico-node/bird';
+import { birdCommand, birdSocket, parseBirdStatus, type BirdName } from '@calico-node/bird';
 import type { ComponentSpec } from './component.ts';
 
 /** Where confd puts BIRD's files, by its own rule. */
 export function birdDirectory(env: Readonly<Record<string, string | undefined>>): string {
   return env['CALICO_BIRD_CONFIG_DIR'] ?? '/etc/calico/confd/config';
-}
-
-/** The control socket of `bird` or `bird6`, where Calico has it. */
-export function birdSocket(runDir: string, name: 'bird' | 'bird6'): string {
-  return join(runDir, `${name}.ctl`);
 }
 
 export interface BirdLayout {
@@ -22,7 +17,7 @@ export interface BirdLayout {
  * kernel's routes through a restart (`-R`), and is told to end as for a graceful restart, so that its neighbours
  * keep our routes (RFC 4724).
  */
-export function birdComponent(name: 'bird' | 'bird6', { runDir, env }: BirdLayout): ComponentSpec {
+export function birdComponent(name: BirdName, { runDir, env }: BirdLayout): ComponentSpec {
   const file = join(birdDirectory(env), `${name}.cfg`);
   const socket = birdSocket(runDir, name);
   return {

@@ -15,6 +15,7 @@ import type { ConntrackSocket } from '@calico-node/netlink/conntrack';
 import { type Backoff, type Logger, type Reporter, sleep } from '@calico-node/service';
 import type { WorkloadEndpointId } from '../calc/endpoint-id.ts';
 import type { IntentBatch, LocalWorkloadEndpoint } from '../calc/intents.ts';
+import { errorText } from './error-text.ts';
 import type { HostEndpointChange, HostEndpointStates } from '../status/host-endpoint-states.ts';
 import { Backlog } from './backlog/backlog.ts';
 import { withdrawnAddresses } from './conntrack/withdrawn-addresses.ts';
@@ -257,7 +258,7 @@ export class Engine {
       if (errors.length > 0) throw new Error(errors.join('; '));
     } catch (error) {
       this.#failures += 1n;
-      this.#lastError = error instanceof Error ? error.message : String(error);
+      this.#lastError = errorText(error);
       this.#oldestPending = pendingSince;
       for (const id of changed) this.#changed.add(id);
       metrics.failed();

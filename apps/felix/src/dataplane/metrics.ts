@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Summary, type Registry } from 'prom-client';
 import type { EngineMetrics } from './engine.ts';
+import { metricsSince } from '../metrics-since.ts';
 import { summaryQuantiles } from '../summary-quantiles.ts';
 import { filterMetrics, type FilterMetric } from './filter-metrics.ts';
 import type { PolicyCounts } from './policy-driver.ts';
@@ -37,7 +38,7 @@ const mainTable = { table: 'main' };
 /** The dataplane's metrics, under Felix's names where Felix has them; they leave the registry when disposed of. */
 export function dataplaneMetrics(registry: Registry, measured: Measured): DataplaneMetrics {
   const registers = [registry];
-  const before = new Set(registry.getMetricsAsArray().map(({ name }) => name));
+  const added = metricsSince(registry);
   const lookUp = (metric: Omit<FilterMetric, 'read'>, read: () => ReturnType<FilterMetric['read']>): void => {
     const { name, help, type, labels = [] } = metric;
     const options = { name, help, labelNames: labels, registers };
@@ -181,7 +182,7 @@ export function dataplaneMetrics(registry: Registry, measured: Measured): Datapl
       routesListed.observe(seconds);
     },
     [Symbol.dispose]: () => {
-      for (const { name } of registry.getMetricsAsArray()) if (!before.has(name)) registry.removeSingleMetric(name);
+      added[Symbol.dispose]();
     },
   };
 }

@@ -62,8 +62,8 @@ export interface RouteMonitorOptions {
 }
 
 /**
- * Tells of every change in the kernel's links, addresses, routes, rules, neighbours and settings from `open` on; open it first and list
- * afterwards, and nothing is missed. It says nothing of IPv4 routes that go because their interface went down or away:
+ * Tells of every change in the kernel's links, addresses, routes, rules, neighbours and settings from `open` on; open it
+ * first and list afterwards, and nothing is missed. It says nothing of IPv4 routes that go because their interface went down or away:
  * the kernel does not either, so take a link event as the end of its routes.
  */
 export class RouteMonitor implements Disposable {

@@ -2,10 +2,11 @@
  * BIRD as this node's BGP daemon, over its control sockets: one BIRD for each family, of which either may be away.
  * What BIRD does not tell, such as why its own decision took one path of two with equal preference, is not guessed.
  */
-import { join } from 'node:path';
 import {
   birdCommand,
   BirdError,
+  birdNames,
+  birdSocket,
   parseBirdRoutes,
   parseBirdSessions,
   type BirdRoute,
@@ -22,7 +23,7 @@ const CALL_TIMEOUT_MS = 30_000;
 
 /** Those of the node's two BIRDs that listen, by control socket. */
 export async function birdsIn(runDir: string): Promise<readonly string[]> {
-  const sockets = ['bird.ctl', 'bird6.ctl'].map((name) => join(runDir, name));
+  const sockets = birdNames.map((name) => birdSocket(runDir, name));
   const listening = await Promise.all(sockets.map(isListening));
   return sockets.filter((_, index) => listening[index]);
 }

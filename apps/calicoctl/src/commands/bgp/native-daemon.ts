@@ -1,4 +1,4 @@
-import { bgpV1, callStreaming, callUnary, connectUnix, isRpcError, sessionStateNames } from '@calico-node/rpc';
+import { bgpV1, callUnary, connectUnix, isRpcError, readRoutes, sessionStateNames } from '@calico-node/rpc';
 import { CommandError, type Io } from '../../io.ts';
 import type { BgpDaemon } from './daemon.ts';
 
@@ -36,13 +36,7 @@ export function nativeDaemon(socket: string, io: Io): BgpDaemon {
         lastError: peer.state === bgpV1.SessionState.ESTABLISHED ? '' : peer.lastError,
       }));
     },
-    routes: (prefix, peer) =>
-      use(async (client) => {
-        const routes: bgpV1.Route[] = [];
-        const pieces = callStreaming(client.streamRoutes.bind(client), { prefix, peer });
-        for await (const piece of pieces) routes.push(...piece.routes);
-        return routes;
-      }),
+    routes: (prefix, peer) => use((client) => readRoutes(client, { prefix, peer })),
     explain: (prefix) => ask((client) => client.explainRoute.bind(client), { prefix }),
     shutdown: async (peer, message) => {
       await ask((client) => client.shutdownPeer.bind(client), { peer, message });

@@ -64,12 +64,12 @@ function notesOf(
 function describeHeader(request: felixV1.ExplainFlowRequest, source: string): string {
   const { sourcePort, destinationPort, icmpType, icmpCode } = request;
   // Felix asks by the addresses' own protocol.
-  const isOther = source.includes(':') ? request.protocol === 1 : request.protocol === 58;
-  const protocol = isOther ? 59 - request.protocol : request.protocol;
+  const isIcmp = request.protocol === 1 || request.protocol === 58;
+  const protocol = isIcmp ? (source.includes(':') ? 58 : 1) : request.protocol;
   const name =
     Object.entries(PROTOCOL_NUMBERS).find(([, number]) => number === protocol)?.[0] ?? `protocol ${protocol}`;
-  if (isOther) return `${name} echo`;
-  if (protocol === 1 || protocol === 58) return `${name} type ${icmpType} code ${icmpCode}`;
+  if (protocol !== request.protocol) return `${name} echo`;
+  if (isIcmp) return `${name} type ${icmpType} code ${icmpCode}`;
   if (destinationPort === 0) return name;
   return `${name} port ${destinationPort}${sourcePort === 0 ? '' : ` from port ${sourcePort}`}`;
 }

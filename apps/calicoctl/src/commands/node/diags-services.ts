@@ -1,5 +1,5 @@
 import { goJsonStringify } from '@calico-node/model';
-import { bgpV1, callStreaming, callUnary, connectUnix, felixV1, isRpcError, nodeV1 } from '@calico-node/rpc';
+import { bgpV1, callUnary, connectUnix, felixV1, isRpcError, nodeV1, readRoutes } from '@calico-node/rpc';
 import type { NodePaths } from '@calico-node/service';
 import { indentJson } from '../../output/indent-json.ts';
 
@@ -26,19 +26,12 @@ export async function askServices(paths: NodePaths): Promise<readonly ServiceAns
       await ask('felix_endpoints.json', () => callUnary(felix.listEndpoints.bind(felix), {}, options)),
       await ask('bgp_status.json', () => callUnary(bgp.getStatus.bind(bgp), {}, options)),
       await ask('bgp_peers.json', () => callUnary(bgp.listPeers.bind(bgp), {}, options)),
-      await ask('bgp_routes.json', () => allRoutes(bgp)),
+      await ask('bgp_routes.json', async () => ({ routes: await readRoutes(bgp, { prefix: '', peer: '' }) })),
       await ask('bgp_config.json', () => callUnary(bgp.getConfig.bind(bgp), {}, options)),
     ];
   } finally {
     for (const client of [felix, bgp, node]) client.close();
   }
-}
-
-async function allRoutes(bgp: bgpV1.BgpServiceClient): Promise<bgpV1.ListRoutesResponse> {
-  const routes: bgpV1.Route[] = [];
-  for await (const piece of callStreaming(bgp.streamRoutes.bind(bgp), { prefix: '', peer: '' }))
-    routes.push(...piece.routes);
-  return { routes };
 }
 
 async function ask(file: string, call: () => Promise<object>): Promise<ServiceAnswer> {

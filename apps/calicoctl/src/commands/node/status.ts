@@ -1,5 +1,12 @@
-import { join } from 'node:path';
-import { birdCommand, BirdError, parseBirdPeers, type BirdPeer } from '@calico-node/bird';
+import {
+  birdCommand,
+  BirdError,
+  birdNames,
+  birdSocket,
+  parseBirdPeers,
+  type BirdName,
+  type BirdPeer,
+} from '@calico-node/bird';
 import { bgpV1, callUnary, connectUnix, isRpcError } from '@calico-node/rpc';
 import { nodePaths, type NodePaths } from '@calico-node/service';
 import { CommandError, type Io } from '../../io.ts';
@@ -8,8 +15,6 @@ import { requireRoot } from './require-root.ts';
 import { birdPeerTable, peerTable } from '../../output/peer-table.ts';
 
 const CALL_TIMEOUT_MS = 5000;
-/** One for each family. */
-const BIRDS = ['bird', 'bird6'] as const;
 
 /**
  * `calicoctl node status`: whether this node's processes run, and its BGP sessions by family, of our daemon or of
@@ -22,14 +27,14 @@ export async function nodeStatus(io: Io): Promise<void> {
   if (!(await isAnyAlive(paths))) throw new CommandError('Calico process is not running.');
   io.out('Calico process is running.\n');
   const peers = await listPeers(paths.bgpSocket);
-  const birds = peers === undefined ? await Promise.all(BIRDS.map((name) => listBirdPeers(paths, name))) : [];
+  const birds = peers === undefined ? await Promise.all(birdNames.map((name) => listBirdPeers(paths, name))) : [];
   if (peers === undefined && birds.every((found) => found === undefined)) {
     io.out('\nThe BGP backend process (bgp-daemon, or bird) is not running.\n');
     return;
   }
   for (const [index, family] of ([4, 6] as const).entries()) {
     if (peers === undefined && birds[index] === undefined) {
-      io.out(`\nINFO: BIRDv${family} process: '${BIRDS[index] ?? ''}' is not running.\n`);
+      io.out(`\nINFO: BIRDv${family} process: '${birdNames[index] ?? ''}' is not running.\n`);
       continue;
     }
     io.out(`\nIPv${family} BGP status\n`);
@@ -44,7 +49,7 @@ export async function nodeStatus(io: Io): Promise<void> {
 }
 
 async function isAnyAlive(paths: NodePaths): Promise<boolean> {
-  const birds = BIRDS.map((name) => birdSocket(paths, name));
+  const birds = birdNames.map((name) => birdSocket(paths.runDir, name));
   const alive = await Promise.all([paths.nodeSocket, paths.felixSocket, paths.bgpSocket, ...birds].map(isListening));
   return alive.includes(true);
 }
@@ -65,16 +70,11 @@ async function listPeers(socket: string): Promise<readonly bgpV1.Peer[] | undefi
   }
 }
 
-/** Where Calico has BIRD's control sockets. */
-function birdSocket({ runDir }: NodePaths, name: (typeof BIRDS)[number]): string {
-  return join(runDir, `${name}.ctl`);
-}
-
 /** A BIRD's sessions; nothing when it does not run. */
-async function listBirdPeers(paths: NodePaths, name: (typeof BIRDS)[number]): Promise<readonly BirdPeer[] | undefined> {
+async function listBirdPeers({ runDir }: NodePaths, name: BirdName): Promise<readonly BirdPeer[] | undefined> {
   try {
     return parseBirdPeers(
-      await birdCommand(birdSocket(paths, name), 'show protocols all', { timeoutMs: CALL_TIMEOUT_MS }),
+      await birdCommand(birdSocket(runDir, name), 'show protocols all', { timeoutMs: CALL_TIMEOUT_MS }),
     );
   } catch (error) {
     if (error instanceof BirdError && error.code === 'unreachable') return undefined;

@@ -12,6 +12,7 @@ import { RouteMonitor, RouteSocket, type NetnsRef, type RouteEvent } from '@cali
 import { NftablesMonitor, NftablesSocket, type RuleSpec, type Transaction } from '@calico-node/netlink/nftables';
 import type { Logger } from '@calico-node/service';
 import type { Intent } from '../../calc/intents.ts';
+import { ForeignChanges } from '../foreign-changes.ts';
 import { FlowEndpoints } from './flow-endpoints.ts';
 import { extendFlowTable, flowRules, makeFlowTable, readFlowTable, type FlowTableContent } from './flow-table.ts';
 import { KnownLinks } from './known-links.ts';
@@ -50,19 +51,20 @@ export class FlowOffload implements Disposable {
   #isStale = true;
   /** The table is not there, or may have connections that are not to be in it: it is made anew. */
   #mustMake = false;
-  /** Somebody else has changed the table. */
-  #isForeign = false;
+  readonly #foreign: ForeignChanges;
   /** Whether the kernel has flow tables, as far as is known. */
   #isPossible: boolean | undefined;
   #isCounting = true;
   #failures = 0;
   #writes = 0;
-  #repairs = 0;
   #retry: NodeJS.Timeout | undefined;
 
   constructor(options: FlowOffloadOptions) {
     this.#options = options;
     this.#rules = flowRules(options);
+    this.#foreign = new ForeignChanges(() => {
+      options.log.warn({ table: flowTableId.name }, 'somebody else changed the flow table, which was put right');
+    });
     const where = options.netns === undefined ? {} : { netns: options.netns };
     const onOverrun = (): void => {
       this.resync();
@@ -77,7 +79,7 @@ export class FlowOffload implements Disposable {
         onEvent: ({ family, table, portId }) => {
           const isOurs = family === flowTableId.family && table === flowTableId.name;
           if (!isOurs || portId === this.#socket.portId) return;
-          this.#isForeign = true;
+          this.#foreign.add(flowTableId.name);
           onOverrun();
         },
         onOverrun,
@@ -95,7 +97,7 @@ export class FlowOffload implements Disposable {
 
   /** How often a foreign change was put right. */
   get repairs(): number {
-    return this.#repairs;
+    return this.#foreign.count;
   }
 
   /** How many interfaces the table is at. */
@@ -200,7 +202,6 @@ export class FlowOffload implements Disposable {
     this.#mustMake ||=
       devices.some((name) => this.#devices.has(name) && !this.#wantsDevice(name)) ||
       addresses.some((ip) => limited.has(ip) && !this.#limited.has(ip));
-    const before = this.#writes;
     if (this.#mustMake) {
       const names = [...this.#links.names()].filter((name) => this.#wantsDevice(name));
       const content = { devices: new Set(names), limited: new Set(limited.keys()), isCounting: this.#isCounting };
@@ -216,7 +217,7 @@ export class FlowOffload implements Disposable {
     }
     this.#touchedDevices.clear();
     this.#touchedAddresses.clear();
-    this.#tellRepair(this.#writes > before);
+    this.#foreign.settle(this.#writes);
   }
 
   #wantsDevice(name: string): boolean {
@@ -225,14 +226,6 @@ export class FlowOffload implements Disposable {
 
   #isOfInterest(name: string): boolean {
     return this.#endpoints.interfaces.has(name) || this.#options.isDataInterface(name);
-  }
-
-  #tellRepair(isChanged: boolean): void {
-    const isRepair = this.#isForeign && isChanged;
-    this.#isForeign = false;
-    if (!isRepair) return;
-    this.#repairs += 1;
-    this.#options.log.warn({ table: flowTableId.name }, 'somebody else changed the flow table, which was put right');
   }
 
   #make(content: FlowTableContent): void {

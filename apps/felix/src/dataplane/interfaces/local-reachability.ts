@@ -30,6 +30,7 @@ import {
 } from '@calico-node/netlink';
 import { FrameSender } from '@calico-node/netlink/inject';
 import type { Intent } from '../../calc/intents.ts';
+import { errorText } from '../error-text.ts';
 import { Repairs } from '../repairs.ts';
 import { isOwnInterface } from './host-interfaces.ts';
 import { encodeAnnouncement } from './announcement.ts';
@@ -140,7 +141,7 @@ export class LocalReachability implements Disposable {
       return problems;
     } catch (error) {
       this.resync();
-      return [error instanceof Error ? error.message : String(error)];
+      return [errorText(error)];
     }
   }
 

@@ -25,6 +25,7 @@ import {
 } from '@calico-node/netlink';
 import type { WorkloadEndpointId } from '../../calc/endpoint-id.ts';
 import type { LocalWorkloadEndpoint } from '../../calc/intents.ts';
+import { errorText } from '../error-text.ts';
 import { Repairs } from '../repairs.ts';
 import { EndpointClaims, type Touched } from './endpoint-claims.ts';
 import { KernelSettings } from './interface-settings.ts';
@@ -402,7 +403,7 @@ export class WorkloadInterfaces implements Disposable {
       if (hadProblem) for (const destination of owner?.endpoint.addresses ?? []) this.#toRoute.add(destination);
     } catch (error) {
       // Until then no route leads over it.
-      this.#problems.set(name, error instanceof Error ? error.message : String(error));
+      this.#problems.set(name, errorText(error));
       this.#toConfigure.add(name);
     }
   }

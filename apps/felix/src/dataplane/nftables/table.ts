@@ -173,12 +173,12 @@ export class Table {
     const members = this.sets.planMembers(first, true);
     if (this.#failures === 0) {
       // One commit of the kernel instead of two, where both change.
-      await this.#writeRules([first], members);
+      await this.#writeRules([first], changesSets(members));
       this.#commitMembers(members);
       return;
     }
     // Rules that the kernel refuses must not keep members out.
-    await this.#commit([first], members);
+    await this.#commit([first], changesSets(members));
     this.#commitMembers(members);
     await this.#writeRules([]);
   }
@@ -193,17 +193,17 @@ export class Table {
     this.ports.takeActual([], () => []);
     this.chains.takeActual([], []);
     const members = this.sets.planMembers(first, true);
-    await this.#writeRules([first], members);
+    await this.#writeRules([first], changesSets(members));
     this.#commitMembers(members);
     this.#needsRebuild = false;
     this.#changed.push('table made anew');
   }
 
-  async #writeRules(before: readonly Transaction[], members?: SetsPlan): Promise<void> {
+  async #writeRules(before: readonly Transaction[], withSets = false): Promise<void> {
     for (let refusals = 0; ; refusals++) {
       const rules = planRules(this, this.#context, true);
       try {
-        await this.#commit([...before, rules.transaction], members);
+        await this.#commit([...before, rules.transaction], withSets);
         this.#commitRules(rules);
         return;
       } catch (error) {
@@ -231,24 +231,24 @@ export class Table {
   async #deleteSets(): Promise<void> {
     const transaction = new Transaction(tableOf(this.family));
     const deleted = this.sets.planDeletions(transaction);
-    await this.#commit([transaction], { created: [], changes: [] }, deleted.length);
+    await this.#commit([transaction], true);
     this.sets.commitDeletions(deleted);
     for (const name of deleted) this.#changed.push(`set ${name} deleted`);
   }
 
-  async #commit(transactions: readonly Transaction[], members?: SetsPlan, deletedSets = 0): Promise<void> {
+  /** @param withSets whether sets or their members are among what changes */
+  async #commit(transactions: readonly Transaction[], withSets: boolean): Promise<void> {
     const size = transactions.reduce((sum, { requests }) => sum + requests.length, 0);
     if (size === 0) return;
     this.#counts.commits += 1;
-    const ofSets = deletedSets + (members?.created.length ?? 0) + (members?.changes.length ?? 0) > 0 ? 1 : 0;
-    this.#counts.setCommits += ofSets;
+    if (withSets) this.#counts.setCommits += 1;
     try {
       // Another thread costs more than a small commit does, and a new endpoint waits for it.
       if (size <= SMALL_COMMIT) this.#socket.commit(...transactions);
       else await this.#socket.commitAsync(...transactions);
     } catch (error) {
       this.#counts.commitErrors += 1;
-      this.#counts.setCommitErrors += ofSets;
+      if (withSets) this.#counts.setCommitErrors += 1;
       throw error;
     }
     for (const { requests } of transactions) this.#writes += requests.length;
@@ -280,4 +280,8 @@ export class Table {
       this.#changed.push(`set ${this.ports.name} +${additions.length} -${removals.length}`);
     }
   }
+}
+
+function changesSets({ created, changes }: SetsPlan): boolean {
+  return created.length + changes.length > 0;
 }

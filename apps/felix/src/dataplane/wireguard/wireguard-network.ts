@@ -25,6 +25,7 @@ import {
 } from '@calico-node/netlink';
 import { type WireguardDevice, WireguardSocket } from '@calico-node/netlink/wireguard';
 import type { Intent } from '../../calc/intents.ts';
+import { errorText } from '../error-text.ts';
 import { ForeignChanges } from '../foreign-changes.ts';
 import { Retry } from '../retry.ts';
 import { RouteTable } from '../routes/route-table.ts';
@@ -174,7 +175,7 @@ export class WireguardNetwork implements Disposable {
       if (error instanceof TunnelKindError) this.#giveUp(error);
       else {
         this.#isStale = true;
-        problems.push(`${this.#options.interfaceName}: ${error instanceof Error ? error.message : String(error)}`);
+        problems.push(`${this.#options.interfaceName}: ${errorText(error)}`);
       }
     }
     if (problems.length > 0) this.#retry.failed();
