@@ -5,6 +5,7 @@ const remedies: readonly (readonly [sign: RegExp, remedy: string])[] = [
     /EPERM|EACCES|not permitted|permission denied/i,
     'run it as root, in a container with NET_ADMIN, NET_RAW, NET_BIND_SERVICE and SYS_ADMIN',
   ],
+  [/nobody serves|no answer|connect ENOENT/, 'it starts, or hangs: its log lines tell; SIGUSR2 makes it say more'],
   [/ENOENT/, 'install the program or file that is named'],
   [
     /EADDRINUSE|address already in use/i,
@@ -20,7 +21,6 @@ const remedies: readonly (readonly [sign: RegExp, remedy: string])[] = [
     /not established|no session|sessions?/i,
     'calicoctl node status shows each session; TCP port 179 must be open both ways, and the address be one that neighbours reach (IP, IP_AUTODETECTION_METHOD)',
   ],
-  [/nobody serves|no answer/, 'it starts, or hangs: its log lines tell; SIGUSR2 makes it say more'],
 ];
 
 /** What the operator can do about a component's trouble; undefined when there is nothing to add to its words. */

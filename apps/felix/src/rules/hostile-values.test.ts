@@ -38,7 +38,8 @@ function changed(
     const places = placesOf(root);
     const [holder, name] = places[place % places.length] ?? [root, 'spec'];
     if (value === undefined) Reflect.deleteProperty(holder, name);
-    else Reflect.set(holder, name, value);
+    // A copy: put into itself, a value would have no text.
+    else Reflect.set(holder, name, structuredClone(value));
   }
   return { ...update, value: JSON.stringify(root) };
 }
