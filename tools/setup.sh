@@ -80,6 +80,7 @@ fi
 if [ "${WITH_VM:-}" = 1 ]; then
   need qemu-system-x86_64 qemu-system-x86
   need depmod kmod
+  need ipvsadm ipvsadm
   need busybox busybox-static
 fi
 # shellcheck disable=SC2086

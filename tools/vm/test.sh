@@ -1,7 +1,7 @@
 #!/bin/sh
-# Runs the tests that need what this machine's kernel may lack (IP-in-IP, WireGuard) under Debian's kernel, in a virtual
-# machine that shows this machine's files, read-only, and keeps what it writes in memory. QEMU emulates the processor:
-# no /dev/kvm is needed, and everything takes several times as long.
+# Runs the tests that need what this machine's kernel may lack (IP-in-IP, WireGuard, flow tables, IPVS) under Debian's
+# kernel, in a virtual machine that shows this machine's files, read-only, and keeps what it writes in memory. QEMU
+# emulates the processor: no /dev/kvm is needed, and everything takes several times as long.
 # Usage: [VM_MINUTES=30] [VM_PARAMETERS=ipv6.disable=1] tools/vm/test.sh [TEST-FILE-FILTER...]   exits as the tests do
 set -eu
 cd "$(dirname "$0")/../.."

@@ -34,9 +34,9 @@ describe('with docker0 beside it', () => {
       const response = await fetch('http://127.0.0.1:9190/readiness').catch(() => undefined);
       return response === undefined ? 'nobody answers' : `${response.status} ${await response.text()}`;
     };
-    await expect.poll(readiness, { timeout: 20_000 }).toMatch(
-      /^503 .*"remedy":"calicoctl node status .*IP_AUTODETECTION_METHOD/,
-    );
+    await expect
+      .poll(readiness, { timeout: 20_000 })
+      .toMatch(/^503 .*"remedy":"calicoctl node status .*IP_AUTODETECTION_METHOD/);
     const text = await readiness();
     expect(text).toContain(
       ' <- the node is 172.17.0.1/16 on docker0 (IP: interface or stored) <- candidates eth0 (10.9.0.1',

@@ -4,7 +4,7 @@ import type { ProgrammedRoutes } from './calc/routes/route-resolver.ts';
 import { parameters, type FelixParameters } from './config/parameters.ts';
 import { switchesOf } from './config/text-types.ts';
 import type { DriverChoice } from './dataplane/driver-choice.ts';
-import { allocateMarks } from './rules/marks.ts';
+import { allocateMarks, endpointMarkBits } from './rules/marks.ts';
 import { defaultRuleOptions, type LogRate, type RuleOptions } from './rules/options.ts';
 
 /**
@@ -14,9 +14,11 @@ import { defaultRuleOptions, type LogRate, type RuleOptions } from './rules/opti
  */
 export function ruleOptionsOf(values: FelixParameters, filter: DriverChoice['kind'], kubeIpvs: boolean): RuleOptions {
   const isIptables = filter === 'iptables';
+  const mask = isIptables ? values.IptablesMarkMask : values.NftablesMarkMask;
+  const marks = allocateMarks(mask, usesWireguard(values));
   return {
     ...defaultRuleOptions,
-    marks: allocateMarks(isIptables ? values.IptablesMarkMask : values.NftablesMarkMask, usesWireguard(values)),
+    marks,
     interfacePrefixes: values.InterfacePrefix,
     defaultEndpointToHostAction: values.DefaultEndpointToHostAction,
     filterAllowAction: isIptables ? values.IptablesFilterAllowAction : values.NftablesFilterAllowAction,
@@ -31,7 +33,7 @@ export function ruleOptionsOf(values: FelixParameters, filter: DriverChoice['kin
     failsafes: { inbound: values.FailsafeInboundHostPorts, outbound: values.FailsafeOutboundHostPorts },
     serviceLoopPrevention: values.ServiceLoopPrevention,
     logRate: logRateOf(values.LogActionRateLimit, values.LogActionRateLimitBurst),
-    kubeIpvs,
+    ipvs: kubeIpvs ? { marks: endpointMarkBits(mask, marks), nodePorts: values.KubeNodePortRanges } : undefined,
     floatingIps: values.FloatingIPs === 'Enabled',
     wireguard: wireguardRulesOf(values),
     wireguardEncryptsHosts: usesWireguard(values) && values.WireguardHostEncryptionEnabled,

@@ -11,6 +11,7 @@ import { HostInterfaces } from './dataplane/interfaces/host-interfaces.ts';
 import { LocalReachability } from './dataplane/interfaces/local-reachability.ts';
 import { tellArrival } from './dataplane/interfaces/migration-arrival.ts';
 import { MigrationRouting } from './dataplane/interfaces/migration-routing.ts';
+import { ServiceAddresses } from './dataplane/interfaces/service-addresses.ts';
 import { WorkloadInterfaces } from './dataplane/interfaces/workload-interfaces.ts';
 import { BandwidthLimits } from './dataplane/qos/bandwidth-limits.ts';
 import type { Refresh } from './dataplane/refresh.ts';
@@ -32,7 +33,9 @@ export interface NetworkWiring {
   readonly onWorkloadMtu: (mtu: number) => void;
   /** After each listing of all interfaces and routes: how long it took, in seconds. */
   readonly onListed: (seconds: number) => void;
-  /** Whether kube-proxy is in its IPVS mode; told again where that may have changed. */
+  /** Whether kube-proxy is in its IPVS mode. */
+  readonly kubeIpvs: boolean;
+  /** Whether it is now; told again where that may have changed. */
   readonly onIpvsInterface: (isThere: boolean) => void;
   readonly onDirty: () => void;
 }
@@ -40,6 +43,8 @@ export interface NetworkWiring {
 export interface NetworkParts extends Disposable {
   readonly interfaces: WorkloadInterfaces;
   readonly hostInterfaces: HostInterfaces;
+  /** Beside kube-proxy's IPVS mode alone. */
+  readonly serviceAddresses: ServiceAddresses | undefined;
   readonly migrationRouting: MigrationRouting;
   readonly bandwidth: BandwidthLimits;
   /** The way to other hosts, and from them. */
@@ -90,6 +95,7 @@ export function wireNetwork(wiring: NetworkWiring): NetworkParts {
   const hostInterfaces = parts.use(
     new HostInterfaces({ prefixes, excluded, onIpvsInterface: wiring.onIpvsInterface, onDirty }),
   );
+  const serviceAddresses = wiring.kubeIpvs ? parts.use(new ServiceAddresses({ onDirty })) : undefined;
   const reachability =
     values.LocalSubnetL2Reachability === 'Disabled'
       ? undefined
@@ -141,6 +147,7 @@ export function wireNetwork(wiring: NetworkWiring): NetworkParts {
   );
 
   const local = reachability === undefined ? [] : [reachability];
+  const services = serviceAddresses === undefined ? [] : [serviceAddresses];
   const offload = flowOffload === undefined ? [] : [flowOffload];
   const refresh = (seconds: number, ...all: readonly { resync(): void }[]): Refresh => ({
     seconds,
@@ -153,13 +160,14 @@ export function wireNetwork(wiring: NetworkWiring): NetworkParts {
   return {
     interfaces,
     hostInterfaces,
+    serviceAddresses,
     migrationRouting,
     bandwidth,
     networkRepairs: () => network.repairs + wireguard.repairs + (reachability?.repairs ?? 0),
     network: together(network, wireguard, migrationRouting, ...local, ...offload),
     refreshes: [
       refresh(values.RouteRefreshInterval, interfaces, network, wireguard, ...local, ...offload),
-      refresh(values.InterfaceRefreshInterval, interfaces, hostInterfaces, bandwidth),
+      refresh(values.InterfaceRefreshInterval, interfaces, hostInterfaces, bandwidth, ...services),
       { seconds: values.LocalSubnetL2ReachabilityRefreshInterval, run: () => reachability?.announce() },
     ],
     [Symbol.dispose]: () => {

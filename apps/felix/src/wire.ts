@@ -22,7 +22,7 @@ import type { FelixParameters } from './config/parameters.ts';
 import type { Resolved } from './config/resolve.ts';
 import { chooseDriver, probeFilters } from './dataplane/driver-choice.ts';
 import { Engine, type EndpointChange } from './dataplane/engine.ts';
-import { hasIpvsInterface } from './dataplane/interfaces/host-interfaces.ts';
+import { hasIpvsInterface } from './dataplane/interfaces/service-addresses.ts';
 import { dataplaneMetrics } from './dataplane/metrics.ts';
 import { openDriver } from './dataplane/open-driver.ts';
 import { filterRefreshSeconds, type Refresh, refreshPeriodically } from './dataplane/refresh.ts';
@@ -77,7 +77,6 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
 
   const choice = chooseDriver(values, probeFilters());
   const kubeIpvs = hasIpvsInterface();
-  if (kubeIpvs) log.warn('kube-proxy is in its IPVS mode: egress policy is asked with the addresses of services');
   const rules = ruleOptionsOf(values, choice.kind, kubeIpvs);
   const storeDelay = new StoreDelay(() => performance.now());
   using metrics = dataplaneMetrics(context.metrics.registry, {
@@ -141,13 +140,14 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     onWorkloadMtu: (mtu) => {
       mtuFile.write(mtu);
     },
+    kubeIpvs,
     onIpvsInterface: (isThere) => {
       if (isThere !== kubeIpvs) restart.resolve('restart');
     },
     onListed: metrics.routesListed,
     onDirty,
   });
-  const { interfaces, hostInterfaces, migrationRouting, bandwidth } = parts;
+  const { interfaces, hostInterfaces, serviceAddresses, migrationRouting, bandwidth } = parts;
   using connections = ConntrackSocket.open();
 
   const statusDir =
@@ -188,6 +188,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     shortcut: xdp,
     interfaces,
     hostInterfaces,
+    serviceAddresses,
     hostEndpoints,
     network: parts.network,
     bandwidth,

@@ -85,6 +85,14 @@ describe.each(['Enabled', 'Disabled'])('with NFTablesMode %s', (mode) => {
       await felix.waitForEndpoint('b');
       expect(await forwarded()).toEqual([2, 0]);
       expect(await canConnect({ ...workload, netns: lab.node.netns }, workload.address, 80)).toBe(true);
+      const services = (): string =>
+        mode === 'Enabled'
+          ? runIn(lab.node.netns, 'nft', 'list', 'set', 'ip', 'calico', 'cali40ipvs-services')
+          : runIn(lab.node.netns, 'ipset', 'list', 'cali40ipvs-services');
+      runIn(lab.node.netns, 'ip', 'address', 'add', '10.96.0.10/32', 'dev', 'kube-ipvs0');
+      await expect.poll(services).toContain('10.96.0.10');
+      runIn(lab.node.netns, 'ip', 'address', 'delete', '10.96.0.10/32', 'dev', 'kube-ipvs0');
+      await expect.poll(services).not.toContain('10.96.0.10');
       runIn(lab.node.netns, 'ip', 'link', 'delete', 'kube-ipvs0');
       await expect.poll(isAsked, { timeout: 20_000 }).toBe(false);
       expect(await forwarded()).toEqual([2, 1]);

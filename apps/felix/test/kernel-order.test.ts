@@ -12,6 +12,8 @@ import { drivers } from './support/drivers.ts';
 import { NodeLab, runIn } from './support/node-lab.ts';
 
 const numRuns = 10;
+/** With all that there may be. */
+const rules = { ...defaultRuleOptions, ipvs: { marks: 0xffe00000, nodePorts: [{ first: 30_000, last: 32_767 }] } };
 
 /** A graph and a driver with a kernel of their own. */
 class Node implements Disposable {
@@ -23,7 +25,7 @@ class Node implements Disposable {
 
   constructor(filter: string) {
     this.#filter = filter;
-    this.#driver = drivers[filter]!({ netns: this.#lab.netns, families: [4, 6], rules: defaultRuleOptions });
+    this.#driver = drivers[filter]!({ netns: this.#lab.netns, families: [4, 6], rules });
     this.#driver.update(hostInterfaces.map((each) => ({ type: 'host-interface-update', ...each })));
     this.#graph.onInSync();
   }

@@ -25,6 +25,9 @@ export const allHostsSet = 'all-hosts-net' as IpSetId;
 /** Addresses of the nodes that have a VXLAN device. Always present after in-sync. */
 export const vxlanHostsSet = 'all-vxlan-net' as IpSetId;
 
+/** Addresses of services that the host has as its own, kube-proxy's IPVS mode. Only beside that. */
+export const ipvsServicesSet = 'ipvs-services' as IpSetId;
+
 /** Addresses of all workloads in Istio's ambient mesh. Only where it is provided for. */
 export const ambientMeshSet = 'all-istio-weps' as IpSetId;
 

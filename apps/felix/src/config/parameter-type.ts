@@ -18,8 +18,13 @@ export function textOf(value: unknown): string {
   if (value === undefined) return '';
   if (value instanceof RegExp) return value.source === '(?!)' ? '' : value.source;
   if (Array.isArray(value)) return value.map(textOf).join(',');
+  if (isPortRange(value)) return value.first === value.last ? `${value.first}` : `${value.first}:${value.last}`;
   if (typeof value === 'number' && value > 0xffffff) return `0x${value.toString(16)}`;
   return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+function isPortRange(value: unknown): value is PortRange {
+  return typeof value === 'object' && value !== null && 'first' in value && 'last' in value;
 }
 
 export const bool: ParameterType<boolean> = {

@@ -36,6 +36,7 @@ import {
   interfacePattern,
   interfacePatterns,
   optionalBool,
+  portRanges,
   region,
   switches,
   tableRange,
@@ -157,6 +158,7 @@ export const parameters = {
   NATOutgoingExclusions: parameter(oneOf('IPPoolsOnly', 'IPPoolsAndHostIPs'), 'IPPoolsOnly', 'natOutgoingExclusions'),
   NATOutgoingAddress: parameter(address(4), undefined, 'natOutgoingAddress'),
   NATPortRange: parameter(portRange, undefined, 'natPortRange'),
+  KubeNodePortRanges: parameter(portRanges, [{ first: 30000, last: 32767 }], 'kubeNodePortRanges'),
   IptablesNATOutgoingInterfaceFilter: parameter(interfacePattern, '', 'iptablesNATOutgoingInterfaceFilter'),
 
   DeviceRouteProtocol: parameter(int(0, 255), 3, 'deviceRouteProtocol'),

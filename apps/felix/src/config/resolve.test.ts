@@ -67,6 +67,17 @@ describe('resolveParameters', () => {
     ['FELIX_INTERFACEPREFIX', 'cali,tap', { InterfacePrefix: ['cali', 'tap'] }],
     ['FELIX_REPORTINGINTERVALSECS', 'none', { ReportingIntervalSecs: 0 }],
     ['FELIX_DEVICEROUTESOURCEADDRESS', '10.0.0.1', { DeviceRouteSourceAddress: '10.0.0.1' }],
+    [
+      'FELIX_KUBENODEPORTRANGES',
+      '30000:32767, 80',
+      {
+        KubeNodePortRanges: [
+          { first: 30000, last: 32767 },
+          { first: 80, last: 80 },
+        ],
+      },
+    ],
+    ['FELIX_KUBENODEPORTRANGES', 'none', { KubeNodePortRanges: [] }],
     ['FELIX_NATPORTRANGE', '1000:2000', { NATPortRange: { first: 1000, last: 2000 } }],
     ['FELIX_VXLANENABLED', 'false', { VXLANEnabled: false }],
     ['FELIX_VXLANTUNNELMACADDR', '66:00:00:00:00:01', { VXLANTunnelMACAddr: '66:00:00:00:00:01' }],
@@ -88,6 +99,7 @@ describe('resolveParameters', () => {
   });
 
   test.each([
+    ['KubeNodePortRanges', '1000:2000,x', 'it takes ports or ranges such as 30000:32767, separated by commas'],
     ['NATPortRange', '2000:1000', 'it takes a port or a range of them such as 30000:32767'],
     ['VXLANPort', '08', 'it takes a whole number from 1 to 65535'],
     ['VXLANPort', '1__0', 'it takes a whole number from 1 to 65535'],

@@ -1,6 +1,7 @@
 import { DSCP_VALUES, parseGoDuration } from '@calico-node/model';
 import { parseCidrLoose, tryParseCidr, tryParseIp, type Cidr } from '@calico-node/net';
-import { bool, type ParameterType } from './parameter-type.ts';
+import type { PortRange } from '../calc/parsed-rule.ts';
+import { bool, portRange, type ParameterType } from './parameter-type.ts';
 
 /* Types whose values stay texts, and such as only parameters without an effect have. */
 
@@ -39,10 +40,16 @@ export const interfacePatterns: ParameterType<string> = {
   },
 };
 export const keyValues = matching('name=value, separated by commas', listed(/[^=,\s]+=[^,]*/));
-export const portRanges = matching(
-  'ports or ranges such as 30000:32767, separated by commas',
-  listed(/\d{1,5}(?::\d{1,5})?/),
-);
+
+/** Ports and ranges of them. */
+export const portRanges: ParameterType<readonly PortRange[]> = {
+  allowed: 'ports or ranges such as 30000:32767, separated by commas',
+  zero: [],
+  parse: (value) => {
+    const ranges = value.split(',').map((item) => portRange.parse(item.trim()));
+    return ranges.every((range) => range !== undefined) ? ranges : undefined;
+  },
+};
 
 /** Tables that the kernel has, and how many of them Felix takes at most. */
 const MAX_TABLE = 0xffffffff;

@@ -22,6 +22,7 @@ import { withdrawnAddresses } from './conntrack/withdrawn-addresses.ts';
 import { WithdrawnConnections } from './conntrack/withdrawn-connections.ts';
 import { withFloating } from './floating.ts';
 import type { HostInterfaces } from './interfaces/host-interfaces.ts';
+import type { ServiceAddresses } from './interfaces/service-addresses.ts';
 import type { InterfaceState, WorkloadInterfaces } from './interfaces/workload-interfaces.ts';
 import { letIn } from './let-in.ts';
 import type { PolicyDriver } from './policy-driver.ts';
@@ -49,6 +50,8 @@ export interface EngineOptions {
   readonly policy: PolicyDriver;
   readonly interfaces: WorkloadInterfaces;
   readonly hostInterfaces: Pick<HostInterfaces, 'takeChanges'>;
+  /** Of services that the kernel takes in as the host's own. */
+  readonly serviceAddresses?: Pick<ServiceAddresses, 'takeChanges'> | undefined;
   readonly hostEndpoints: Pick<HostEndpointStates, 'take' | 'snapshot' | 'changesTo'>;
   readonly network: Pick<ClusterNetwork, 'update' | 'apply' | 'writes'>;
   readonly bandwidth: Pick<BandwidthLimits, 'update' | 'apply' | 'writes'>;
@@ -303,12 +306,12 @@ export class Engine {
   }
 
   #takeHostInterfaces(): void {
-    const { policy, shortcut, hostInterfaces, hostEndpoints, metrics } = this.#options;
+    const { policy, shortcut, hostInterfaces, serviceAddresses, hostEndpoints, metrics } = this.#options;
     const changes = hostInterfaces.takeChanges();
     const updates = changes.filter(({ type }) => type === 'host-interface-update').length;
     if (updates > 0) metrics.hostAddresses(updates);
     if (changes.length > 0) metrics.hostInterfaces(changes.length);
-    policy.update(changes);
+    policy.update([...changes, ...(serviceAddresses?.takeChanges() ?? [])]);
     shortcut?.update(changes);
     hostEndpoints.take(changes);
   }

@@ -4,6 +4,7 @@ import { renderHostDispatchChains, renderHostDispatchMaps } from '../rules/host-
 import { HostAttachments } from '../rules/host-interfaces.ts';
 import type { Chain } from '../rules/model.ts';
 import type { RuleOptions } from '../rules/options.ts';
+import type { EndpointMarks } from './endpoint-marks.ts';
 import type { GroupUsers } from './group-users.ts';
 import type { PolicyTarget } from './policy-target.ts';
 
@@ -14,14 +15,16 @@ export class HostIntents {
   readonly #target: PolicyTarget;
   readonly #options: RuleOptions;
   readonly #groups: GroupUsers;
+  readonly #marks: EndpointMarks;
   readonly #attachments = new HostAttachments();
   /** By interface name, with the chains that are there for it. */
   #programmed = new Map<string, { readonly attachment: HostAttachment; readonly chains: readonly Chain[] }>();
 
-  constructor(target: PolicyTarget, options: RuleOptions, groups: GroupUsers) {
+  constructor(target: PolicyTarget, options: RuleOptions, groups: GroupUsers, marks: EndpointMarks) {
     this.#target = target;
     this.#options = options;
     this.#groups = groups;
+    this.#marks = marks;
     for (const map of renderHostDispatchMaps([], options)) target.dispatch.set(map);
     for (const chain of renderHostDispatchChains(false, options)) target.chains.setChain(chain);
   }
@@ -40,6 +43,7 @@ export class HostIntents {
       for (const { layer, name } of old) chains.delete(layer, name);
       this.#groups.setUses(hostUser(interfaceName), []);
       this.#programmed.delete(interfaceName);
+      this.#marks.setHost(interfaceName, false);
       if (interfaceName === '*') this.#setWildcard(false);
     }
     for (const [interfaceName, attachment] of wanted) {
@@ -54,6 +58,7 @@ export class HostIntents {
         if (!rendered.some((chain) => chain.layer === layer && chain.name === name)) chains.delete(layer, name);
       }
       this.#programmed.set(interfaceName, { attachment, chains: rendered });
+      this.#marks.setHost(interfaceName, true);
       if (interfaceName === '*') this.#setWildcard(true);
     }
   }

@@ -23,6 +23,7 @@ import { renderServiceLoopChain } from '../rules/service-loops.ts';
 import { renderHooks, renderStaticChains } from '../rules/static-chains.ts';
 import { renderDscpChain } from '../rules/traffic-limits.ts';
 import { groupsOfWorkload, renderWorkloadChains } from '../rules/workload-chains.ts';
+import { EndpointMarks } from './endpoint-marks.ts';
 import { GroupUsers } from './group-users.ts';
 import { HostIntents } from './host-intents.ts';
 import type { PolicyTarget } from './policy-target.ts';
@@ -46,13 +47,15 @@ export class PolicyIntents {
   /** Endpoints with floating addresses. */
   readonly #floating = new Map<string, LocalWorkloadEndpoint>();
   readonly #groups: GroupUsers;
+  readonly #marks: EndpointMarks;
   readonly #hosts: HostIntents;
 
   constructor(target: PolicyTarget, options: RuleOptions) {
     this.#target = target;
     this.#options = options;
     this.#groups = new GroupUsers(target, options);
-    this.#hosts = new HostIntents(target, options, this.#groups);
+    this.#marks = new EndpointMarks(target, options);
+    this.#hosts = new HostIntents(target, options, this.#groups, this.#marks);
     for (const map of renderDispatchMaps([])) target.dispatch.set(map);
     for (const hook of renderHooks(options)) target.chains.setHook(hook);
     this.#setStaticChains(options);
@@ -180,6 +183,7 @@ export class PolicyIntents {
       for (const map of renderDispatchMaps([])) dispatch.deleteEntry(map, { interfaceName });
       for (const direction of directions) chains.delete('filter', workloadChainName(interfaceName, direction));
       this.#groups.setUses(workloadUser(interfaceName), []);
+      this.#marks.setWorkload(interfaceName, false);
       return;
     }
     const [, endpoint] = winner;
@@ -189,6 +193,7 @@ export class PolicyIntents {
     this.#groups.setUses(workloadUser(interfaceName), groupsOfWorkload(endpoint, this.#options));
     for (const map of renderDispatchMaps([endpoint])) dispatch.set(map);
     for (const chain of renderWorkloadChains(endpoint, this.#options)) chains.setChain(chain);
+    this.#marks.setWorkload(interfaceName, true);
   }
 
   #noteSpoofer(interfaceName: string, endpoint: LocalWorkloadEndpoint | undefined): void {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { allocateMarks, MarkMaskError } from './marks.ts';
+import { allocateMarks, endpointMarkBits, MarkMaskError } from './marks.ts';
 
 test("takes the lowest bits of the mask in Calico's order", () => {
   expect(allocateMarks(0xffff0000)).toEqual({
@@ -23,4 +23,12 @@ test('refuses a mask with too few', () => {
   expect(() => allocateMarks(0xf)).toThrow(MarkMaskError);
   expect(allocateMarks(0x1f)).not.toHaveProperty('wireguard');
   expect(() => allocateMarks(0x1f, true)).toThrow(MarkMaskError);
+});
+
+test('the rest is for the marks of endpoints, and has to be two bits', () => {
+  expect(endpointMarkBits(0xffff0000, allocateMarks(0xffff0000))).toBe(0xffe00000);
+  expect(endpointMarkBits(0xffff0000, allocateMarks(0xffff0000, true))).toBe(0xffc00000);
+  expect(endpointMarkBits(0x7f, allocateMarks(0x7f))).toBe(0x60);
+  expect(() => endpointMarkBits(0x3f, allocateMarks(0x3f))).toThrow(MarkMaskError);
+  expect(() => endpointMarkBits(0x1f, allocateMarks(0x1f))).toThrow(MarkMaskError);
 });

@@ -12,12 +12,18 @@ export interface MarkBits {
   readonly wireguard?: number;
 }
 
+/** The bits that say what has been decided of a packet so far. */
+export function decisionMarks({ accept, pass, drop, scratch0, scratch1 }: MarkBits): number {
+  return accept | pass | drop | scratch0 | scratch1;
+}
+
 /** The mask has too few bits for Felix to work with. */
 export class MarkMaskError extends Error {
   override readonly name = 'MarkMaskError';
   readonly code = 'mark-mask-too-small';
   readonly hint =
-    'IptablesMarkMask or NftablesMarkMask needs at least 5 bits that nothing else on the host uses, 6 with WireGuard';
+    'IptablesMarkMask or NftablesMarkMask needs at least 5 bits that nothing else on the host uses, one more with ' +
+    "WireGuard, two more beside kube-proxy's IPVS mode";
 
   readonly mask: number;
 
@@ -46,4 +52,14 @@ export function allocateMarks(mask: number, usesWireguard = false): MarkBits {
   }
   const all = { accept, pass, drop, scratch0, scratch1 };
   return usesWireguard && wireguard !== undefined ? { ...all, wireguard } : all;
+}
+
+/**
+ * What is left of the mask for numbers of endpoints, which is what Calico's endpoint marks are made from
+ * (`felix/markbits`). Throws `MarkMaskError` where that is not two bits: one number is for what is no endpoint's.
+ */
+export function endpointMarkBits(mask: number, marks: MarkBits): number {
+  const left = Object.values<number>({ ...marks }).reduce((rest, bit) => (rest & ~bit) >>> 0, mask >>> 0);
+  if ((left & (left - 1)) === 0) throw new MarkMaskError(mask);
+  return left;
 }

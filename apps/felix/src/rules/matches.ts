@@ -39,19 +39,22 @@ export const matchConntrack = (...states: readonly ConntrackState[]): Match => (
   negated: false,
 });
 
-/** All the bits are set. */
-export const matchMarked = (bits: number): Match => ({
+/** The bits of the mask are as in the value. */
+export const matchMark = (mask: number, value: number): Match => ({
   kind: 'mark',
-  mask: bits >>> 0,
-  value: bits >>> 0,
+  mask: mask >>> 0,
+  value: value >>> 0,
   negated: false,
 });
+
+/** All the bits are set. */
+export const matchMarked = (bits: number): Match => matchMark(bits, bits);
 
 /** At least one of the bits is set. */
 export const matchAnyMarked = (bits: number): Match => ({ kind: 'mark', mask: bits >>> 0, value: 0, negated: true });
 
 /** All the bits are clear. */
-export const matchUnmarked = (bits: number): Match => ({ kind: 'mark', mask: bits >>> 0, value: 0, negated: false });
+export const matchUnmarked = (bits: number): Match => matchMark(bits, 0);
 
 export const matchInterfacePrefix = (direction: 'in' | 'out', name: string): Match => ({
   kind: 'interface',
@@ -86,9 +89,16 @@ export const matchDestinationTranslated = (negated = false): Match => ({ kind: '
 /** The address is one of this host's own. */
 export const matchLocal = (side: Side): Match => ({ kind: 'local-address', side, negated: false });
 
-export const setMarks = (bits: number): Action => ({ kind: 'set-mark', mask: bits >>> 0, value: bits >>> 0 });
+/** Makes the bits of the mask those of the value. */
+export const setMark = (mask: number, value: number): Action => ({
+  kind: 'set-mark',
+  mask: mask >>> 0,
+  value: value >>> 0,
+});
 
-export const clearMarks = (bits: number): Action => ({ kind: 'set-mark', mask: bits >>> 0, value: 0 });
+export const setMarks = (bits: number): Action => setMark(bits, bits);
+
+export const clearMarks = (bits: number): Action => setMark(bits, 0);
 
 export const jump = (chain: string): Action => ({ kind: 'jump', chain });
 

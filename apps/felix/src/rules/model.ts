@@ -24,7 +24,8 @@ import type { PortRange } from '../calc/parsed-rule.ts';
  */
 export type Layer = 'raw' | 'mangle' | 'nat' | 'filter';
 
-export type HookName = 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting';
+/** The kernel's; `late-input`, of nf_tables alone, comes after everything that translates what the host takes in. */
+export type HookName = 'prerouting' | 'input' | 'late-input' | 'forward' | 'output' | 'postrouting';
 
 export interface Ruleset {
   readonly family: Family;

@@ -27,6 +27,11 @@ export const chainNames = {
   setPass: 'cali-set-pass',
   reject: 'cali-reject',
   egressDscp: 'cali-egress-dscp',
+  forwardCheck: 'cali-forward-check',
+  forwardMarked: 'cali-forward-endpoint-mark',
+  setEndpointMark: 'cali-set-endpoint-mark',
+  fromEndpointMark: 'cali-from-endpoint-mark',
+  serviceToHost: 'cali-service-to-host',
   serviceLoops: 'cali-cidr-block',
   workloadToHost: 'cali-wl-to-host',
   fromWorkloadDispatch: 'cali-from-wl-dispatch',
@@ -59,6 +64,11 @@ const hostChainPrefixes: Readonly<Record<HostChainKind, string>> = {
 /** The host endpoint's chain for an interface, or with `*` for all that have none of their own. */
 export function hostChainName(interfaceName: string, kind: HostChainKind, maxLength: number): string {
   return chainName(hostChainPrefixes[kind], interfaceName === '*' ? anyInterface : interfaceName, maxLength);
+}
+
+/** `cali-sm-<interface>`, which marks what came in by it. */
+export function endpointMarkChainName(interfaceName: string): string {
+  return `cali-sm-${interfaceName}`;
 }
 
 /** `cali-gi-<hash>` or `cali-go-<hash>`: equal for groups of the same policies. */

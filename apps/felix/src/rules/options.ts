@@ -3,6 +3,7 @@ import type { Failsafes } from '@calico-node/policy';
 import type { PortRange } from '../calc/parsed-rule.ts';
 import { allocateMarks, type MarkBits } from './marks.ts';
 import type { RateUnit } from './model.ts';
+import type { IpvsOptions } from './ipvs.ts';
 import type { OpenstackOptions } from './openstack.ts';
 import type { Tunnels } from './tunnel-rules.ts';
 
@@ -51,10 +52,12 @@ export interface RuleOptions {
   readonly failsafes: Failsafes;
   /** Whether long runs of rules become look-ups, which only a back end with verdict maps can take. */
   readonly verdictMaps: boolean;
+  /** Whether the back end has the hook `late-input`. */
+  readonly lateInput: boolean;
   /** What becomes of packets for a service's address that nobody answers, which would go round in circles. */
   readonly serviceLoopPrevention: 'Drop' | 'Reject' | 'Disabled';
   /** kube-proxy is in its IPVS mode: what is sent to a service goes through the host's own hooks. */
-  readonly kubeIpvs: boolean;
+  readonly ipvs: IpvsOptions | undefined;
   /** Workloads' floating addresses lead to them (FloatingIPs). */
   readonly floatingIps: boolean;
   /** The host's workloads are OpenStack's guests. */
@@ -96,8 +99,9 @@ export const defaultRuleOptions: RuleOptions = Object.freeze({
   logRate: undefined,
   failsafes: { inbound: [], outbound: [] },
   verdictMaps: false,
+  lateInput: false,
   serviceLoopPrevention: 'Drop',
-  kubeIpvs: false,
+  ipvs: undefined,
   floatingIps: false,
   openstack: undefined,
   natOutgoingExclusions: 'IPPoolsOnly',

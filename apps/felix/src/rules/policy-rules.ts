@@ -190,7 +190,7 @@ function ofFamily(nets: readonly Cidr[], family: Family): readonly Cidr[] {
 }
 
 /** Splits port ranges so that each part fits one multiport match. */
-function packPorts(ranges: readonly PortRange[]): readonly (readonly PortRange[])[] {
+export function packPorts(ranges: readonly PortRange[]): readonly (readonly PortRange[])[] {
   const packs: PortRange[][] = [];
   let free = 0;
   for (const range of ranges) {

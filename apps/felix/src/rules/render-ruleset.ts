@@ -6,6 +6,7 @@ import { groupsOfHost, renderHostChains, type HostAttachment } from './host-chai
 import { renderHostDispatchChains, renderHostDispatchMaps } from './host-dispatch.ts';
 import type { Ruleset } from './model.ts';
 import type { RuleOptions } from './options.ts';
+import { renderMarkChains, renderMarkDispatch } from './ipvs.ts';
 import { renderPolicyChains, renderProfileChains } from './policy-chains.ts';
 import { renderGroupChain } from './policy-groups.ts';
 import { renderReversePathSkip } from './reverse-path.ts';
@@ -37,6 +38,11 @@ export function renderRuleset(state: ActiveState, family: Family, options: RuleO
     ...endpoints.flatMap((endpoint) => groupsOfWorkload(endpoint, options)),
     ...attachments.flatMap((attachment) => groupsOfHost(attachment)),
   ].map((group) => renderGroupChain(group, options));
+  const marked = {
+    workloads: endpoints.map(({ interfaceName }) => interfaceName),
+    hosts: attachments.map(({ interfaceName }) => interfaceName).filter((name) => name !== '*'),
+    hasWildcard,
+  };
   return {
     family,
     hooks: renderHooks(options),
@@ -52,7 +58,12 @@ export function renderRuleset(state: ActiveState, family: Family, options: RuleO
       ...endpoints.flatMap((endpoint) => renderWorkloadChains(endpoint, options)),
       ...attachments.flatMap((attachment) => renderHostChains(attachment, options)),
       ...renderHostDispatchChains(hasWildcard, options),
+      ...renderMarkChains(marked, options),
     ],
-    dispatchMaps: [...renderDispatchMaps(endpoints), ...renderHostDispatchMaps(attachments, options)],
+    dispatchMaps: [
+      ...renderDispatchMaps(endpoints),
+      ...renderHostDispatchMaps(attachments, options),
+      ...renderMarkDispatch(marked, options),
+    ],
   };
 }

@@ -14,7 +14,14 @@
  * Host endpoints come in between: see `host-chains.ts`.
  */
 import type { Family } from '@calico-node/net';
-import { allHostsSet, ambientMeshSet, masqueradePoolsSet, networkPoolsSet, type IpSetId } from '../calc/ip-set.ts';
+import {
+  allHostsSet,
+  ambientMeshSet,
+  ipvsServicesSet,
+  masqueradePoolsSet,
+  networkPoolsSet,
+  type IpSetId,
+} from '../calc/ip-set.ts';
 import { chain, hook, rule } from './build.ts';
 import { renderDispatchChains } from './dispatch.ts';
 import {
@@ -35,9 +42,19 @@ import {
   setMarks,
 } from './matches.ts';
 import { renderFailsafeChains } from './failsafe-chains.ts';
+import {
+  askForwarded,
+  asksLate,
+  goForwarded,
+  markServiceTraffic,
+  onlyServiceTraffic,
+  passMarked,
+  renderIpvsChains,
+} from './ipvs.ts';
 import { renderTranslationChains, translationHooks } from './floating-addresses.ts';
 import { renderVerdictChains } from './look-ups.ts';
-import type { Action, Chain, Hook, Match, Rule } from './model.ts';
+import { decisionMarks } from './marks.ts';
+import type { Action, Chain, Hook, Rule } from './model.ts';
 import { chainNames } from './names.ts';
 import { renderNatOutgoing } from './nat-outgoing.ts';
 import { openstackLeases, openstackToHost } from './openstack.ts';
@@ -71,6 +88,7 @@ export function renderHooks(options: RuleOptions): readonly Hook[] {
       rule([], setMarks(acceptMark)),
     ]),
     hook('filter', 'output', enter(chainNames.output)),
+    ...(asksLate(options) ? [hook('filter', 'late-input', enter(chainNames.serviceToHost))] : []),
     ...translationHooks(options),
     hook('nat', 'postrouting', [], enter(chainNames.postrouting)),
   ];
@@ -92,6 +110,10 @@ export function renderStaticChains(family: Family, options: RuleOptions): readon
     chain('filter', chainNames.workloadToHost, workloadToHost(family, options)),
     chain('filter', chainNames.forward, forward(options)),
     ...renderDispatchChains(options),
+    ...renderIpvsChains(options),
+    ...(asksLate(options)
+      ? [chain('filter', chainNames.serviceToHost, [...onlyServiceTraffic(options), ...toHost(options)])]
+      : []),
     ...renderFailsafeChains(family, options),
     ...renderVerdictChains(options),
     chain('nat', chainNames.postrouting, [
@@ -105,13 +127,12 @@ export function renderStaticChains(family: Family, options: RuleOptions): readon
 }
 
 /** The IP sets that these look into whatever the store holds: they have to be there from the start. */
-export function staticSets({ ambientMeshDscp }: RuleOptions): readonly IpSetId[] {
-  const always = [networkPoolsSet, masqueradePoolsSet, allHostsSet];
-  return ambientMeshDscp === undefined ? always : [...always, ambientMeshSet];
-}
-
-function allMarks({ marks }: RuleOptions): number {
-  return marks.accept | marks.pass | marks.drop | marks.scratch0 | marks.scratch1;
+export function staticSets({ ambientMeshDscp, ipvs }: RuleOptions): readonly IpSetId[] {
+  return [
+    ...[networkPoolsSet, masqueradePoolsSet, allHostsSet],
+    ...(ambientMeshDscp === undefined ? [] : [ambientMeshSet]),
+    ...(ipvs === undefined ? [] : [ipvsServicesSet]),
+  ];
 }
 
 function forWorkloads(direction: 'in' | 'out', action: Action, options: RuleOptions): readonly Rule[] {
@@ -128,7 +149,7 @@ function rawPrerouting(family: Family, options: RuleOptions): readonly Rule[] {
       ]
     : [];
   return [
-    rule([], clearMarks(allMarks(options))),
+    rule([], clearMarks(decisionMarks(options.marks))),
     ...markIncoming(options),
     ...untrackedVxlan(family, options),
     ...forWorkloads('in', setMarks(fromWorkload), options),
@@ -140,7 +161,8 @@ function rawPrerouting(family: Family, options: RuleOptions): readonly Rule[] {
 
 function rawOutput(family: Family, options: RuleOptions): readonly Rule[] {
   return [
-    rule([], clearMarks(allMarks(options))),
+    ...passMarked(options),
+    rule([], clearMarks(decisionMarks(options.marks))),
     rule([], jump(chainNames.toHostDispatch)),
     ...untrackedVxlan(family, options),
     rule([matchMarked(options.marks.accept)], accept),
@@ -164,7 +186,7 @@ function manglePostrouting(options: RuleOptions): readonly Rule[] {
     ...ambientMesh(options),
     rule([], jump(chainNames.egressDscp)),
     rule([isAccepted], returnToCaller),
-    rule([], clearMarks(allMarks(options))),
+    rule([], clearMarks(decisionMarks(options.marks))),
     rule([matchDestinationTranslated()], jump(chainNames.toHostDispatch)),
     rule([isAccepted], returnToCaller, 'Host endpoint policy accepted packet.'),
   ];
@@ -182,13 +204,17 @@ function ambientMesh(options: RuleOptions): readonly Rule[] {
 }
 
 function input(family: Family, options: RuleOptions): readonly Rule[] {
+  return [...tunnelInput(family, options), ...markServiceTraffic(options), ...toHost(options)];
+}
+
+/** What the host itself is to receive. */
+function toHost(options: RuleOptions): readonly Rule[] {
   const isAccepted = matchMarked(options.marks.accept);
   const allow = allowAction(options);
   return [
-    ...tunnelInput(family, options),
     ...forWorkloads('in', goTo(chainNames.workloadToHost), options),
     rule([isAccepted], allow),
-    rule([], clearMarks(allMarks(options))),
+    rule([], clearMarks(decisionMarks(options.marks))),
     rule([], jump(chainNames.fromHostDispatch)),
     rule([isAccepted], allow, 'Host endpoint policy accepted packet.'),
   ];
@@ -199,29 +225,14 @@ function output(family: Family, options: RuleOptions): readonly Rule[] {
   const isAccepted = matchMarked(options.marks.accept);
   const allow = allowAction(options);
   return [
+    ...goForwarded(options),
     rule([isAccepted], allow),
-    ...forwardedByIpvs(options),
+    ...askForwarded(options),
     ...forWorkloads('out', returnToCaller, options),
     ...tunnelOutput(family, options),
-    rule([], clearMarks(allMarks(options))),
+    rule([], clearMarks(decisionMarks(options.marks))),
     rule([matchDestinationTranslated(true)], jump(chainNames.toHostDispatch)),
     rule([isAccepted], allow, 'Host endpoint policy accepted packet.'),
-  ];
-}
-
-/**
- * IPVS takes what comes for a service in as the host's own and sends it out as that, translated. What is not from the
- * host is asked the policy of the workload that it goes to, as what is forwarded is.
- */
-function forwardedByIpvs(options: RuleOptions): readonly Rule[] {
-  if (!options.kubeIpvs) return [];
-  const { accept: acceptMark } = options.marks;
-  const isForwarded: Match = { kind: 'local-address', side: 'source', negated: true };
-  return [
-    ...options.interfacePrefixes.map((prefix) =>
-      rule([isForwarded, matchInterfacePrefix('out', prefix)], jump(chainNames.toWorkloadDispatch)),
-    ),
-    rule([matchMarked(acceptMark)], allowAction(options)),
   ];
 }
 
@@ -231,7 +242,7 @@ function workloadToHost(family: Family, options: RuleOptions): readonly Rule[] {
     family === 6
       ? essentialIcmpv6Types.map((type) => rule([matchProtocol(protocols.icmpv6), matchIcmp({ type })], allow))
       : [];
-  const toHost: Record<RuleOptions['defaultEndpointToHostAction'], Action> = {
+  const action: Record<RuleOptions['defaultEndpointToHostAction'], Action> = {
     ACCEPT: accept,
     RETURN: returnToCaller,
     DROP: denyAction(options),
@@ -240,14 +251,14 @@ function workloadToHost(family: Family, options: RuleOptions): readonly Rule[] {
     ...essential,
     ...openstackToHost(family, options),
     rule([], jump(chainNames.fromWorkloadDispatch)),
-    rule([], toHost[options.defaultEndpointToHostAction], 'Configured DefaultEndpointToHostAction'),
+    rule([], action[options.defaultEndpointToHostAction], 'Configured DefaultEndpointToHostAction'),
   ];
 }
 
 function forward(options: RuleOptions): readonly Rule[] {
   const { accept: acceptMark } = options.marks;
   return [
-    rule([], clearMarks(allMarks(options) & ~acceptMark)),
+    rule([], clearMarks(decisionMarks(options.marks) & ~acceptMark)),
     rule([matchUnmarked(acceptMark)], jump(chainNames.fromHostForwardDispatch)),
     ...forWorkloads('in', jump(chainNames.fromWorkloadDispatch), options),
     ...forWorkloads('out', jump(chainNames.toWorkloadDispatch), options),

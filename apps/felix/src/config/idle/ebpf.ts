@@ -1,6 +1,6 @@
 import { idle } from '../parameter.ts';
-import { bool, int, oneOf, regexp, seconds, text } from '../parameter-type.ts';
-import { cidrList, interfacePatterns, keyValues, portRanges, optionalBool } from '../text-types.ts';
+import { bool, int, oneOf, portRange, regexp, seconds, text } from '../parameter-type.ts';
+import { cidrList, interfacePatterns, keyValues, optionalBool } from '../text-types.ts';
 
 const noEbpf = 'there is no eBPF data plane';
 
@@ -52,7 +52,7 @@ export const ebpfParameters = {
   BPFKubeProxyMinSyncPeriod: idle(seconds, '1', noEbpf, 'bpfKubeProxyMinSyncPeriod'),
   BPFKubeProxyHealthzPort: idle(int(0, 65535), '10256', noEbpf, 'bpfKubeProxyHealthzPort'),
   BPFExtToServiceConnmark: idle(int(0, 0xffffffff), '0', noEbpf, 'bpfExtToServiceConnmark'),
-  BPFPSNATPorts: idle(portRanges, '20000:29999', noEbpf, 'bpfPSNATPorts'),
+  BPFPSNATPorts: idle(portRange, '20000:29999', noEbpf, 'bpfPSNATPorts'),
   BPFMapSizeNATFrontend: idle(int(0, 0xffffffff), '65536', noEbpf, 'bpfMapSizeNATFrontend', { nonZero: true }),
   BPFMapSizeNATBackend: idle(int(0, 0xffffffff), '262144', noEbpf, 'bpfMapSizeNATBackend', { nonZero: true }),
   BPFMapSizeNATAffinity: idle(int(0, 0xffffffff), '65536', noEbpf, 'bpfMapSizeNATAffinity', { nonZero: true }),

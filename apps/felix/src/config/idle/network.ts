@@ -1,12 +1,10 @@
 import { idle } from '../parameter.ts';
 import { bool, milliseconds, oneOf, seconds } from '../parameter-type.ts';
-import { keyValues, portRanges } from '../text-types.ts';
+import { keyValues } from '../text-types.ts';
 
 const noGates = "what Calico's gates open belongs to the eBPF data plane";
 const answeredAtOnce = 'the kernel answers netlink within the call: there is nothing to wait for';
 const lockWaits = 'iptables waits for its lock by itself; from 1.8.8 on it ignores an interval';
-const noIpvs =
-  "beside kube-proxy's IPVS mode, policy is asked for what comes to a workload, whatever port it came to; other modes need none";
 const noWindows = 'there is no Windows here';
 const noSidecars = 'what a workload and its sidecar proxy say to each other takes its usual way';
 
@@ -16,6 +14,5 @@ export const networkParameters = {
   FeatureGates: idle(keyValues, '', noGates, 'featureGates'),
   NetlinkTimeoutSecs: idle(seconds, '10', answeredAtOnce, 'netlinkTimeout'),
   WindowsManageFirewallRules: idle(oneOf('Enabled', 'Disabled'), 'Disabled', noWindows, 'windowsManageFirewallRules'),
-  KubeNodePortRanges: idle(portRanges, '30000:32767', noIpvs, 'kubeNodePortRanges'),
   SidecarAccelerationEnabled: idle(bool, 'false', noSidecars, 'sidecarAccelerationEnabled'),
 } as const;

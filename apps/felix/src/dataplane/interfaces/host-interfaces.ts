@@ -1,6 +1,7 @@
 import type { IpAddress } from '@calico-node/net';
 import { RouteMonitor, RouteSocket, type Link, type NetnsRef, type RouteEvent } from '@calico-node/netlink';
 import type { HostInterfaceRemove, HostInterfaceUpdate } from '../../calc/intents.ts';
+import { ipvsInterface } from './service-addresses.ts';
 
 export interface HostInterfacesOptions {
   /** The node's namespace; the process's own when absent. */
@@ -13,15 +14,6 @@ export interface HostInterfacesOptions {
   readonly onIpvsInterface?: (isThere: boolean) => void;
   /** Something may have changed: `takeChanges` soon. */
   readonly onDirty: () => void;
-}
-
-/** What kube-proxy gives services' addresses to, in its IPVS mode alone. */
-const ipvsInterface = 'kube-ipvs0';
-
-/** Whether it is there now, in the process's own namespace. */
-export function hasIpvsInterface(): boolean {
-  using socket = RouteSocket.open({});
-  return socket.getLink(ipvsInterface) !== undefined;
 }
 
 /** The host's own interfaces, their addresses, for host endpoints that are told by address, and whether they are up. */

@@ -31,6 +31,7 @@ export function baseChainName(layer: Layer, hook: HookName): string {
 
 /** Hook priorities by layer, as Calico has them: NAT goes after what else translates. */
 export function baseChainOf(layer: Layer, hook: HookName): BaseChain {
+  if (hook === 'late-input') return { type: 'filter', hook: 'input', priority: 120, policy: 'accept' };
   const isSourceNat = hook === 'postrouting' || hook === 'input';
   const priority = { raw: -300, mangle: -150, filter: 0, nat: isSourceNat ? 110 : -90 }[layer];
   const type = layer === 'nat' ? 'nat' : layer === 'mangle' && hook === 'output' ? 'route' : 'filter';

@@ -68,7 +68,11 @@ export class NftablesDriver implements PolicyDriver {
       for (const id of staticSets(options.rules)) table.sets.replace(id, 'net', []);
       return {
         table,
-        intents: new PolicyIntents(table, { ...options.rules, verdictMaps: options.verdictMaps ?? true }),
+        intents: new PolicyIntents(table, {
+          ...options.rules,
+          verdictMaps: options.verdictMaps ?? true,
+          lateInput: true,
+        }),
       };
     });
   }

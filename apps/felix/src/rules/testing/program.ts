@@ -3,7 +3,7 @@ import { cidrContains, parseNodeName, type Cidr, type Family } from '@calico-nod
 import { CalcGraph, type StoreUpdate } from '../../calc/calc-graph.ts';
 import type { HostEndpointId } from '../../calc/endpoint-id.ts';
 import type { IntentBatch, LocalHostEndpoint } from '../../calc/intents.ts';
-import { splitIpPortMember, type IpPortMember } from '../../calc/ip-set.ts';
+import { ipvsServicesSet, splitIpPortMember, type IpPortMember } from '../../calc/ip-set.ts';
 import type { IntentMirror } from '../../calc/testing/intent-mirror.ts';
 import type { HostInterface } from '@calico-node/policy';
 import type { HostAttachment } from '../host-chains.ts';
@@ -11,6 +11,7 @@ import { HostAttachments } from '../host-interfaces.ts';
 import type { PacketWorld } from '../interpret.ts';
 import type { Ruleset } from '../model.ts';
 import { defaultRuleOptions, type RuleOptions } from '../options.ts';
+import { hostAddresses } from './random-world.ts';
 import { feed } from './world-updates.ts';
 import { renderRuleset } from '../render-ruleset.ts';
 
@@ -56,9 +57,10 @@ export function attachmentsOf(
   return attachments.list();
 }
 
-/** A host without addresses of its own, with the mirror's IP sets. */
+/** A host without services in IPVS, with the mirror's IP sets. */
 export function kernelWorld(mirror: IntentMirror): PacketWorld {
   const members = (id: string, kind: 'net' | 'ip-port'): readonly (Cidr | IpPortMember)[] => {
+    if (id === ipvsServicesSet) return [];
     const set = mirror.sets.get(id);
     if (set?.kind !== kind) throw new Error(`no set ${id} of kind ${kind}`);
     return [...set.members];
@@ -70,6 +72,6 @@ export function kernelWorld(mirror: IntentMirror): PacketWorld {
         const parts = splitIpPortMember(member as IpPortMember);
         return parts.ip === ip && parts.protocol === protocol && parts.port === number;
       }),
-    isLocal: () => false,
+    isLocal: (ip) => Object.values(hostAddresses).includes(ip),
   };
 }

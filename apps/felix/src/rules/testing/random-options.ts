@@ -19,6 +19,8 @@ export const anyOptions: fc.Arbitrary<Partial<RuleOptions>> = fc.record({
   interfacePrefixes: fc.constantFrom(['cali'], ['tap', 'cali']),
   maxChainNameLength: fc.constantFrom(28, 240),
   marks: fc.constantFrom(0xffff0000, 0x1f, 0xa8000015).map((mask) => allocateMarks(mask)),
+  // Bits that none of those masks has.
+  ipvs: fc.constantFrom(undefined, { marks: 0x00600f00, nodePorts: [] }),
   logRate: fc.constantFrom(undefined, { packets: 1, per: 'minute' as const, burst: 1 }),
   floatingIps: fc.boolean(),
   verdictMaps: fc.boolean(),

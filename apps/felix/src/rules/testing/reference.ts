@@ -10,6 +10,7 @@ import {
   type HostInterface,
   type PacketDecision,
   type PolicyEndpoint,
+  type SentTo,
   type ServiceEndpoint,
 } from '@calico-node/policy';
 import { nodePolicyOf } from '../../rule-options.ts';
@@ -42,13 +43,15 @@ export class Reference {
     }
   }
 
-  decide(packet: Packet, options: RuleOptions = defaultRuleOptions): PacketDecision {
+  /** `sentTo`: where the packet was sent to, where the node has translated that. */
+  decide(packet: Packet, options: RuleOptions = defaultRuleOptions, sentTo?: SentTo): PacketDecision {
     const wildcard = this.#hostEndpoint('*');
     const path = {
       from: this.#attachment(packet.inInterface),
       to: this.#attachment(packet.outInterface),
       isForged: options.enforceReversePath && packet.reversePathFailed === true,
       ...(wildcard === undefined ? {} : { wildcard }),
+      ...(sentTo === undefined ? {} : { sentTo }),
     };
     return decidePacket(this.#world, nodePolicyOf(options), path, packet);
   }
