@@ -14,13 +14,15 @@ export class EndpointMarks {
   readonly #workloads = new Set<string>();
   readonly #hosts = new Set<string>();
   #hasWildcard = false;
-  #marks: ReadonlyMap<string, number> = new Map();
+  /** Of the interfaces whose chains are there. */
+  #marks = new Map<string, number>();
+  #isSettled = false;
 
   constructor(target: PolicyTarget, options: RuleOptions) {
     this.#target = target;
     this.#options = options;
-    this.#setDispatch([]);
-    this.#setFromMark();
+    for (const map of renderMarkDispatch({ workloads: [], hosts: [] }, options)) target.dispatch.set(map);
+    this.settle();
   }
 
   /** Whether a workload has the interface. */
@@ -34,40 +36,42 @@ export class EndpointMarks {
       this.#setInterface(this.#hosts, interfaceName, isThere);
     } else if (isThere !== this.#hasWildcard) {
       this.#hasWildcard = isThere;
-      this.#setFromMark();
+      this.#isSettled = false;
     }
+  }
+
+  /** Renders what the calls since the last one have changed; the work is that of all interfaces, if there were any. */
+  settle(): void {
+    const { ipvs } = this.#options;
+    if (ipvs === undefined || this.#isSettled) return;
+    this.#isSettled = true;
+    const { chains } = this.#target;
+    const workloads = this.#workloads;
+    const hosts = this.#hosts;
+    const before = this.#marks;
+    const all = workloads.union(hosts);
+    this.#marks = new Map(endpointMarks(all, ipvs.marks));
+    for (const name of all) {
+      const mark = this.#marks.get(name);
+      if (mark === undefined || before.get(name) !== mark) chains.setChain(renderMarkChain(name, mark, this.#options));
+    }
+    const interfaces = { workloads, hosts, hasWildcard: this.#hasWildcard };
+    for (const each of renderFromMarkChain(interfaces, this.#marks, this.#options)) chains.setChain(each);
   }
 
   #setInterface(names: Set<string>, name: string, isThere: boolean): void {
-    const { ipvs } = this.#options;
-    if (ipvs === undefined || names.has(name) === isThere) return;
+    if (this.#options.ipvs === undefined || names.has(name) === isThere) return;
+    this.#isSettled = false;
     const { chains, dispatch } = this.#target;
     if (isThere) {
       names.add(name);
-      this.#setDispatch([name]);
+      for (const map of renderMarkDispatch({ workloads: [name], hosts: [] }, this.#options)) dispatch.set(map);
     } else {
       names.delete(name);
-      chains.delete('filter', endpointMarkChainName(name));
+      this.#marks.delete(name);
       for (const map of renderMarkDispatch({ workloads: [], hosts: [] }, this.#options))
         dispatch.deleteEntry(map, { interfaceName: name });
+      chains.delete('filter', endpointMarkChainName(name));
     }
-    const before = this.#marks;
-    const all = this.#workloads.union(this.#hosts);
-    this.#marks = endpointMarks(all, ipvs.marks);
-    for (const each of all) {
-      const mark = this.#marks.get(each);
-      if (each === name || before.get(each) !== mark) chains.setChain(renderMarkChain(each, mark, this.#options));
-    }
-    this.#setFromMark();
-  }
-
-  #setDispatch(names: readonly string[]): void {
-    for (const map of renderMarkDispatch({ workloads: names, hosts: [] }, this.#options))
-      this.#target.dispatch.set(map);
-  }
-
-  #setFromMark(): void {
-    const interfaces = { workloads: this.#workloads, hosts: this.#hosts, hasWildcard: this.#hasWildcard };
-    for (const each of renderFromMarkChain(interfaces, this.#marks, this.#options)) this.#target.chains.setChain(each);
   }
 }

@@ -65,7 +65,12 @@ export class PolicyIntents {
     this.#setFloating();
   }
 
-  take(intent: Intent): void {
+  take(intents: readonly Intent[]): void {
+    for (const intent of intents) this.#take(intent);
+    this.#marks.settle();
+  }
+
+  #take(intent: Intent): void {
     const { chains, sets, family } = this.#target;
     const { maxChainNameLength } = this.#options;
     switch (intent.type) {

@@ -280,10 +280,8 @@ export class IptablesDriver implements PolicyDriver {
   }
 
   #takeArrived(): void {
-    for (const intent of this.#arrived) {
-      if (intent.type === 'in-sync') this.#isInSync = true;
-      for (const { intents } of this.#families) intents.take(intent);
-    }
+    this.#isInSync ||= this.#arrived.some(({ type }) => type === 'in-sync');
+    for (const { intents } of this.#families) intents.take(this.#arrived);
     this.#arrived = [];
   }
 

@@ -202,10 +202,8 @@ export class NftablesDriver implements PolicyDriver {
   };
 
   #takeArrived(): void {
-    for (const intent of this.#arrived) {
-      if (intent.type === 'in-sync') this.#isInSync = true;
-      for (const table of this.#tables) table.intents.take(intent);
-    }
+    this.#isInSync ||= this.#arrived.some(({ type }) => type === 'in-sync');
+    for (const { intents } of this.#tables) intents.take(this.#arrived);
     this.#arrived = [];
   }
 
