@@ -93,9 +93,13 @@ describe.each(['Enabled', 'Disabled'])('with NFTablesMode %s', (mode) => {
       await expect.poll(services).toContain('10.96.0.10');
       runIn(lab.node.netns, 'ip', 'address', 'delete', '10.96.0.10/32', 'dev', 'kube-ipvs0');
       await expect.poll(services).not.toContain('10.96.0.10');
+      const sets = (): string =>
+        runIn(lab.node.netns, ...(mode === 'Enabled' ? ['nft', 'list', 'sets'] : ['ipset', 'list', '-name']));
+      expect(sets()).toContain('ipvs-services');
       runIn(lab.node.netns, 'ip', 'link', 'delete', 'kube-ipvs0');
       await expect.poll(isAsked, { timeout: 20_000 }).toBe(false);
       expect(await forwarded()).toEqual([2, 1]);
+      await expect.poll(sets).not.toContain('ipvs-services');
       await felix.end('SIGTERM');
     },
   );
