@@ -193,3 +193,21 @@ test('networks of the other family alone, asked for or refused, make the rule on
   const world = worldOf([resource('GlobalNetworkPolicy', 'x', { types: ingress, ingress: rules })]);
   expect(decideEndpoint(world, { ...ask, endpoint: workload() })).toMatchObject({ verdict: 'deny' });
 });
+
+test('whom notSelector refuses is taken from those whom selector selects, not from their addresses', () => {
+  const sets = [
+    resource('GlobalNetworkSet', 'web', { nets: ['10.0.0.1/32'] }, { labels: { app: 'web' } }),
+    resource('GlobalNetworkSet', 'dmz', { nets: ['10.0.0.0/24'] }, { labels: { zone: 'dmz' } }),
+    resource('GlobalNetworkSet', 'old', { nets: ['10.0.0.1/32'] }, { labels: { app: 'old' } }),
+  ];
+  const verdictFor = (source: object): string => {
+    const policy = resource('GlobalNetworkPolicy', 'p', { types: ingress, ingress: [{ ...allow, source }] });
+    return decideEndpoint(worldOf([...sets, policy]), { ...ask, endpoint: workload() }).verdict;
+  };
+  const notSelector = 'zone == "dmz"';
+  expect(verdictFor({ selector: 'app == "web"', notSelector })).toBe('allow');
+  expect(verdictFor({ selector: 'app == "web"', notSelector: 'app == "web"' })).toBe('deny');
+  expect(verdictFor({ selector: 'has(app)', notSelector: 'app == "web"' })).toBe('allow');
+  expect(verdictFor({ notSelector })).toBe('deny');
+  expect(verdictFor({ notSelector: 'app == "other"' })).toBe('allow');
+});

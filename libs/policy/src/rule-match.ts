@@ -110,15 +110,18 @@ export function isInNets({ nets = [], notNets = [] }: EntityRule, ip: IpAddress)
   return (nets.length === 0 || nets.some(inNet)) && !notNets.some(inNet);
 }
 
-/** Whether those who hold an address are such as the end of a rule asks for by labels. */
-export function isHeld(
+/**
+ * Whether those who hold an address are such as the end of a rule asks for by labels: one of them whom it selects and
+ * does not refuse, as in Calico, or none whom it refuses, where it selects none.
+ */
+function isHeld(
   entity: EntityRule,
   holders: () => readonly Member[],
   { world, selection, namespace }: RuleContext,
 ): boolean {
   const isHeldBy = (wanted: (labels: Labels) => boolean): boolean =>
     holders().some((member) => wanted(effectiveLabels(world, member)));
-  const isSelected = (labels: Labels): boolean => selection.entityHolds(entity, namespace, labels);
-  if (selection.asksForLabels(entity, namespace) && !isHeldBy(isSelected)) return false;
+  if (selection.asksForLabels(entity, namespace))
+    return isHeldBy((labels) => selection.entityHolds(entity, namespace, labels));
   return (entity.notSelector ?? '') === '' || !isHeldBy((labels) => selection.isRefused(entity, labels));
 }

@@ -37,7 +37,7 @@ export class Selection {
     );
   }
 
-  /** Whether one end of a rule asks for labels, other than by notSelector. */
+  /** Whether one end of a rule asks for labels, other than by notSelector alone. */
   asksForLabels(entity: EntityRule, policyNamespace: string | undefined): boolean {
     const { selector = '', notSelector = '', namespaceSelector = '', serviceAccounts } = entity;
     const { names = [], selector: accounts = '' } = serviceAccounts ?? {};
@@ -46,17 +46,19 @@ export class Selection {
     return notSelector !== '' && policyNamespace !== undefined;
   }
 
-  /** Whether a member with these labels is one that the end of the rule asks for. */
+  /** Whether a member with these labels is one that the end of the rule asks for; any, where it asks for none. */
   entityHolds(entity: EntityRule, policyNamespace: string | undefined, labels: Labels): boolean {
+    if (!this.asksForLabels(entity, policyNamespace)) return true;
     const { selector = '', namespaceSelector = '', serviceAccounts } = entity;
     const { names = [], selector: accounts = '' } = serviceAccounts ?? {};
+    if (this.isRefused(entity, labels)) return false;
     if (namespaceSelector !== '') {
       const text = this.#prefixed(namespaceSelector, 'pcns.')
         .replaceAll('all()', hasNamespace)
         .replaceAll('global()', `!${hasNamespace}`);
       if (!this.#holds(text, labels)) return false;
-    } else if (policyNamespace !== undefined && this.asksForLabels(entity, policyNamespace)) {
-      if (labels.get(NAMESPACE_LABEL) !== policyNamespace) return false;
+    } else if (policyNamespace !== undefined && labels.get(NAMESPACE_LABEL) !== policyNamespace) {
+      return false;
     }
     const account = labels.get(SERVICE_ACCOUNT_LABEL);
     if (names.length > 0 && (account === undefined || !names.includes(account))) return false;

@@ -4,7 +4,7 @@ import { stageOf } from '../endpoint-decision.ts';
 import type { PolicyEndpoint } from '../endpoint.ts';
 import { endpointOf, type FlowEnd } from '../flow-decision.ts';
 import { effectiveLabels } from '../inherited-labels.ts';
-import { holdersOf, isHeld } from '../rule-match.ts';
+import { holdersOf } from '../rule-match.ts';
 import { Selection } from '../selection.ts';
 import { isNamespaced, type Member, type Policy, type PolicyWorld } from '../world.ts';
 import type { Party } from './party.ts';
@@ -143,8 +143,7 @@ export class Likenesses {
     if (known !== undefined) return known;
     const labels = effectiveLabels(this.world, member);
     const bits = this.#ends.map(({ entity, namespace }) => {
-      const context = { world: this.world, selection: this.#selection, namespace };
-      const isWanted = isHeld({ ...entity, notSelector: '' }, () => [member], context);
+      const isWanted = this.#selection.entityHolds(entity, namespace, labels);
       return `${isWanted ? 1 : 0}${this.#selection.isRefused(entity, labels) ? 1 : 0}`;
     });
     const name = this.#asked.nameOf(bits.join(''));

@@ -88,7 +88,8 @@ function parseEntity(
     nets: parseNets(entity.nets),
     notNets: parseNets(entity.notNets),
     sets: [...(needsSelector ? [use(addressesSet(positive))] : []), ...(side === 'source' ? service : [])],
-    notSets: entity.notSelector ? [use(addressesSet(selectors.parse(entity.notSelector)))] : [],
+    notSets:
+      positive === undefined && entity.notSelector ? [use(addressesSet(selectors.parse(entity.notSelector)))] : [],
     ports: ports.numbered,
     notPorts: notPorts.numbered,
     namedPorts: [...portSets(ports.named), ...(side === 'destination' ? service : [])],

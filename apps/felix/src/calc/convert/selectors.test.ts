@@ -12,7 +12,16 @@ describe('one end of a rule', () => {
 
   test('stays in the namespace of its policy', () => {
     expect(entity({ selector: 'app == "web"' }, 'ns1')).toBe('(projectcalico.org/namespace == "ns1" && app == "web")');
-    expect(entity({ notSelector: 'app == "web"' }, 'ns1')).toBe('projectcalico.org/namespace == "ns1"');
+    expect(entity({ notSelector: 'app == "web"' }, 'ns1')).toBe(
+      '(projectcalico.org/namespace == "ns1" && !app == "web")',
+    );
+  });
+
+  test('takes whom notSelector refuses from those whom it selects, if there are any', () => {
+    expect(entity({ selector: 'a == "b"', notSelector: 'c == "d" || has(e)' })).toBe(
+      '(a == "b" && !(c == "d" || has(e)))',
+    );
+    expect(entity({ notSelector: 'has(e)' })).toBeUndefined();
   });
 
   test('reads a namespaceSelector on the labels that endpoints inherit from namespaces', () => {
@@ -25,7 +34,7 @@ describe('one end of a rule', () => {
 
   test('joins service accounts and selector', () => {
     expect(entity({ serviceAccounts: { names: ['b', 'a'], selector: 'team == "x"' }, selector: 'app == "web"' })).toBe(
-      '((projectcalico.org/serviceaccount in {"a", "b"} && pcsa.team == "x") && app == "web")',
+      '((pcsa.team == "x" && projectcalico.org/serviceaccount in {"a", "b"}) && app == "web")',
     );
   });
 });
@@ -35,6 +44,7 @@ describe('text that would read otherwise within another', () => {
 
   test.each([
     () => entity({ selector: escaping }, 'ns1'),
+    () => entity({ notSelector: escaping }, 'ns1'),
     () => entity({ serviceAccounts: { selector: escaping } }, 'ns1'),
     () => entity({ namespaceSelector: escaping }),
     () => entity({ serviceAccounts: { names: ['x"} || all() || a in {"y'] } }, 'ns1'),

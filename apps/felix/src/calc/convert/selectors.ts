@@ -33,8 +33,9 @@ export class SelectorCache {
   }
 
   /**
-   * Whose labels one end of a rule asks for, other than by notSelector; undefined when it asks for none. Throws
-   * SelectorError and ConversionError.
+   * Whose labels one end of a rule asks for; undefined when it asks for none, or by notSelector alone. What notSelector
+   * refuses is taken from those whom the others select, and not from their addresses: one of them may lie in a network
+   * that somebody refused has. Throws SelectorError and ConversionError.
    */
   entitySelector(entity: EntityRule, policyNamespace: string | undefined): Selector | undefined {
     const { selector = '', notSelector = '', namespaceSelector = '' } = entity;
@@ -42,7 +43,8 @@ export class SelectorCache {
     const namespaces = this.#namespaces(namespaceSelector, policyNamespace);
     const isLabelled = own !== '' || notSelector !== '' || namespaceSelector !== '';
     const text = namespaces !== '' && isLabelled ? join(namespaces, own) : own;
-    return text === '' ? undefined : this.parse(text);
+    if (text === '') return undefined;
+    return this.parse(notSelector === '' ? text : `(${text}) && (!(${this.#whole(notSelector)}))`);
   }
 
   /** Which endpoints of its namespace a NetworkPolicy applies to. Throws SelectorError and ConversionError. */
@@ -83,7 +85,7 @@ export class SelectorCache {
     const names = match.names ?? [];
     const byName =
       names.length === 0 ? '' : `${serviceAccountLabel} in {${names.map((name) => quoted(name, '"')).join(', ')}}`;
-    return join(byName, present(match.selector) ? this.#prefixed(match.selector, serviceAccountPrefix) : '');
+    return join(present(match.selector) ? this.#prefixed(match.selector, serviceAccountPrefix) : '', byName);
   }
 
   /** A selector that is to stand within another: only parentheses could make it something else there. */
