@@ -24,7 +24,6 @@ export function ruleOptionsOf(values: FelixParameters, filter: DriverChoice['kin
     filterAllowAction: isIptables ? values.IptablesFilterAllowAction : values.NftablesFilterAllowAction,
     filterDenyAction: isIptables ? values.IptablesFilterDenyAction : values.NftablesFilterDenyAction,
     disableConntrackInvalidCheck: values.DisableConntrackInvalidCheck,
-    enforceReversePath: values.WorkloadSourceSpoofing !== 'Any',
     vxlanPort: values.VXLANPort,
     allowVxlanPacketsFromWorkloads: values.AllowVXLANPacketsFromWorkloads,
     allowIpipPacketsFromWorkloads: values.AllowIPIPPacketsFromWorkloads,

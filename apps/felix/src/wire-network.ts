@@ -75,7 +75,6 @@ export function wireNetwork(wiring: NetworkWiring): NetworkParts {
     new WorkloadInterfaces({
       prefixes,
       ipv6: values.Ipv6Support,
-      allowsSpoofing: values.WorkloadSourceSpoofing === 'Any',
       routeProtocol: values.DeviceRouteProtocol,
       metric: { 4: values.IPv4NormalRoutePriority, 6: values.IPv6NormalRoutePriority },
       elevatedMetric: { 4: values.IPv4ElevatedRoutePriority, 6: values.IPv6ElevatedRoutePriority },

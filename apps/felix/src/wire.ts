@@ -216,6 +216,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     programs: programmedRoutesOf(values),
     tellsOwners: wireguard.families.length > 0,
     hasAmbientMesh: rules.ambientMeshDscp !== undefined,
+    allowsSpoofing: values.WorkloadSourceSpoofing === 'Any',
     ownNode: ownNodeOf(values),
   });
   // Rare, and not small.

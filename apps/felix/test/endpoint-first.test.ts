@@ -57,7 +57,6 @@ it.for(Object.entries(drivers))('by %s', async ([filter, open]) => {
     netns: lab.netns,
     prefixes: ['cali'],
     ipv6: false,
-    allowsSpoofing: false,
     routeProtocol: 3,
     metric: { 4: 1024, 6: 1024 },
     onDirty: () => undefined,

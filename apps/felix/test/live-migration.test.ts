@@ -34,7 +34,6 @@ it('a virtual machine that moves here gets its route once it runs here, before o
     netns: lab.netns,
     prefixes: ['cali'],
     ipv6: false,
-    allowsSpoofing: false,
     routeProtocol: 3,
     metric: { 4: 1024, 6: 1024 },
     elevatedMetric: { 4: 512, 6: 512 },

@@ -128,8 +128,14 @@ const signs: readonly Sign[] = [
     },
   },
   { of: ['DisableConntrackInvalidCheck'], in: 'rules', is: /ct ?state invalid/i, isMissing: true },
-  { of: ['WorkloadSourceSpoofing'], in: 'rules', is: /fib saddr \. mark \. iif|rpfilter/, isMissing: true },
-  { of: ['WorkloadSourceSpoofing'], in: 'sysctls', is: /conf\.calia\.rp_filter = 0/ },
+  {
+    of: ['WorkloadSourceSpoofing'],
+    in: 'rules',
+    is: {
+      nftables: /iifname "calib" ip saddr 192\.0\.2\.0\/24 .*accept/,
+      iptables: /-s 192\.0\.2\.0\/24 -i calib .*-j ACCEPT/,
+    },
+  },
   { of: ['AllowVXLANPacketsFromWorkloads'], in: 'rules', is: /VXLAN encapped packets originating/i, isMissing: true },
   { of: ['AllowIPIPPacketsFromWorkloads'], in: 'rules', is: /IPinIP encapped packets originating/i, isMissing: true },
   {
@@ -243,7 +249,7 @@ const signs: readonly Sign[] = [
   {
     of: ['PrometheusMetricsEnabled', 'PrometheusMetricsHost', 'PrometheusMetricsPort'],
     in: 'metrics',
-    is: /felix_active_local_endpoints 2/,
+    is: /felix_active_local_endpoints 3/,
   },
   { of: ['PrometheusGoMetricsEnabled'], in: 'metrics', is: /nodejs_/, isMissing: true },
   { of: ['PrometheusProcessMetricsEnabled'], in: 'metrics', is: /^process_/m, isMissing: true },
@@ -283,6 +289,7 @@ describe.for(Object.entries(ofFilter))('parameters of Felix with %s', ([filter, 
     run('ip', 'link', 'set', 'eth0', 'mtu', '1444');
     run('sysctl', '-qw', 'net.ipv4.ip_forward=0', 'net.ipv4.conf.default.rp_filter=1');
     const a = node.addWorkload('a', '10.65.0.1', { byFelix: true });
+    const b = node.addWorkload('b', '10.65.0.2', { byFelix: true });
     run('ip', 'route', 'add', '198.51.100.0/24', 'dev', 'calia', 'proto', 'static');
     const bgp = { ipv4Address: '172.16.0.1/24', ipv6Address: 'fd16::1/64' };
     await lab.apply('Node', { name: 'node1' }, { bgp });
@@ -308,6 +315,7 @@ describe.for(Object.entries(ofFilter))('parameters of Felix with %s', ([filter, 
       ipNetworks: ['10.65.0.1/32', 'fd65::1/128'],
       ipNATs: [{ internalIP: '10.65.0.1', externalIP: '203.0.113.7' }],
     });
+    await lab.applyEndpoint(b, 'b', { allowSpoofedSourcePrefixes: ['192.0.2.0/24'] });
     const env = Object.entries({ ...settings, ...ofOne, EndpointStatusPathPrefix: directory });
     felix = lab.startFelix(Object.fromEntries(env.map(([name, value]) => [`FELIX_${name.toUpperCase()}`, value])));
     await felix.waitForEndpoint('a');
@@ -319,7 +327,7 @@ describe.for(Object.entries(ofFilter))('parameters of Felix with %s', ([filter, 
           : ['iptables-nft-save', 'ip6tables-nft-save'].map((save) => run(save)).join('') + run('ipset', 'save'),
       links: () => run('ip', '-d', 'address'),
       routes: () => run('ip', 'route') + run('ip', '-6', 'route'),
-      sysctls: () => run('sysctl', 'net.ipv4.ip_forward', 'net.ipv4.conf.calia.rp_filter'),
+      sysctls: () => run('sysctl', 'net.ipv4.ip_forward'),
       files: () =>
         `mtu ${read(join(felix.runDir, 'mtu'))}\nendpoint-status ${readdirSync(join(directory, 'endpoint-status')).join()}\n`,
       store: async () => {

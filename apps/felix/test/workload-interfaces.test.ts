@@ -49,7 +49,6 @@ function open(more: Partial<WorkloadInterfacesOptions> = {}): WorkloadInterfaces
     netns,
     prefixes: ['cali'],
     ipv6: false,
-    allowsSpoofing: false,
     routeProtocol: 3,
     metric: { 4: 1024, 6: 1024 },
     onDirty: () => {

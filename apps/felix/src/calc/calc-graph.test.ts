@@ -112,6 +112,16 @@ describe('endpoints', () => {
     expect(mirror.endpoints.size).toBe(0);
   });
 
+  test('an endpoint that asks for other source addresses is none, unless that is allowed', () => {
+    const asking = storedEndpoint({ workload: 'web', spec: { allowSpoofedSourcePrefixes: ['192.0.2.0/24'] } });
+    const { mirror, send } = started(profile, web);
+    expect(send(asking).warnings).toMatchObject([{ code: 'invalid-value', subject: asking.key }]);
+    expect(mirror.endpoints.size).toBe(0);
+    const free = new CalcGraph({ hostname: parseNodeName('node1'), allowsSpoofing: true });
+    free.update(asking);
+    expect(free.flush().warnings).toEqual([]);
+  });
+
   test('an interface name that the kernel would not take is refused', () => {
     const { send } = started();
     const batch = send(storedEndpoint({ workload: 'evil', spec: { interfaceName: '../../x' } }));

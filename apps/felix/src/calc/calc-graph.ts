@@ -104,14 +104,15 @@ export interface CalcGraphOptions {
   readonly hasAmbientMesh?: boolean;
   /** What holds for this node in place of what its Node resource says. */
   readonly ownNode?: Partial<Node['spec']>;
+  /** Whether workloads may ask for leave to use other source addresses (WorkloadSourceSpoofing); by default not. */
+  readonly allowsSpoofing?: boolean;
 }
 
 export class CalcGraph {
   readonly #hostname: NodeName;
   /** What the names of this host's endpoints start with, and of some others'. */
   readonly #ownNames: string;
-  readonly #routeSource: CalcGraphOptions['routeSource'];
-  readonly #ownNode: Partial<Node['spec']>;
+  readonly #options: CalcGraphOptions;
   readonly #selectors = new SelectorCache();
   readonly #endpointItems = new EndpointItems();
   readonly #ipSets = new IpSetIndex();
@@ -143,20 +144,11 @@ export class CalcGraph {
   #revision = 0n;
   #sync: 'waiting' | 'reached' | 'announced' = 'waiting';
 
-  constructor({
-    hostname,
-    externalNodes = [],
-    routeSource = 'CalicoIPAM',
-    encapsulations,
-    programs,
-    tellsOwners,
-    hasAmbientMesh = false,
-    ownNode = {},
-  }: CalcGraphOptions) {
+  constructor(options: CalcGraphOptions) {
+    const { hostname, externalNodes = [], encapsulations, programs, tellsOwners, hasAmbientMesh = false } = options;
+    this.#options = options;
     this.#hostname = hostname;
     this.#ownNames = `${hostname.replaceAll('-', '--')}-`;
-    this.#routeSource = routeSource;
-    this.#ownNode = ownNode;
     this.#encapsulations = new Encapsulations(encapsulations);
     this.#configuration = new Configuration(hostname);
     this.#peering = new LocalPeering(hostname, this.#selectors);
@@ -448,8 +440,9 @@ export class CalcGraph {
 
   #convertNode(name: string, node: Node): ReturnType<typeof convertNode> {
     if (name !== this.#hostname) return convertNode(node, name);
-    const bgp = { ...node.spec.bgp, ...this.#ownNode.bgp };
-    return convertNode({ ...node, spec: { ...node.spec, ...this.#ownNode, bgp } }, name);
+    const { ownNode } = this.#options;
+    const bgp = { ...node.spec.bgp, ...ownNode?.bgp };
+    return convertNode({ ...node, spec: { ...node.spec, ...ownNode, bgp } }, name);
   }
 
   #setNode(name: string, node: Node | undefined): void {
@@ -464,7 +457,7 @@ export class CalcGraph {
   }
 
   #updateBlock(block: Cidr, key: string, text: string | undefined, revision: bigint): void {
-    if (this.#routeSource === 'WorkloadIPs') return;
+    if (this.#options.routeSource === 'WorkloadIPs') return;
     try {
       this.#routes.setOwners(block, text === undefined ? undefined : ownersOfBlock(block, text));
     } catch (error) {
@@ -494,8 +487,8 @@ export class CalcGraph {
       : text === undefined
         ? undefined
         : items.fromText(text, namespace, decode);
-    const model = resource && item && convertLocalEndpoint(resource, parsed, item, revision);
-    const owners = this.#routeSource === 'WorkloadIPs' ? ownersOfEndpoint(hostname, item?.nets) : undefined;
+    const model = resource && item && convertLocalEndpoint(resource, parsed, item, revision, this.#options);
+    const owners = this.#options.routeSource === 'WorkloadIPs' ? ownersOfEndpoint(hostname, item?.nets) : undefined;
     this.#setItem(key, item);
     if (owners !== undefined) this.#routes.setOwners(key, owners);
     if (!isOurs) return;
@@ -513,7 +506,9 @@ export class CalcGraph {
 
   /** Whether an endpoint is another host's that only selectors ask about, as most are. */
   #isElsewhere(name: string): boolean {
-    return this.#routeSource !== 'WorkloadIPs' && !name.startsWith(this.#ownNames) && isWorkloadEndpointName(name);
+    return (
+      this.#options.routeSource !== 'WorkloadIPs' && !name.startsWith(this.#ownNames) && isWorkloadEndpointName(name)
+    );
   }
 
   #setHostEndpoint(key: string, name: string, model: HostEndpointModel | undefined): void {

@@ -33,8 +33,6 @@ export interface RuleOptions {
   readonly mangleAllowAction: 'ACCEPT' | 'RETURN';
   readonly filterDenyAction: 'DROP' | 'REJECT';
   readonly disableConntrackInvalidCheck: boolean;
-  /** Drop packets of workloads whose source is not theirs (WorkloadSourceSpoofing other than Any). */
-  readonly enforceReversePath: boolean;
   readonly vxlanPort: number;
   /** As the pools ask for. */
   readonly tunnels: Tunnels;
@@ -88,7 +86,6 @@ export const defaultRuleOptions: RuleOptions = Object.freeze({
   mangleAllowAction: 'ACCEPT',
   filterDenyAction: 'DROP',
   disableConntrackInvalidCheck: false,
-  enforceReversePath: true,
   vxlanPort: 4789,
   tunnels: Object.freeze({ ipip: false, vxlan4: false, vxlan6: false }),
   wireguard: Object.freeze({}),

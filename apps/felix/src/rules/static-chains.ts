@@ -141,19 +141,14 @@ function forWorkloads(direction: 'in' | 'out', action: Action, options: RuleOpti
 
 function rawPrerouting(family: Family, options: RuleOptions): readonly Rule[] {
   const { scratch0: fromWorkload, accept: accepted } = options.marks;
-  const check = options.enforceReversePath
-    ? [
-        rule([matchMarked(fromWorkload)], jump(chainNames.reversePathSkip)),
-        ...openstackLeases(family, options),
-        rule([matchMarked(fromWorkload), { kind: 'reverse-path-failed' }], denyAction(options, 'raw')),
-      ]
-    : [];
   return [
     rule([], clearMarks(decisionMarks(options.marks))),
     ...markIncoming(options),
     ...untrackedVxlan(family, options),
     ...forWorkloads('in', setMarks(fromWorkload), options),
-    ...check,
+    rule([matchMarked(fromWorkload)], jump(chainNames.reversePathSkip)),
+    ...openstackLeases(family, options),
+    rule([matchMarked(fromWorkload), { kind: 'reverse-path-failed' }], denyAction(options, 'raw')),
     rule([matchUnmarked(fromWorkload)], jump(chainNames.fromHostDispatch)),
     rule([matchMarked(accepted)], accept),
   ];

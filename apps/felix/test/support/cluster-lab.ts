@@ -49,7 +49,6 @@ export class LabNode implements Disposable {
       netns,
       prefixes: ['cali'],
       ipv6: true,
-      allowsSpoofing: false,
       routeProtocol: 3,
       metric: { 4: 1024, 6: 1024 },
       onDirty: () => undefined,

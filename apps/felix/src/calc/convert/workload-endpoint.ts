@@ -3,6 +3,7 @@ import { parseWorkloadEndpointName, type ParsedWorkloadEndpointName, type Worklo
 import { workloadEndpointIdOf, type WorkloadEndpointId, type WorkloadEndpointIdentity } from '../endpoint-id.ts';
 import type { LocalWorkloadEndpoint } from '../intents.ts';
 import type { LabelledItem } from '../ip-set-index.ts';
+import { ConversionError } from './conversion-error.ts';
 import { checkInterfaceName } from './interface-name.ts';
 import { convertQos } from './qos.ts';
 
@@ -38,8 +39,14 @@ export function convertLocalEndpoint(
   key: EndpointKey,
   item: LabelledItem,
   revision: bigint,
+  { allowsSpoofing = false }: { readonly allowsSpoofing?: boolean } = {},
 ): WorkloadEndpointModel {
   const identity = identityOf(key);
+  if (!allowsSpoofing && (spec.allowSpoofedSourcePrefixes?.length ?? 0) > 0) {
+    throw new ConversionError(
+      'allowSpoofedSourcePrefixes: workloadSourceSpoofing of FelixConfiguration does not allow it',
+    );
+  }
   return {
     id: workloadEndpointIdOf(identity),
     item,

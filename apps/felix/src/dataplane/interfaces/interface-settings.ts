@@ -3,8 +3,6 @@ import { readSysctl, writeSysctl, type InterfaceSettings, type NetnsRef } from '
 export interface SettingsOptions {
   readonly netns?: NetnsRef;
   readonly ipv6: boolean;
-  /** Packets of a workload may have any source address: no reverse path filter. */
-  readonly allowsSpoofing: boolean;
 }
 
 /** A sysctl and the value that it is to have. */
@@ -16,14 +14,13 @@ type Setting = readonly [name: string, value: string];
  */
 export class KernelSettings {
   readonly #options: SettingsOptions;
-  /** What workload interfaces have. */
-  readonly rpFilter: string;
+  readonly #rpFilter: string;
   #isForwarding = false;
   #writes = 0;
 
   constructor(options: SettingsOptions) {
     this.#options = options;
-    this.rpFilter = options.allowsSpoofing ? '0' : (this.#read('net/ipv4/conf/default/rp_filter') ?? '1');
+    this.#rpFilter = this.#read('net/ipv4/conf/default/rp_filter') ?? '1';
   }
 
   /** Sysctls written since start; those that had their value already do not count. */
@@ -53,22 +50,36 @@ export class KernelSettings {
    * What a workload's interface needs: the host answers ARP for everything, so that 169.254.1.1 is a gateway, at once,
    * and forwards (Calico's per-interface sysctls). Gives what it changed.
    *
+   * @param allowsSpoofing packets may come from elsewhere: no reverse path filter.
    * @throws the file error when a setting cannot be made; ENOENT when the interface is gone.
    */
-  configureWorkload(name: string): readonly string[] {
+  configureWorkload(name: string, allowsSpoofing: boolean): readonly string[] {
     const settings: readonly Setting[] = [
       [`net/ipv4/conf/${name}/route_localnet`, '1'],
       [`net/ipv4/neigh/${name}/proxy_delay`, '0'],
       [`net/ipv4/conf/${name}/proxy_arp`, '1'],
       [`net/ipv4/conf/${name}/forwarding`, '1'],
-      [`net/ipv4/conf/${name}/rp_filter`, this.rpFilter],
+      [`net/ipv4/conf/${name}/rp_filter`, this.#rpFilterOf(allowsSpoofing)],
     ];
+    const acceptRa = `net/ipv6/conf/${name}/accept_ra`;
     const ofIpv6: readonly Setting[] = [
-      [`net/ipv6/conf/${name}/accept_ra`, '0'],
+      [acceptRa, '0'],
       [`net/ipv6/conf/${name}/proxy_ndp`, '1'],
       [`net/ipv6/conf/${name}/forwarding`, '1'],
     ];
-    return this.#ensure(this.#options.ipv6 ? [...settings, ...ofIpv6] : settings);
+    if (this.#options.ipv6) return this.#ensure([...settings, ...ofIpv6]);
+    // Where Felix leaves IPv6 alone, a workload still does not tell the host its way.
+    return this.#ensure(this.#read(acceptRa) === undefined ? settings : [...settings, [acceptRa, '0']]);
+  }
+
+  /** Whether what the kernel tells of a workload's interface is as `configureWorkload` leaves it. */
+  isConfigured({ forwarding = 1, proxyNeighbours = 1, rpFilter }: InterfaceSettings, allowsSpoofing: boolean): boolean {
+    const isFiltered = rpFilter === undefined || String(rpFilter) === this.#rpFilterOf(allowsSpoofing);
+    return forwarding === 1 && proxyNeighbours === 1 && isFiltered;
+  }
+
+  #rpFilterOf(allowsSpoofing: boolean): string {
+    return allowsSpoofing ? '0' : this.#rpFilter;
   }
 
   #read(name: string): string | undefined {
@@ -92,12 +103,4 @@ export class KernelSettings {
   #netns(): { readonly netns?: NetnsRef } {
     return this.#options.netns === undefined ? {} : { netns: this.#options.netns };
   }
-}
-
-/** Whether what the kernel tells of a workload's interface is as `configureWorkload` leaves it. */
-export function isAsConfigured(
-  { forwarding = 1, proxyNeighbours = 1, rpFilter }: InterfaceSettings,
-  wanted: Pick<KernelSettings, 'rpFilter'>,
-): boolean {
-  return forwarding === 1 && proxyNeighbours === 1 && (rpFilter === undefined || String(rpFilter) === wanted.rpFilter);
 }

@@ -3,7 +3,7 @@ import { deleteNeighbour, type Link, replaceNeighbour, type RouteEvent, type Rou
 import type { LocalWorkloadEndpoint } from '../../calc/intents.ts';
 import { errorText } from '../error-text.ts';
 import type { Repairs } from '../repairs.ts';
-import { isAsConfigured, type KernelSettings } from './interface-settings.ts';
+import type { KernelSettings } from './interface-settings.ts';
 import { PeeringAddresses } from './peering-addresses.ts';
 
 export interface InterfaceSetupOptions {
@@ -24,6 +24,10 @@ interface Done {
 function staticArpAddresses(endpoint: LocalWorkloadEndpoint): readonly IpAddress[] {
   if (endpoint.mac === undefined || !endpoint.adminUp) return [];
   return endpoint.addresses.filter((cidr) => familyOf(cidr) === 4).map((cidr) => splitCidr(cidr).ip);
+}
+
+function allowsSpoofing({ allowedSourcePrefixes }: LocalWorkloadEndpoint): boolean {
+  return allowedSourcePrefixes.length > 0;
 }
 
 /**
@@ -69,7 +73,10 @@ export class InterfaceSetup {
     if (done?.endpoint === endpoint && !isDoubtful) return false;
     const changed: string[] = [];
     let hasLost = false;
-    if (done === undefined || isDoubtful) changed.push(...settings.configureWorkload(link.name));
+    const isFree = allowsSpoofing(endpoint);
+    if (done === undefined || isDoubtful || allowsSpoofing(done.endpoint) !== isFree) {
+      changed.push(...settings.configureWorkload(link.name, isFree));
+    }
     if (!withoutRoutes) {
       const { peeringAddresses = [] } = endpoint;
       const addresses = this.#peering.apply(this.#options.socket, link.index, peeringAddresses);
@@ -130,7 +137,7 @@ export class InterfaceSetup {
 
   #isUndone(event: RouteEvent, { index, endpoint }: Done): boolean {
     const { socket, settings, withoutRoutes } = this.#options;
-    if (event.object === 'settings') return !isAsConfigured(event.settings, settings);
+    if (event.object === 'settings') return !settings.isConfigured(event.settings, allowsSpoofing(endpoint));
     if (withoutRoutes || event.originPortId === socket.portId) return false;
     if (event.object === 'neighbour') {
       const { ip, mac, state, isProxy } = event.neighbour;

@@ -40,7 +40,6 @@ export interface WorkloadInterfacesOptions {
   /** Interfaces whose names begin so are workloads'. */
   readonly prefixes: readonly string[];
   readonly ipv6: boolean;
-  readonly allowsSpoofing: boolean;
   /** RTPROT_* of our routes (DeviceRouteProtocol). */
   readonly routeProtocol: number;
   /** Metric of our routes (IPv4NormalRoutePriority, IPv6NormalRoutePriority). */
@@ -105,7 +104,7 @@ export class WorkloadInterfaces implements Disposable {
     const where = options.netns === undefined ? {} : { netns: options.netns };
     const ownProtocols = new Set([options.routeProtocol, routeProtocol.felix]);
     this.#kernel = new KernelView(options.prefixes, options.removesExternalRoutes === false ? ownProtocols : undefined);
-    this.#settings = new KernelSettings({ ...where, ipv6: options.ipv6, allowsSpoofing: options.allowsSpoofing });
+    this.#settings = new KernelSettings({ ...where, ipv6: options.ipv6 });
     // The monitor first: what happens while we list is in both, and nothing is missed.
     this.#monitor = RouteMonitor.open({
       ...where,

@@ -10,7 +10,6 @@ export const anyOptions: fc.Arbitrary<Partial<RuleOptions>> = fc.record({
   mangleAllowAction: fc.constantFrom('ACCEPT', 'RETURN'),
   filterDenyAction: fc.constantFrom('DROP', 'REJECT'),
   defaultEndpointToHostAction: fc.constantFrom('DROP', 'RETURN', 'ACCEPT'),
-  enforceReversePath: fc.boolean(),
   disableConntrackInvalidCheck: fc.boolean(),
   allowVxlanPacketsFromWorkloads: fc.boolean(),
   allowIpipPacketsFromWorkloads: fc.boolean(),

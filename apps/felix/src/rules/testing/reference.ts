@@ -49,7 +49,7 @@ export class Reference {
     const path = {
       from: this.#attachment(packet.inInterface),
       to: this.#attachment(packet.outInterface),
-      isForged: options.enforceReversePath && packet.reversePathFailed === true,
+      isForged: packet.reversePathFailed === true,
       ...(wildcard === undefined ? {} : { wildcard }),
       ...(sentTo === undefined ? {} : { sentTo }),
     };

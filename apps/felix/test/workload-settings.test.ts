@@ -1,0 +1,82 @@
+import { randomBytes } from 'node:crypto';
+import { parseCidr } from '@calico-node/net';
+import {
+  createNetns,
+  createVeth,
+  deleteNetns,
+  readSysctl,
+  RouteSocket,
+  setLink,
+  writeSysctl,
+} from '@calico-node/netlink';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { workloadEndpointIdOf } from '../src/calc/endpoint-id.ts';
+import type { LocalWorkloadEndpoint } from '../src/calc/intents.ts';
+import { WorkloadInterfaces } from '../src/dataplane/interfaces/workload-interfaces.ts';
+
+let netns: string;
+let interfaces: WorkloadInterfaces;
+
+function update(name: string, address: string, more: Partial<LocalWorkloadEndpoint> = {}): void {
+  const identity = { orchestratorId: 'cni', workloadId: `default/${name}`, endpointId: 'eth0' };
+  interfaces.update(workloadEndpointIdOf(identity), {
+    identity,
+    revision: 1n,
+    adminUp: true,
+    interfaceName: `cali${name}`,
+    addresses: [parseCidr(address)],
+    allowedSourcePrefixes: [],
+    nats: [],
+    tiers: [],
+    profiles: [],
+    ...more,
+  });
+  expect(interfaces.withdraw()).toEqual([]);
+  interfaces.establish();
+}
+
+const read = (name: string): string => readSysctl(`net/${name}`, { netns });
+
+beforeEach(() => {
+  netns = `cnt-${randomBytes(5).toString('hex')}`;
+  createNetns(netns);
+  writeSysctl('net/ipv4/conf/default/rp_filter', '1', { netns });
+  using socket = RouteSocket.open({ netns });
+  for (const name of ['a', 'b']) {
+    socket.apply([
+      createVeth({ name: `cali${name}`, peer: { name: `p${name}` } }),
+      setLink({ name: `cali${name}`, up: true }),
+      setLink({ name: `p${name}`, up: true }),
+    ]);
+  }
+  const metric = { 4: 1024, 6: 1024 };
+  interfaces = new WorkloadInterfaces({
+    ...{ netns, prefixes: ['cali'], ipv6: false, routeProtocol: 3, metric },
+    onDirty: () => undefined,
+  });
+});
+
+afterEach(() => {
+  interfaces.close();
+  deleteNetns(netns);
+});
+
+describe('the settings of workload interfaces', () => {
+  test('have no reverse path filter where an endpoint may use other sources, for as long as it may', () => {
+    const filters = (): string[] => ['a', 'b'].map((name) => read(`ipv4/conf/cali${name}/rp_filter`));
+    update('b', '10.65.0.2/32');
+    const allowedSourcePrefixes = [parseCidr('192.0.2.0/24')];
+    update('a', '10.65.0.1/32', { allowedSourcePrefixes });
+    expect(filters()).toEqual(['0', '1']);
+    update('a', '10.65.0.1/32');
+    expect(filters()).toEqual(['1', '1']);
+    update('a', '10.65.0.1/32', { allowedSourcePrefixes });
+    expect(filters()).toEqual(['0', '1']);
+  });
+
+  test('take no router advertisements, also where IPv6 is left alone', () => {
+    writeSysctl('net/ipv6/conf/calia/accept_ra', '2', { netns });
+    update('a', '10.65.0.1/32');
+    expect([read('ipv6/conf/calia/accept_ra'), read('ipv6/conf/calia/forwarding')]).toEqual(['0', '0']);
+  });
+});
