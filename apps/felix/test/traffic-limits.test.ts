@@ -1,13 +1,14 @@
 import { familyOf, parseCidr, parseIp, type IpAddress } from '@calico-node/net';
 import { RouteSocket } from '@calico-node/netlink';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { HostEndpointId } from '../src/calc/endpoint-id.ts';
 import type { LocalWorkloadEndpoint } from '../src/calc/intents.ts';
 import type { PolicyDriver } from '../src/dataplane/policy-driver.ts';
 import { defaultRuleOptions } from '../src/rules/options.ts';
 import { drivers } from './support/drivers.ts';
 import { endpoint, policy, rule, start } from './support/intents.ts';
 import { NodeLab, runIn } from './support/node-lab.ts';
-import { encodeFrame, FrameSender } from './support/raw-packet.ts';
+import { encodeFrame, FrameSender, PacketSender } from './support/raw-packet.ts';
 
 const workload = { 4: parseIp('10.65.0.1'), 6: parseIp('fd00:65::1') };
 const other = { 4: parseIp('172.16.0.254'), 6: parseIp('fd00:16::fe') };
@@ -118,5 +119,30 @@ describe.each(Object.entries(drivers))('%s', (_, open) => {
       const port = send(workload[family], other[family]);
       await expect.poll(() => portsIn('expedited').has(port)).toBe(true);
     }
+  });
+
+  test('what the host sends has its endpoint’s code point, until the endpoint is gone', async () => {
+    const id = 'h' as HostEndpointId;
+    const tiers = { tiers: [], forwardTiers: [], untrackedTiers: [], preDnatTiers: [], profiles: [] };
+    const host = {
+      name: 'h',
+      revision: 1n,
+      interfaceName: 'elsewhere',
+      expectedIps: [parseIp('172.16.0.1')],
+      ...tiers,
+    };
+    using own = new PacketSender(lab.netns);
+    const sendOwn = (sourcePort: number): boolean => {
+      const ends = { source: parseIp('172.16.0.1'), destination: parseIp('172.16.0.254') };
+      own.send({ family: 4, ...ends, protocol: 17, sourcePort, destinationPort: 9, conntrackState: 'new' }, 1);
+      expect(portsIn('passed').has(sourcePort)).toBe(true);
+      return portsIn('expedited').has(sourcePort);
+    };
+    driver.update([...start, { type: 'host-endpoint-update', id, endpoint: { ...host, dscp: 46 } }]);
+    await driver.apply();
+    expect(sendOwn(6001)).toBe(true);
+    driver.update([{ type: 'host-endpoint-remove', id }]);
+    await driver.apply();
+    expect(sendOwn(6002)).toBe(false);
   });
 });

@@ -30,6 +30,7 @@ export { ORCHESTRATOR_LABEL, type WorkloadEndpoint } from './kinds/workload-endp
 export { API_VERSION } from './kinds/definition.ts';
 export {
   DSCP_VALUES,
+  parseDscp,
   portMatchOf,
   PROTOCOL_NUMBERS,
   protocolHasPorts,

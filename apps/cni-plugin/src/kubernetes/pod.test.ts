@@ -52,7 +52,8 @@ describe('limits to traffic', () => {
 
   test('are absent where nothing asks for them', () => {
     expect(limits({}).controls).toBeUndefined();
-    expect(limits({ 'qos.projectcalico.org/dscp': 'EF' }).controls).toEqual({ dscp: 'EF' });
+    expect(limits({ 'qos.projectcalico.org/dscp': 'ef' }).controls).toEqual({ dscp: 'EF' });
+    expect(limits({ 'qos.projectcalico.org/dscp': '63' }).controls).toEqual({ dscp: 63 });
   });
 });
 

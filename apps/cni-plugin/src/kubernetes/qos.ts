@@ -1,4 +1,4 @@
-import type { WorkloadEndpoint } from '@calico-node/model';
+import { parseDscp, type WorkloadEndpoint } from '@calico-node/model';
 import { parseQuantity } from './quantity.ts';
 
 type QosControls = NonNullable<WorkloadEndpoint['spec']['qosControls']>;
@@ -42,11 +42,6 @@ function limit(annotations: Annotations, direction: string, what: string, compla
   return clamped;
 }
 
-/** Code points by name (RFC 2474, 2597, 3246). */
-function isDscp(text: string): boolean {
-  return /^(?:[0-9]|[1-5][0-9]|6[0-3]|DF|EF|CS[0-7]|AF[1-4][1-3])$/.test(text);
-}
-
 /**
  * The limits that a pod's annotations set on its traffic. As in Calico, what is out of range is clamped and what
  * cannot be read is left out, with a complaint: neither keeps a pod from starting.
@@ -67,11 +62,9 @@ export function qosOf(annotations: Annotations, complain: Complain): QosControls
     };
     for (const [field, value] of Object.entries(values)) if (value !== undefined) found[field as Field] = value;
   }
-  const dscp = annotations[`${prefix}dscp`];
-  if (dscp !== undefined && !isDscp(dscp)) complain(`${prefix}dscp: '${dscp}' is not a DiffServ code point`);
-  const controls: QosControls = {
-    ...found,
-    ...(dscp !== undefined && isDscp(dscp) ? { dscp: /^\d/.test(dscp) ? Number(dscp) : dscp } : {}),
-  };
+  const text = annotations[`${prefix}dscp`];
+  const dscp = text === undefined ? undefined : parseDscp(text);
+  if (text !== undefined && dscp === undefined) complain(`${prefix}dscp: '${text}' is not a DiffServ code point`);
+  const controls: QosControls = { ...found, ...(dscp === undefined ? {} : { dscp }) };
   return Object.keys(controls).length === 0 ? undefined : controls;
 }

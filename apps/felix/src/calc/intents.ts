@@ -292,6 +292,8 @@ export interface LocalHostEndpoint {
   /** `*` covers what no other endpoint does; '' covers the interfaces that have one of `expectedIps`. */
   readonly interfaceName: string;
   readonly expectedIps: readonly IpAddress[];
+  /** Code point (0-63) of what leaves the cluster from `expectedIps`, whatever interface it leaves by. */
+  readonly dscp?: number;
   /** What the host itself sends and receives. */
   readonly tiers: readonly EndpointTier[];
   /** What it only passes on (applyOnForward). */

@@ -1,5 +1,5 @@
-import { policiesOf, type Intent, type LocalWorkloadEndpoint } from '../calc/intents.ts';
-import type { WorkloadEndpointId } from '../calc/endpoint-id.ts';
+import { policiesOf, type Intent, type LocalHostEndpoint, type LocalWorkloadEndpoint } from '../calc/intents.ts';
+import type { HostEndpointId, WorkloadEndpointId } from '../calc/endpoint-id.ts';
 import { renderDispatchMaps } from '../rules/dispatch.ts';
 import {
   groupChainName,
@@ -44,6 +44,7 @@ export class PolicyIntents {
   readonly #spoofers = new Map<string, LocalWorkloadEndpoint>();
   /** Endpoints whose packets get a code point. */
   readonly #dscp = new Map<string, LocalWorkloadEndpoint>();
+  readonly #hostDscp = new Map<HostEndpointId, LocalHostEndpoint>();
   /** Endpoints with floating addresses. */
   readonly #floating = new Map<string, LocalWorkloadEndpoint>();
   readonly #groups: GroupUsers;
@@ -114,7 +115,13 @@ export class PolicyIntents {
         chains.setChain(renderServiceLoopChain(intent.cidrs, family, this.#options));
         return;
       case 'host-endpoint-update':
+        this.#noteHostDscp(intent.id, intent.endpoint);
+        this.#hosts.take(intent);
+        return;
       case 'host-endpoint-remove':
+        this.#noteHostDscp(intent.id, undefined);
+        this.#hosts.take(intent);
+        return;
       case 'host-interface-update':
       case 'host-interface-remove':
         this.#hosts.take(intent);
@@ -214,6 +221,12 @@ export class PolicyIntents {
     this.#setDscp();
   }
 
+  #noteHostDscp(id: HostEndpointId, endpoint: LocalHostEndpoint | undefined): void {
+    if (endpoint?.dscp !== undefined) this.#hostDscp.set(id, endpoint);
+    else if (!this.#hostDscp.delete(id)) return;
+    this.#setDscp();
+  }
+
   #noteFloating(interfaceName: string, endpoint: LocalWorkloadEndpoint | undefined): void {
     if (endpoint !== undefined && endpoint.nats.length > 0) this.#floating.set(interfaceName, endpoint);
     else if (!this.#floating.delete(interfaceName)) return;
@@ -226,7 +239,8 @@ export class PolicyIntents {
   }
 
   #setDscp(): void {
-    this.#target.chains.setChain(renderDscpChain(this.#dscp.values(), this.#target.family));
+    const { chains, family } = this.#target;
+    chains.setChain(renderDscpChain(this.#dscp.values(), this.#hostDscp.values(), family));
   }
 
   #setReversePathSkip(): void {

@@ -49,7 +49,7 @@ export function renderRuleset(state: ActiveState, family: Family, options: RuleO
     chains: [
       ...renderStaticChains(family, options),
       renderReversePathSkip(endpoints, family),
-      renderDscpChain(endpoints, family),
+      renderDscpChain(endpoints, new Set(attachments.map(({ endpoint }) => endpoint)), family),
       ...renderFloatingChains(endpoints, family, options),
       renderServiceLoopChain(state.serviceCidrs ?? [], family, options),
       ...[...state.profiles].flatMap((profile) => renderProfileChains(profile, family, options)),

@@ -1,4 +1,4 @@
-import { parseCidr } from '@calico-node/net';
+import { parseCidr, parseIp } from '@calico-node/net';
 import { expect, test } from 'vitest';
 import { defaultRuleOptions } from './options.ts';
 import { renderServiceLoopChain } from './service-loops.ts';
@@ -28,12 +28,21 @@ test('a packet rate holds for every packet, a connection limit for new connectio
 
 test('code points are for what leaves the pools, by family', () => {
   const marked = localEndpoint({ dscp: 46, addresses: [parseCidr('10.0.0.1/32'), parseCidr('fd00::1/128')] });
-  expect(showChain(renderDscpChain([marked, localEndpoint({ interfaceName: 'cali2' })], 4))).toBe(
+  expect(showChain(renderDscpChain([marked, localEndpoint({ interfaceName: 'cali2' })], [], 4))).toBe(
     `mangle cali-egress-dscp
   set(destination network-ip-pools) => return
   net(source 10.0.0.1/32) => set-dscp(46)`,
   );
-  expect(renderDscpChain([localEndpoint()], 6).rules).toEqual([]);
+  expect(renderDscpChain([localEndpoint()], [], 6).rules).toEqual([]);
+});
+
+test('a host endpoint’s code point is for its expected addresses', () => {
+  const host = { name: 'h', expectedIps: [parseIp('172.16.0.1'), parseIp('fd00::1')], dscp: 20 };
+  expect(showChain(renderDscpChain([], [host, { name: 'i', expectedIps: [parseIp('172.16.0.2')] }], 4))).toBe(
+    `mangle cali-egress-dscp
+  set(destination network-ip-pools) => return
+  net(source 172.16.0.1/32) => set-dscp(20)`,
+  );
 });
 
 test('what goes to services’ addresses is not forwarded, unless that is switched off', () => {

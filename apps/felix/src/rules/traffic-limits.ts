@@ -1,5 +1,5 @@
-import { familyOf, splitCidr, type Family } from '@calico-node/net';
-import type { LocalWorkloadEndpoint } from '../calc/intents.ts';
+import { familyOf, hostCidr, splitCidr, type Cidr, type Family } from '@calico-node/net';
+import type { LocalHostEndpoint, LocalWorkloadEndpoint } from '../calc/intents.ts';
 import { networkPoolsSet } from '../calc/ip-set.ts';
 import { chain, rule } from './build.ts';
 import {
@@ -53,17 +53,24 @@ export function connectionLimitRules({ limits }: Limited, direction: Direction, 
 
 /** Marks what endpoints with a code point send out of the cluster, by their addresses. */
 export function renderDscpChain(
-  endpoints: Iterable<Pick<LocalWorkloadEndpoint, 'interfaceName' | 'addresses' | 'dscp'>>,
+  workloads: Iterable<Pick<LocalWorkloadEndpoint, 'interfaceName' | 'addresses' | 'dscp'>>,
+  hosts: Iterable<Pick<LocalHostEndpoint, 'name' | 'expectedIps' | 'dscp'>>,
   family: Family,
 ): Chain {
-  const marked = [...endpoints].sort((a, b) => (a.interfaceName < b.interfaceName ? -1 : 1));
-  const rules = marked.flatMap(({ addresses, dscp }) =>
-    dscp === undefined
+  const mark = (addresses: readonly Cidr[], value: number | undefined): readonly Rule[] =>
+    value === undefined
       ? []
       : addresses
           .filter((cidr) => familyOf(splitCidr(cidr).ip) === family)
-          .map((cidr) => rule([matchNet('source', cidr)], { kind: 'set-dscp', value: dscp })),
-  );
+          .map((cidr) => rule([matchNet('source', cidr)], { kind: 'set-dscp', value }));
+  const rules = [
+    ...[...workloads]
+      .sort((a, b) => (a.interfaceName < b.interfaceName ? -1 : 1))
+      .flatMap(({ addresses, dscp }) => mark(addresses, dscp)),
+    ...[...hosts]
+      .sort((a, b) => (a.name < b.name ? -1 : 1))
+      .flatMap(({ expectedIps, dscp }) => mark(expectedIps.map(hostCidr), dscp)),
+  ];
   const within = rule([matchSet('destination', networkPoolsSet)], returnToCaller);
   return chain('mangle', chainNames.egressDscp, rules.length === 0 ? [] : [within, ...rules]);
 }

@@ -164,7 +164,7 @@ describe('WorkloadEndpoint', () => {
     ),
     dscp: [
       [0, 63, 'DF', 'EF', 'AF11', 'AF43', 'CS0', 'CS7'],
-      [-1, 64, 'AF14', 'AF51', 'CS8', 'ef', true],
+      [-1, 64, 'AF14', 'AF51', 'CS8', '64', '', true],
     ],
   });
 
@@ -172,6 +172,13 @@ describe('WorkloadEndpoint', () => {
     const { metadata } = parseResource(document('WorkloadEndpoint', spec, { name: undefined }));
     expect(metadata.name).toBe('n1-cni-abc-eth0');
     expect(metadata.labels).toEqual({ 'projectcalico.org/namespace': 'prod', 'projectcalico.org/orchestrator': 'cni' });
+  });
+
+  it('reads a code point in any letters, and in digits', () => {
+    const stored = (dscp: unknown) =>
+      parseResource(document('WorkloadEndpoint', { ...spec, qosControls: { dscp } }, { name: undefined }));
+    expect(encodeResource(stored('ef'))).toContain('"dscp":"EF"');
+    expect(encodeResource(stored('20'))).toContain('"dscp":20');
   });
 
   it('always prints hostPort, hostIP and name of a port', () => {

@@ -132,12 +132,18 @@ export const DSCP_VALUES: Readonly<Record<string, number>> = Object.fromEntries(
   ...[0, 1, 2, 3, 4, 5, 6, 7].map((x): [string, number] => [`CS${x}`, x * 8]),
 ]);
 
+/** Reads a code point as Calico does: digits, or a name in letters of any case; `undefined` for anything else. */
+export function parseDscp(text: string): Dscp | undefined {
+  if (/^\d{1,3}$/.test(text)) return Number(text) <= 63 ? Number(text) : undefined;
+  const name = text.trim().toUpperCase();
+  return Object.hasOwn(DSCP_VALUES, name) ? name : undefined;
+}
+
 export const dscp: Schema<Dscp> = {
   typeName: 'DSCP',
   parse(input, place, context) {
-    const isNumber = typeof input === 'number' && Number.isInteger(input) && input >= 0 && input <= 63;
-    if (isNumber || (typeof input === 'string' && Object.hasOwn(DSCP_VALUES, input))) return input;
-    return context.fail(place, input, 'must be 0 to 63, or a DSCP name such as EF or AF11');
+    const value = typeof input === 'string' || typeof input === 'number' ? parseDscp(String(input)) : undefined;
+    return value ?? context.fail(place, input, 'must be 0 to 63, or a DSCP name such as EF or AF11');
   },
   encode: goJsonStringify,
   isEmpty: () => false,

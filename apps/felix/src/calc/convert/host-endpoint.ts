@@ -6,6 +6,7 @@ import type { LocalHostEndpoint } from '../intents.ts';
 import type { LabelledItem } from '../ip-set-index.ts';
 import { checkInterfaceName } from './interface-name.ts';
 import { convertPorts } from './ports.ts';
+import { convertHostQos } from './qos.ts';
 
 /** A host endpoint, of any host, in the calculation graph. */
 export interface HostEndpointModel {
@@ -37,6 +38,6 @@ export function convertHostEndpoint(
       nets: expectedIps.map((ip) => hostCidr(ip)),
       ports: convertPorts(spec.ports ?? []),
     },
-    endpoint: { name, revision, interfaceName, expectedIps, profiles },
+    endpoint: { name, revision, interfaceName, expectedIps, profiles, ...convertHostQos(metadata.annotations) },
   };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { convertQos } from './qos.ts';
+import { convertHostQos, convertQos } from './qos.ts';
 
 test('takes what limits something, and 0 as no limit', () => {
   expect(convertQos(undefined)).toEqual({});
@@ -28,4 +28,12 @@ test('takes what limits something, and 0 as no limit', () => {
 test('leaves out a peak rate that is not above the rate', () => {
   const { limits } = convertQos({ ingressBandwidth: 8000, ingressPeakrate: 8000, ingressMinburst: 1600 });
   expect(limits?.ingress).toEqual({ bandwidth: { rate: 8000 } });
+});
+
+test('a host endpoint’s code point is an annotation', () => {
+  const convert = (text: string) => convertHostQos({ 'qos.projectcalico.org/dscp': text });
+  expect(convertHostQos()).toEqual({});
+  expect(convert('20')).toEqual({ dscp: 20 });
+  expect(convert('ef')).toEqual({ dscp: 46 });
+  for (const text of ['', '64', '-1', 'EFF']) expect(convert(text)).toEqual({});
 });

@@ -1,20 +1,29 @@
-import { DSCP_VALUES, type WorkloadEndpoint } from '@calico-node/model';
-import type { BandwidthLimit, LocalWorkloadEndpoint, TrafficLimits } from '../intents.ts';
+import { DSCP_VALUES, parseDscp, type Dscp, type WorkloadEndpoint } from '@calico-node/model';
+import type { BandwidthLimit, LocalHostEndpoint, LocalWorkloadEndpoint, TrafficLimits } from '../intents.ts';
 
 type QosControls = NonNullable<WorkloadEndpoint['spec']['qosControls']>;
 
 /** Limits of 0 are none. */
 export function convertQos(controls: QosControls | undefined): Pick<LocalWorkloadEndpoint, 'limits' | 'dscp'> {
   if (controls === undefined) return {};
-  const { dscp } = controls;
   const ingress = limitsOf(controls, 'ingress');
   const egress = limitsOf(controls, 'egress');
-  const codePoint = typeof dscp === 'string' ? DSCP_VALUES[dscp] : dscp;
   const isLimited = Object.keys(ingress).length + Object.keys(egress).length > 0;
   return {
     ...(isLimited ? { limits: { ingress, egress } } : {}),
-    ...(codePoint === undefined ? {} : { dscp: codePoint }),
+    ...codePointOf(controls.dscp),
   };
+}
+
+/** A host endpoint's only control is an annotation; what cannot be read is none, as in Calico. */
+export function convertHostQos(annotations: Readonly<Record<string, string>> = {}): Pick<LocalHostEndpoint, 'dscp'> {
+  const text = annotations['qos.projectcalico.org/dscp'];
+  return codePointOf(text === undefined ? undefined : parseDscp(text));
+}
+
+function codePointOf(dscp: Dscp | undefined): { readonly dscp?: number } {
+  const codePoint = typeof dscp === 'string' ? DSCP_VALUES[dscp] : dscp;
+  return codePoint === undefined ? {} : { dscp: codePoint };
 }
 
 function limitsOf(controls: QosControls, direction: 'ingress' | 'egress'): TrafficLimits {
