@@ -4,6 +4,7 @@ import type { Family, NodeName } from '@calico-node/net';
 import type { ServiceContext } from '@calico-node/service';
 import type { Intent } from './calc/intents.ts';
 import type { FelixParameters } from './config/parameters.ts';
+import { lowestTable } from './config/text-types.ts';
 import { tellRepair } from './dataplane/repairs.ts';
 import { removeWireguard } from './dataplane/wireguard/remove-wireguard.ts';
 import type { WireguardNetwork } from './dataplane/wireguard/wireguard-network.ts';
@@ -150,8 +151,8 @@ function deviceOf({ values, routeProtocol }: WireguardWiring, family: Family) {
   };
 }
 
-/** The first of the routing tables that Felix may use (RouteTableRanges, or the older RouteTableRange): 1 by default. */
+/** The lowest of the routing tables that Felix may use (RouteTableRanges, or the older RouteTableRange): 1 by default. */
 function firstTableOf({ RouteTableRanges, RouteTableRange }: FelixParameters): number {
-  const [, first = '1'] = /^(\d+)-/.exec(RouteTableRanges || RouteTableRange) ?? [];
-  return Number(first);
+  const ranges = RouteTableRanges || RouteTableRange;
+  return (ranges === '' ? undefined : lowestTable(ranges)) ?? 1;
 }

@@ -14,6 +14,7 @@ import {
   parseInterfaceAddress,
   splitCidr,
   tryParseCidr,
+  tryParseCidrLoose,
 } from './cidr.ts';
 import { addToIp, ipFromBytes, parseIp } from './ip.ts';
 import { NetParseError } from './net-parse-error.ts';
@@ -58,6 +59,7 @@ describe('parseCidrLoose', () => {
   it('masks host bits and takes bare addresses', () => {
     expect(parseCidrLoose('10.1.2.3/8')).toBe('10.0.0.0/8');
     expect(parseCidrLoose('10.1.2.3')).toBe('10.1.2.3/32');
+    expect([tryParseCidrLoose('10.1.2.3/8'), tryParseCidrLoose('10.1.2.3/33')]).toEqual(['10.0.0.0/8', undefined]);
     expect(parseCidrLoose('fd00::1')).toBe('fd00::1/128');
     expect(() => parseCidrLoose('10.1.2')).toThrow(NetParseError);
   });

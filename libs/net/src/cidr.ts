@@ -80,8 +80,17 @@ export function parseCidrLoose(text: string): Cidr {
 
 /** parseCidr, with undefined for text that it refuses. */
 export function tryParseCidr(text: string): Cidr | undefined {
+  return attempt(parseCidr, text);
+}
+
+/** parseCidrLoose, with undefined for text that it refuses. */
+export function tryParseCidrLoose(text: string): Cidr | undefined {
+  return attempt(parseCidrLoose, text);
+}
+
+function attempt(parse: (text: string) => Cidr, text: string): Cidr | undefined {
   try {
-    return parseCidr(text);
+    return parse(text);
   } catch (error) {
     if (error instanceof NetParseError) return undefined;
     throw error;

@@ -28,6 +28,7 @@ export {
   parseInterfaceAddress,
   splitCidr,
   tryParseCidr,
+  tryParseCidrLoose,
   type Cidr,
   type CidrParts,
   type InterfaceAddress,

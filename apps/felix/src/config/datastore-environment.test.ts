@@ -14,6 +14,8 @@ test.each([
   [{ FELIX_ETCDADDR: 'c:2379', FELIX_ETCDENDPOINTS: 'http://d:2379' }, 'http://d:2379'],
   [{ FELIX_ETCDENDPOINTS: 'http://d:2379', CALICO_ETCD_ENDPOINTS: 'http://e:2379' }, 'http://d:2379'],
   [{ FELIX_ETCDENDPOINTS: 'http://d:2379', ETCD_DISCOVERY_SRV: 'example.org' }, 'http://d:2379'],
+  [{ FELIX_ETCDENDPOINTS: 'http://d:2379', DATASTORE_TYPE: 'kubernetes' }, 'http://d:2379'],
+  [{ FELIX_ETCDENDPOINTS: ',http://d:2379, ,http://e:2379,' }, 'http://d:2379,http://e:2379'],
 ])('with %o the store is at %s', (given, endpoints) => {
   const env = { ...common, ...given };
   const config = loadDatastoreConfig({ env: datastoreEnvironment(env, resolveParameters([fromEnvironment(env)])) });

@@ -12,7 +12,7 @@ const variables = [
 
 /**
  * The environment that names the store, with what Felix's environment and file say of it in place of what every process
- * reads: EtcdEndpoints, else EtcdAddr with EtcdScheme, and the files for TLS.
+ * reads: EtcdEndpoints, else EtcdAddr with EtcdScheme, and the files for TLS. An address of etcd says that it is etcd.
  */
 export function datastoreEnvironment(
   env: Environment,
@@ -27,6 +27,7 @@ export function datastoreEnvironment(
   const addresses = endpointsOf({ values, origins });
   if (addresses === undefined) return { ...env, ...given };
   set('ETCD_ENDPOINTS', addresses);
+  set('DATASTORE_TYPE', 'etcdv3');
   return { ...env, ...given, ETCD_DISCOVERY_SRV: '', CALICO_ETCD_DISCOVERY_SRV: '' };
 }
 

@@ -15,8 +15,12 @@ test('ports come with or without protocol and network', () => {
   expect([defaultInboundPorts, defaultOutboundPorts]).toEqual([inbound, outbound]);
 });
 
+test('a network is masked', () => {
+  expect(failsafePorts.parse('tcp:10.1.2.3/8:22')).toEqual([{ protocol: 6, port: 22, net: parseCidr('10.0.0.0/8') }]);
+});
+
 test('what is no list of ports is refused whole', () => {
-  for (const text of ['icmp:1', 'tcp:x', 'tcp:65536', 'tcp:10.0.0.1/8:22', 'tcp:22,?'])
+  for (const text of ['icmp:1', 'tcp:x', 'tcp:65536', 'tcp:10.0.0.0/33:22', 'tcp:0.0.0.0/0:1:x', 'tcp:22,?'])
     expect(failsafePorts.parse(text)).toBeUndefined();
 });
 

@@ -1,4 +1,4 @@
-import { parseCidrLoose, tryParseCidr, tryParseIp } from '@calico-node/net';
+import { tryParseCidrLoose } from '@calico-node/net';
 import type { FailsafePort } from '@calico-node/policy';
 import type { ParameterType } from './parameter-type.ts';
 
@@ -44,8 +44,8 @@ function readPort(text: string): FailsafePort | undefined {
   const protocol = protocols[name.toLowerCase()];
   const port = Number(number);
   if (protocol === undefined || number === '' || port > 65535) return undefined;
-  const net = bracketed ?? bare;
-  if (net === undefined) return { protocol, port };
-  if (tryParseIp(net) === undefined && tryParseCidr(net) === undefined) return undefined;
-  return { protocol, port, net: parseCidrLoose(net) };
+  const written = bracketed ?? bare;
+  if (written === undefined) return { protocol, port };
+  const net = tryParseCidrLoose(written);
+  return net && { protocol, port, net };
 }

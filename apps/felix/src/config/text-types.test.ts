@@ -1,5 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import { durations, durationsOf, interfacePatterns, interfacePatternsOf, switches, switchesOf } from './text-types.ts';
+import {
+  cidrList,
+  durations,
+  durationsOf,
+  endpoints,
+  interfacePatterns,
+  interfacePatternsOf,
+  lowestTable,
+  switches,
+  switchesOf,
+  tableRanges,
+} from './text-types.ts';
 
 describe('interfacePatterns', () => {
   test.each([
@@ -42,4 +53,31 @@ test('switches turn features on and off, and leave the others', () => {
     ]),
   );
   expect(switches.parse('A=true,B=maybe')).toBeUndefined();
+});
+
+test('nothing between two commas of a list is no item', () => {
+  expect(endpoints.parse(',http://a:1, http://b:2/,,')).toBe('http://a:1,http://b:2/');
+  expect(switches.parse(' A=true,  B=false ,,')).toBe('A=true,B=false');
+  expect(cidrList.parse('192.0.2.7/24, 198.51.100.1,')).toEqual(['192.0.2.0/24', '198.51.100.1/32']);
+  expect(cidrList.parse('192.0.2.7/33')).toBeUndefined();
+});
+
+describe('route tables', () => {
+  test.each([
+    ['1-65535', '1-65535'],
+    ['1-5 7-9', '1-5 7-9'],
+    ['1-65535,99999-99999', undefined],
+    ['1-5;7-9', undefined],
+  ])('%s', (text, read) => {
+    expect(tableRanges.parse(text)).toBe(read);
+  });
+
+  test.each([
+    ['20-30, 5-9', 5],
+    ['254-300', 256],
+    ['254-255,1000-1001', 1000],
+    ['253-255', undefined],
+  ])('of %s the lowest is %s, the kernel’s own left out', (ranges, table) => {
+    expect(lowestTable(ranges)).toBe(table);
+  });
 });

@@ -1,5 +1,5 @@
 import { DSCP_VALUES, parseGoDuration } from '@calico-node/model';
-import { parseCidrLoose, tryParseCidr, tryParseIp, type Cidr } from '@calico-node/net';
+import { tryParseCidrLoose, type Cidr } from '@calico-node/net';
 import type { PortRange } from '../calc/parsed-rule.ts';
 import { bool, portRange, type ParameterType } from './parameter-type.ts';
 
@@ -14,13 +14,30 @@ const matching = (allowed: string, pattern: RegExp): ParameterType<string> => ({
 
 const listed = (item: RegExp): RegExp => new RegExp(`^(?:${item.source})(?:,\\s*(?:${item.source}))*$`);
 
+/** Items between commas, each of one form; nothing between two commas is no item. */
+const listOf = (allowed: string, item: RegExp): ParameterType<string> => ({
+  allowed,
+  zero: '',
+  parse: (value) => {
+    const items = itemsOf(value);
+    return items.every((each) => item.test(each)) ? items.join() : undefined;
+  },
+});
+
+function itemsOf(value: string): readonly string[] {
+  return value
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+}
+
 export const authority = matching('HOST:PORT', /^(?:\[[\da-f:]+\]|[\w.-]+):\d{1,5}$/i);
 export const dscp: ParameterType<number> = {
   allowed: 'a DiffServ code point: 0 to 63, or a name such as AF11',
   zero: 0,
   parse: (value) => (/^(?:\d|[1-5]\d|6[0-3])$/.test(value) ? Number(value) : DSCP_VALUES[value.toUpperCase()]),
 };
-export const endpoints = matching('URLs, separated by commas', listed(/https?:\/\/[^,\s]+/));
+export const endpoints = listOf('URLs, separated by commas', /^https?:\/\/\S+$/);
 export const hostAddress = matching('a host name or an address', /^[\w.:-]+$/);
 export const interfacePattern = matching(
   'an interface name of at most 15 characters, + at its end for any',
@@ -39,7 +56,7 @@ export const interfacePatterns: ParameterType<string> = {
     }
   },
 };
-export const keyValues = matching('name=value, separated by commas', listed(/[^=,\s]+=[^,]*/));
+export const keyValues = listOf('name=value, separated by commas', /^[^=\s]+=/);
 
 /** Ports and ranges of them. */
 export const portRanges: ParameterType<readonly PortRange[]> = {
@@ -63,14 +80,34 @@ export const tableRanges: ParameterType<string> = {
 export const tableRange: ParameterType<string> = {
   allowed: 'one range of route tables from 1 to 250, such as 1-250',
   zero: '',
-  parse: (value) => (!value.includes(',') && areTables(value, 250) ? value : undefined),
+  parse: (value) => (/^\d+-\d+$/.test(value) && areTables(value, 250) ? value : undefined),
 };
 
+/** The kernel's own: default, main and local. */
+const OWN_TABLES = { first: 253, last: 255 };
+
 function areTables(value: string, last: number): boolean {
-  if (!listed(/\d{1,10}-\d{1,10}/).test(value)) return false;
-  const ranges = value.split(',').map((range) => range.trim().split('-').map(Number));
-  const tables = ranges.reduce((sum, [min = 0, max = 0]) => sum + max - min, 0);
-  return tables <= MAX_TABLES && ranges.every(([min = 0, max = 0]) => min >= 1 && min <= max && max <= last);
+  if (!/^\d{1,10}-\d{1,10}(?:[,\s]+\d{1,10}-\d{1,10})*$/.test(value)) return false;
+  const ranges = rangesOf(value);
+  const tables = ranges.reduce((sum, [min, max]) => sum + max - min + 1, 0);
+  return tables <= MAX_TABLES && ranges.every(([min, max]) => min >= 1 && min <= max && max <= last);
+}
+
+function rangesOf(value: string): readonly (readonly [number, number])[] {
+  return value.split(/[,\s]+/).map((range) => {
+    const [min = 0, max = 0] = range.split('-').map(Number);
+    return [min, max];
+  });
+}
+
+/** The lowest table of ranges that is not the kernel's own; undefined where there is none. */
+export function lowestTable(ranges: string): number | undefined {
+  const { first, last } = OWN_TABLES;
+  const lowest = rangesOf(ranges).flatMap(([min, max]) => {
+    const table = min >= first && min <= last ? last + 1 : min;
+    return table <= max ? [table] : [];
+  });
+  return lowest.length === 0 ? undefined : Math.min(...lowest);
 }
 
 /** Part of a Kubernetes namespace's name, behind `openstack-region-`. */
@@ -92,7 +129,7 @@ export function interfacePatternsOf(text: string): readonly RegExp[] {
 }
 
 /** Features by name; `name=` says nothing of one. */
-export const switches = matching('name=true or name=false, separated by commas', listed(/[\w-]+=(?:true|false|)/));
+export const switches = listOf('name=true or name=false, separated by commas', /^[\w-]+=(?:true|false|)$/);
 
 /** What a parameter of `switches` says. */
 export function switchesOf(text: string): ReadonlyMap<string, boolean> {
@@ -127,13 +164,12 @@ export function durationsOf(text: string): ReadonlyMap<string, number> | undefin
 /** True, false, or not said. */
 export const optionalBool: ParameterType<boolean | undefined> = { ...bool, zero: undefined };
 
-/** Addresses and networks. */
+/** Addresses and networks, masked. */
 export const cidrList: ParameterType<readonly Cidr[]> = {
   allowed: 'addresses or networks, separated by commas',
   zero: [],
   parse: (value) => {
-    const items = value.split(',').map((item) => item.trim());
-    const isRight = items.every((item) => tryParseIp(item) !== undefined || tryParseCidr(item) !== undefined);
-    return isRight ? [...new Set(items.map((item) => parseCidrLoose(item)))] : undefined;
+    const nets = itemsOf(value).map((item) => tryParseCidrLoose(item));
+    return nets.every((net) => net !== undefined) ? [...new Set(nets)] : undefined;
   },
 };
