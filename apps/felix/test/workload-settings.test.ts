@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { parseCidr } from '@calico-node/net';
+import { parseCidr, parseIp } from '@calico-node/net';
 import {
+  addRoute,
   createNetns,
   createVeth,
   deleteNetns,
   readSysctl,
+  routeProtocol,
   RouteSocket,
   setLink,
   writeSysctl,
@@ -78,5 +80,33 @@ describe('the settings of workload interfaces', () => {
     writeSysctl('net/ipv6/conf/calia/accept_ra', '2', { netns });
     update('a', '10.65.0.1/32');
     expect([read('ipv6/conf/calia/accept_ra'), read('ipv6/conf/calia/forwarding')]).toEqual(['0', '0']);
+  });
+});
+
+describe('routes of BGP over workload interfaces', () => {
+  test('stay where the workload is a peer of the node, and nowhere else', () => {
+    using socket = RouteSocket.open({ netns });
+    const led = (): string[] =>
+      socket
+        .listRoutes({ family: 4 })
+        .filter(({ protocol }) => protocol === routeProtocol.bird)
+        .map(({ destination }) => destination);
+    update('a', '10.65.0.1/32', { peeringAddresses: [parseIp('169.254.0.179')] });
+    update('b', '10.65.0.2/32');
+    socket.apply(
+      ['a', 'b'].map((name, index) => {
+        const interfaceIndex = socket.getLink(`cali${name}`)?.index ?? 0;
+        const destination = parseCidr(`198.51.${100 + index}.0/24`);
+        return addRoute({ destination, interfaceIndex, protocol: routeProtocol.bird });
+      }),
+    );
+    interfaces.resync();
+    expect(interfaces.withdraw()).toEqual([]);
+    expect(led()).toEqual(['198.51.100.0/24']);
+    // The sessions are over: so is what they brought, at the next look.
+    update('a', '10.65.0.1/32');
+    interfaces.resync();
+    expect(interfaces.withdraw()).toEqual([]);
+    expect(led()).toEqual([]);
   });
 });

@@ -98,6 +98,12 @@ export class EndpointClaims {
     return id === undefined || endpoint === undefined ? undefined : { id, endpoint };
   }
 
+  /** Whether whose the interface is has BGP sessions with the node. */
+  isBgpPeer(interfaceName: string): boolean {
+    const { peeringAddresses = [] } = this.ownerOf(interfaceName)?.endpoint ?? {};
+    return peeringAddresses.length > 0;
+  }
+
   /** To whom an address is routed. */
   holderOf(destination: Cidr): Owner | undefined {
     for (const id of this.#destinations.of(destination)) {

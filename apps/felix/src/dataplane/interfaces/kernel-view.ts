@@ -1,12 +1,25 @@
 import { familyOf, type Cidr, type Family } from '@calico-node/net';
 import { type Link, type Route, routeProtocol, type RouteSocket, routeTable } from '@calico-node/netlink';
 
+/** By what workload interfaces, and our routes over them, are known. */
+export interface OwnRoutes {
+  /** Interfaces whose names begin so are workloads'. */
+  readonly prefixes: readonly string[];
+  /** RTPROT_* of our routes (DeviceRouteProtocol). */
+  readonly routeProtocol: number;
+  /** Whether others' routes over workload interfaces are taken away (RemoveExternalRoutes); so by default. */
+  readonly removesExternalRoutes?: boolean;
+}
+
 /**
  * What the kernel has of ours: workload interfaces, recognised by their names, and the routes over them that the
- * kernel did not make itself, or those of our protocols alone. Listed once, then kept by what the kernel reports.
+ * kernel did not make itself, or those of our protocols alone. Where a workload is the node's BGP peer, what BGP leads
+ * there is not ours either. Listed once, then kept by what the kernel reports.
  */
 export class KernelView {
   readonly #prefixes: readonly string[];
+  readonly #isBgpPeer: (interfaceName: string) => boolean;
+  /** Of the routes that are ours; undefined: all that are not the kernel's. */
   readonly #protocols: ReadonlySet<number> | undefined;
   readonly #links = new Map<string, Link>();
   readonly #nameByIndex = new Map<number, string>();
@@ -15,10 +28,14 @@ export class KernelView {
   readonly #destinationsByIndex = new Map<number, Set<Cidr>>();
   #routeCount = 0;
 
-  /** @param protocols of the routes over workload interfaces that are ours; undefined: all that are not the kernel's. */
-  constructor(prefixes: readonly string[], protocols?: ReadonlySet<number>) {
+  /** @param isBgpPeer whether the node has BGP sessions with the workload on the interface. */
+  constructor(
+    { prefixes, routeProtocol: own, removesExternalRoutes = true }: OwnRoutes,
+    isBgpPeer: (interfaceName: string) => boolean,
+  ) {
     this.#prefixes = prefixes;
-    this.#protocols = protocols;
+    this.#isBgpPeer = own === routeProtocol.bird ? () => false : isBgpPeer;
+    this.#protocols = removesExternalRoutes ? undefined : new Set([own, routeProtocol.felix]);
   }
 
   /** Workload interfaces. */
@@ -58,13 +75,11 @@ export class KernelView {
   }
 
   isOurs(route: Route): boolean {
-    return (
-      route.table === routeTable.main &&
-      route.protocol !== routeProtocol.kernel &&
-      (this.#protocols?.has(route.protocol) ?? true) &&
-      route.interfaceIndex !== undefined &&
-      this.#nameByIndex.has(route.interfaceIndex)
-    );
+    const { table, protocol } = route;
+    if (table !== routeTable.main || protocol === routeProtocol.kernel) return false;
+    const name = this.nameOf(route.interfaceIndex);
+    if (name === undefined || this.#protocols?.has(protocol) === false) return false;
+    return protocol !== routeProtocol.bird || !this.#isBgpPeer(name);
   }
 
   /** Reads everything anew. */

@@ -18,7 +18,6 @@ import {
   type Route,
   type RouteEvent,
   RouteMonitor,
-  routeProtocol,
   RouteSocket,
   routeTable,
   type RouteSpec,
@@ -30,24 +29,18 @@ import { Repairs } from '../repairs.ts';
 import { EndpointClaims, type Touched } from './endpoint-claims.ts';
 import { KernelSettings } from './interface-settings.ts';
 import { InterfaceSetup } from './interface-setup.ts';
-import { KernelView } from './kernel-view.ts';
+import { KernelView, type OwnRoutes } from './kernel-view.ts';
 import type { Routing } from './migration-phase.ts';
 import { asKernelRoute, isGone, isSameRoute, routeText } from './workload-route.ts';
 
-export interface WorkloadInterfacesOptions {
+export interface WorkloadInterfacesOptions extends OwnRoutes {
   /** The node's namespace; the process's own when absent. */
   readonly netns?: NetnsRef;
-  /** Interfaces whose names begin so are workloads'. */
-  readonly prefixes: readonly string[];
   readonly ipv6: boolean;
-  /** RTPROT_* of our routes (DeviceRouteProtocol). */
-  readonly routeProtocol: number;
   /** Metric of our routes (IPv4NormalRoutePriority, IPv6NormalRoutePriority). */
   readonly metric: Readonly<Record<Family, number>>;
   /** Source of packets that the host itself sends to a workload (DeviceRouteSourceAddress). */
   readonly source?: Partial<Readonly<Record<Family, IpAddress>>>;
-  /** Whether others' routes over workload interfaces are taken away (RemoveExternalRoutes); so by default. */
-  readonly removesExternalRoutes?: boolean;
   /** Metric of the routes that go before others' (IPv4ElevatedRoutePriority, IPv6ElevatedRoutePriority). */
   readonly elevatedMetric?: Readonly<Record<Family, number>>;
   /** Which route an endpoint has; by default the usual one. Whoever knows calls `reroute` when it changes. */
@@ -102,8 +95,7 @@ export class WorkloadInterfaces implements Disposable {
     this.#options = options;
     this.#repairs = new Repairs(options.onRepair);
     const where = options.netns === undefined ? {} : { netns: options.netns };
-    const ownProtocols = new Set([options.routeProtocol, routeProtocol.felix]);
-    this.#kernel = new KernelView(options.prefixes, options.removesExternalRoutes === false ? ownProtocols : undefined);
+    this.#kernel = new KernelView(options, (name) => this.#claims.isBgpPeer(name));
     this.#settings = new KernelSettings({ ...where, ipv6: options.ipv6 });
     // The monitor first: what happens while we list is in both, and nothing is missed.
     this.#monitor = RouteMonitor.open({
