@@ -35,9 +35,13 @@ describe.each(Object.entries(drivers))('%s', (_, open) => {
     lab.nft(`table inet probe {
       set passed { type inet_service; flags dynamic; size 1000; }
       set expedited { type inet_service; flags dynamic; size 1000; }
+      chain refused {
+        type filter hook prerouting priority -400
+        tcp flags rst drop
+      }
       chain left {
         type filter hook postrouting priority 200
-        add @passed { udp sport }
+        meta l4proto { tcp, udp } add @passed { th sport }
         ip dscp ef add @expedited { udp sport }
         ip6 dscp ef add @expedited { udp sport }
       }
@@ -66,13 +70,13 @@ describe.each(Object.entries(drivers))('%s', (_, open) => {
   }
 
   /** Sends a packet of a flow of its own to the node, for the other end. Gives what its flow is known by. */
-  function send(source: IpAddress, destination: IpAddress): number {
+  function send(source: IpAddress, destination: IpAddress, protocol = 17): number {
     const sourcePort = ++lastPort;
     const packet = {
       family: familyOf(source),
       source,
       destination,
-      protocol: 17,
+      protocol,
       sourcePort,
       destinationPort: 53,
       conntrackState: 'new',
@@ -90,10 +94,10 @@ describe.each(Object.entries(drivers))('%s', (_, open) => {
   }
 
   /** How many packets get to the other end. */
-  function countPassed(packets: number, direction: string, family: 4 | 6): number {
+  function countPassed(packets: number, direction: string, family: 4 | 6, protocol = 17): number {
     const [source, destination] =
       direction === 'ingress' ? [other[family], workload[family]] : [workload[family], other[family]];
-    const sent = Array.from({ length: packets }, () => send(source, destination));
+    const sent = Array.from({ length: packets }, () => send(source, destination, protocol));
     const passed = portsIn('passed');
     return sent.filter((port) => passed.has(port)).length;
   }
@@ -108,9 +112,12 @@ describe.each(Object.entries(drivers))('%s', (_, open) => {
     }
   });
 
-  test('connections beyond the limit are refused, in each direction', async () => {
+  test('connections of TCP beyond the limit are refused, in each direction, and no others are counted', async () => {
     await program({ limits: { ingress: { maxConnections: 4 }, egress: { maxConnections: 4 } } });
-    for (const [direction, family] of ways) expect(countPassed(10, direction, family)).toBe(4);
+    for (const [direction, family] of ways) {
+      expect(countPassed(10, direction, family)).toBe(10);
+      expect(countPassed(10, direction, family, 6)).toBe(4);
+    }
   });
 
   test('what leaves the pools has the endpoint’s code point', async () => {

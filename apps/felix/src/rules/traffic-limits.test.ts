@@ -7,7 +7,7 @@ import { showChain } from './testing/show.ts';
 import { renderDscpChain } from './traffic-limits.ts';
 import { renderWorkloadChains } from './workload-chains.ts';
 
-test('a packet rate holds for every packet, a connection limit for new connections', () => {
+test('a packet rate holds for every packet, a connection limit for new connections of TCP', () => {
   const limits = { ingress: { packetRate: 1000, packetBurst: 20, maxConnections: 100 }, egress: {} };
   const [to, from] = renderWorkloadChains(localEndpoint({ limits }), defaultRuleOptions).map(showChain);
   expect(to).toBe(`filter cali-tw-cali1
@@ -18,10 +18,7 @@ test('a packet rate holds for every packet, a connection limit for new connectio
   conntrack-state(["established","related"]) => accept
   conntrack-state(["invalid"]) => drop
   => set-mark(0x30000 0)
-  => set-mark(0x80000 0)
-  connections-above(100) => set-mark(0x80000 0x80000)
-  mark(0x80000 0x80000) protocol(6) => reject(tcp-reset) # Reject connections over ingress connection limit
-  mark(0x80000 0x80000) => drop # Reject connections over ingress connection limit
+  protocol(6) connections-above(100) => reject(tcp-reset) # Reject connections over ingress connection limit
   => drop # Drop if no profiles matched`);
   expect(from).not.toContain('limit');
 });

@@ -6,7 +6,6 @@ import {
   clearMarks,
   drop,
   matchLimit,
-  matchMarked,
   matchNet,
   matchProtocol,
   matchSet,
@@ -15,7 +14,7 @@ import {
   returnToCaller,
   setMarks,
 } from './matches.ts';
-import type { Chain, Rule } from './model.ts';
+import type { Chain, Match, Rule } from './model.ts';
 import { chainNames, type Direction } from './names.ts';
 import type { RuleOptions } from './options.ts';
 
@@ -37,18 +36,16 @@ export function packetRateRules({ limits }: Limited, direction: Direction, optio
   ];
 }
 
-/** A new connection beyond the endpoint's number of them is refused. Established ones never come here. */
-export function connectionLimitRules({ limits }: Limited, direction: Direction, options: RuleOptions): readonly Rule[] {
+/**
+ * A new TCP connection beyond the endpoint's number of them is refused. Established ones never come here, and what is
+ * not TCP is neither counted nor refused.
+ */
+export function connectionLimitRules({ limits }: Limited, direction: Direction): readonly Rule[] {
   const { maxConnections } = limits?.[direction] ?? {};
   if (maxConnections === undefined) return [];
-  const beyond = options.marks.scratch0;
+  const isBeyond: Match = { kind: 'connections-above', limit: maxConnections };
   const title = `Reject connections over ${direction} connection limit`;
-  return [
-    rule([], clearMarks(beyond)),
-    rule([{ kind: 'connections-above', limit: maxConnections }], setMarks(beyond)),
-    rule([matchMarked(beyond), matchProtocol(protocols.tcp)], { kind: 'reject', with: 'tcp-reset' }, title),
-    rule([matchMarked(beyond)], drop, title),
-  ];
+  return [rule([matchProtocol(protocols.tcp), isBeyond], { kind: 'reject', with: 'tcp-reset' }, title)];
 }
 
 /** Marks what endpoints with a code point send out of the cluster, by their addresses. */

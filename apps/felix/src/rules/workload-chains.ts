@@ -35,7 +35,7 @@ function shapeOf(endpoint: LocalWorkloadEndpoint, direction: Direction, options:
   const { tiers, profiles } = endpoint;
   const first = packetRateRules(endpoint, direction, options);
   const before = [
-    ...connectionLimitRules(endpoint, direction, options),
+    ...connectionLimitRules(endpoint, direction),
     ...(direction === 'egress' ? encapsulationRules(options) : []),
   ];
   const tellsFlows = options.flowLogs;

@@ -59,8 +59,8 @@ const qosControls = struct('QoSControls', {
   ingressPacketBurst: optional(rate, 'Packets at once towards it.'),
   egressPacketRate: optional(rate, 'Packets per second from it.'),
   egressPacketBurst: optional(rate, 'Packets at once from it.'),
-  ingressMaxConnections: optional(rate, 'Connections towards it.'),
-  egressMaxConnections: optional(rate, 'Connections from it.'),
+  ingressMaxConnections: optional(rate, 'TCP connections towards it.'),
+  egressMaxConnections: optional(rate, 'TCP connections from it.'),
   dscp: pointer(dscp, 'The DiffServ code point of packets that leave the cluster.'),
 });
 
