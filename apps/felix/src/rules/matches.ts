@@ -104,8 +104,11 @@ export const jump = (chain: string): Action => ({ kind: 'jump', chain });
 
 export const goTo = (chain: string): Action => ({ kind: 'goto', chain });
 
-export const masquerade = (fullyRandom: boolean): Action =>
-  fullyRandom ? { kind: 'masquerade', fullyRandom } : { kind: 'masquerade' };
+export const masquerade = (fullyRandom: boolean, ports?: PortRange): Action => ({
+  kind: 'masquerade',
+  ...(fullyRandom ? { fullyRandom } : {}),
+  ...(ports === undefined ? {} : { ports }),
+});
 
 export const accept: Action = Object.freeze({ kind: 'accept' });
 export const drop: Action = Object.freeze({ kind: 'drop' });

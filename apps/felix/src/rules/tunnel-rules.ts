@@ -4,6 +4,7 @@
  */
 import type { Family } from '@calico-node/net';
 import { allHostsSet, vxlanHostsSet } from '../calc/ip-set.ts';
+import type { PortRange } from '../calc/parsed-rule.ts';
 import { chain, rule } from './build.ts';
 import {
   drop,
@@ -89,21 +90,36 @@ export function untrackedVxlan(family: Family, options: RuleOptions): readonly R
   return hasVxlan(family, options) ? [rule(vxlan(options), { kind: 'notrack' })] : [];
 }
 
-/** What leaves by a tunnel with another of the host's addresses gets the tunnel's, so that the answer comes back so. */
+/**
+ * What leaves by a tunnel with another of the host's addresses gets the tunnel's, so that the answer comes back so. UDP
+ * does not get VXLAN's port with it: the answer would be taken for an encapsulated packet, untracked and dropped.
+ */
 export function masqueradeIntoTunnels(family: Family, options: RuleOptions): readonly Rule[] {
-  const { tunnels, wireguard, fullyRandom } = options;
+  const { tunnels, wireguard, fullyRandom, vxlanPort } = options;
   const kinds = family === 4 ? (['ipip', 'vxlan4'] as const) : (['vxlan6'] as const);
   const devices = kinds.filter((kind) => tunnels[kind]).map((kind) => tunnelDevices[kind]);
-  return [...devices, ...(wireguard[family] === undefined ? [] : [wireguard[family].interfaceName])].map((device) =>
-    rule(
-      [
+  const isRandom = fullyRandom.masquerade;
+  return [...devices, ...(wireguard[family] === undefined ? [] : [wireguard[family].interfaceName])].flatMap(
+    (device) => {
+      const matches: readonly Match[] = [
         matchInterface('out', device),
         { kind: 'local-address', side: 'source', limitInterface: 'out', negated: true },
         matchLocal('source'),
-      ],
-      masquerade(fullyRandom.masquerade),
-    ),
+      ];
+      const beside = masquerade(isRandom, portsBeside(vxlanPort));
+      return [
+        ...(hasVxlan(family, options) ? [rule([matchProtocol(protocols.udp), ...matches], beside)] : []),
+        rule(matches, masquerade(isRandom)),
+      ];
+    },
   );
+}
+
+/** Of the ports above the well-known ones, the longer run without that one. */
+function portsBeside(port: number): PortRange {
+  const below = { first: 1024, last: port - 1 };
+  const above = { first: Math.max(port + 1, 1024), last: 65_535 };
+  return above.last - above.first >= below.last - below.first ? above : below;
 }
 
 /** Where hosts' own packets are encrypted, what comes in otherwise is not looked up in WireGuard's routing table. */
