@@ -145,6 +145,7 @@ describe('static chains', () => {
     expect(show('cali-wl-to-host', { defaultEndpointToHostAction: 'ACCEPT' })).toBe(`filter cali-wl-to-host
   => jump(cali-from-wl-dispatch)
   => accept # Configured DefaultEndpointToHostAction`);
+    expect(show('cali-wl-to-host', { filterDenyAction: 'REJECT' })).toContain('=> drop # Configured');
     expect(show('cali-wl-to-host', {}, 6)).toContain('protocol(58) icmp(135) => accept');
   });
 

@@ -27,6 +27,7 @@ import { renderDispatchChains } from './dispatch.ts';
 import {
   accept,
   clearMarks,
+  drop,
   goTo,
   jump,
   matchConntrack,
@@ -240,7 +241,7 @@ function workloadToHost(family: Family, options: RuleOptions): readonly Rule[] {
   const action: Record<RuleOptions['defaultEndpointToHostAction'], Action> = {
     ACCEPT: accept,
     RETURN: returnToCaller,
-    DROP: denyAction(options),
+    DROP: drop,
   };
   return [
     ...essential,
