@@ -39,7 +39,7 @@ export function endpointRules(shape: EndpointChain, options: RuleOptions): reado
   const hasPolicy = tiers.some((tier) => tier[direction].length > 0);
   return [
     ...first,
-    ...(stage === 'untracked' ? [] : conntrackRules(layer, options)),
+    ...(stage === 'untracked' ? [] : conntrackRules(shape, options)),
     ...(failsafes === undefined ? [] : [rule([], jump(failsafes))]),
     rule([], clearMarks(accept | pass)),
     ...before,
@@ -63,9 +63,10 @@ export function groupChainsOf({ layer, direction, tiers }: EndpointChain): reado
   return tiers.flatMap((tier) => tier[direction].filter(isShared).map((group) => ({ layer, direction, group })));
 }
 
-function conntrackRules(layer: Layer, options: RuleOptions): readonly Rule[] {
+function conntrackRules({ layer, direction }: EndpointChain, options: RuleOptions): readonly Rule[] {
   const isReply = [matchConntrack('established', 'related')];
-  const allow = allowAction(options, layer);
+  // What others do in mangle to what leaves, such as its maximum segment size, is to be done to what is allowed too.
+  const allow = layer === 'mangle' && direction === 'egress' ? returnToCaller : allowAction(options, layer);
   return [
     ...(allow.kind === 'accept' ? [] : [rule(isReply, setMarks(options.marks.accept))]),
     rule(isReply, allow),
