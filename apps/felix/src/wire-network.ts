@@ -4,7 +4,7 @@ import { type Family, type NodeName } from '@calico-node/net';
 import { routeProtocol } from '@calico-node/netlink';
 import type { Logger } from '@calico-node/service';
 import type { FelixParameters } from './config/parameters.ts';
-import { interfacePatternsOf } from './config/text-types.ts';
+import { interfacePatternsOf, switchesOf } from './config/text-types.ts';
 import type { EngineOptions } from './dataplane/engine.ts';
 import type { FlowOffload } from './dataplane/flow-offload/flow-offload.ts';
 import { HostInterfaces } from './dataplane/interfaces/host-interfaces.ts';
@@ -126,6 +126,7 @@ export function wireNetwork(wiring: NetworkWiring): NetworkParts {
         wireguard4: values.WireguardMTU,
         wireguard6: values.WireguardMTUV6,
       },
+      withoutChecksumOffload: switchesOf(values.FeatureDetectOverride).get('ChecksumOffloadBroken') ?? false,
       wireguard: wireguard.families,
       onWorkloadMtu: wiring.onWorkloadMtu,
       onRepair: (what) => {

@@ -28,6 +28,7 @@ import { ForeignChanges } from '../foreign-changes.ts';
 import { tunnelDevices } from '../../rules/tunnel-rules.ts';
 import { Retry } from '../retry.ts';
 import { RouteTable } from '../routes/route-table.ts';
+import { ChecksumOffload } from './checksum-offload.ts';
 import { hostMtu, leadsOut, tunnelMtu, type TunnelMtus, workloadMtu } from './mtu.ts';
 import { ensureDevice, isSameVxlan, removeDevice, type TunnelDevice } from './tunnel-device.ts';
 import { peerRequests } from './vxlan-peers.ts';
@@ -47,6 +48,8 @@ export interface ClusterNetworkOptions {
     readonly port: number;
   };
   readonly mtus: TunnelMtus;
+  /** Checksums of what goes into tunnels are not left to the hardware. */
+  readonly withoutChecksumOffload?: boolean;
   /** The families whose packets may go by WireGuard, for which workloads' packets leave room. */
   readonly wireguard?: readonly Family[];
   /** What the interfaces of workloads should have: when it is known, and whenever it changes. */
@@ -83,6 +86,7 @@ export class ClusterNetwork implements Disposable {
   readonly #retry: Retry;
   #deviceWrites = 0;
   readonly #foreign: ForeignChanges;
+  #checksumOffload: ChecksumOffload | undefined;
   /** Of the interfaces that lead out, by index. */
   #hostMtus: ReadonlyMap<number, number> = new Map();
   #workloadMtu: number | undefined;
@@ -153,6 +157,7 @@ export class ClusterNetwork implements Disposable {
     this.#retry[Symbol.dispose]();
     this.#monitor.close();
     this.#socket.close();
+    this.#checksumOffload?.[Symbol.dispose]();
   }
 
   #take(intent: Intent): void {
@@ -238,7 +243,7 @@ export class ClusterNetwork implements Disposable {
     const device = kind === 'ipip' ? this.#ipipDevice(links) : this.#vxlanDevice(kind, family, links);
     if (device === undefined) return;
     const { link, writes } = ensureDevice(this.#socket, device);
-    this.#deviceWrites += writes;
+    this.#deviceWrites += writes + this.#dropChecksumOffload(link);
     this.#devices.set(kind, link);
     // It went together with what was told of before.
     if (!this.#foreign.isEmpty && before !== undefined && before.index !== link.index)
@@ -247,6 +252,13 @@ export class ClusterNetwork implements Disposable {
     const requests = peerRequests(this.#socket, link.index, family, this.#peers(family));
     this.#deviceWrites += requests.length;
     this.#socket.apply(requests);
+  }
+
+  #dropChecksumOffload({ index }: Link): number {
+    const { withoutChecksumOffload, netns } = this.#options;
+    if (withoutChecksumOffload !== true) return 0;
+    this.#checksumOffload ??= new ChecksumOffload(netns === undefined ? {} : { netns });
+    return this.#checksumOffload.switchOff(index);
   }
 
   /** Without an address until Calico's start-up has given the node one: packets pass all the same. */

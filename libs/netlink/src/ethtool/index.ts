@@ -1,0 +1,1 @@
+export { EthtoolSocket, sentChecksums } from './ethtool-socket.ts';
