@@ -488,9 +488,9 @@ export class CalcGraph {
         ? undefined
         : items.fromText(text, namespace, decode);
     const model = resource && item && convertLocalEndpoint(resource, parsed, item, revision, this.#options);
-    const owners = this.#options.routeSource === 'WorkloadIPs' ? ownersOfEndpoint(hostname, item?.nets) : undefined;
+    const speaks = isOurs || this.#options.routeSource === 'WorkloadIPs';
     this.#setItem(key, item);
-    if (owners !== undefined) this.#routes.setOwners(key, owners);
+    if (speaks) this.#routes.setOwners(key, ownersOfEndpoint(hostname, item?.nets));
     if (!isOurs) return;
     if (model === undefined) {
       const id = workloadEndpointIdOf(identityOf(parsed));

@@ -92,8 +92,8 @@ export function convertPool({ spec }: IPPool, name: string): Entry<PoolUpdate> {
 }
 
 /**
- * A node's addresses: those that BGP uses, else the first that its kubelet or Calico reported. Throws
- * NetParseError.
+ * A node's addresses: those that BGP uses, else the first internal one that its kubelet reported, or what else was
+ * reported, external ones last. Throws NetParseError.
  */
 export function convertNode({ spec, status }: Node, name: string): Entry<HostUpdate> {
   const v4 = spec.bgp?.ipv4Address ? parseAddress(spec.bgp.ipv4Address) : reportedAddress(spec, 4);
@@ -127,10 +127,15 @@ function parseAddress(text: string) {
   return { ip, cidr: hostCidr(ip) };
 }
 
+/** In the order that their types are taken in; those without a type are between the two. */
+const typeRanks: Readonly<Record<string, number>> = { InternalIP: 0, ExternalIP: 2 };
+
 function reportedAddress({ addresses = [] }: Node['spec'], family: 4 | 6) {
-  for (const { address, type } of addresses) {
-    const ip = type === 'ExternalIP' ? undefined : tryParseIp(address.split('/', 1)[0] ?? '');
-    if (ip !== undefined && familyOf(ip) === family) return parseAddress(address);
-  }
-  return undefined;
+  const rankOf = (type: string | undefined): number => typeRanks[type ?? ''] ?? 1;
+  const usable = addresses.filter(({ address }) => {
+    const ip = tryParseIp(address.split('/', 1)[0] ?? '');
+    return ip !== undefined && familyOf(ip) === family;
+  });
+  const [first] = usable.sort((a, b) => rankOf(a.type) - rankOf(b.type));
+  return first && parseAddress(first.address);
 }

@@ -143,6 +143,14 @@ test('goes by the addresses of endpoints when they are the source, and not by bl
   expect(take(deleted(moved))).toEqual({});
 });
 
+test('leaves an address that an own endpoint has on its interface, whichever host the block gave it to', () => {
+  const endpoint = storedEndpoint({ workload: 'a', spec: { ipNetworks: ['10.0.0.1/32'] } });
+  const { routes, take } = started([vxlanPool, ...cluster, endpoint]);
+  expect(Object.keys(routes)).toEqual(['10.0.0.0/26', '10.0.2.0/26', '10.0.2.1/32', '10.0.3.0/26', '10.0.4.0/32']);
+  expect(take(deleted(endpoint))).toHaveProperty(['10.0.0.1/32'], 'vxlan 10.0.2.1');
+  expect(take(endpoint)).not.toHaveProperty(['10.0.0.1/32']);
+});
+
 test('has VXLAN for IPv4 when that is asked for, and not when it is forbidden', () => {
   expect(started([], { encapsulations: { vxlan: true } }).mirror.encapsulation).toMatchObject({
     vxlan4: true,
@@ -151,6 +159,17 @@ test('has VXLAN for IPv4 when that is asked for, and not when it is forbidden', 
   expect(started([vxlanPool], { encapsulations: { vxlan: false } }).mirror.encapsulation).toMatchObject({
     vxlan4: false,
   });
+});
+
+test('takes the internal address that was reported of a node without BGP, or the external one for want of it', () => {
+  const addresses = [
+    { address: '192.0.2.2', type: 'ExternalIP' as const },
+    { address: '2001:db8::2', type: 'ExternalIP' as const },
+    { address: '172.16.0.2', type: 'InternalIP' as const },
+    { address: '172.16.0.22', type: 'InternalIP' as const },
+  ];
+  const { mirror } = started([vxlanPool, stored('Node', { name: 'node2' }, { addresses })]);
+  expect(mirror.hosts.get('node2')).toMatchObject({ ipv4: '172.16.0.2', ipv6: '2001:db8::2' });
 });
 
 test('counts hosts that are no nodes among those that may send into tunnels', () => {

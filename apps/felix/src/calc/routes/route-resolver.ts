@@ -1,7 +1,7 @@
 /**
  * Which destinations of the cluster are on which host, and how a packet gets there:
  *
- *   blocks ─► owners of destinations ─┐      (or endpoints, where RouteSource says so)
+ *   blocks ─► owners of destinations ─┐      (and own endpoints; only endpoints, where RouteSource says so)
  *   pools ──► encapsulation, by CIDR ─┼─► touched destinations ─► one route each, or none
  *   nodes ──► addresses, tunnels ─────┘
  *
@@ -37,7 +37,10 @@ export class RouteResolver {
   /** Pools with the same CIDR, which are a mistake, by name: the first one counts. */
   readonly #pools = new PrefixTrie<Map<string, PoolUpdate>>();
   readonly #bySource = new Map<string, ReadonlyMap<Cidr, Owner>>();
-  /** The owner of a destination, by the block or endpoint that says so; a borrower before a block's host. */
+  /**
+   * The owner of a destination, by the block or endpoint that says so; a borrower before a block's host,
+   * and of borrowers this host, whose own endpoint has the address whatever the block says of it.
+   */
   readonly #owners = new PrefixTrie<Map<string, Owner>>();
   readonly #destinationsOf = new Map<NodeName, Set<Cidr>>();
   readonly #changed = new Announcer<Cidr>();
@@ -164,8 +167,11 @@ export class RouteResolver {
   }
 
   #ownerOf(destination: Cidr): Owner | undefined {
-    const owners = [...(this.#owners.get(destination) ?? [])].sort(([a], [b]) => (a < b ? -1 : 1));
-    return (owners.find(([, { isBorrowed }]) => isBorrowed) ?? owners[0])?.[1];
+    const owners = [...(this.#owners.get(destination) ?? [])]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, owner]) => owner);
+    const borrowers = owners.filter(({ isBorrowed }) => isBorrowed);
+    return borrowers.find(({ host }) => host === this.#hostname) ?? borrowers[0] ?? owners[0];
   }
 
   #poolOf(destination: Cidr): PoolUpdate | undefined {
