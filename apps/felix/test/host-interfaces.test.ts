@@ -1,3 +1,5 @@
+import { parseIp } from '@calico-node/net';
+import { addAddress, deleteAddress, RouteSocket } from '@calico-node/netlink';
 import { expect, test } from 'vitest';
 import { HostInterfaces } from '../src/dataplane/interfaces/host-interfaces.ts';
 import { NodeLab, runIn } from './support/node-lab.ts';
@@ -48,4 +50,27 @@ test('the host’s own interfaces are told of with their addresses, and each cha
   interfaces.resync();
   expect(names()).toEqual([]);
   expect([interfaces.isUp('lo'), interfaces.isUp('other')]).toEqual([true, false]);
+});
+
+test('an address that is taken away and given again is not told of; one that stays away is', async () => {
+  using lab = new NodeLab();
+  using routes = RouteSocket.open({ netns: lab.netns });
+  using interfaces = new HostInterfaces({ netns: lab.netns, prefixes: ['cali'], onDirty: () => undefined });
+  const told: string[] = [];
+  const look = (): readonly string[] => {
+    for (const change of interfaces.takeChanges()) {
+      if (change.type !== 'host-interface-update' || change.name !== 'eth0') continue;
+      const addresses = change.addresses.filter((ip) => !ip.startsWith('fe80')).join();
+      if (told.at(-1) !== addresses) told.push(addresses);
+    }
+    return told;
+  };
+  const interfaceIndex = routes.getLink('eth0')?.index ?? 0;
+  const own = { interfaceIndex, ip: parseIp('172.16.0.1'), prefixLength: 24 };
+  const other = { interfaceIndex, ip: parseIp('172.16.0.9'), prefixLength: 32 };
+  expect(look()).toEqual(['172.16.0.1']);
+  routes.apply([addAddress(other)]);
+  await expect.poll(look).toEqual(['172.16.0.1', '172.16.0.1,172.16.0.9']);
+  routes.apply([deleteAddress(own), addAddress(own), deleteAddress(other)]);
+  await expect.poll(look).toEqual(['172.16.0.1', '172.16.0.1,172.16.0.9', '172.16.0.1']);
 });

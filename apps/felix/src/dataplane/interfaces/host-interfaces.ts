@@ -16,6 +16,12 @@ export interface HostInterfacesOptions {
   readonly onDirty: () => void;
 }
 
+/**
+ * How long an address that is taken away counts as there: who renews one takes it away and gives it again, and policy that
+ * goes by the address is not to go with it for the moment between. Calico waits as long.
+ */
+const GRACE_MS = 100;
+
 /** The host's own interfaces, their addresses, for host endpoints that are told by address, and whether they are up. */
 export class HostInterfaces implements Disposable {
   readonly #options: HostInterfacesOptions;
@@ -30,6 +36,8 @@ export class HostInterfaces implements Disposable {
   readonly #touched = new Set<string>();
   /** Index of an interface in `#names` to its addresses. */
   readonly #addresses = new Map<number, Set<IpAddress>>();
+  /** Timers of addresses that are on their way out, by interface and address. */
+  readonly #leaving = new Map<string, NodeJS.Timeout>();
   /** Names of those that can carry packets. */
   readonly #running = new Set<string>();
   /** Notices were lost, or there were none yet: everything is to be listed. */
@@ -39,21 +47,16 @@ export class HostInterfaces implements Disposable {
   constructor(options: HostInterfacesOptions) {
     this.#options = options;
     const where = options.netns === undefined ? {} : { netns: options.netns };
-    const touch = (): void => {
-      if (this.#isDirty) return;
-      this.#isDirty = true;
-      options.onDirty();
-    };
     // The monitor first: what happens while we list is told once more, in order.
     this.#monitor = RouteMonitor.open({
       ...where,
       groups: ['link', 'address'],
       onEvent: (event) => {
-        if (this.#take(event)) touch();
+        if (this.#take(event)) this.#touch();
       },
       onOverrun: () => {
         this.#isUnknown = true;
-        touch();
+        this.#touch();
       },
     });
     this.#socket = RouteSocket.open(where);
@@ -93,11 +96,18 @@ export class HostInterfaces implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#stay();
     this.#monitor.close();
     this.#socket.close();
   }
 
-  /** Takes a notice over. False: it is about an interface that is passed over; of workloads' many come and go. */
+  #touch(): void {
+    if (this.#isDirty) return;
+    this.#isDirty = true;
+    this.#options.onDirty();
+  }
+
+  /** Takes a notice over. False: there is nothing to tell, as of workloads' interfaces, of which many come and go. */
   #take(event: RouteEvent): boolean {
     if (event.object === 'link') {
       const { index, name } = event.link;
@@ -115,10 +125,35 @@ export class HostInterfaces implements Disposable {
     const name = this.#names.get(interfaceIndex);
     // An interface's own notice comes before those of its addresses.
     if (name === undefined) return false;
+    if (event.action === 'delete') {
+      this.#leaveSoon(interfaceIndex, ip);
+      return false;
+    }
+    this.#stay(`${interfaceIndex} ${ip}`);
     this.#touched.add(name);
-    if (event.action === 'set') this.#addressesOf(interfaceIndex).add(ip);
-    else this.#addresses.get(interfaceIndex)?.delete(ip);
+    this.#addressesOf(interfaceIndex).add(ip);
     return true;
+  }
+
+  #leaveSoon(index: number, ip: IpAddress): void {
+    const key = `${index} ${ip}`;
+    this.#stay(key);
+    const leave = (): void => {
+      this.#leaving.delete(key);
+      const name = this.#names.get(index);
+      if (name === undefined || this.#addresses.get(index)?.delete(ip) !== true) return;
+      this.#touched.add(name);
+      this.#touch();
+    };
+    this.#leaving.set(key, setTimeout(leave, GRACE_MS).unref());
+  }
+
+  /** None is on its way out any more, or this one is not. */
+  #stay(key?: string): void {
+    for (const each of key === undefined ? [...this.#leaving.keys()] : [key]) {
+      clearTimeout(this.#leaving.get(each));
+      this.#leaving.delete(each);
+    }
   }
 
   #setLink({ index, name, running }: Link): void {
@@ -150,6 +185,7 @@ export class HostInterfaces implements Disposable {
 
   #list(): void {
     this.#isUnknown = false;
+    this.#stay();
     this.#names.clear();
     this.#indexes.clear();
     for (const name of this.#told.keys()) this.#touched.add(name);
