@@ -102,6 +102,27 @@ describe('gRPC on a unix socket', () => {
     await given.promise;
   });
 
+  test('fails a call that has no answer when the server ends, and a repeatable one goes to the next', async () => {
+    const path = join(dir, 's');
+    const arrived = Promise.withResolvers<undefined>();
+    const given = Promise.withResolvers<undefined>();
+    const server = await serve(path, (handle, signal) => {
+      if (handle === 'again') arrived.resolve(undefined);
+      signal.addEventListener('abort', () => {
+        if (handle === 'once') given.resolve(undefined);
+      });
+      return new Promise(() => undefined);
+    });
+    using client = connect(path);
+    const failed = expect(client.call('once')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    const repeated = client.call('again', { timeoutMs: 10_000, waitForReady: true, repeatable: true });
+    await arrived.promise;
+    await server.close();
+    await Promise.all([failed, given.promise]);
+    await using _server = await serve(path, (handle) => Promise.resolve([handle]));
+    expect(await repeated).toEqual({ released: ['again'] });
+  });
+
   test('replaces what a dead process left, and refuses where a live one serves', async () => {
     const path = join(dir, 's');
     writeFileSync(path, '');

@@ -52,8 +52,41 @@ function handleOf(implementation: unknown): Handle | undefined {
   return (implementation as Partial<UnaryHandler<unknown, unknown>> | undefined)?.handle;
 }
 
+/** The service's methods, with what ends each call of a unary one that is not answered yet in `ends`. */
+function endable(
+  definition: ServiceDefinition,
+  implementation: UntypedServiceImplementation,
+  ends: Set<() => void>,
+): UntypedServiceImplementation {
+  const methods: UntypedServiceImplementation = {};
+  for (const name of Object.keys(definition)) {
+    const method = implementation[name];
+    if (method === undefined) continue;
+    if (handleOf(method) === undefined) {
+      methods[name] = method.bind(implementation);
+      continue;
+    }
+    const serve = method as handleUnaryCall<unknown, unknown>;
+    const unaryMethod: handleUnaryCall<unknown, unknown> = (call, callback) => {
+      const end = (): void => {
+        if (ends.delete(end)) callback(statusOf(new RpcError('UNAVAILABLE', 'the server has ended')));
+      };
+      ends.add(end);
+      call.on('cancelled', () => ends.delete(end));
+      serve(call, (...answer) => {
+        if (ends.delete(end)) callback(...answer);
+      });
+    };
+    methods[name] = unaryMethod;
+  }
+  return methods;
+}
+
 export interface RunningServer extends AsyncDisposable {
-  /** Stops taking calls, lets running ones end for up to a second, then closes the socket. */
+  /**
+   * Stops taking calls, lets running ones end for up to a second, then closes the socket. Unary calls that are not
+   * answered by then fail with UNAVAILABLE, and their handlers' signals fire.
+   */
   close(): Promise<void>;
 }
 
@@ -89,9 +122,10 @@ export async function serveUnix(
   rmSync(path, { force: true });
   const server = new Server({ 'grpc.enable_channelz': 0 });
   const calls = new CallService();
+  const ends = new Set<() => void>();
   server.addService(calls.definition, calls.implementation);
   for (const [definition, implementation] of services) {
-    server.addService(definition, implementation);
+    server.addService(definition, endable(definition, implementation, ends));
     calls.add(definition, (name) => handleOf(implementation[name]));
   }
   const mask = process.umask(0o177);
@@ -111,6 +145,7 @@ export async function serveUnix(
     await new Promise<void>((resolve) => {
       const timer = setTimeout(() => {
         calls.abandon();
+        for (const end of ends) end();
         server.forceShutdown();
         resolve(); // without waiting for calls that their handlers never answer
       }, 1000);
