@@ -1,6 +1,7 @@
 import type { Family, IpAddress } from '@calico-node/net';
 import type { PortRange } from '../../calc/parsed-rule.ts';
 import type { Action, Rule } from '../../rules/model.ts';
+import { plainText } from '../../rules/plain-text.ts';
 import { hex, renderMatches } from './render-match.ts';
 
 /** What iptables takes in one `--comment`, in `--log-prefix` and in `--nflog-prefix`. */
@@ -80,6 +81,5 @@ function target(address: IpAddress, ports: PortRange | undefined, family: Family
 
 /** One argument, without what would end it early. */
 function quote(text: string, maxLength: number): string {
-  const safe = text.replaceAll(/[^\x20-\x7e]|["\\]/g, '_');
-  return `"${safe.slice(0, maxLength)}"`;
+  return `"${plainText(text).slice(0, maxLength)}"`;
 }

@@ -69,6 +69,11 @@ describe('planChain', () => {
     ]);
   });
 
+  it('keeps a comment in its line and its quotes, so that what nft lists can be loaded again', () => {
+    const [{ comment } = {}] = planOf([rule([], accept, 'say "ü"\n} \\')]).rules;
+    expect(comment).toMatch(/; say ___\_} _$/);
+  });
+
   it('has a fingerprint that anything the kernel would see changes', () => {
     const tcp = matchProtocol(6);
     const variants = [

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { ipToBytes, type Family } from '@calico-node/net';
 import { encodeExpressions, type BaseChain, type Expression, type RuleSpec } from '@calico-node/netlink/nftables';
 import type { Action, Chain, DispatchMap, Hook, Rule } from '../../rules/model.ts';
+import { plainText } from '../../rules/plain-text.ts';
 import { baseChainName, baseChainOf, chainNameInKernel, isPolicyChain, mapNameInKernel } from './kernel-names.ts';
 import { renderLookUp } from './render-look-up.ts';
 import { hostWord, portBytes, renderMatch, type RenderContext } from './render-match.ts';
@@ -151,7 +152,7 @@ function renderRule(
   const effect = [...renderAction(action, layer, context), ...then];
   return combinations.map((expressions) => ({
     expressions: [...expressions, ...asked, ...counter, ...effect],
-    ...(comment === undefined ? {} : { comment }),
+    ...(comment === undefined ? {} : { comment: plainText(comment) }),
   }));
 }
 
