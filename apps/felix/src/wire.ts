@@ -338,7 +338,7 @@ function reportState(change: EndpointChange, files: EndpointStatusFiles | undefi
     reporter.removeEndpoint(before.identity);
     return;
   }
-  if (state.state === 'up') files?.set(endpoint.identity);
+  if (state.state === 'up') files?.set(endpoint);
   else files?.delete(endpoint.identity);
   reporter.setEndpoint(endpoint.identity, state.state);
 }

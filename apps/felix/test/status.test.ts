@@ -1,10 +1,11 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connectDatastore, loadDatastoreConfig, type Backend } from '@calico-node/datastore';
 import { startEtcd, type EtcdProcess } from '@calico-node/datastore/testing';
 import { felixLastStatusKey, felixStatusKey } from '@calico-node/model';
+import { parseCidr, parseMac } from '@calico-node/net';
 import { createLogger } from '@calico-node/service';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EndpointStatusFiles } from '../src/status/endpoint-status-files.ts';
@@ -111,10 +112,19 @@ describe('EndpointStatusFiles', () => {
     try {
       writeFileSync(join(dir, 'cni default%2Fold eth0'), 'x');
       const files = new EndpointStatusFiles(dir);
-      files.set(identity('a'));
-      files.set(identity('b'));
+      const a = {
+        identity: identity('a'),
+        interfaceName: 'calia',
+        addresses: ['10.65.0.1/32', 'fd65::1/128'].map(parseCidr),
+      };
+      files.set({ ...a, addresses: [] });
+      files.set({ ...a, mac: parseMac('ee:00:00:00:00:01'), bgpPeer: 'routers' });
+      files.set({ identity: identity('b'), interfaceName: 'calib', addresses: [] });
       files.keepOnly([identity('a'), identity('b')]);
       expect(readdirSync(dir).sort()).toEqual(['cni default%2Fa eth0', 'cni default%2Fb eth0']);
+      expect(readFileSync(join(dir, 'cni default%2Fa eth0'), 'utf8')).toBe(
+        '{"ifaceName":"calia","mac":"ee:00:00:00:00:01","ipv4Nets":["10.65.0.1/32"],"ipv6Nets":["fd65::1/128"],"bgpPeerName":"routers"}',
+      );
       files.delete(identity('b'));
       files.delete(identity('c'));
       expect(readdirSync(dir)).toEqual(['cni default%2Fa eth0']);

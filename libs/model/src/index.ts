@@ -110,6 +110,7 @@ export {
   decodeEndpointStatus,
   decodeFelixStatus,
   encodeEndpointStatus,
+  encodeEndpointStatusFile,
   encodeFelixStatus,
   type EndpointStatus,
   type FelixStatus,

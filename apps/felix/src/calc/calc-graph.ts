@@ -308,9 +308,8 @@ export class CalcGraph {
     const policies = this.#policies.takeChanges();
     if (this.#peering.takeChange()) for (const id of this.#endpoints.ids()) this.#endpoints.touch(id);
     const endpoints = this.#endpoints.takeChanges(({ id, item }) => {
-      const peeringAddresses = this.#peering.addressesFor(item.labels);
       const tiers = this.#tiers.arrange(this.#policies.policiesOfWorkload(id));
-      return { tiers, ...(peeringAddresses.length === 0 ? {} : { peeringAddresses }) };
+      return { tiers, ...this.#peering.peeringOf(item.labels) };
     });
     const hostEndpoints = this.#hostEndpoints.takeChanges((id) => {
       const policies = this.#policies.policiesOfHost(id);

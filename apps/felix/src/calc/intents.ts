@@ -268,6 +268,8 @@ export interface LocalWorkloadEndpoint {
   readonly tiers: readonly EndpointTier[];
   /** Profiles in the order that the endpoint names them; each has been announced. */
   readonly profiles: readonly string[];
+  /** The BGPPeer by which the workload is the node's peer (localWorkloadSelector). */
+  readonly bgpPeer?: string;
   /** Addresses of the node that the workload opens BGP sessions to. */
   readonly peeringAddresses?: readonly IpAddress[];
 }

@@ -3,6 +3,7 @@ import type { WorkloadEndpointModel } from './convert/workload-endpoint.ts';
 import type { WorkloadEndpointId } from './endpoint-id.ts';
 import type { LocalWorkloadEndpoint, WorkloadEndpointRemove, WorkloadEndpointUpdate } from './intents.ts';
 import { Multimap } from './label-table.ts';
+import type { WorkloadPeering } from './local-peering.ts';
 
 /**
  * This host's workload endpoints. Where several name the same interface, the one with the lowest id has
@@ -47,7 +48,7 @@ export class LocalEndpoints {
    *
    * @param restOf what of the announcement is not the endpoint's own record
    */
-  takeChanges(restOf: (model: WorkloadEndpointModel) => Pick<LocalWorkloadEndpoint, 'tiers' | 'peeringAddresses'>): {
+  takeChanges(restOf: (model: WorkloadEndpointModel) => Pick<LocalWorkloadEndpoint, 'tiers'> & WorkloadPeering): {
     readonly updates: readonly WorkloadEndpointUpdate[];
     readonly removals: readonly WorkloadEndpointRemove[];
   } {

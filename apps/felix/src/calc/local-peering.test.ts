@@ -46,6 +46,17 @@ test('a workload that a BGPPeer selects finds the node by its peering addresses,
   ).toEqual([{}, {}, { 'default/router': both }, {}, { 'default/router': both, 'default/other': both }, {}]);
 });
 
+test('of several BGPPeers the first by its name makes a workload one, with addresses or without', () => {
+  const graph = new CalcGraph({ hostname: parseNodeName('node1') });
+  const mirror = new IntentMirror();
+  graph.onInSync();
+  const spec = { asNumber: parseAsn(65001), localWorkloadSelector: 'all()' };
+  for (const update of [router, peer({}), stored('BGPPeer', { name: 'all' }, spec)]) graph.update(update);
+  mirror.apply(graph.flush());
+  const [endpoint] = mirror.endpoints.values();
+  expect([endpoint?.bgpPeer, endpoint?.peeringAddresses]).toEqual(['all', undefined]);
+});
+
 test('which nodes a BGPPeer is for counts', () => {
   expect(
     follow(

@@ -2,6 +2,9 @@ import type { BGPConfiguration, BGPPeer, Node } from '@calico-node/model';
 import { parseIp, type IpAddress } from '@calico-node/net';
 import { labelsOf, type Labels, type Selector } from '@calico-node/selector';
 import type { SelectorCache } from './convert/selectors.ts';
+import type { LocalWorkloadEndpoint } from './intents.ts';
+
+export type WorkloadPeering = Pick<LocalWorkloadEndpoint, 'bgpPeer' | 'peeringAddresses'>;
 
 interface WorkloadPeer {
   readonly workloads: Selector;
@@ -72,13 +75,16 @@ export class LocalPeering {
     return isChanged;
   }
 
-  /** What the node has to be called by on the interface of a workload with these labels. */
-  addressesFor(labels: Labels): readonly IpAddress[] {
-    if (this.#addresses.length === 0) return [];
-    for (const { workloads, node, nodes } of this.#peers.values()) {
-      const isHere = nodes === undefined ? node === '' || node === this.#hostname : nodes.evaluate(this.#nodeLabels);
-      if (isHere && workloads.evaluate(labels)) return this.#addresses;
-    }
-    return [];
+  /** By which BGPPeer a workload with these labels is one, the first by its name, and whom it has sessions with. */
+  peeringOf(labels: Labels): WorkloadPeering {
+    const [bgpPeer] = [...this.#peers]
+      .filter(([, { workloads, node, nodes }]) => {
+        const isHere = nodes === undefined ? node === '' || node === this.#hostname : nodes.evaluate(this.#nodeLabels);
+        return isHere && workloads.evaluate(labels);
+      })
+      .map(([name]) => name)
+      .sort();
+    if (bgpPeer === undefined) return {};
+    return this.#addresses.length === 0 ? { bgpPeer } : { bgpPeer, peeringAddresses: this.#addresses };
   }
 }

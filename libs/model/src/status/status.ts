@@ -1,7 +1,8 @@
 import { decodeValue } from '../ipam/codec.ts';
+import { list } from '../schema/containers.ts';
 import { boolean, float, string } from '../schema/scalars.ts';
 import type { Infer } from '../schema/schema.ts';
-import { always, struct } from '../schema/struct.ts';
+import { always, optional, struct } from '../schema/struct.ts';
 
 /*
  * What Felix reports into the store.
@@ -39,4 +40,18 @@ export function encodeEndpointStatus(status: EndpointStatus): string {
 /** Throws ValidationError. */
 export function decodeEndpointStatus(text: string): EndpointStatus {
   return decodeValue(endpointStatus, text);
+}
+
+/** What the file of a programmed workload endpoint says of it, beside being there. */
+const endpointStatusFile = struct('WorkloadEndpointStatus', {
+  ifaceName: optional(string),
+  mac: optional(string),
+  ipv4Nets: optional(list(string)),
+  ipv6Nets: optional(list(string)),
+  /** The BGPPeer by which the workload is the node's peer. */
+  bgpPeerName: optional(string),
+});
+
+export function encodeEndpointStatusFile(status: Infer<typeof endpointStatusFile>): string {
+  return endpointStatusFile.encode(status);
 }
