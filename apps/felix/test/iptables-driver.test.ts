@@ -131,6 +131,21 @@ describe.for(variants)('iptables, %s', (variant) => {
     expect(ipset('list', '-n').split('\n')).toEqual(expect.arrayContaining(['calico', 'felix']));
   });
 
+  it.runIf(variant === 'nft')('writes nothing over a table that it cannot read', async () => {
+    await apply(...state);
+    const before = everything();
+    const nft = (...args: string[]): string => runIn(lab.netns, 'nft', ...args);
+    nft('add', 'chain', 'ip', 'filter', 'other');
+    nft('add', 'rule', 'ip', 'filter', 'other', 'ct mark 5 drop');
+    for (let read = 0; read < 3; read++) {
+      driver.resync();
+      await expect(apply()).rejects.toThrow(/own nft rules keep it from reading table filter/);
+    }
+    nft('delete', 'chain', 'ip', 'filter', 'other');
+    expect(everything()).toBe(before);
+    expect(await apply()).toBe(0);
+  });
+
   it.each([
     ['a rule put first', ['-I', 'cali-FORWARD', '-j', 'ACCEPT']],
     ['a rule put last', ['-A', 'cali-tw-calia', '-j', 'ACCEPT']],

@@ -84,6 +84,7 @@ export class IptablesDriver implements PolicyDriver {
     this.#options = options;
     this.#programs = new IptablesPrograms({
       variant,
+      needed: layers,
       restoreTakesLock: options.restoreTakesLock ?? true,
       ...where,
       ...(options.onProgramStart === undefined ? {} : { onStart: options.onProgramStart }),

@@ -16,10 +16,15 @@ export class IptablesError extends Error {
       .split('\n')
       .filter((line) => !/^(?:Try|Ignoring|# Warning)|^$/.test(line))
       .join('; ');
-    super(`${program} ${status === null ? 'did not finish' : `failed (status ${status})`}: ${text}`);
+    super(`${program} ${outcomeOf(status)}: ${text}`);
     this.program = program;
     const found = LINE.map((pattern) => pattern.exec(output)?.[1]).find((number) => number !== undefined);
     this.missingChain = /Chain '([^']+)' does not exist/.exec(output)?.[1];
     this.line = found === undefined ? undefined : Number(found) - 1;
   }
+}
+
+function outcomeOf(status: number | null): string {
+  if (status === null) return 'did not finish';
+  return status === 0 ? 'did not do its work' : `failed (status ${status})`;
 }

@@ -5,7 +5,7 @@ import type { Family } from '@calico-node/net';
 import { inNetns, type NetnsRef } from '@calico-node/netlink';
 import type { ProgramCounts } from '../policy-driver.ts';
 import { IptablesError } from './iptables-error.ts';
-import { parseSaveOutput, type SavedTable } from './save-output.ts';
+import { leftOutTables, parseSaveOutput, type SavedTable } from './save-output.ts';
 import { programName, type IptablesVariant } from './variant.ts';
 
 export interface IptablesProgramsOptions {
@@ -14,6 +14,8 @@ export interface IptablesProgramsOptions {
   readonly restoreTakesLock?: boolean;
   /** The node's namespace; the process's own when absent. */
   readonly netns?: NetnsRef;
+  /** Tables that must be read whole: it is a failure when the program leaves out one of them. */
+  readonly needed?: readonly string[];
   /** Told how long it took to start each program, in microseconds. */
   readonly onStart?: (micros: number) => void;
 }
@@ -37,13 +39,16 @@ export class IptablesPrograms {
   readonly variant: IptablesVariant;
   readonly #netns: NetnsRef | undefined;
   readonly #lockArgs: readonly string[];
+  readonly #needed: readonly string[];
   readonly #children: number[] = [];
   readonly #onStart: (micros: number) => void;
   readonly #counts = { restoreCalls: 0, restoreErrors: 0, saveCalls: 0, saveErrors: 0 };
   readonly #lines: Readonly<Record<Family, Map<string, number>>> = { 4: new Map(), 6: new Map() };
 
-  constructor({ variant, netns, restoreTakesLock = true, onStart = () => undefined }: IptablesProgramsOptions) {
+  constructor(options: IptablesProgramsOptions) {
+    const { variant, netns, restoreTakesLock = true, needed = [], onStart = () => undefined } = options;
     this.variant = variant;
+    this.#needed = needed;
     this.#onStart = onStart;
     this.#netns = netns;
     // nf_tables has transactions of its own, and its programs no lock.
@@ -106,9 +111,11 @@ export class IptablesPrograms {
   }
 
   #read(program: string, outcome: Outcome): ReadonlyMap<string, SavedTable> {
-    if (outcome.status === 0) return parseSaveOutput(outcome.stdout);
+    const leftOut = leftOutTables(outcome.stdout).filter((table) => this.#needed.includes(table));
+    if (outcome.status === 0 && leftOut.length === 0) return parseSaveOutput(outcome.stdout);
     this.#counts.saveErrors++;
-    throw new IptablesError(program, outcome.status, outcome.stderr);
+    if (outcome.status !== 0) throw new IptablesError(program, outcome.status, outcome.stderr);
+    throw new IptablesError(program, 0, `somebody's own nft rules keep it from reading table ${leftOut.join(', ')}`);
   }
 
   #check(program: string, outcome: Outcome): void {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { IptablesError } from './iptables-error.ts';
-import { parseSaveOutput } from './save-output.ts';
+import { leftOutTables, parseSaveOutput } from './save-output.ts';
 import { detectVariant, programName } from './variant.ts';
 
 test('what iptables-save prints is read into tables, chains and whose rules they have', () => {
@@ -29,6 +29,13 @@ COMMIT
     ],
   });
   expect(filter.get('cali-FORWARD')?.rules.map(({ hash }) => hash)).toEqual(['one', '']);
+});
+
+test('tables are told that iptables-save left out', () => {
+  const text =
+    "# Table `filter' is incompatible, use 'nft' tool.\n# Table `security' is incompatible, use 'nft' tool.\n";
+  const whole = "# Table `nat' contains incompatible base-chains, use 'nft' tool to list them.\n*nat\nCOMMIT\n";
+  expect(leftOutTables(text + whole)).toEqual(['filter', 'security']);
 });
 
 test.each([

@@ -19,6 +19,14 @@ export type SavedTable = ReadonlyMap<string, SavedChain>;
 /** A rule that leads to a chain of ours without our comment, from before rules had one. */
 const OLD_JUMP = /(?:-j|-g|--jump|--goto) (?:cali|felix)-/;
 
+/** How the nft variant tells of a table it leaves out, which it counts as no failure. */
+const LEFT_OUT = /^# Table `([^']+)' is incompatible/gm;
+
+/** Tables with rules that somebody wrote with nft itself and that iptables has no words for: nothing of them is printed. */
+export function leftOutTables(text: string): readonly string[] {
+  return [...text.matchAll(LEFT_OUT)].map(([, table = '']) => table);
+}
+
 /** Reads what `iptables-save` prints: tables by name, each with its chains by name. */
 export function parseSaveOutput(text: string): ReadonlyMap<string, SavedTable> {
   const tables = new Map<string, Map<string, { isBuiltIn: boolean; rules: SavedRule[] }>>();
