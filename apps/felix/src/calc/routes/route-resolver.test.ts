@@ -202,3 +202,18 @@ test('derives the hardware address from the name as Felix does', () => {
   expect(vxlanMac(parseNodeName('node1'), 4)).toBe('66:f9:37:c3:7e:94');
   expect(vxlanMac(parseNodeName('node1'), 6)).toBe('66:0f:35:f2:60:df');
 });
+
+test('tells of an own endpoint’s address where no own block has it', () => {
+  const own = storedEndpoint({ workload: 'a', spec: { ipNetworks: ['10.0.0.5/32', '10.0.2.5/32'] } });
+  const { take, mirror } = started([vxlanPool, ...cluster, own], { tellsOwners: true });
+  const told = (): readonly string[] =>
+    ['10.0.0.5/32', '10.0.2.5/32'].filter((net) => mirror.owners.has(parseCidr(net)));
+  expect(told()).toEqual(['10.0.2.5/32']);
+  take(storedBlock({ cidr: '10.0.0.0/26', affinity: 'node2' }));
+  expect(told()).toEqual(['10.0.0.5/32', '10.0.2.5/32']);
+  take(
+    storedBlock({ cidr: '10.0.0.0/26', affinity: 'node1' }),
+    storedBlock({ cidr: '10.0.2.0/26', affinity: 'node1' }),
+  );
+  expect(told()).toEqual([]);
+});

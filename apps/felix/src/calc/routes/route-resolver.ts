@@ -100,7 +100,9 @@ export class RouteResolver {
     return this.#changedOwners.take<OwnerUpdate, OwnerRemove>(
       (destination) => {
         const owner = this.#ownerOf(destination);
-        return owner === undefined ? 'gone' : { type: 'owner-update', destination, host: owner.host };
+        return owner === undefined || this.#isSaidOf(destination, owner)
+          ? 'gone'
+          : { type: 'owner-update', destination, host: owner.host };
       },
       (destination) => ({ type: 'owner-remove', destination }),
     );
@@ -133,7 +135,9 @@ export class RouteResolver {
     if (owners.size === 0) this.#owners.delete(destination);
     else this.#owners.set(destination, owners);
     this.#changed.touch(destination);
-    if (this.#tellsOwners) this.#changedOwners.touch(destination);
+    if (!this.#tellsOwners) return;
+    this.#changedOwners.touch(destination);
+    for (const { cidr } of this.#owners.covered(destination)) this.#changedOwners.touch(cidr);
   }
 
   #touchWithin(cidr: Cidr): void {
@@ -164,6 +168,13 @@ export class RouteResolver {
     if (encapsulation === 'ipip') return { kind: 'ipip', host, gateway: address };
     const endpoint = family === 4 ? remote.vxlan4 : remote.vxlan6;
     return endpoint && { kind: 'vxlan', host, gateway: endpoint.address };
+  }
+
+  /** Whether a wider destination says it already: most addresses of own endpoints lie in own blocks. */
+  #isSaidOf(destination: Cidr, { host, isBorrowed }: Owner): boolean {
+    if (host !== this.#hostname || !isBorrowed) return false;
+    const wider = [...this.#owners.covering(destination)].findLast(({ cidr }) => cidr !== destination);
+    return wider !== undefined && this.#ownerOf(wider.cidr)?.host === host;
   }
 
   #ownerOf(destination: Cidr): Owner | undefined {
