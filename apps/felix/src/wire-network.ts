@@ -30,7 +30,7 @@ export interface NetworkWiring {
   readonly backend: Backend;
   readonly log: Logger;
   readonly signal: AbortSignal;
-  readonly onWorkloadMtu: (mtu: number) => void;
+  readonly onWorkloadMtu: (mtu: number, isGuess: boolean) => void;
   /** After each listing of all interfaces and routes: how long it took, in seconds. */
   readonly onListed: (seconds: number) => void;
   /** Whether kube-proxy is in its IPVS mode. */

@@ -137,7 +137,8 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     backend,
     log,
     signal,
-    onWorkloadMtu: (mtu) => {
+    onWorkloadMtu: (mtu, isGuess) => {
+      if (isGuess) log.warn('no interface has a name that MTUIfacePattern expects: the MTU of the host is not known');
       mtuFile.write(mtu);
     },
     kubeIpvs,

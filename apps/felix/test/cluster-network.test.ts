@@ -188,6 +188,22 @@ describe.for(['nftables', 'iptables-legacy'])('VXLAN beside %s', (driver) => {
     expect(one.workloadMtu).toBe(1500);
   });
 
+  it('takes no MTU from an interface of the host that is down', async () => {
+    one.run('ip', 'link', 'add', 'eth9', 'mtu', '1400', 'type', 'veth', 'peer', 'name', 'far9');
+    one.run('ip', 'link', 'set', 'far9', 'up');
+    for (const [change, mtu] of [
+      ['up', 1330],
+      ['down', 1430],
+    ] as const) {
+      const seen = one.dirty;
+      one.run('ip', 'link', 'set', 'eth9', change);
+      await expect.poll(() => one.dirty).toBeGreaterThan(seen);
+      expect(await one.take([])).toEqual([]);
+      expect(one.workloadMtu).toBe(mtu);
+    }
+    one.run('ip', 'link', 'delete', 'eth9');
+  });
+
   it('leaves nothing when no pool wants tunnels, and comes back', async () => {
     expect(await all(pools('Never'))).toEqual([]);
     expect(lab.nodes.flatMap((node) => [...routes(node), ...devices(node)])).toEqual([]);

@@ -29,7 +29,7 @@ import { tunnelDevices } from '../../rules/tunnel-rules.ts';
 import { Retry } from '../retry.ts';
 import { RouteTable } from '../routes/route-table.ts';
 import { ChecksumOffload } from './checksum-offload.ts';
-import { hostMtu, leadsOut, tunnelMtu, type TunnelMtus, workloadMtu } from './mtu.ts';
+import { OuterLinks, tunnelMtu, type TunnelMtus, workloadMtu } from './mtu.ts';
 import { ensureDevice, isSameVxlan, removeDevice, type TunnelDevice } from './tunnel-device.ts';
 import { peerRequests } from './vxlan-peers.ts';
 
@@ -52,8 +52,11 @@ export interface ClusterNetworkOptions {
   readonly withoutChecksumOffload?: boolean;
   /** The families whose packets may go by WireGuard, for which workloads' packets leave room. */
   readonly wireguard?: readonly Family[];
-  /** What the interfaces of workloads should have: when it is known, and whenever it changes. */
-  readonly onWorkloadMtu: (mtu: number) => void;
+  /**
+   * What the interfaces of workloads should have: at first, and whenever it changes.
+   * @param isGuess no interface is known to lead out of the host.
+   */
+  readonly onWorkloadMtu: (mtu: number, isGuess: boolean) => void;
   /** Somebody else changed devices, neighbours, entries or routes of ours, named so, and they were put right. */
   readonly onRepair?: (what: readonly string[]) => void;
   /** The kernel changed by somebody else's hand, or something is to be tried again: apply soon. */
@@ -87,12 +90,12 @@ export class ClusterNetwork implements Disposable {
   #deviceWrites = 0;
   readonly #foreign: ForeignChanges;
   #checksumOffload: ChecksumOffload | undefined;
-  /** Of the interfaces that lead out, by index. */
-  #hostMtus: ReadonlyMap<number, number> = new Map();
+  readonly #outer: OuterLinks;
   #workloadMtu: number | undefined;
 
   constructor(options: ClusterNetworkOptions) {
     this.#options = options;
+    this.#outer = new OuterLinks(options.mtuInterfaces);
     this.#retry = new Retry(options.onDirty, RETRY_MAX_MS);
     this.#foreign = new ForeignChanges(options.onRepair);
     const where = options.netns === undefined ? {} : { netns: options.netns };
@@ -195,7 +198,7 @@ export class ClusterNetwork implements Disposable {
       this.#refreshParent(family, links);
       return tunnelsOfFamily[family].flatMap((kind) => {
         try {
-          this.#refreshDevice(kind, family, links);
+          this.#refreshDevice(kind, family);
           return [];
         } catch (error) {
           return [`${tunnelDevices[kind]}: ${errorText(error)}`];
@@ -209,20 +212,18 @@ export class ClusterNetwork implements Disposable {
   }
 
   #tellMtu(links: readonly Link[]): void {
-    const { mtuInterfaces, mtus, onWorkloadMtu } = this.#options;
-    const outer = links.filter((link) => leadsOut(link, mtuInterfaces));
-    this.#hostMtus = new Map(outer.map(({ index, mtu }) => [index, mtu]));
-    const host = hostMtu(links, mtuInterfaces);
-    if (host === undefined || this.#encapsulation === undefined) return;
+    const { mtus, onWorkloadMtu } = this.#options;
+    this.#outer.take(links);
+    if (this.#encapsulation === undefined) return;
     const encapsulation = this.#encapsulation;
     const kinds = [
       ...(['ipip', 'vxlan4', 'vxlan6'] as const).filter((kind) => encapsulation[kind]),
       ...(this.#options.wireguard ?? []).map((family) => (family === 4 ? 'wireguard4' : 'wireguard6')),
     ];
-    const mtu = workloadMtu(kinds, mtus, host);
+    const mtu = workloadMtu(kinds, mtus, this.#outer.mtu);
     if (mtu === this.#workloadMtu) return;
     this.#workloadMtu = mtu;
-    onWorkloadMtu(mtu);
+    onWorkloadMtu(mtu, !this.#outer.areKnown);
   }
 
   #refreshParent(family: Family, links: readonly Link[]): void {
@@ -233,14 +234,14 @@ export class ClusterNetwork implements Disposable {
     else this.#parents.set(family, parent);
   }
 
-  #refreshDevice(kind: PoolTunnel, family: Family, links: readonly Link[]): void {
+  #refreshDevice(kind: PoolTunnel, family: Family): void {
     const before = this.#devices.get(kind);
     this.#devices.delete(kind);
     if (this.#encapsulation?.[kind] !== true) {
       if (this.#encapsulation !== undefined) this.#deviceWrites += removeDevice(this.#socket, tunnelDevices[kind]);
       return;
     }
-    const device = kind === 'ipip' ? this.#ipipDevice(links) : this.#vxlanDevice(kind, family, links);
+    const device = kind === 'ipip' ? this.#ipipDevice() : this.#vxlanDevice(kind, family);
     if (device === undefined) return;
     const { link, writes } = ensureDevice(this.#socket, device);
     this.#deviceWrites += writes + this.#dropChecksumOffload(link);
@@ -262,18 +263,16 @@ export class ClusterNetwork implements Disposable {
   }
 
   /** Without an address until Calico's start-up has given the node one: packets pass all the same. */
-  #ipipDevice(links: readonly Link[]): TunnelDevice | undefined {
-    const host = hostMtu(links, this.#options.mtuInterfaces) ?? this.#parents.get(4)?.mtu;
-    if (host === undefined) return undefined;
+  #ipipDevice(): TunnelDevice {
     return {
       name: tunnelDevices.ipip,
-      mtu: tunnelMtu('ipip', this.#options.mtus.ipip, host),
+      mtu: tunnelMtu('ipip', this.#options.mtus.ipip, this.#outer.mtu),
       address: this.#hosts.get(this.#options.hostname)?.ipipAddress,
       tunnel: { kind: 'ipip' },
     };
   }
 
-  #vxlanDevice(kind: 'vxlan4' | 'vxlan6', family: Family, links: readonly Link[]): TunnelDevice | undefined {
+  #vxlanDevice(kind: 'vxlan4' | 'vxlan6', family: Family): TunnelDevice | undefined {
     const endpoint = vxlanOf(this.#hosts.get(this.#options.hostname), family);
     const local = this.#localAddress(family);
     // Calico's start-up gives the node its addresses; until then there is nothing to make.
@@ -283,7 +282,7 @@ export class ClusterNetwork implements Disposable {
     const { vni, port } = this.#options.vxlan;
     return {
       name: tunnelDevices[kind],
-      mtu: tunnelMtu(kind, this.#options.mtus[kind], hostMtu(links, this.#options.mtuInterfaces) ?? parent.mtu),
+      mtu: tunnelMtu(kind, this.#options.mtus[kind], this.#outer.mtu),
       address: endpoint.address,
       tunnel: { kind: 'vxlan', vni, port, mac: endpoint.mac, local, deviceIndex: parent.index },
     };
@@ -377,10 +376,7 @@ export class ClusterNetwork implements Disposable {
 
   #isOtherLink(action: 'set' | 'delete', link: Link): boolean {
     const known = [...this.#devices.values(), ...this.#parents.values()].find(({ index }) => index === link.index);
-    if (leadsOut(link, this.#options.mtuInterfaces)) {
-      const mtu = action === 'set' ? link.mtu : undefined;
-      if (this.#hostMtus.get(link.index) !== mtu) return true;
-    }
+    if (this.#outer.isNews(action, link)) return true;
     if (known === undefined) return action === 'set' && deviceNames.has(link.name);
     if (action === 'delete' || known.name !== link.name || !isSameVxlan(known.vxlan, link.vxlan)) return true;
     return known.up !== link.up || known.mtu !== link.mtu || known.mac !== link.mac;

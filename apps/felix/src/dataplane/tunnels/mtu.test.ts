@@ -1,21 +1,42 @@
 import type { Link } from '@calico-node/netlink';
 import { expect, test } from 'vitest';
 import { parameters } from '../../config/parameters.ts';
-import { hostMtu, workloadMtu } from './mtu.ts';
+import { OuterLinks, workloadMtu } from './mtu.ts';
 
-const link = (name: string, mtu: number, kind?: string) => ({ name, mtu, kind }) as Link;
+const link = (index: number, name: string, mtu: number, more: Partial<Link> = {}) =>
+  ({ index, name, mtu, running: true, ...more }) as Link;
 const nothing = { ipip: 0, vxlan4: 0, vxlan6: 0, wireguard4: 0, wireguard6: 0 };
 
 test('takes the smallest of the interfaces that lead out, and no others', () => {
   const links = [
-    link('lo', 65536),
-    link('eth0', 9001),
-    link('ens5', 1500),
-    link('cali1', 1400, 'veth'),
-    link('eth9', 1300, 'vxlan'),
+    link(1, 'lo', 65536),
+    link(2, 'eth0', 9001),
+    link(3, 'ens5', 1500),
+    link(4, 'cali1', 1400, { kind: 'veth' }),
+    link(5, 'eth9', 1300, { kind: 'vxlan' }),
+    link(6, 'eth1', 1200, { running: false }),
   ];
-  expect(hostMtu(links, parameters.MTUIfacePattern.default)).toBe(1500);
-  expect(hostMtu(links, /^foo/)).toBeUndefined();
+  const outer = new OuterLinks(parameters.MTUIfacePattern.default);
+  outer.take(links);
+  expect([outer.areKnown, outer.mtu]).toEqual([true, 1500]);
+  expect(outer.isNews('set', link(2, 'eth0', 9001))).toBe(false);
+  expect(outer.isNews('set', link(2, 'eth0', 9000))).toBe(true);
+  expect(outer.isNews('set', link(2, 'eth0', 9001, { running: false }))).toBe(true);
+  expect(outer.isNews('set', link(2, 'lan0', 9001))).toBe(true);
+  expect(outer.isNews('delete', link(2, 'eth0', 9001))).toBe(true);
+  expect(outer.isNews('delete', link(1, 'lo', 65536))).toBe(false);
+});
+
+test('has an MTU where none of the interfaces runs, and where none leads out', () => {
+  const outer = new OuterLinks(parameters.MTUIfacePattern.default);
+  outer.take([
+    link(2, 'eth0', 9001, { running: false }),
+    link(7, 'eth1', 9000, { running: false }),
+    link(1, 'lo', 65536),
+  ]);
+  expect([outer.areKnown, outer.mtu]).toEqual([true, 9000]);
+  outer.take([link(1, 'lo', 65536), link(8, 'bond0', 1500)]);
+  expect([outer.areKnown, outer.mtu]).toEqual([false, 1460]);
 });
 
 test('leaves room for the largest of the encapsulations in use, or takes what is configured', () => {

@@ -10,15 +10,48 @@ export type TunnelMtus = Readonly<Record<Encapsulation, number>>;
 
 const tunnelKinds: ReadonlySet<string | undefined> = new Set(['ipip', 'vxlan', 'wireguard']);
 
-/** The interfaces that lead out of the host (MTUIfacePattern). The tunnels' own devices are none of them. */
-export function leadsOut({ name, kind }: Pick<Link, 'name' | 'kind'>, pattern: RegExp): boolean {
-  return !tunnelKinds.has(kind) && pattern.test(name);
-}
+/** What is taken where no interface leads out of the host, as far as we know: the smallest of the common clouds. */
+const UNKNOWN_HOST_MTU = 1460;
 
-/** The smallest MTU of the interfaces that lead out of the host; `undefined` when there are none. */
-export function hostMtu(links: readonly Link[], pattern: RegExp): number | undefined {
-  const mtus = links.filter((link) => leadsOut(link, pattern)).map(({ mtu }) => mtu);
-  return mtus.length === 0 ? undefined : Math.min(...mtus);
+/** The interfaces that lead out of the host (MTUIfacePattern). The tunnels' own devices are none of them. */
+export class OuterLinks {
+  readonly #pattern: RegExp;
+  #links: ReadonlyMap<number, Link> = new Map();
+
+  constructor(pattern: RegExp) {
+    this.#pattern = pattern;
+  }
+
+  /** @param links all of the host's. */
+  take(links: readonly Link[]): void {
+    this.#links = new Map(links.filter((link) => this.#isOuter(link)).map((link) => [link.index, link]));
+  }
+
+  /** `false`: there are none, and the MTU is a guess. */
+  get areKnown(): boolean {
+    return this.#links.size > 0;
+  }
+
+  /**
+   * The smallest MTU of those that run. While none does, of all: a cable that is out for a moment is no reason for
+   * another MTU.
+   */
+  get mtu(): number {
+    const all = [...this.#links.values()];
+    const running = all.filter((link) => link.running);
+    const mtus = (running.length > 0 ? running : all).map(({ mtu }) => mtu);
+    return mtus.length === 0 ? UNKNOWN_HOST_MTU : Math.min(...mtus);
+  }
+
+  isNews(action: 'set' | 'delete', link: Link): boolean {
+    const before = this.#links.get(link.index);
+    const after = action === 'set' && this.#isOuter(link) ? link : undefined;
+    return before?.mtu !== after?.mtu || before?.running !== after?.running;
+  }
+
+  #isOuter({ name, kind }: Link): boolean {
+    return !tunnelKinds.has(kind) && this.#pattern.test(name);
+  }
 }
 
 /** @param configured 0: what fits the host's interfaces. */

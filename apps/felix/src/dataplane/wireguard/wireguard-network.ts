@@ -29,7 +29,7 @@ import { errorText } from '../error-text.ts';
 import { ForeignChanges } from '../foreign-changes.ts';
 import { Retry } from '../retry.ts';
 import { RouteTable } from '../routes/route-table.ts';
-import { hostMtu, leadsOut, tunnelMtu } from '../tunnels/mtu.ts';
+import { OuterLinks, tunnelMtu } from '../tunnels/mtu.ts';
 import { ensureDevice, TunnelKindError } from '../tunnels/tunnel-device.ts';
 import { ensureArpMark, isArpMarked, removeArpMark } from './arp-mark.ts';
 import { peerChanges, peersOf } from './peer-changes.ts';
@@ -79,7 +79,7 @@ export class WireguardNetwork implements Disposable {
   #wireguard: WireguardSocket | undefined;
   #link: Link | undefined;
   #device: WireguardDevice | undefined;
-  #hostMtu: number | undefined;
+  readonly #outer: OuterLinks;
   #isStale = true;
   /** Why the kernel cannot; looked at again at the next resync only. */
   #unsupported: string | undefined;
@@ -90,6 +90,7 @@ export class WireguardNetwork implements Disposable {
   constructor(options: WireguardNetworkOptions) {
     const { netns, hostname, family, encryptsHosts, routeProtocol, table } = options;
     this.#options = options;
+    this.#outer = new OuterLinks(options.mtuInterfaces);
     this.#retry = new Retry(options.onDirty, RETRY_MAX_MS);
     this.#foreign = new ForeignChanges(options.onRepair);
     this.#plan = new WireguardPlan({ hostname, family, encryptsHosts });
@@ -201,7 +202,7 @@ export class WireguardNetwork implements Disposable {
 
   /** Looks at everything anew, up to the peers; the routes are listed, to be compared. */
   #refresh(): void {
-    const { netns, family, interfaceName, mtuInterfaces, threading, mark } = this.#options;
+    const { netns, family, interfaceName, threading, mark } = this.#options;
     const where = netns === undefined ? {} : { netns };
     // What comes in encrypted is looked up with its mark, by the check of source addresses too.
     if (this.#marksArp()) {
@@ -209,11 +210,10 @@ export class WireguardNetwork implements Disposable {
       this.#writes += ensureArpMark({ ...where, mark });
     } else if (family === 4) this.#writes += removeArpMark(netns);
     this.#deleteRenamed();
-    const links = this.#socket.listLinks();
-    this.#hostMtu = hostMtu(links, mtuInterfaces);
+    this.#outer.take(this.#socket.listLinks());
     const { link, writes } = ensureDevice(this.#socket, {
       name: interfaceName,
-      mtu: this.#mtu(this.#hostMtu ?? DEFAULT_MTU),
+      mtu: this.#mtu(),
       address: this.#address(),
       tunnel: { kind: 'wireguard' },
     });
@@ -368,17 +368,14 @@ export class WireguardNetwork implements Disposable {
   }
 
   #isOtherLink(action: 'set' | 'delete', link: Link): boolean {
-    const { mtuInterfaces, interfaceName } = this.#options;
-    if (leadsOut(link, mtuInterfaces)) return link.mtu !== this.#hostMtu;
+    const { interfaceName } = this.#options;
+    if (this.#outer.isNews(action, link)) return true;
     if (link.index !== this.#link?.index) return action === 'set' && link.name === interfaceName;
     return action === 'delete' || !link.up || link.mtu !== this.#link.mtu || link.name !== interfaceName;
   }
 
-  #mtu(host: number): number {
+  #mtu(): number {
     const { family, mtu } = this.#options;
-    return tunnelMtu(family === 4 ? 'wireguard4' : 'wireguard6', mtu, host);
+    return tunnelMtu(family === 4 ? 'wireguard4' : 'wireguard6', mtu, this.#outer.mtu);
   }
 }
-
-/** Where no interface leads out of the host, or none that is known. */
-const DEFAULT_MTU = 1500;
