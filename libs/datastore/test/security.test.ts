@@ -21,24 +21,28 @@ afterAll(() => {
   certificates[Symbol.dispose]();
 });
 
-/** Writes a key and sees the change come by the syncer. */
-async function writeAndFollow(config: EtcdConfig): Promise<void> {
+/** Writes a key of the first prefix and sees the change come by the syncer. */
+async function writeAndFollow(
+  config: EtcdConfig,
+  prefixes: readonly [string, ...string[]] = ['/calico/'],
+): Promise<void> {
+  const key = `${prefixes[0]}a`;
   const abort = new AbortController();
   const backend = connectDatastore(config, { signal: abort.signal });
   const seen = new Map<string, string | undefined>();
   const { done } = startSyncer({
     backend,
-    prefixes: ['/calico/'],
+    prefixes,
     signal: abort.signal,
     onBatch: ({ updates }) => {
       for (const { key, value } of updates) seen.set(key, value);
     },
   });
   try {
-    await backend.put('/calico/a', 'x');
-    await eventually(() => seen.get('/calico/a')).toBe('x');
-    await backend.put('/calico/a', 'y');
-    await eventually(() => seen.get('/calico/a')).toBe('y');
+    await backend.put(key, 'x');
+    await eventually(() => seen.get(key)).toBe('x');
+    await backend.put(key, 'y');
+    await eventually(() => seen.get(key)).toBe('y');
   } finally {
     abort.abort();
     await done;
@@ -89,10 +93,14 @@ describe('users', () => {
     await admin.auth.userGrantRole({ user: 'root', role: 'root' });
     await admin.auth.userAdd({ name: 'felix', password: 'secret' });
     await admin.auth.roleAdd({ name: 'calico' });
-    await admin.auth.roleGrantPermission({
-      name: 'calico',
-      perm: { permType: 'Readwrite', key: Buffer.from('/calico/'), range_end: Buffer.from('/calico0') },
-    });
+    for (const range of ['/calico', '/shared/a', '/shared/b']) {
+      const perm = {
+        permType: 'Readwrite',
+        key: Buffer.from(`${range}/`),
+        range_end: Buffer.from(`${range}0`),
+      } as const;
+      await admin.auth.roleGrantPermission({ name: 'calico', perm });
+    }
     await admin.auth.userGrantRole({ user: 'felix', role: 'calico' });
     await admin.auth.authEnable();
     admin.close();
@@ -103,6 +111,7 @@ describe('users', () => {
       user: { username: 'felix', password: 'secret' },
     };
     await writeAndFollow(config);
+    await writeAndFollow(config, ['/shared/a/', '/shared/b/']); // and nothing of what lies between them
     expect(await throughGateway(config, '/calico/a')).toBe('y');
     await expect(throughGateway({ ...config, user: undefined }, '/calico/a')).rejects.toThrow();
     const backend = connectDatastore(config);

@@ -99,6 +99,49 @@ describe('startSyncer', () => {
     expect(revisions).toEqual([...revisions].sort((a, b) => Number(a - b)));
   });
 
+  it('gives changes of prefixes beside one another in revision order, however many at once', async () => {
+    await using proxy = await startTcpProxy(etcd.port);
+    const recorder = follow(`http://127.0.0.1:${proxy.port}`, '/t/a/', '/t/b/', '/t/c/');
+    await eventually(() => recorder.connections).toEqual([true]);
+    proxy.stall();
+    const value = 'x'.repeat(4000);
+    for (let at = 0; at < 1500; at += 100) {
+      await Promise.all(Array.from({ length: 100 }, (_, i) => backend.put(`/t/${'abc'[i % 3]!}/${at + i}`, value)));
+    }
+    await backend.put('/t/elsewhere', value);
+    await backend.put('/t/c/last', value);
+    proxy.heal();
+    await eventually(() => recorder.state.has('/t/c/last')).toBe(true);
+    const revisions = recorder.batches.flatMap(({ updates }) => updates.map(({ revision }) => revision));
+    expect(revisions).toHaveLength(1501);
+    expect(revisions).toEqual([...revisions].sort((a, b) => Number(a - b)));
+  });
+
+  it('goes on with each prefix where that stopped, when one was told further than another', async () => {
+    const before = await backend.put('/a/1', 'x');
+    await backend.put('/b/1', 'y');
+    await backend.put('/t/a/1', 'x');
+    const last = await backend.put('/t/b/1', 'y');
+    const told = new Map([
+      ['/a/', before.revision - 1n],
+      ['/t/a/', before.revision],
+    ]);
+    const abort = new AbortController();
+    const keys: string[] = [];
+    const watch = backend.watch({
+      prefixes: ['/a/', '/b/', '/t/a/', '/t/b/'],
+      fromRevision: last.revision + 1n,
+      told,
+      signal: abort.signal,
+      onEvents: (events) => keys.push(...events.map(({ key }) => key)),
+    });
+    await eventually(() => [...keys].sort()).toEqual(['/a/1', '/t/a/1']);
+    await eventually(() => told.get('/t/b/')).toBe(last.revision);
+    expect(told.has('/b/')).toBe(false);
+    abort.abort();
+    await watch;
+  });
+
   it.each(['snapshot', 'change'])(
     'ends with what the consumer throws at a %s, and delivers nothing more',
     async (at) => {

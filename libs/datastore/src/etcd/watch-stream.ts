@@ -5,6 +5,7 @@ import { DatastoreError } from '../errors.ts';
 import type { EtcdCluster } from './cluster.ts';
 import { toDatastoreError } from './failure.ts';
 import { keyBytes, prefixEnd } from './range.ts';
+import { separateWatchers, watchersFor, type Watcher } from './watchers.ts';
 
 export interface WatchTiming {
   /**
@@ -21,7 +22,7 @@ const defaultTiming: WatchTiming = { silenceMs: 5000, acceptMs: 2000 };
 type Stream = ClientDuplexStream<etcdV3.WatchRequest, etcdV3.WatchResponse>;
 
 /**
- * One gRPC stream of etcd's Watch service with a watcher for each prefix. It ends (with an error) on
+ * One gRPC stream of etcd's Watch service, with a watcher for all prefixes that lie beside one another. It ends (with an error) on
  * anything that could hide a change: a compacted revision, a store that lost revisions (restored from
  * a backup), a lost leader, a connection that broke or went silent.
  */
@@ -35,8 +36,18 @@ export async function watchStream(
   const identity = `watch ${options.prefixes.join(' ')}`;
   const member = await cluster.member();
   try {
-    const metadata = await member.watchMetadata();
-    await runStream(member.watch.watch(metadata), options, { ...defaultTiming, ...timing });
+    const open = async (watchers: readonly Watcher[]): Promise<void> => {
+      const metadata = await member.watchMetadata();
+      await runStream(member.watch.watch(metadata), watchers, options, { ...defaultTiming, ...timing });
+    };
+    const watchers = watchersFor(options);
+    try {
+      await open(watchers);
+    } catch (error) {
+      // A user of etcd that may read each prefix, but not what lies between them.
+      if (!(error instanceof RangeDenied) || watchers.length === options.prefixes.length) throw error;
+      await open(separateWatchers(options));
+    }
   } catch (error) {
     // Fires while the stream runs.
     if (options.signal.aborted) return;
@@ -46,9 +57,17 @@ export async function watchStream(
   }
 }
 
-function runStream(stream: Stream, options: WatchOptions, timing: WatchTiming): Promise<void> {
+/** The user may not read the range of a watcher. */
+class RangeDenied extends DatastoreError {}
+
+function runStream(
+  stream: Stream,
+  watchers: readonly Watcher[],
+  options: WatchOptions,
+  timing: WatchTiming,
+): Promise<void> {
   return new Promise<void>((resolve, reject) => {
-    const { prefixes, signal } = options;
+    const { signal } = options;
     const fragments = new Fragments();
     let started = 0;
     let done = false;
@@ -85,12 +104,16 @@ function runStream(stream: Stream, options: WatchOptions, timing: WatchTiming): 
       }
       if (response.created) {
         started++;
-        if (started === prefixes.length) options.onStarted?.();
+        if (started === watchers.length) options.onStarted?.();
       }
-      const events = fragments.add(response);
-      if (events.length === 0) return;
+      const all = fragments.add(response).map(toWatchEvent);
+      const watcher = watchers[Number(response.watchId) - 1];
+      const last = all.at(-1);
+      if (watcher === undefined || last === undefined) return;
+      const events = all.filter((event) => isWanted(watcher, event));
       try {
-        options.onEvents(events.map(toWatchEvent));
+        if (events.length > 0) options.onEvents(events);
+        for (const prefix of watcher.prefixes.keys()) options.told?.set(prefix, last.revision);
       } catch (error) {
         finish(error instanceof Error ? error : new Error(String(error)));
       }
@@ -102,19 +125,25 @@ function runStream(stream: Stream, options: WatchOptions, timing: WatchTiming): 
     stream.on('end', () => {
       finish(new DatastoreError('unavailable', 'etcd ended the watch'));
     });
-    for (const [index, prefix] of prefixes.entries()) {
-      stream.write({ requestUnion: { $case: 'createRequest', value: createRequest(prefix, index, options) } });
+    for (const [index, watcher] of watchers.entries()) {
+      stream.write({ requestUnion: { $case: 'createRequest', value: createRequest(watcher, index, options) } });
     }
     // It may have fired while the stream was being opened.
     if (signal.aborted) finish();
   });
 }
 
-function createRequest(prefix: string, index: number, options: WatchOptions): etcdV3.WatchCreateRequest {
+/** What lies between the prefixes comes as well, and of a prefix that was told further what was told already. */
+function isWanted({ prefixes }: Watcher, { key, revision }: WatchEvent): boolean {
+  for (const [prefix, from] of prefixes) if (key.startsWith(prefix)) return revision >= from;
+  return false;
+}
+
+function createRequest({ range, from }: Watcher, index: number, options: WatchOptions): etcdV3.WatchCreateRequest {
   return {
-    key: prefix === '' ? Buffer.of(0) : keyBytes(prefix),
-    rangeEnd: prefixEnd(prefix),
-    startRevision: options.fromRevision,
+    key: range === '' ? Buffer.of(0) : keyBytes(range),
+    rangeEnd: prefixEnd(range),
+    startRevision: from,
     progressNotify: false,
     prevKv: options.previous ?? false,
     watchId: BigInt(index + 1),
@@ -126,6 +155,9 @@ function refusalOf(response: etcdV3.WatchResponse, options: WatchOptions): Datas
   const { fromRevision, storeId } = options;
   if (response.compactRevision > 0n) {
     return new DatastoreError('compacted', `etcd has compacted up to revision ${response.compactRevision}`);
+  }
+  if (response.created && response.canceled && response.cancelReason.includes('permission denied')) {
+    return new RangeDenied('unavailable', `etcd cancelled the watch: ${response.cancelReason}`);
   }
   if (response.canceled) {
     return new DatastoreError('unavailable', `etcd cancelled the watch: ${response.cancelReason || 'no reason given'}`);

@@ -15,6 +15,13 @@ const key = fc.constantFrom('/a', '/b', '/c', '/d', '/e');
 const history = fc.array(fc.record({ key, isDelete: fc.boolean() }), { maxLength: 60 });
 
 describe('EmittedKeys', () => {
+  it('takes no deletion for news that is older than what it has', () => {
+    const emitted = new EmittedKeys();
+    expect(emitted.note({ key: '/a', value: 'x', revision: 5n })).toBe(true);
+    expect(emitted.note({ key: '/a', value: undefined, revision: 4n })).toBe(false);
+    expect(emitted.note({ key: '/a', value: undefined, revision: 6n })).toBe(true);
+  });
+
   it('brings a consumer to the state of the store, whichever changes reached it and whichever were lost', () => {
     fc.assert(
       fc.property(

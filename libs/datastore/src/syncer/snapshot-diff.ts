@@ -21,8 +21,8 @@ export class EmittedKeys {
   /** Whether a change is news; notes it if so. A replayed or older one is not. */
   note(update: Update): boolean {
     const known = this.#revisions.get(update.key);
-    if (update.value === undefined) return this.#revisions.delete(update.key);
     if (known !== undefined && known >= update.revision) return false;
+    if (update.value === undefined) return this.#revisions.delete(update.key);
     this.#revisions.set(update.key, update.revision);
     return true;
   }

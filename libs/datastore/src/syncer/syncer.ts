@@ -55,6 +55,8 @@ class Follower {
   readonly #emitted = new EmittedKeys();
   /** Everything up to this revision was delivered; nothing yet when undefined. */
   #revision: bigint | undefined;
+  /** How far the watch has come with each prefix since the snapshot: with some it may lag. */
+  readonly #told = new Map<string, bigint>();
   /** The store that the revision is of. */
   #storeId: string | undefined;
   #needsSnapshot = true;
@@ -115,6 +117,7 @@ class Follower {
     }
     const updates = this.#emitted.replace(items, revision, isOther);
     this.#revision = revision;
+    for (const prefix of prefixes) this.#told.set(prefix, revision);
     this.#storeId = storeId;
     this.#needsSnapshot = false;
     const chunks = Math.max(1, Math.ceil(updates.length / chunkSize));
@@ -130,6 +133,7 @@ class Follower {
     await backend.watch({
       prefixes,
       fromRevision: (this.#revision ?? 0n) + 1n,
+      told: this.#told,
       storeId: this.#storeId,
       signal,
       onStarted: () => {
