@@ -10,7 +10,7 @@ import type { FlowOffload } from './dataplane/flow-offload/flow-offload.ts';
 import { HostInterfaces } from './dataplane/interfaces/host-interfaces.ts';
 import { LocalReachability } from './dataplane/interfaces/local-reachability.ts';
 import { tellArrival } from './dataplane/interfaces/migration-arrival.ts';
-import { MigrationRouting } from './dataplane/interfaces/migration-routing.ts';
+import { MigrationRouting, type Moves } from './dataplane/interfaces/migration-routing.ts';
 import { ServiceAddresses } from './dataplane/interfaces/service-addresses.ts';
 import { WorkloadInterfaces } from './dataplane/interfaces/workload-interfaces.ts';
 import { BandwidthLimits } from './dataplane/qos/bandwidth-limits.ts';
@@ -45,10 +45,11 @@ export interface NetworkParts extends Disposable {
   readonly hostInterfaces: HostInterfaces;
   /** Beside kube-proxy's IPVS mode alone. */
   readonly serviceAddresses: ServiceAddresses | undefined;
-  readonly migrationRouting: MigrationRouting;
   readonly bandwidth: BandwidthLimits;
   /** The way to other hosts, and from them. */
   readonly network: EngineOptions['network'];
+  /** All moves of virtual machines, as they are now. */
+  setMoves(moves: Moves): void;
   /** How often that of tunnels and routes was put right. */
   networkRepairs(): number;
   /** What is looked at again, and how often. */
@@ -161,8 +162,11 @@ export function wireNetwork(wiring: NetworkWiring): NetworkParts {
     interfaces,
     hostInterfaces,
     serviceAddresses,
-    migrationRouting,
     bandwidth,
+    setMoves: (moves) => {
+      migrationRouting.setMoves(moves);
+      reachability?.setMoves(moves);
+    },
     networkRepairs: () => network.repairs + wireguard.repairs + (reachability?.repairs ?? 0),
     network: together(network, wireguard, migrationRouting, ...local, ...offload),
     refreshes: [

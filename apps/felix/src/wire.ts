@@ -148,7 +148,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
     onListed: metrics.routesListed,
     onDirty,
   });
-  const { interfaces, hostInterfaces, serviceAddresses, migrationRouting, bandwidth } = parts;
+  const { interfaces, hostInterfaces, serviceAddresses, bandwidth } = parts;
   using connections = ConntrackSocket.open();
 
   const statusDir =
@@ -272,7 +272,7 @@ export async function runFelix(context: ServiceContext, options: FelixOptions): 
       if (stop.signal.aborted) return;
       for (const follower of followers) follower.take(batch.intents);
       engine.take(batch, inSync, arrivedAt);
-      migrationRouting.setMoves(migrations);
+      parts.setMoves(migrations);
       if (!isFirst) return;
       reporter.inSync();
       // The first apply has states of all endpoints; whatever other files there are is of an earlier run.

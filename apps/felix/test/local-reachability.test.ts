@@ -1,9 +1,11 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { liveMigrationPrefix } from '@calico-node/model';
 import { parseCidr, parseIp, parseNodeName } from '@calico-node/net';
 import { createNetns, deleteNetns } from '@calico-node/netlink';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { HostUpdate, PoolUpdate } from '../src/calc/intents.ts';
+import { LiveMigrations } from '../src/calc/live-migrations.ts';
 import { LocalReachability } from '../src/dataplane/interfaces/local-reachability.ts';
 import { endpoint, removeEndpoint } from './support/intents.ts';
 import { NodeLab, runIn, type Workload } from './support/node-lab.ts';
@@ -98,6 +100,26 @@ describe('what is on the link of a host', () => {
     reachability.update([removeEndpoint('a')]);
     expect(reachability.apply()).toEqual([]);
     expect(proxies()).toEqual([]);
+  });
+
+  it('is not answered for a virtual machine that leaves the host', () => {
+    const migrations = new LiveMigrations(parseNodeName('node1'));
+    const workloadEndpoint = { orchestratorID: 'cni', workloadID: 'default/a', endpointID: 'eth0', hostname: 'node1' };
+    const proxiesDuring = (...ends: readonly ('source' | 'target')[]) => {
+      const spec = Object.fromEntries(ends.map((end) => [end, { workloadEndpoint }]));
+      migrations.update({ key: `${liveMigrationPrefix}default/move`, value: JSON.stringify({ spec }), revision: 1n });
+      reachability.setMoves(migrations);
+      expect(reachability.apply()).toEqual([]);
+      return proxies().length;
+    };
+    reachability.update([both]);
+    expect(proxiesDuring()).toBe(2);
+    expect(proxiesDuring('source')).toBe(0);
+    expect(proxiesDuring('source', 'target')).toBe(2);
+    expect(proxiesDuring('target')).toBe(2);
+    dirty = 0;
+    reachability.setMoves(migrations);
+    expect(dirty).toBe(0);
   });
 
   it('is told where they are now, when they come and on request', () => {

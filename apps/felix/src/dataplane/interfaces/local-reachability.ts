@@ -35,6 +35,7 @@ import { Repairs } from '../repairs.ts';
 import { isOwnInterface } from './host-interfaces.ts';
 import { encodeAnnouncement } from './announcement.ts';
 import { ArpResponder } from './arp-responder.ts';
+import type { Moves } from './migration-routing.ts';
 import { ReachableAddresses } from './reachable-addresses.ts';
 
 export interface LocalReachabilityOptions {
@@ -120,6 +121,13 @@ export class LocalReachability implements Disposable {
   /** All addresses that services have outside the cluster, of which this host answers for its share. */
   setServices(addresses: readonly IpAddress[]): void {
     this.#addresses.setServices(addresses);
+    this.#isDirty = true;
+    this.#options.onDirty();
+  }
+
+  /** All moves of virtual machines, as they are now. */
+  setMoves(moves: Moves): void {
+    if (!this.#addresses.setMoves(moves)) return;
     this.#isDirty = true;
     this.#options.onDirty();
   }

@@ -2,15 +2,19 @@ import { cidrContains, familyOf, splitCidr, type Cidr, type IpAddress, type Node
 import type { WorkloadEndpointId } from '../../calc/endpoint-id.ts';
 import type { HostUpdate, Intent } from '../../calc/intents.ts';
 import { NodeRing } from '../../kubernetes/node-ring.ts';
+import type { Moves } from './migration-routing.ts';
 
 /**
  * Which addresses this host answers for where they lie in a subnet of its own: those of its workloads, and of services'
  * addresses outside the cluster the share that falls to this node. Both only where they are of a pool without tunnels,
- * as in Calico: others are reached through the tunnel.
+ * as in Calico: others are reached through the tunnel. The host that a virtual machine is moved to answers for it, not the
+ * one that it leaves.
  */
 export class ReachableAddresses {
   readonly #hostname: NodeName;
   readonly #workloads = new Map<WorkloadEndpointId, readonly IpAddress[]>();
+  /** Those that leave this host. */
+  #leaving: ReadonlySet<WorkloadEndpointId> = new Set();
   /** Pools whose traffic is not encapsulated. */
   readonly #pools = new Map<string, Cidr>();
   readonly #rings = { 4: new NodeRing(), 6: new NodeRing() } as const;
@@ -31,8 +35,18 @@ export class ReachableAddresses {
     this.#services = addresses;
   }
 
+  /** All moves of virtual machines, as they are now. Gives whether anything may be different now. */
+  setMoves(moves: Moves): boolean {
+    const ids = [...this.#workloads.keys()];
+    const leaving = new Set(ids.filter((id) => moves.isSource(id) && !moves.targets.has(id)));
+    const isSame = leaving.symmetricDifference(this.#leaving).size === 0;
+    this.#leaving = leaving;
+    return !isSame;
+  }
+
   get workloads(): readonly IpAddress[] {
-    return [...this.#workloads.values()].flat().filter((ip) => this.#isPlain(ip));
+    const staying = [...this.#workloads].filter(([id]) => !this.#leaving.has(id));
+    return staying.flatMap(([, addresses]) => addresses).filter((ip) => this.#isPlain(ip));
   }
 
   get services(): readonly IpAddress[] {
