@@ -132,6 +132,8 @@ export function wireStore(wiring: StoreWiring): Syncer {
       liveMigrationPrefix,
       ownStatusKey,
     ],
+    // Policies that were stored before an endpoint are to be there before it is.
+    inOrder: true,
     log,
     signal: wiring.signal,
     onConnection: ({ connected, reason }) => {

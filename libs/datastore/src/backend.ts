@@ -52,14 +52,15 @@ export interface WatchOptions {
    * stream that lags tells of some prefixes sooner than of others. The watch keeps it.
    */
   readonly told?: Map<string, bigint>;
+  /** Tell of prefixes that lie beside one another (`/a/b/` and `/a/c/`) in revision order of them all. */
+  readonly inOrder?: boolean | undefined;
   /** The store that the revision is of, as a list gave it; another store's is `compacted`. */
   readonly storeId?: string | undefined;
   /** Deliver each key's former value too. */
   readonly previous?: boolean;
   /**
-   * Takes the events of one message, in revision order; never half a revision of one prefix. Those of prefixes that
-   * lie beside one another (`/a/b/` and `/a/c/`) come in revision order of them all. Synchronous, so that a slow
-   * consumer slows the stream instead of filling a queue.
+   * Takes the events of one message, in revision order; never half a revision of one prefix. Synchronous, so that a
+   * slow consumer slows the stream instead of filling a queue.
    */
   readonly onEvents: (events: readonly WatchEvent[]) => void;
   /** The stream is up and nothing was missed; called once. */

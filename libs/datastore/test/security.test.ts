@@ -33,6 +33,7 @@ async function writeAndFollow(
   const { done } = startSyncer({
     backend,
     prefixes,
+    inOrder: true,
     signal: abort.signal,
     onBatch: ({ updates }) => {
       for (const { key, value } of updates) seen.set(key, value);

@@ -23,6 +23,7 @@ class Recorder {
     this.#done = startSyncer({
       backend: this.#backend,
       prefixes,
+      inOrder: true,
       signal: this.#abort.signal,
       onConnection: ({ connected }) => this.connections.push(connected),
       onBatch: (batch) => {
@@ -130,6 +131,7 @@ describe('startSyncer', () => {
     const keys: string[] = [];
     const watch = backend.watch({
       prefixes: ['/a/', '/b/', '/t/a/', '/t/b/'],
+      inOrder: true,
       fromRevision: last.revision + 1n,
       told,
       signal: abort.signal,
@@ -140,6 +142,20 @@ describe('startSyncer', () => {
     expect(told.has('/b/')).toBe(false);
     abort.abort();
     await watch;
+  });
+
+  it('goes on behind what it was told that it has not missed', async () => {
+    await using quick = await startEtcd({ args: ['--experimental-watch-progress-notify-interval', '200ms'] });
+    const store = connectDatastore({ type: 'etcdv3', endpoints: quick.endpoints, tls: {} });
+    const told = new Map<string, bigint>();
+    const abort = new AbortController();
+    const onEvents = (): never => expect.fail('nothing happens there');
+    const watch = store.watch({ prefixes: ['/quiet/'], fromRevision: 1n, told, signal: abort.signal, onEvents });
+    const { revision } = await store.put('/elsewhere', 'x');
+    await eventually(() => told.get('/quiet/')).toBe(revision);
+    abort.abort();
+    await watch;
+    store.close();
   });
 
   it.each(['snapshot', 'change'])(

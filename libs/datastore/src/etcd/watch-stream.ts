@@ -22,7 +22,7 @@ const defaultTiming: WatchTiming = { silenceMs: 5000, acceptMs: 2000 };
 type Stream = ClientDuplexStream<etcdV3.WatchRequest, etcdV3.WatchResponse>;
 
 /**
- * One gRPC stream of etcd's Watch service, with a watcher for all prefixes that lie beside one another. It ends (with an error) on
+ * One gRPC stream of etcd's Watch service, with the watchers that `watchersFor` gives. It ends (with an error) on
  * anything that could hide a change: a compacted revision, a store that lost revisions (restored from
  * a backup), a lost leader, a connection that broke or went silent.
  */
@@ -108,12 +108,12 @@ function runStream(
       }
       const all = fragments.add(response).map(toWatchEvent);
       const watcher = watchers[Number(response.watchId) - 1];
-      const last = all.at(-1);
-      if (watcher === undefined || last === undefined) return;
+      const upTo = all.at(-1)?.revision ?? (isProgress(response) ? response.header?.revision : undefined);
+      if (watcher === undefined || upTo === undefined) return;
       const events = all.filter((event) => isWanted(watcher, event));
       try {
         if (events.length > 0) options.onEvents(events);
-        for (const prefix of watcher.prefixes.keys()) options.told?.set(prefix, last.revision);
+        for (const prefix of watcher.prefixes.keys()) options.told?.set(prefix, upTo);
       } catch (error) {
         finish(error instanceof Error ? error : new Error(String(error)));
       }
@@ -133,6 +133,14 @@ function runStream(
   });
 }
 
+/**
+ * Whether it tells a watcher that there was nothing up to the revision of its header. etcd does so every ten minutes,
+ * to watchers that do not lag; the answers to our questions for a sign of life are for no watcher.
+ */
+function isProgress({ created, fragment, events }: etcdV3.WatchResponse): boolean {
+  return !created && !fragment && events.length === 0;
+}
+
 /** What lies between the prefixes comes as well, and of a prefix that was told further what was told already. */
 function isWanted({ prefixes }: Watcher, { key, revision }: WatchEvent): boolean {
   for (const [prefix, from] of prefixes) if (key.startsWith(prefix)) return revision >= from;
@@ -144,7 +152,8 @@ function createRequest({ range, from }: Watcher, index: number, options: WatchOp
     key: range === '' ? Buffer.of(0) : keyBytes(range),
     rangeEnd: prefixEnd(range),
     startRevision: from,
-    progressNotify: false,
+    // Or a prefix without changes would go on from a revision that is compacted long since.
+    progressNotify: true,
     prevKv: options.previous ?? false,
     watchId: BigInt(index + 1),
     fragment: true,

@@ -9,13 +9,15 @@ export interface Watcher {
   readonly prefixes: ReadonlyMap<string, bigint>;
 }
 
-type Wanted = Pick<WatchOptions, 'prefixes' | 'fromRevision' | 'told'>;
+type Wanted = Pick<WatchOptions, 'prefixes' | 'fromRevision' | 'told' | 'inOrder'>;
 
 /**
- * One watcher for all prefixes that lie beside one another: etcd tells each watcher of its events in order, but when it
- * lags, one watcher before another. Whatever else lies there comes too.
+ * Where order is asked for, one watcher for all prefixes that lie beside one another: etcd tells each watcher of its
+ * events in order, but when it lags, one watcher before another. Whatever else lies there comes too, which is why
+ * nobody gets that unasked.
  */
 export function watchersFor(wanted: Wanted): readonly Watcher[] {
+  if (wanted.inOrder !== true) return separateWatchers(wanted);
   return [...Map.groupBy(separateWatchers(wanted), ({ range }) => parentOf(range))].flatMap(([parent, watchers]) =>
     parent === '' || watchers.length === 1 ? watchers : [together(parent, watchers)],
   );

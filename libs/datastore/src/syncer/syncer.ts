@@ -17,6 +17,11 @@ export interface SyncerOptions {
   readonly backend: Backend;
   /** The keys to follow. Prefixes must not contain one another; one watch stream carries them all. */
   readonly prefixes: readonly string[];
+  /**
+   * Deliver changes of prefixes that lie beside one another (`/a/b/` and `/a/c/`) in the order in which they were made
+   * also while the stream lags. It then carries whatever else lies there, too.
+   */
+  readonly inOrder?: boolean;
   /** Called synchronously, one batch after another. May be called with no updates, to mark in-sync. */
   readonly onBatch: (batch: SyncerBatch) => void;
   /** The connection's state changed: following the store, or not, and why. For readiness. */
@@ -129,9 +134,10 @@ class Follower {
   }
 
   async #watch(onStarted: () => void): Promise<void> {
-    const { backend, prefixes, signal } = this.#options;
+    const { backend, prefixes, inOrder, signal } = this.#options;
     await backend.watch({
       prefixes,
+      inOrder,
       fromRevision: (this.#revision ?? 0n) + 1n,
       told: this.#told,
       storeId: this.#storeId,
