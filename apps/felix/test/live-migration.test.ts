@@ -57,7 +57,7 @@ it('a virtual machine that moves here gets its route once it runs here, before o
   };
   try {
     routing.update([intent]);
-    if (intent.type === 'workload-endpoint-update') interfaces.update(id, intent.endpoint);
+    interfaces.update(id, intent.endpoint);
     routing.setMoves(moving(id));
     apply();
     expect(metrics()).toEqual([]);

@@ -12,27 +12,16 @@ import {
   writeSysctl,
 } from '@calico-node/netlink';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { workloadEndpointIdOf } from '../src/calc/endpoint-id.ts';
 import type { LocalWorkloadEndpoint } from '../src/calc/intents.ts';
 import { WorkloadInterfaces } from '../src/dataplane/interfaces/workload-interfaces.ts';
+import { endpoint } from './support/intents.ts';
 
 let netns: string;
 let interfaces: WorkloadInterfaces;
 
 function update(name: string, address: string, more: Partial<LocalWorkloadEndpoint> = {}): void {
-  const identity = { orchestratorId: 'cni', workloadId: `default/${name}`, endpointId: 'eth0' };
-  interfaces.update(workloadEndpointIdOf(identity), {
-    identity,
-    revision: 1n,
-    adminUp: true,
-    interfaceName: `cali${name}`,
-    addresses: [parseCidr(address)],
-    allowedSourcePrefixes: [],
-    nats: [],
-    tiers: [],
-    profiles: [],
-    ...more,
-  });
+  const intent = endpoint(name, address, [], more);
+  interfaces.update(intent.id, intent.endpoint);
   expect(interfaces.withdraw()).toEqual([]);
   interfaces.establish();
 }
@@ -66,19 +55,19 @@ afterEach(() => {
 describe('the settings of workload interfaces', () => {
   test('have no reverse path filter where an endpoint may use other sources, for as long as it may', () => {
     const filters = (): string[] => ['a', 'b'].map((name) => read(`ipv4/conf/cali${name}/rp_filter`));
-    update('b', '10.65.0.2/32');
+    update('b', '10.65.0.2');
     const allowedSourcePrefixes = [parseCidr('192.0.2.0/24')];
-    update('a', '10.65.0.1/32', { allowedSourcePrefixes });
+    update('a', '10.65.0.1', { allowedSourcePrefixes });
     expect(filters()).toEqual(['0', '1']);
-    update('a', '10.65.0.1/32');
+    update('a', '10.65.0.1');
     expect(filters()).toEqual(['1', '1']);
-    update('a', '10.65.0.1/32', { allowedSourcePrefixes });
+    update('a', '10.65.0.1', { allowedSourcePrefixes });
     expect(filters()).toEqual(['0', '1']);
   });
 
   test('take no router advertisements, also where IPv6 is left alone', () => {
     writeSysctl('net/ipv6/conf/calia/accept_ra', '2', { netns });
-    update('a', '10.65.0.1/32');
+    update('a', '10.65.0.1');
     expect([read('ipv6/conf/calia/accept_ra'), read('ipv6/conf/calia/forwarding')]).toEqual(['0', '0']);
   });
 });
@@ -91,8 +80,8 @@ describe('routes of BGP over workload interfaces', () => {
         .listRoutes({ family: 4 })
         .filter(({ protocol }) => protocol === routeProtocol.bird)
         .map(({ destination }) => destination);
-    update('a', '10.65.0.1/32', { peeringAddresses: [parseIp('169.254.0.179')] });
-    update('b', '10.65.0.2/32');
+    update('a', '10.65.0.1', { peeringAddresses: [parseIp('169.254.0.179')] });
+    update('b', '10.65.0.2');
     socket.apply(
       ['a', 'b'].map((name, index) => {
         const interfaceIndex = socket.getLink(`cali${name}`)?.index ?? 0;
@@ -104,7 +93,7 @@ describe('routes of BGP over workload interfaces', () => {
     expect(interfaces.withdraw()).toEqual([]);
     expect(led()).toEqual(['198.51.100.0/24']);
     // The sessions are over: so is what they brought, at the next look.
-    update('a', '10.65.0.1/32');
+    update('a', '10.65.0.1');
     interfaces.resync();
     expect(interfaces.withdraw()).toEqual([]);
     expect(led()).toEqual([]);

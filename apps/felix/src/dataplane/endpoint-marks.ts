@@ -21,7 +21,7 @@ export class EndpointMarks {
   constructor(target: PolicyTarget, options: RuleOptions) {
     this.#target = target;
     this.#options = options;
-    for (const map of renderMarkDispatch({ workloads: [], hosts: [] }, options)) target.dispatch.set(map);
+    if (options.ipvs !== undefined) target.dispatch.set(renderMarkDispatch([]));
     this.settle();
   }
 
@@ -53,10 +53,12 @@ export class EndpointMarks {
     this.#marks = new Map(endpointMarks(all, ipvs.marks));
     for (const name of all) {
       const mark = this.#marks.get(name);
-      if (mark === undefined || before.get(name) !== mark) chains.setChain(renderMarkChain(name, mark, this.#options));
+      if (mark === undefined || before.get(name) !== mark) {
+        chains.setChain(renderMarkChain(name, mark, ipvs, this.#options));
+      }
     }
     const interfaces = { workloads, hosts, hasWildcard: this.#hasWildcard };
-    for (const each of renderFromMarkChain(interfaces, this.#marks, this.#options)) chains.setChain(each);
+    chains.setChain(renderFromMarkChain(interfaces, this.#marks, ipvs, this.#options));
   }
 
   #setInterface(names: Set<string>, name: string, isThere: boolean): void {
@@ -65,12 +67,11 @@ export class EndpointMarks {
     const { chains, dispatch } = this.#target;
     if (isThere) {
       names.add(name);
-      for (const map of renderMarkDispatch({ workloads: [name], hosts: [] }, this.#options)) dispatch.set(map);
+      dispatch.set(renderMarkDispatch([name]));
     } else {
       names.delete(name);
       this.#marks.delete(name);
-      for (const map of renderMarkDispatch({ workloads: [], hosts: [] }, this.#options))
-        dispatch.deleteEntry(map, { interfaceName: name });
+      dispatch.deleteEntry(renderMarkDispatch([]), { interfaceName: name });
       chains.delete('filter', endpointMarkChainName(name));
     }
   }

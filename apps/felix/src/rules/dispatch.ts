@@ -1,6 +1,7 @@
 import type { LocalWorkloadEndpoint } from '../calc/intents.ts';
 import { chain, dispatchMap, rule } from './build.ts';
-import type { Chain, DispatchMap } from './model.ts';
+import { jump, matchInterfacePrefix } from './matches.ts';
+import type { Action, Chain, DispatchMap, Rule } from './model.ts';
 import { chainNames, workloadChainName } from './names.ts';
 import type { RuleOptions } from './options.ts';
 import { denyAction } from './verdicts.ts';
@@ -26,4 +27,18 @@ export function renderDispatchChains(options: RuleOptions): readonly Chain[] {
       rule([], denyAction(options), 'Unknown interface'),
     ]),
   );
+}
+
+/** The action for what comes in from workloads' interfaces, or leaves by them. */
+export function forWorkloads(direction: 'in' | 'out', action: Action, options: RuleOptions): readonly Rule[] {
+  return options.interfacePrefixes.map((prefix) => rule([matchInterfacePrefix(direction, prefix)], action));
+}
+
+/** What forwarded packets are asked by where they go, once where they come from has let them in. */
+export function towardsDestination(options: RuleOptions): readonly Rule[] {
+  return [
+    ...forWorkloads('out', jump(chainNames.toWorkloadDispatch), options),
+    rule([], jump(chainNames.toHostForwardDispatch)),
+    rule([], jump(chainNames.serviceLoops)),
+  ];
 }

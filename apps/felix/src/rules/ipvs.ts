@@ -15,6 +15,7 @@
 import { ipvsServicesSet } from '../calc/ip-set.ts';
 import type { PortRange } from '../calc/parsed-rule.ts';
 import { chain, dispatchMap, rule } from './build.ts';
+import { towardsDestination } from './dispatch.ts';
 import { endpointMarks, markOfOthers } from './endpoint-marks.ts';
 import {
   clearMarks,
@@ -123,21 +124,21 @@ export function renderIpvsChains(options: RuleOptions): readonly Chain[] {
 }
 
 /** Interface name to the chain that marks its packets. */
-export function renderMarkDispatch(
-  { workloads, hosts }: Pick<MarkedInterfaces, 'workloads' | 'hosts'>,
-  { ipvs }: RuleOptions,
-): readonly DispatchMap[] {
-  if (ipvs === undefined) return [];
-  const entries = [...workloads, ...hosts].map((interfaceName) => ({
+export function renderMarkDispatch(interfaces: Iterable<string>): DispatchMap {
+  const entries = [...interfaces].map((interfaceName) => ({
     interfaceName,
     chain: endpointMarkChainName(interfaceName),
   }));
-  return [dispatchMap('filter', chainNames.setEndpointMark, 'in-interface', entries)];
+  return dispatchMap('filter', chainNames.setEndpointMark, 'in-interface', entries);
 }
 
 /** The chain that marks what comes in by the interface. Without a mark, it goes to no service. */
-export function renderMarkChain(interfaceName: string, mark: number | undefined, options: RuleOptions): Chain {
-  const marks = options.ipvs?.marks ?? 0;
+export function renderMarkChain(
+  interfaceName: string,
+  mark: number | undefined,
+  { marks }: IpvsOptions,
+  options: RuleOptions,
+): Chain {
   const only =
     mark === undefined
       ? rule([], denyAction(options), 'The mask of marks has too few bits for all endpoints')
@@ -153,10 +154,10 @@ export function renderMarkChain(interfaceName: string, mark: number | undefined,
 export function renderFromMarkChain(
   { workloads, hosts, hasWildcard }: MarkedInterfaces,
   marks: ReadonlyMap<string, number>,
+  ipvs: IpvsOptions,
   options: RuleOptions,
-): readonly Chain[] {
-  const { ipvs, maxChainNameLength } = options;
-  if (ipvs === undefined) return [];
+): Chain {
+  const { maxChainNameLength } = options;
   const isOpen = matchUnmarked(options.marks.accept);
   const forwardChain = (name: string): string => hostChainName(name, 'from-forward', maxChainNameLength);
   const eachMarked = (names: Iterable<string>, render: (isFrom: Match, name: string) => readonly Rule[]) =>
@@ -164,29 +165,30 @@ export function renderFromMarkChain(
       const mark = marks.get(name);
       return mark === undefined ? [] : render(matchMark(ipvs.marks, mark), name);
     });
-  return [
-    chain('filter', chainNames.fromEndpointMark, [
-      // What pre-DNAT policy has let in is not asked again, here as in FORWARD.
-      ...eachMarked(hosts, (isFrom, name) => [
-        rule([isFrom, isOpen], goTo(forwardChain(name))),
-        rule([isFrom], returnToCaller),
-      ]),
-      ...(hasWildcard ? [rule([isOpen], jump(forwardChain('*')))] : []),
-      rule([matchMark(ipvs.marks, markOfOthers(ipvs.marks))], returnToCaller),
-      ...eachMarked(workloads, (isFrom, name) => [rule([isFrom], goTo(workloadChainName(name, 'egress')))]),
-      rule([], denyAction(options), 'Unknown endpoint'),
+  return chain('filter', chainNames.fromEndpointMark, [
+    // What pre-DNAT policy has let in is not asked again, here as in FORWARD.
+    ...eachMarked(hosts, (isFrom, name) => [
+      rule([isFrom, isOpen], goTo(forwardChain(name))),
+      rule([isFrom], returnToCaller),
     ]),
-  ];
+    ...(hasWildcard ? [rule([isOpen], jump(forwardChain('*')))] : []),
+    rule([matchMark(ipvs.marks, markOfOthers(ipvs.marks))], returnToCaller),
+    ...eachMarked(workloads, (isFrom, name) => [rule([isFrom], goTo(workloadChainName(name, 'egress')))]),
+    rule([], denyAction(options), 'Unknown endpoint'),
+  ]);
 }
 
-/** All that depends on which interfaces there are. */
-export function renderMarkChains(interfaces: MarkedInterfaces, options: RuleOptions): readonly Chain[] {
-  if (options.ipvs === undefined) return [];
+/** All chains that depend on which interfaces there are. */
+export function renderMarkChains(
+  interfaces: MarkedInterfaces,
+  ipvs: IpvsOptions,
+  options: RuleOptions,
+): readonly Chain[] {
   const names = [...interfaces.workloads, ...interfaces.hosts];
-  const marks = endpointMarks(names, options.ipvs.marks);
+  const marks = endpointMarks(names, ipvs.marks);
   return [
-    ...names.map((name) => renderMarkChain(name, marks.get(name), options)),
-    ...renderFromMarkChain(interfaces, marks, options),
+    ...names.map((name) => renderMarkChain(name, marks.get(name), ipvs, options)),
+    renderFromMarkChain(interfaces, marks, ipvs, options),
   ];
 }
 
@@ -213,11 +215,7 @@ function forwardMarked(ipvs: IpvsOptions, options: RuleOptions): readonly Rule[]
   return [
     rule([], clearMarks(decisionMarks(options.marks) & ~acceptMark)),
     rule([], jump(chainNames.fromEndpointMark)),
-    ...options.interfacePrefixes.map((prefix) =>
-      rule([matchInterfacePrefix('out', prefix)], jump(chainNames.toWorkloadDispatch)),
-    ),
-    rule([], jump(chainNames.toHostForwardDispatch)),
-    rule([], jump(chainNames.serviceLoops)),
+    ...towardsDestination(options),
     // The packets of a tunnel have the marks of what they carry.
     rule([], clearMarks(ipvs.marks)),
     rule([matchMarked(acceptMark)], allowAction(options), 'Policy explicitly accepted packet.'),

@@ -38,6 +38,7 @@ export function renderRuleset(state: ActiveState, family: Family, options: RuleO
     ...endpoints.flatMap((endpoint) => groupsOfWorkload(endpoint, options)),
     ...attachments.flatMap((attachment) => groupsOfHost(attachment)),
   ].map((group) => renderGroupChain(group, options));
+  const { ipvs } = options;
   const marked = {
     workloads: endpoints.map(({ interfaceName }) => interfaceName),
     hosts: attachments.map(({ interfaceName }) => interfaceName).filter((name) => name !== '*'),
@@ -58,12 +59,12 @@ export function renderRuleset(state: ActiveState, family: Family, options: RuleO
       ...endpoints.flatMap((endpoint) => renderWorkloadChains(endpoint, options)),
       ...attachments.flatMap((attachment) => renderHostChains(attachment, options)),
       ...renderHostDispatchChains(hasWildcard, options),
-      ...renderMarkChains(marked, options),
+      ...(ipvs === undefined ? [] : renderMarkChains(marked, ipvs, options)),
     ],
     dispatchMaps: [
       ...renderDispatchMaps(endpoints),
       ...renderHostDispatchMaps(attachments, options),
-      ...renderMarkDispatch(marked, options),
+      ...(ipvs === undefined ? [] : [renderMarkDispatch([...marked.workloads, ...marked.hosts])]),
     ],
   };
 }

@@ -23,7 +23,7 @@ import {
   type IpSetId,
 } from '../calc/ip-set.ts';
 import { chain, hook, rule } from './build.ts';
-import { renderDispatchChains } from './dispatch.ts';
+import { forWorkloads, renderDispatchChains, towardsDestination } from './dispatch.ts';
 import {
   accept,
   clearMarks,
@@ -134,10 +134,6 @@ export function staticSets({ ambientMeshDscp, ipvs }: RuleOptions): readonly IpS
     ...(ambientMeshDscp === undefined ? [] : [ambientMeshSet]),
     ...(ipvs === undefined ? [] : [ipvsServicesSet]),
   ];
-}
-
-function forWorkloads(direction: 'in' | 'out', action: Action, options: RuleOptions): readonly Rule[] {
-  return options.interfacePrefixes.map((prefix) => rule([matchInterfacePrefix(direction, prefix)], action));
 }
 
 function rawPrerouting(family: Family, options: RuleOptions): readonly Rule[] {
@@ -257,8 +253,6 @@ function forward(options: RuleOptions): readonly Rule[] {
     rule([], clearMarks(decisionMarks(options.marks) & ~acceptMark)),
     rule([matchUnmarked(acceptMark)], jump(chainNames.fromHostForwardDispatch)),
     ...forWorkloads('in', jump(chainNames.fromWorkloadDispatch), options),
-    ...forWorkloads('out', jump(chainNames.toWorkloadDispatch), options),
-    rule([], jump(chainNames.toHostForwardDispatch)),
-    rule([], jump(chainNames.serviceLoops)),
+    ...towardsDestination(options),
   ];
 }

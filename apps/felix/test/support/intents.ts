@@ -1,6 +1,6 @@
 import { parseCidr } from '@calico-node/net';
 import { workloadEndpointIdOf } from '../../src/calc/endpoint-id.ts';
-import type { Intent, LocalWorkloadEndpoint } from '../../src/calc/intents.ts';
+import type { Intent, LocalWorkloadEndpoint, WorkloadEndpointUpdate } from '../../src/calc/intents.ts';
 import { allHostsSet, masqueradePoolsSet, networkPoolsSet, type IpSetId } from '../../src/calc/ip-set.ts';
 import { anyEntity, type ParsedEntity, type ParsedRule } from '../../src/calc/parsed-rule.ts';
 import { policyIdOf } from '../../src/calc/policy-id.ts';
@@ -24,7 +24,7 @@ export function endpoint(
   address: string,
   policies: readonly string[] = [],
   more: Partial<LocalWorkloadEndpoint> = {},
-): Intent {
+): WorkloadEndpointUpdate {
   const ids = policies.map((policy) => policyIdOf({ kind: 'GlobalNetworkPolicy', name: policy }));
   const groups = ids.map((id) => ({ selector: String(id), policies: [id] }));
   return {

@@ -1,8 +1,13 @@
 /** What devices leave to their hardware, and what ethtool(8) -K switches (include/uapi/linux/ethtool_netlink.h). */
 import type { AttributeWriter } from '../attribute-writer.ts';
 import { readAttributes } from '../attributes.ts';
-import { findGenericFamily, GENERIC_HEADER_BYTES, genericWriter } from '../generic/generic-message.ts';
-import { NetlinkSocket } from '../netlink-socket.ts';
+import {
+  GENERIC_HEADER_BYTES,
+  genericWriter,
+  openGenericFamily,
+  type GenericFamily,
+} from '../generic/generic-message.ts';
+import type { NetlinkSocket } from '../netlink-socket.ts';
 import type { NetnsRef } from '../netns.ts';
 
 const FAMILY_VERSION = 1;
@@ -31,20 +36,14 @@ export class EthtoolSocket implements Disposable {
   readonly #socket: NetlinkSocket;
   readonly #familyId: number;
 
-  private constructor(socket: NetlinkSocket, familyId: number) {
+  private constructor({ socket, familyId }: GenericFamily) {
     this.#socket = socket;
     this.#familyId = familyId;
   }
 
   /** @throws NetlinkError ENOENT where the kernel has no such interface (before Linux 5.6); as NetlinkSocket.open does. */
   static open(options: { readonly netns?: NetnsRef } = {}): EthtoolSocket {
-    const socket = NetlinkSocket.open({ protocol: 'generic', ...options });
-    try {
-      return new EthtoolSocket(socket, findGenericFamily(socket, 'ethtool'));
-    } catch (error) {
-      socket.close();
-      throw error;
-    }
+    return new EthtoolSocket(openGenericFamily('ethtool', options));
   }
 
   /** The names of the features that are on. @throws NetlinkError ENODEV when there is no such device. */

@@ -3,7 +3,8 @@ import { AttributeWriter } from '../attribute-writer.ts';
 import { readAttributes } from '../attributes.ts';
 import type { NetlinkRequest } from '../message.ts';
 import { NetlinkError } from '../netlink-error.ts';
-import type { NetlinkSocket } from '../netlink-socket.ts';
+import { NetlinkSocket } from '../netlink-socket.ts';
+import type { NetnsRef } from '../netns.ts';
 
 /** `struct genlmsghdr`: the command, the family's version, and two bytes that are reserved. */
 export const GENERIC_HEADER_BYTES = 4;
@@ -17,12 +18,29 @@ export function genericWriter(command: number, version: number, capacity?: numbe
   return new AttributeWriter(Uint8Array.of(command, version, 0, 0), capacity);
 }
 
+/** A socket, and the number that requests to one family begin with. */
+export interface GenericFamily {
+  readonly socket: NetlinkSocket;
+  readonly familyId: number;
+}
+
+/** @throws NetlinkError ENOENT where the kernel has no such family; as NetlinkSocket.open does. */
+export function openGenericFamily(name: string, options: { readonly netns?: NetnsRef } = {}): GenericFamily {
+  const socket = NetlinkSocket.open({ protocol: 'generic', ...options });
+  try {
+    return { socket, familyId: findGenericFamily(socket, name) };
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
+}
+
 /**
  * The number that a family has on this machine until it is restarted. The kernel loads the family's module when it can.
  *
  * @throws NetlinkError ENOENT where the kernel has no such family.
  */
-export function findGenericFamily(socket: NetlinkSocket, name: string): number {
+function findGenericFamily(socket: NetlinkSocket, name: string): number {
   const request: NetlinkRequest = {
     type: CONTROLLER,
     flags: 0,

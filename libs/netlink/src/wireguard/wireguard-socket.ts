@@ -1,6 +1,6 @@
-import { findGenericFamily, genericWriter } from '../generic/generic-message.ts';
+import { genericWriter, openGenericFamily, type GenericFamily } from '../generic/generic-message.ts';
 import { NetlinkError } from '../netlink-error.ts';
-import { NetlinkSocket } from '../netlink-socket.ts';
+import type { NetlinkSocket } from '../netlink-socket.ts';
 import type { NetnsRef } from '../netns.ts';
 import { command, deviceAttribute, FAMILY_NAME, FAMILY_VERSION } from './numbers.ts';
 import { decodeDevicePart, joinDeviceParts, type WireguardDevice } from './wireguard-device.ts';
@@ -11,20 +11,14 @@ export class WireguardSocket implements Disposable {
   readonly #socket: NetlinkSocket;
   readonly #familyId: number;
 
-  private constructor(socket: NetlinkSocket, familyId: number) {
+  private constructor({ socket, familyId }: GenericFamily) {
     this.#socket = socket;
     this.#familyId = familyId;
   }
 
   /** @throws NetlinkError ENOENT where the kernel has no WireGuard; as NetlinkSocket.open does. */
   static open(options: { readonly netns?: NetnsRef } = {}): WireguardSocket {
-    const socket = NetlinkSocket.open({ protocol: 'generic', ...options });
-    try {
-      return new WireguardSocket(socket, findGenericFamily(socket, FAMILY_NAME));
-    } catch (error) {
-      socket.close();
-      throw error;
-    }
+    return new WireguardSocket(openGenericFamily(FAMILY_NAME, options));
   }
 
   /** `undefined` when there is no such device. */
